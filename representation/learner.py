@@ -1,0 +1,116 @@
+"""The learner's contract, and learners as files."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from unknot.files import WeightsError, load_weights, save_weights, unknown
+
+LEARNERS: dict[str, str] = {
+    "RCE": "unknot.representation.rce",
+    "E2C": "unknot.representation.e2c",
+}
+"""Class name to module. A weight file names a class, never a module: one that isn't a row here won't load."""
+
+
+class Learner(nn.Module, ABC):
+    """What the training loop, the metrics and the agents ask of a learner.
+
+    Whatever changes while training and decides how it goes on (a step count for a schedule, say) is a
+    parameter or a buffer, and randomness is torch's; so a checkpoint holds all of it.
+    """
+
+    optimizers: dict[str, Optimizer]
+    """The learner's own optimisers, by name; made in its constructor."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments as JSON."""
+
+    @abstractmethod
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return posterior means (n, d) of uint8 images (n, h, w, c)."""
+
+    @abstractmethod
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one optimisation step on a batch and return scalars to log."""
+
+
+def image_tensor(images: NDArray[np.uint8] | Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Turn images as environments give them into what networks take.
+
+    Args:
+        images: uint8 (n, height, width, channels), array or tensor.
+        device: where the result lies.
+
+    Returns:
+        float32 (n, channels, height, width) in [0, 1].
+
+    Raises:
+        ValueError: another dtype or number of axes.
+    """
+    tensor = torch.as_tensor(images)
+    if tensor.dtype != torch.uint8 or tensor.ndim != 4:
+        raise ValueError(
+            f"images must be uint8 (n, height, width, channels), not {tensor.dtype} {tuple(tensor.shape)}"
+        )
+    return tensor.to(device).movedim(-1, 1).float() / 255
+
+
+def save_learner(learner: Learner, path: Path, *, half: bool = False) -> None:
+    """Write a learner's weights and settings, atomically.
+
+    Args:
+        learner: the learner.
+        path: the file, safetensors.
+        half: store floating-point weights as float16, at half the size.
+    """
+    tensors = arrays(learner.state_dict())
+    if half:
+        tensors = {name: a.astype(np.float16) if a.dtype.kind == "f" else a for name, a in tensors.items()}
+    save_weights(path, tensors, type(learner).__name__, learner.settings())
+
+
+def load_learner(path: Path, device: torch.device | str = "cpu") -> Learner:
+    """Read a learner that `save_learner` wrote; it is in evaluation mode, in the precision it is built in.
+
+    Raises:
+        FileNotFoundError: no such file.
+        WeightsError: the file can't be used (see `load_weights`), its class is not one of `LEARNERS`, or
+            its weights don't fit the class.
+    """
+    tensors, header = load_weights(path)
+    if header.kind not in LEARNERS:
+        raise WeightsError(f"{path}: {unknown('learner', header.kind, LEARNERS)}")
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn only to be replaced
+        learner = getattr(import_module(LEARNERS[header.kind]), header.kind)(**header.settings)
+    assert isinstance(learner, Learner)
+    load_state(learner, tensors, path)
+    return learner.to(device).eval()
+
+
+def arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Return tensors, on whatever device, as arrays of their own memory."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+
+
+def load_state(learner: nn.Module, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Put arrays into a module in place of its weights.
+
+    Raises:
+        WeightsError: names or shapes are not the module's; `path` is the file the sentence names.
+    """
+    try:
+        learner.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{path} does not fit {type(learner).__name__} (unknot changed, or the file did): {error}"
+        ) from error

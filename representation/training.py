@@ -1,0 +1,289 @@
+"""The training loop, on Lightning Fabric, and the minibatches it is fed.
+
+A learner steps its own optimisers; the loop knows steps, checkpoints, logs and where the arithmetic happens.
+"""
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.optim import Optimizer
+
+from unknot.files import WeightsError, load_weights, save_weights
+from unknot.representation.learner import Learner, arrays, load_state, save_learner
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+__all__ = ["CHECKPOINT", "WEIGHTS", "minibatches", "train"]
+
+CHECKPOINT = "checkpoint.safetensors"
+"""All that resuming needs, in one file, so that weights and optimiser state never disagree."""
+WEIGHTS = "weights.safetensors"
+"""The learner alone (see `load_learner`)."""
+
+Batch = dict[str, Tensor]
+
+
+def minibatches(
+    data: Mapping[str, NDArray[Any] | Tensor], batch_size: int, seed: int
+) -> Callable[[int], Batch]:
+    """Make a source of minibatches that goes through the data in a new order each epoch.
+
+    Args:
+        data: arrays or tensors of equal length n along the first axis.
+        batch_size: rows in a batch, at most n; the n mod batch_size rows left over sit an epoch out.
+        seed: of the orders.
+
+    Returns:
+        `batch_at(step)`, which gives the same tensors, (batch_size, ...) each, whenever it is asked.
+
+    Raises:
+        ValueError: no data, lengths that differ, or a batch size outside [1, n].
+    """
+    tensors = {name: torch.as_tensor(array) for name, array in data.items()}
+    lengths = {name: len(tensor) for name, tensor in tensors.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"data must be arrays of one length, not {lengths}")
+    length = next(iter(lengths.values()))
+    if not 1 <= batch_size <= length:
+        raise ValueError(f"batch_size must be from 1 to the {length} rows there are, not {batch_size}")
+    batches = length // batch_size
+    current: dict[int, Tensor] = {}  # the order of one epoch
+
+    def batch_at(step: int) -> Batch:
+        epoch, position = divmod(step, batches)
+        if epoch not in current:
+            current.clear()
+            current[epoch] = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(length))
+        rows = current[epoch][position * batch_size : (position + 1) * batch_size]
+        return {name: tensor[rows.to(tensor.device)] for name, tensor in tensors.items()}
+
+    return batch_at
+
+
+def train(
+    learner: Learner,
+    batch_at: Callable[[int], Batch],
+    steps: int,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    checkpoint_every: int = 1000,
+    log_every: int = 100,
+    fabric: Fabric | None = None,
+    progress: bool = True,
+    description: str = "training",
+) -> dict[str, float]:
+    """Train a learner, and leave it in evaluation mode.
+
+    A resumed run reaches the numbers of an unbroken one, bit for bit on the same machine: the checkpoint
+    holds weights, optimiser state and torch's random state, and the batches depend on the step alone.
+    Ctrl-C lets the step in hand end, writes a checkpoint and raises KeyboardInterrupt; a second one doesn't
+    wait. (With several processes Ctrl-C falls back to the last regular checkpoint.)
+
+    With several processes each takes every n-th row of the batch and gradients are averaged, so that
+    the number of processes does not change what is trained.
+
+    Args:
+        learner: it is moved to Fabric's device.
+        batch_at: step to batch, a pure function; tensors have the batch as their first axis.
+        steps: updates in all, those before a resume included.
+        folder: where the checkpoint, the weights and TensorBoard's events go; None writes nothing.
+        resume: go on from the checkpoint in `folder`, if there is one.
+        checkpoint_every: steps from one checkpoint to the next.
+        log_every: steps from one logging of scalars to the next.
+        fabric: device, precision ("32-true" or "bf16-mixed") and processes, launched; default: one device.
+        progress: show a bar.
+        description: what the bar says.
+
+    Returns:
+        The scalars of the last update that was logged.
+
+    Raises:
+        FileExistsError: `folder` has a checkpoint and `resume` is False.
+        WeightsError: the checkpoint is damaged or of another learner.
+        FloatingPointError: a logged scalar is not finite; the last checkpoint stays.
+        ValueError: another precision, or a checkpoint of more steps or of another number of processes.
+    """
+    fabric = fabric or Fabric(devices=1)
+    precision = fabric._strategy.precision.precision
+    if precision not in ("32-true", "bf16-mixed"):  # a learner steps by itself: nothing scales its losses
+        raise ValueError(f"precision must be '32-true' or 'bf16-mixed', not {precision!r}")
+    learner.to(fabric.device).train()
+    start, scalars = 0, dict[str, float]()
+    with ExitStack() as stack:
+        _share(learner, fabric, stack)
+        if folder and (folder / CHECKPOINT).exists():
+            if not resume:
+                raise FileExistsError(
+                    f"{folder / CHECKPOINT} exists already: resume it or take another folder"
+                )
+            start, scalars = _restore(learner, folder / CHECKPOINT, fabric)
+        if start > steps:
+            raise ValueError(f"steps must be at least the {start} that the checkpoint has, not {steps}")
+        writer = _writer(folder, start, fabric, stack)
+        advance = _bar(description, start, steps, progress and fabric.is_global_zero, stack)
+        interrupted = stack.enter_context(_interrupts(fabric.world_size == 1))
+        for done in range(start + 1, steps + 1):
+            batch = {
+                name: tensor[fabric.global_rank :: fabric.world_size]
+                for name, tensor in batch_at(done - 1).items()
+            }
+            with fabric.autocast():
+                update = learner.update(fabric.to_device(batch))
+            advance()
+            stop = bool(interrupted) or done == steps
+            keep = bool(folder) and (done % checkpoint_every == 0 or stop)
+            if done % log_every == 0 or keep or stop:
+                scalars = _finite(update, done)
+                for name, value in scalars.items():
+                    if writer:
+                        writer.add_scalar(name, value, done)
+            if folder and keep:
+                _save(learner, folder, fabric, done, scalars)
+            if interrupted:
+                raise KeyboardInterrupt
+    learner.eval()
+    return scalars
+
+
+def _finite(update: Mapping[str, float | Tensor], step: int) -> dict[str, float]:
+    scalars = {name: float(value) for name, value in update.items()}
+    for name, value in scalars.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value} at step {step}; training can't go on from there")
+    return scalars
+
+
+def _share(learner: Learner, fabric: Fabric, stack: ExitStack) -> None:
+    """Start all processes from the first one's weights and average gradients before each step."""
+    if fabric.world_size == 1:
+        return
+    with torch.no_grad():
+        for tensor in learner.state_dict().values():
+            tensor.copy_(fabric.broadcast(tensor))
+    torch.manual_seed(torch.initial_seed() + fabric.global_rank)
+
+    def average(optimizer: Optimizer, *_: Any) -> None:
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        for parameter in parameters:
+            parameter.grad = fabric.all_reduce(parameter.grad, reduce_op="mean")
+
+    for optimizer in learner.optimizers.values():
+        stack.callback(optimizer.register_step_pre_hook(average).remove)
+
+
+# Checkpoints
+
+
+def _save(learner: Learner, folder: Path, fabric: Fabric, step: int, scalars: dict[str, float]) -> None:
+    random = {"cpu": torch.get_rng_state()}
+    if fabric.device.type == "cuda":
+        random["cuda"] = torch.cuda.get_rng_state(fabric.device)
+    if fabric.world_size > 1:
+        random = {name: fabric.all_gather(state) for name, state in random.items()}  # type: ignore[misc]
+    if not fabric.is_global_zero:
+        return
+    tensors = {f"learner/{name}": tensor for name, tensor in learner.state_dict().items()}
+    tensors |= {f"random/{name}": state.reshape(fabric.world_size, -1) for name, state in random.items()}
+    optimizers = {}
+    for name, optimizer in learner.optimizers.items():
+        state = optimizer.state_dict()
+        optimizers[name] = {"groups": state["param_groups"], "values": {}}
+        for index, values in state["state"].items():
+            kept = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
+            optimizers[name]["values"][str(index)] = kept
+            tensors |= {f"optimizer/{name}/{index}/{k}": v for k, v in values.items() if k not in kept}
+    settings = {"learner": learner.settings(), "step": step, "scalars": scalars, "optimizers": optimizers}
+    save_weights(folder / CHECKPOINT, arrays(tensors), type(learner).__name__, settings)
+    save_learner(learner, folder / WEIGHTS)
+
+
+def _restore(learner: Learner, path: Path, fabric: Fabric) -> tuple[int, dict[str, float]]:
+    """Put a checkpoint into the learner, its optimisers and torch; return its step and its scalars."""
+    tensors, header = load_weights(path, type(learner).__name__)
+    settings = header.settings
+    if settings["learner"] != learner.settings():
+        raise WeightsError(f"{path} has settings {settings['learner']}, not {learner.settings()}")
+    random = {name: torch.from_numpy(state) for name, state in _below(tensors, "random/").items()}
+    if len(random["cpu"]) != fabric.world_size:
+        raise ValueError(f"{path} is of {len(random['cpu'])} processes, which this run must have too")
+    load_state(learner, _below(tensors, "learner/"), path)
+    for name, optimizer in learner.optimizers.items():
+        saved = settings["optimizers"][name]
+        current = optimizer.state_dict()["param_groups"]
+        state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in saved["values"].items()}
+        for key, array in _below(tensors, f"optimizer/{name}/").items():
+            index, _, entry = key.partition("/")
+            state[int(index)][entry] = torch.from_numpy(array)
+        groups = [_as(was, now) for was, now in zip(saved["groups"], current, strict=True)]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    torch.set_rng_state(random["cpu"][fabric.global_rank])
+    if fabric.device.type == "cuda":
+        torch.cuda.set_rng_state(random["cuda"][fabric.global_rank], fabric.device)
+    return settings["step"], settings["scalars"]
+
+
+def _below(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name[len(prefix) :]: array for name, array in tensors.items() if name.startswith(prefix)}
+
+
+def _as(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Give the lists of a group that went through JSON back as the tuples they were."""
+    return {key: tuple(value) if isinstance(now.get(key), tuple) else value for key, value in was.items()}
+
+
+# What the user sees
+
+
+def _writer(folder: Path | None, start: int, fabric: Fabric, stack: ExitStack) -> "SummaryWriter | None":
+    if folder is None or not fabric.is_global_zero:
+        return None
+    from torch.utils.tensorboard import SummaryWriter  # a second of imports
+
+    writer: SummaryWriter = stack.enter_context(SummaryWriter(str(folder), purge_step=start + 1))
+    return writer
+
+
+def _bar(description: str, start: int, steps: int, shown: bool, stack: ExitStack) -> Callable[[], None]:
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        disable=not shown,
+    )
+    task = stack.enter_context(bar).add_task(description, completed=start, total=steps)
+    return lambda: bar.advance(task)
+
+
+@contextmanager
+def _interrupts(deferred: bool) -> Iterator[list[int]]:
+    """Collect Ctrl-C in a list instead of raising, so that a step is never cut in half; the second raises."""
+    seen: list[int] = []
+    if not deferred or threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(number)
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,322 @@
+"""What the project leaves on disk: atomic writes, run folders, weights.
+
+Every room may import this module; it imports numpy alone (safetensors once weights are read or written).
+Nothing here runs code found in a file: weights are safetensors, everything else is JSON.
+"""
+
+import difflib
+import importlib.resources
+import importlib.util
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "FORMAT",
+    "Header",
+    "WeightsError",
+    "create_folder",
+    "find_run",
+    "find_seed",
+    "load_weights",
+    "pretrained_names",
+    "read_json",
+    "require",
+    "run_names",
+    "save_weights",
+    "seed_folders",
+    "unknown",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
+
+FORMAT = 1
+"""Version of the weight files' layout; a file of another version is refused."""
+
+PRETRAINED = "pretrained"
+RUNS = Path("runs")
+
+
+def require(extra: str, *modules: str) -> None:
+    """Say which extra brings `modules` if one of them is not installed.
+
+    Args:
+        extra: an extra of the package, such as "learn".
+        *modules: top-level modules it brings, such as "torch".
+
+    Raises:
+        ModuleNotFoundError: naming the module and the pip command.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError(
+                f'this part of unknot needs {module}: pip install "unknot[{extra}]"', name=module
+            )
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Return a sentence on a name that isn't one of `known`, with its near matches.
+
+    Args:
+        what: what is named, such as "experiment".
+        name: the name that was given.
+        known: the names there are.
+    """
+    names = sorted(known)
+    lowered = {candidate.lower(): candidate for candidate in names}
+    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+    if near:
+        return f"unknown {what} {name!r}; did you mean {' or '.join(map(repr, near))}?"
+    return f"unknown {what} {name!r}; there is {', '.join(map(repr, names)) or 'none'}"
+
+
+# Atomic writes
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, finds the old content or the new, never a part.
+
+    Args:
+        path: the file; missing folders above it are made.
+        content: all of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically (see `write_bytes`)."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON atomically; NumPy scalars and arrays become numbers and lists, paths strings."""
+    write_text(path, json.dumps(data, indent=2, default=_plain) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is not JSON; the sentence names it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error})") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+# Weights
+
+
+class WeightsError(ValueError):
+    """A weight file that can't be used; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a weight file says about itself."""
+
+    kind: str
+    """Class name of what was saved."""
+    settings: dict[str, Any]
+    """JSON; for a learner the keyword arguments of its constructor."""
+    version: str
+    """Version of unknot that wrote it."""
+
+
+def save_weights(
+    path: Path, tensors: Mapping[str, NDArray[Any]], kind: str, settings: Mapping[str, Any]
+) -> None:
+    """Write arrays as safetensors, atomically.
+
+    Args:
+        path: the file.
+        tensors: arrays by name, any shape, any dtype that safetensors knows (float16 included).
+        kind: class name of what they belong to.
+        settings: JSON kept with them.
+    """
+    require("learn", "safetensors")
+    from safetensors.numpy import save
+
+    metadata = {
+        "format": str(FORMAT),
+        "version": _version(),
+        "kind": kind,
+        "settings": json.dumps(dict(settings), default=_plain),
+    }
+    write_bytes(path, save({name: np.asarray(array, order="C") for name, array in tensors.items()}, metadata))
+
+
+def load_weights(path: Path, kind: str | None = None) -> tuple[dict[str, NDArray[Any]], Header]:
+    """Read a weight file.
+
+    Args:
+        path: a file that `save_weights` wrote.
+        kind: the class name it must be of; None for any.
+
+    Returns:
+        The arrays by name, and the header.
+
+    Raises:
+        FileNotFoundError: no such file.
+        WeightsError: truncated, a pickle, not safetensors, of another program, format version or kind.
+    """
+    require("learn", "safetensors")
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    content = Path(path).read_bytes()
+    metadata = _metadata(path, content)
+    header = _header(path, metadata)
+    if kind is not None and header.kind != kind:
+        raise WeightsError(f"{path} holds the weights of {header.kind}, not of {kind}")
+    try:
+        return load(content), header
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is truncated or damaged ({error}); copy or train it again") from error
+
+
+def _metadata(path: Path, content: bytes) -> Any:
+    """Return the metadata of safetensors content: 8 bytes of header length, then the header as JSON."""
+    if content[8:9] != b"{":
+        if content[:1] == b"\x80" or content[:4] == b"PK\x03\x04":
+            raise WeightsError(
+                f"{path} is a pickle (torch.save writes such files), not safetensors; "
+                "it was not opened, since opening one can run any code"
+            )
+        raise WeightsError(f"{path} is not a safetensors file")
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 + length:
+        raise WeightsError(f"{path} is truncated: it ends inside its header; copy or train it again")
+    try:
+        return json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    except ValueError as error:
+        raise WeightsError(f"{path} is not a safetensors file: its header is not JSON") from error
+
+
+def _header(path: Path, metadata: Any) -> Header:
+    if "format" not in metadata or "kind" not in metadata:
+        raise WeightsError(f"{path} is a safetensors file, but not one that unknot wrote")
+    if metadata["format"] != str(FORMAT):
+        raise WeightsError(
+            f"{path} has format version {metadata['format']} (unknot {metadata.get('version')} wrote it); "
+            f"this is unknot {_version()}, which reads version {FORMAT}"
+        )
+    return Header(metadata["kind"], json.loads(metadata["settings"]), metadata["version"])
+
+
+def _version() -> str:
+    try:
+        return version("unknot")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+# Run folders: runs/NAME/STAMP/seed-K/
+
+
+def create_folder(path: Path, *, resume: bool = False) -> Path:
+    """Make the folder of a run, or take the one that is to go on.
+
+    Args:
+        path: the folder.
+        resume: whether an existing one is meant.
+
+    Raises:
+        FileExistsError: it exists and holds something, and `resume` is False; nothing in it was touched.
+    """
+    if path.exists() and not resume and (not path.is_dir() or any(path.iterdir())):
+        raise FileExistsError(f"{path} exists already: resume it (--resume) or name another folder (--out)")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def seed_folders(run: Path) -> list[Path]:
+    """Return the `seed-K` folders of a run, lowest seed first."""
+    numbers = sorted(int(path.name[5:]) for path in run.glob("seed-*") if path.name[5:].isdigit())
+    return [run / f"seed-{number}" for number in numbers]
+
+
+def pretrained_names() -> list[str]:
+    """Return the names of the trained weights that ship, each as "pretrained/NAME"."""
+    folder = _pretrained()
+    return [f"{PRETRAINED}/{path.name}" for path in sorted(folder.iterdir())] if folder.is_dir() else []
+
+
+def run_names(root: Path = RUNS) -> list[str]:
+    """Return the runs below `root` as "NAME/STAMP", oldest first for each name."""
+    return [f"{path.parent.name}/{path.name}" for path in sorted(root.glob("*/*")) if seed_folders(path)]
+
+
+def find_run(run: str | Path) -> Path:
+    """Find the folder above the seeds of a run.
+
+    Args:
+        run: a run folder, one of its seed folders, "pretrained/NAME" for weights that ship, or the name of
+            a run below `runs/`: "NAME/STAMP", or "NAME" for the newest.
+
+    Raises:
+        FileNotFoundError: there is none; the sentence gives near matches.
+    """
+    name, path = str(run), Path(run)
+    if path.name.startswith("seed-") and path.is_dir():
+        return path.parent
+    newest = sorted((RUNS / path).glob("*"), reverse=True)
+    candidates = [path, RUNS / path, *newest]
+    if name in pretrained_names():
+        candidates.append(_pretrained() / path.name)
+    for candidate in candidates:
+        if seed_folders(candidate):
+            return candidate
+    raise FileNotFoundError(unknown("run", name, [*pretrained_names(), *run_names()]))
+
+
+def find_seed(run: str | Path, seed: int | None = None) -> Path:
+    """Find the folder of one seed of a run.
+
+    Args:
+        run: as in `find_run`; a seed folder stands for itself unless `seed` is given.
+        seed: which; None for the lowest.
+
+    Raises:
+        FileNotFoundError: no such run or seed.
+    """
+    if seed is None and Path(run).name.startswith("seed-") and Path(run).is_dir():
+        return Path(run)
+    folders = seed_folders(find_run(run))
+    if seed is None:
+        return folders[0]
+    for folder in folders:
+        if folder.name == f"seed-{seed}":
+            return folder
+    raise FileNotFoundError(f"run {str(run)!r} has no seed {seed}; there is {[f.name for f in folders]}")
+
+
+def _pretrained() -> Path:
+    return Path(str(importlib.resources.files("unknot.experiments"))) / PRETRAINED
