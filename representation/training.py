@@ -144,17 +144,20 @@ def train(
             with fabric.autocast():
                 update = learner.update(fabric.to_device(batch))
             advance()
-            stop = bool(interrupted) or done == steps
-            keep = bool(folder) and (done % checkpoint_every == 0 or stop)
-            if done % log_every == 0 or keep or stop:
+            stopped = bool(interrupted)
+            last = stopped or done == steps
+            keep = bool(folder) and (last or done % checkpoint_every == 0)
+            if last or keep or done % log_every == 0:
                 scalars = _finite(update, done)
                 for name, value in scalars.items():
                     if writer:
                         writer.add_scalar(name, value, done)
             if folder and keep:
                 _save(learner, folder, fabric, done, scalars)
-            if interrupted:
-                raise KeyboardInterrupt
+            if stopped:
+                break
+        if interrupted:
+            raise KeyboardInterrupt
     learner.eval()
     return scalars
 

@@ -2,12 +2,14 @@
 
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from unknot.files import WeightsError
@@ -20,6 +22,7 @@ class Tiny(Learner):
     """An autoencoder of two by two pixels: noise, dropout, two optimisers that take turns, a step count."""
 
     steps: Tensor
+    noise = 0.1
 
     def __init__(self, *, width: int = 3) -> None:
         super().__init__()
@@ -42,10 +45,10 @@ class Tiny(Learner):
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         target = image_tensor(batch["observation"]).flatten(1)
         codes = self.encode(batch["observation"])
-        loss = (self.decoder(codes + 0.1 * torch.randn_like(codes)) - target).square().mean()
+        loss = (self.decoder(codes + self.noise * torch.randn_like(codes)) - target).square().mean()
         optimizer = self.optimizers["encoder" if self.steps % 2 else "decoder"]
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         self.steps += 1
         return {"loss": loss.detach(), "rate": 0.01}
@@ -64,9 +67,9 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(learners.LEARNERS, "Tiny", __name__)
 
 
-def fresh() -> Tiny:
+def fresh(kind: type[Tiny] = Tiny) -> Tiny:
     torch.manual_seed(0)
-    return Tiny()
+    return kind()
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
@@ -153,8 +156,37 @@ def test_scalars_reach_tensorboard_and_a_resume_replaces_what_came_after_the_che
 
     train(fresh(), BATCH_AT, 4, folder=tmp_path, log_every=2, progress=False)
     train(fresh(), BATCH_AT, 8, folder=tmp_path, log_every=2, resume=True, progress=False)
-    events = EventAccumulator(str(tmp_path)).Reload()  # type: ignore[no-untyped-call]
-    assert [event.step for event in events.Scalars("loss")] == [2, 4, 6, 8]  # type: ignore[no-untyped-call]
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in events.Scalars("loss")] == [2, 4, 6, 8]
+
+
+class Quiet(Tiny):
+    """Tiny without noise, so that the share of a batch that a process has decides nothing."""
+
+    noise = 0.0
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        self.eval()
+        return super().update(batch)
+
+
+def _train_quiet(fabric: Fabric, folder: Path) -> None:
+    for steps in (3, 6):
+        torch.manual_seed(fabric.global_rank)
+        learner = Quiet()
+        train(learner, BATCH_AT, steps, folder=folder, resume=True, fabric=fabric, progress=False)
+
+
+def test_two_processes_train_what_one_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(learners.LEARNERS, "Quiet", __name__)
+    one = fresh(Quiet)
+    train(one, BATCH_AT, 6, progress=False)
+    Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(partial(_train_quiet, folder=tmp_path))
+    two = load_learner(tmp_path / WEIGHTS)
+    for name, tensor in one.state_dict().items():
+        torch.testing.assert_close(two.state_dict()[name], tensor, msg=name)
+    with pytest.raises(ValueError, match="is of 2 processes"):
+        train(Quiet(), BATCH_AT, 6, folder=tmp_path, resume=True, progress=False)
 
 
 def test_an_existing_checkpoint_is_not_overwritten(tmp_path: Path) -> None:
@@ -184,7 +216,14 @@ def test_a_loss_that_is_not_finite_ends_training_and_spares_the_checkpoint(tmp_p
     resumed.decoder.register_forward_hook(lambda module, inputs, output: output * float("nan"))
     with pytest.raises(FloatingPointError, match="loss is nan at step 4"):
         train(
-            resumed, spoiled, 6, folder=tmp_path, resume=True, log_every=1, checkpoint_every=1, progress=False
+            resumed,
+            BATCH_AT,
+            6,
+            folder=tmp_path,
+            resume=True,
+            log_every=1,
+            checkpoint_every=1,
+            progress=False,
         )
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
@@ -219,6 +258,7 @@ def test_image_tensor() -> None:
     assert tensor.shape == (2, 3, 4, 5)
     assert tensor.dtype == torch.float32
     assert tensor.max() == tensor.min() == 1
-    for wrong in (np.zeros((2, 4, 5, 3), np.float32), np.zeros((4, 5, 3), np.uint8)):
+    wrongs: list[Any] = [np.zeros((2, 4, 5, 3), np.float32), np.zeros((4, 5, 3), np.uint8)]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match=r"uint8 \(n, height, width, channels\), not"):
             image_tensor(wrong)
