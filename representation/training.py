@@ -154,6 +154,7 @@ def train(
                         writer.add_scalar(name, value, done)
             if folder and keep:
                 _save(learner, folder, fabric, done, scalars)
+                fabric.barrier()  # nobody resumes before it is written
             if stopped:
                 break
         if interrupted:
@@ -233,9 +234,9 @@ def _restore(learner: Learner, path: Path, fabric: Fabric) -> tuple[int, dict[st
             state[int(index)][entry] = torch.from_numpy(array)
         groups = [_as(was, now) for was, now in zip(saved["groups"], current, strict=True)]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
-    torch.set_rng_state(random["cpu"][fabric.global_rank])
+    torch.set_rng_state(random["cpu"][fabric.global_rank].clone())  # a view with an offset crashes torch
     if fabric.device.type == "cuda":
-        torch.cuda.set_rng_state(random["cuda"][fabric.global_rank], fabric.device)
+        torch.cuda.set_rng_state(random["cuda"][fabric.global_rank].clone(), fabric.device)
     return settings["step"], settings["scalars"]
 
 
