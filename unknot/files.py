@@ -23,8 +23,8 @@ __all__ = [
     "Header",
     "WeightsError",
     "create_folder",
-    "find_run",
     "find_seed",
+    "find_seeds",
     "load_weights",
     "pretrained_names",
     "read_json",
@@ -274,26 +274,25 @@ def run_names(root: Path = RUNS) -> list[str]:
     return [f"{path.parent.name}/{path.name}" for path in sorted(root.glob("*/*")) if seed_folders(path)]
 
 
-def find_run(run: str | Path) -> Path:
-    """Find the folder above the seeds of a run.
+def find_seeds(run: str | Path) -> list[Path]:
+    """Find the seed folders of a run, lowest seed first.
 
     Args:
-        run: a run folder, one of its seed folders, "pretrained/NAME" for weights that ship, or the name of
-            a run below `runs/`: "NAME/STAMP", or "NAME" for the newest.
+        run: a run folder, one of its seed folders (which stands for itself alone), "pretrained/NAME" for
+            weights that ship, or the name of a run below `runs/`: "NAME/STAMP", or "NAME" for the newest.
 
     Raises:
         FileNotFoundError: there is none; the sentence gives near matches.
     """
     name, path = str(run), Path(run)
     if path.name.startswith("seed-") and path.is_dir():
-        return path.parent
-    newest = sorted((RUNS / path).glob("*"), reverse=True)
-    candidates = [path, RUNS / path, *newest]
+        return [path]
+    candidates = [path, RUNS / path, *sorted((RUNS / path).glob("*"), reverse=True)]
     if name in pretrained_names():
         candidates.append(_pretrained() / path.name)
     for candidate in candidates:
-        if seed_folders(candidate):
-            return candidate
+        if folders := seed_folders(candidate):
+            return folders
     raise FileNotFoundError(unknown("run", name, [*pretrained_names(), *run_names()]))
 
 
@@ -301,21 +300,21 @@ def find_seed(run: str | Path, seed: int | None = None) -> Path:
     """Find the folder of one seed of a run.
 
     Args:
-        run: as in `find_run`; a seed folder stands for itself unless `seed` is given.
+        run: as in `find_seeds`.
         seed: which; None for the lowest.
 
     Raises:
         FileNotFoundError: no such run or seed.
     """
-    if seed is None and Path(run).name.startswith("seed-") and Path(run).is_dir():
-        return Path(run)
-    folders = seed_folders(find_run(run))
+    folders = find_seeds(run)
     if seed is None:
         return folders[0]
     for folder in folders:
         if folder.name == f"seed-{seed}":
             return folder
-    raise FileNotFoundError(f"run {str(run)!r} has no seed {seed}; there is {[f.name for f in folders]}")
+    raise FileNotFoundError(
+        f"run {str(run)!r} has no seed-{seed}; it has {', '.join(f.name for f in folders)}"
+    )
 
 
 def _pretrained() -> Path:

@@ -1,0 +1,260 @@
+"""The `unknot` command. It imports an experiment, and with it torch, only when one is asked for."""
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Generic, NoReturn, TypeVar
+
+import gymnasium as gym
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
+
+from unknot import experiments
+from unknot.files import (
+    WeightsError,
+    find_seeds,
+    pretrained_names,
+    read_json,
+    require,
+    run_names,
+    unknown,
+)
+from unknot.report import Table
+from unknot.running import CONFIG, UsageError, evaluate_run, load_experiment, new_folder, run_seeds, show_run
+
+EXTRAS = {
+    "torch": "learn",
+    "lightning_fabric": "learn",
+    "safetensors": "learn",
+    "tensorboard": "learn",
+    "scipy": "learn",
+    "sklearn": "learn",
+    "joblib": "learn",
+    "matplotlib": "learn",
+    "PIL": "learn",
+    "stable_baselines3": "agents",
+    "pygame": "play",
+}
+"""Module to the extra that brings it."""
+
+console = Console()
+S = TypeVar("S")
+Named = Annotated[str, Positional, arg(metavar="RUN")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Others:
+    """Stands for the flags of an experiment before its name is known."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(Generic[S]):
+    """Run an experiment; it ends in the paper's table beside ours."""
+
+    experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")]
+    """Its name; `unknot list` gives them, `unknot run EXPERIMENT --help` its own flags."""
+    settings: S
+    preset: str = "default"
+    """The settings to start from: smoke (under a minute), default, paper; flags change single ones."""
+    seeds: int = 1
+    """How many seeds, 0 to seeds - 1."""
+    out: Path | None = None
+    """The run's folder; default: runs/EXPERIMENT/STAMP."""
+    resume: bool = False
+    """Go on in a folder that exists (without --out: in the newest run of the experiment)."""
+    jobs: int = 1
+    """Seeds at a time; more than one run in processes with a thread each."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        argv: its words after the program's name; None for those of this process.
+
+    Raises:
+        SystemExit: always but after success: 2 for what the user can mend, 130 after Ctrl-C.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        _dispatch(words)
+    except (UsageError, WeightsError, FileExistsError, FileNotFoundError) as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        _fail(f'this needs {error.name}: pip install "unknot[{extra}]"')
+
+
+def _fail(sentence: str) -> NoReturn:
+    print(f"unknot: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _dispatch(words: list[str]) -> None:
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        _fail(unknown("command", words[0], COMMANDS))
+    if words[:1] == ["run"] and len(words) > 1 and not words[1].startswith("-"):
+        return _run(words[1:])
+    options = tyro.extras.subcommand_cli_from_dict(
+        COMMANDS,
+        prog="unknot",
+        description="Worlds whose factors are known, learners that find them in pixels, planners.",
+        args=words,
+        config=(OmitArgPrefixes, FlagCreatePairsOff),
+    )
+    if isinstance(options, Run):  # the experiment's name came after flags
+        name = options.experiment
+        _run([name, *(word for word in words[1:] if word != name)])
+
+
+def _run(words: list[str]) -> None:
+    """Parse `EXPERIMENT ...` with the flags of that experiment, and run it."""
+    name = words[0]
+    experiment = load_experiment(name)
+    preset = _preset(words)
+    if preset not in experiment.PRESETS:
+        raise UsageError(unknown("preset", preset, experiment.PRESETS))
+    options = tyro.cli(
+        Run[experiment.Settings],  # type: ignore[name-defined]
+        prog="unknot run",
+        default=Run(name, experiment.PRESETS[preset], preset),
+        args=words,
+        config=(OmitArgPrefixes, FlagCreatePairsOff),
+    )
+    folder = options.out or (find_seeds(name)[0].parent if options.resume else new_folder(name))
+    try:
+        tables = run_seeds(
+            name, preset, options.settings, folder, options.seeds, resume=options.resume, jobs=options.jobs
+        )
+    except KeyboardInterrupt:
+        again = ["unknot", "run", *words]
+        again += [] if options.out else ["--out", str(folder)]
+        again += [] if options.resume else ["--resume"]
+        print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
+        raise SystemExit(130) from None
+    _print(tables)
+    _say(f"Figures, metrics, weights: {folder}")
+    _say(f"Next: unknot show {folder}, or unknot evaluate {folder}")
+
+
+def _preset(words: list[str]) -> str:
+    """Return the preset, which must be known before the experiment's flags get their defaults."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", default="default")
+    return str(parser.parse_known_args(words)[0].preset)
+
+
+def evaluate(run: Named, full: bool = False) -> None:
+    """Recompute a run's table from its weights.
+
+    Args:
+        run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
+        full: also what takes long.
+    """
+    _print(evaluate_run(run, full))
+
+
+def show(run: Named) -> None:
+    """Show a run's table and where its figures are.
+
+    Args:
+        run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
+    """
+    tables, figures = show_run(run)
+    _print(tables)
+    for path in figures:
+        _say(str(path))
+
+
+def list_() -> None:
+    """List environments, experiments and trained weights."""
+    _list("Environments", {name: _summary(name) for name in _environments()})
+    _list("Experiments", {name: row[1] for name, row in experiments.EXPERIMENTS.items()})
+    _list("Trained weights", {name: _describe(name) for name in [*pretrained_names(), *run_names()]})
+
+
+def play(
+    environment: Annotated[str, Positional, arg(metavar="ENV")],
+    options: Annotated[tuple[str, ...], Positional, arg(metavar="KEY=VALUE")] = (),
+) -> None:
+    """Steer an environment with the keyboard (Escape ends it).
+
+    Args:
+        environment: its id, such as "unknot/Planar-v0".
+        options: the environment's own keyword arguments, such as map=gates.
+    """
+    if environment not in _environments():
+        raise UsageError(unknown("environment", environment, _environments()))
+    require("play", "pygame")
+    from gymnasium.utils.play import play
+
+    env = gym.make(environment, render_mode="rgb_array", **dict(map(_option, options)))
+    noop = np.zeros_like(env.action_space.sample())
+    play(env, noop=noop)
+    env.close()
+
+
+def _option(word: str) -> tuple[str, Any]:
+    """Read KEY=VALUE, the value as JSON if it is, else as text."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise UsageError(f"options of an environment are given as KEY=VALUE, not {word!r}")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _environments() -> list[str]:
+    return sorted(name for name, spec in gym.registry.items() if spec.namespace == "unknot")
+
+
+def _summary(name: str) -> str:
+    """Return the first line of an environment's docstring."""
+    entry = gym.spec(name).entry_point
+    creator = entry if callable(entry) else gym.envs.registration.load_env_creator(str(entry))
+    return (creator.__doc__ or "").strip().partition("\n")[0]
+
+
+def _describe(run: str) -> str:
+    folders = find_seeds(run)
+    count = "1 seed" if len(folders) == 1 else f"{len(folders)} seeds"
+    if not (folders[0] / CONFIG).exists():
+        return count
+    return f"{count}, preset {read_json(folders[0] / CONFIG)['preset']}"
+
+
+def _list(title: str, rows: dict[str, str]) -> None:
+    table = RichTable(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
+    for name, words in rows.items():
+        table.add_row(Text(name, no_wrap=True), Text(words))
+    console.print(table if rows else f"{title}: none yet")
+
+
+def _print(tables: list[Table]) -> None:
+    for table in tables:
+        console.print(table.to_rich())
+        console.print()
+
+
+def _say(line: str) -> None:
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "list": list_,
+    "run": Run[Others],
+    "evaluate": evaluate,
+    "show": show,
+    "play": play,
+}

@@ -1,0 +1,118 @@
+"""What an experiment shows: tables, figures, animations."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rich.console import Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from unknot.files import require, write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch.utils.tensorboard import SummaryWriter
+
+__all__ = ["Table", "mean_deviation", "save_figure", "save_gif"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of results."""
+
+    title: str
+    columns: tuple[str, ...]
+    """Headings; the first column names the row."""
+    rows: tuple[tuple[str, ...], ...]
+    """Cells as they are shown, a tuple of as many as there are columns for each row."""
+    notes: tuple[str, ...] = ()
+    """Sentences below the table: definitions, sources, the command."""
+
+    def __post_init__(self) -> None:
+        """Refuse a row that has too many cells or too few."""
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"rows of {self.title!r} must have {len(self.columns)} cells, unlike {row}")
+
+    def to_markdown(self) -> str:
+        """Return the table as Markdown, with a heading."""
+        lines = [f"## {self.title}", "", _line(self.columns)]
+        lines.append(_line(["---"] + ["---:"] * (len(self.columns) - 1)))
+        lines += [_line(row) for row in self.rows]
+        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
+
+    def to_rich(self) -> Group:
+        """Return the table as rich prints it."""
+        table = RichTable(title=self.title, title_justify="left", title_style="bold")
+        for index, column in enumerate(self.columns):
+            table.add_column(Text(column), justify="right" if index else "left")
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return Group(table, *(Text(note, style="dim") for note in self.notes))
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def mean_deviation(values: ArrayLike, digits: int = 2) -> str:
+    """Return "mean ± deviation" of one value a seed.
+
+    Args:
+        values: (seeds,); the deviation is the sample's (n - 1) and left out for a single seed.
+        digits: after the point.
+    """
+    array = np.asarray(values, dtype=float)
+    mean = f"{array.mean():.{digits}f}"
+    return mean if array.size == 1 else f"{mean} ± {array.std(ddof=1):.{digits}f}"
+
+
+def save_figure(figure: "Figure", path: Path, writer: "SummaryWriter | None" = None) -> None:
+    """Write a matplotlib figure as PNG, atomically, and close it.
+
+    Args:
+        figure: the figure.
+        path: the file, `figures/NAME.png` of a run folder.
+        writer: TensorBoard's, to show it as an image called NAME too.
+    """
+    from matplotlib import pyplot
+
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=150, bbox_inches="tight")
+    write_bytes(path, content.getvalue())
+    if writer:
+        writer.add_image(path.stem, pyplot.imread(io.BytesIO(content.getvalue())), dataformats="HWC")
+    pyplot.close(figure)
+
+
+def save_gif(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], path: Path, fps: float = 10) -> None:
+    """Write frames as an animated GIF that repeats, atomically.
+
+    Args:
+        frames: uint8 (n, height, width), or (n, height, width, channels) of 1 or 3 channels.
+        path: the file.
+        fps: frames a second.
+
+    Raises:
+        ValueError: no frames.
+    """
+    require("learn", "PIL")
+    from PIL import Image
+
+    if len(frames) == 0:
+        raise ValueError("frames must be at least one, not none")
+    images = [Image.fromarray(_squeezed(np.asarray(frame))) for frame in frames]
+    content = io.BytesIO()
+    images[0].save(
+        content, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0
+    )
+    write_bytes(path, content.getvalue())
+
+
+def _squeezed(frame: NDArray[Any]) -> NDArray[Any]:
+    return frame[..., 0] if frame.ndim == 3 and frame.shape[-1] == 1 else frame

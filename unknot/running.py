@@ -1,0 +1,208 @@
+"""Run experiments: a folder a seed, one after the other or side by side, and the tables over all of them.
+
+An experiment is a module that is a row of `unknot.experiments.EXPERIMENTS` and has
+
+- `Settings`, a frozen dataclass, and `PRESETS`, some of them by name;
+- `run(settings, folder, seed, resume) -> dict`: trains and evaluates one seed, writes its weights, its
+  figures and at last `metrics.json`, and returns the metrics;
+- `evaluate(folder, full) -> dict`: the metrics of a seed folder once more, from its weights;
+- `tabulate(metrics) -> list[Table]`: the paper's tables, given the metrics of each seed.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from unknot import experiments
+from unknot.files import RUNS, create_folder, find_seeds, read_json, unknown, write_json, write_text
+from unknot.report import Table
+
+CONFIG, METRICS, TABLE = "config.json", "metrics.json", "table.md"
+
+
+class UsageError(ValueError):
+    """A wrong name, count or setting; the sentence tells the user how to mend it."""
+
+
+class Experiment(Protocol):
+    """What the module of an experiment offers."""
+
+    Settings: type[Any]
+    PRESETS: dict[str, Any]
+
+    def run(self, settings: Any, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+        """Train and evaluate one seed."""
+
+    def evaluate(self, folder: Path, full: bool) -> dict[str, Any]:
+        """Recompute the metrics of a seed folder from its weights."""
+
+    def tabulate(self, seeds: list[dict[str, Any]]) -> list[Table]:
+        """Make tables from the metrics of each seed."""
+
+
+def load_experiment(name: str) -> Experiment:
+    """Import an experiment.
+
+    Raises:
+        UsageError: it is not one of `EXPERIMENTS`; the sentence gives near matches.
+    """
+    if name not in experiments.EXPERIMENTS:
+        raise UsageError(unknown("experiment", name, experiments.EXPERIMENTS))
+    return cast(Experiment, importlib.import_module(experiments.EXPERIMENTS[name][0]))
+
+
+def new_folder(name: str) -> Path:
+    """Return `runs/NAME/STAMP` of this moment; it is not made."""
+    return RUNS / name / time.strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def run_seeds(
+    name: str, preset: str, settings: Any, folder: Path, seeds: int, *, resume: bool = False, jobs: int = 1
+) -> list[Table]:
+    """Run an experiment for seeds 0 to seeds - 1 and write `table.md` above them.
+
+    A seed that has its `metrics.json` is complete: a resume takes it as it is.
+
+    Args:
+        name: of the experiment.
+        preset: the name of the preset the settings started from, kept in `config.json`.
+        settings: the experiment's `Settings`.
+        folder: the run's, above the seeds.
+        seeds: how many, at least 1.
+        resume: go on in `folder`.
+        jobs: seeds at a time; with more than one, each has a process with one thread and writes `log.txt`.
+
+    Returns:
+        The tables over the seeds.
+
+    Raises:
+        FileExistsError: `folder` exists already and `resume` is False.
+        UsageError: a resume with other settings than the run has, or a count below 1.
+    """
+    for argument, count in {"seeds": seeds, "jobs": jobs}.items():
+        if count < 1:
+            raise UsageError(f"{argument} must be at least 1, not {count}")
+    experiment = load_experiment(name)
+    create_folder(folder, resume=resume)
+    config = {"experiment": name, "preset": preset, "settings": dataclasses.asdict(settings)}
+    folders = [folder / f"seed-{seed}" for seed in range(seeds)]
+    for path in folders:
+        _check_settings(path, config)
+    work = [(path, seed) for seed, path in enumerate(folders) if not (path / METRICS).exists()]
+    for path, seed in work:
+        if not (path / CONFIG).exists():
+            write_json(path / CONFIG, {**config, "seed": seed, "version": version("unknot")})
+    module = experiments.EXPERIMENTS[name][0]
+    if jobs == 1:
+        for path, seed in work:
+            experiment.run(settings, path, seed, resume)
+    else:
+        _run_parallel([(module, settings, path, seed, resume) for path, seed in work], jobs)
+    tables = experiment.tabulate([read_json(path / METRICS) for path in folders])
+    write_text(folder / TABLE, "\n".join(table.to_markdown() for table in tables))
+    return tables
+
+
+def _check_settings(folder: Path, config: dict[str, Any]) -> None:
+    if not (folder / CONFIG).exists():
+        return
+    was, now = read_json(folder / CONFIG), json.loads(json.dumps(config))
+    if was["experiment"] != now["experiment"]:
+        raise UsageError(f"{folder} is a run of {was['experiment']!r}, not of {now['experiment']!r}")
+    old, new = was["settings"], now["settings"]
+    changed = [f"{k} was {old.get(k)!r}, now {new.get(k)!r}" for k in old | new if old.get(k) != new.get(k)]
+    if changed:
+        raise UsageError(f"a resume keeps the settings, but in {folder} {'; '.join(changed)}")
+
+
+def _run_parallel(work: Sequence[tuple[str, Any, Path, int, bool]], jobs: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"  # the processes inherit it before they load their libraries
+    waiting, running = iter(work), set[Future[None]]()
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for arguments in _take(waiting, jobs):
+            running.add(pool.submit(_run_logged, *arguments))
+        while running:  # never more submitted than run, so that after Ctrl-C none is started
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            for arguments in _take(waiting, len(done)):
+                running.add(pool.submit(_run_logged, *arguments))
+
+
+def _take(items: Iterator[Any], count: int) -> list[Any]:
+    return [item for _, item in zip(range(count), items, strict=False)]
+
+
+def _run_logged(module: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
+    with (
+        (folder / "log.txt").open("a") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        cast(Experiment, importlib.import_module(module)).run(settings, folder, seed, resume)
+
+
+def evaluate_run(run: str | Path, full: bool) -> list[Table]:
+    """Recompute a run's tables from its weights, having first checked every weight file; write nothing.
+
+    Args:
+        run: as in `find_seeds`.
+        full: also what takes long (the experiment says what).
+
+    Raises:
+        FileNotFoundError: no such run, or a seed without weights.
+        WeightsError: a weight file that can't be used.
+    """
+    folders = find_seeds(run)
+    experiment = load_experiment(_experiment_of(folders[0]))
+    for folder in folders:
+        check_weights(folder)
+    return experiment.tabulate([experiment.evaluate(folder, full) for folder in folders])
+
+
+def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
+    """Return a run's tables, from the metrics it wrote, and the paths of its figures.
+
+    Raises:
+        FileNotFoundError: no such run, or a seed that has not ended yet.
+    """
+    folders = find_seeds(run)
+    for folder in folders:
+        if not (folder / METRICS).exists():
+            raise FileNotFoundError(f"{folder} has no {METRICS}: it has not ended yet")
+    experiment = load_experiment(_experiment_of(folders[0]))
+    figures = [path for folder in folders for path in sorted((folder / "figures").glob("*"))]
+    return experiment.tabulate([read_json(folder / METRICS) for folder in folders]), figures
+
+
+def check_weights(folder: Path) -> None:
+    """Load every weight file of a seed folder, checkpoints apart.
+
+    Raises:
+        FileNotFoundError: there is none.
+        WeightsError: one can't be used.
+    """
+    from unknot.representation.learner import load_learner
+    from unknot.representation.training import CHECKPOINT
+
+    weights = [path for path in sorted(folder.rglob("*.safetensors")) if path.name != CHECKPOINT]
+    if not weights:
+        raise FileNotFoundError(f"{folder} has no weights")
+    for path in weights:
+        load_learner(path)
+
+
+def _experiment_of(folder: Path) -> str:
+    if not (folder / CONFIG).exists():
+        raise FileNotFoundError(f"{folder} has no {CONFIG}: it is not the seed folder of a run")
+    name: str = read_json(folder / CONFIG)["experiment"]
+    return name
