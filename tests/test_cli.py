@@ -1,0 +1,347 @@
+"""The command line, on a small experiment of its own."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from unknot import experiments
+from unknot.cli import main
+from unknot.report import Table, mean_deviation, save_figure, save_gif
+
+TOY = '''
+"""An experiment that trains a number."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from unknot.files import load_weights, write_json
+from unknot.representation import learner as learners
+from unknot.representation.training import WEIGHTS, minibatches, train
+from unknot.report import Table
+
+
+class Number(learners.Learner):
+    def __init__(self, *, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.value = torch.nn.Parameter(torch.randn(3))
+        self.optimizers = {"all": torch.optim.Adam(self.parameters(), lr=rate)}
+
+    def settings(self):
+        return {"rate": self.rate}
+
+    def encode(self, images):
+        raise NotImplementedError
+
+    def update(self, batch):
+        loss = (self.value + torch.randn(3) - batch["x"].mean()).square().sum()
+        self.optimizers["all"].zero_grad()
+        loss.backward()
+        self.optimizers["all"].step()
+        return {"loss": loss.detach()}
+
+
+learners.LEARNERS["Number"] = "toy"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the toy."""
+
+    steps: int = 20
+    """How many steps."""
+    rate: float = 0.1
+    """How fast."""
+    sizes: tuple[int, ...] = (1, 2)
+    """Not used."""
+
+
+PRESETS = {"default": Settings(), "smoke": Settings(steps=2), "endless": Settings(steps=10**9)}
+
+
+def run(settings, folder, seed, resume):
+    torch.manual_seed(seed)
+    batch_at = minibatches({"x": np.arange(10.0, dtype=np.float32)}, 5, seed)
+    train(Number(rate=settings.rate), batch_at, settings.steps, folder=folder / "number", resume=resume)
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "figures" / "a.png").write_bytes(b"")
+    print("trained seed", seed)
+    write_json(folder / "metrics.json", metrics := evaluate(folder, False))
+    return metrics
+
+
+def evaluate(folder, full):
+    tensors, _ = load_weights(folder / "number" / WEIGHTS)
+    return {"value": tensors["value"].sum(), "full": full}
+
+
+def tabulate(seeds):
+    values = " ".join(f"{seed['value']:.6f}" for seed in seeds)
+    return [Table("Toy", ("seeds", "values", "full"), ((str(len(seeds)), values, str(seeds[0]["full"])),))]
+'''
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and the toy as the only experiment."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "toy.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    table = {"toy": ("toy", "Trains a number.")}
+    monkeypatch.setattr(experiments, "EXPERIMENTS", table, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+def fails(words: str, code: int, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as error:
+        main(shlex.split(words))
+    assert error.value.code == code
+    return capsys.readouterr().err
+
+
+def value(output: str) -> str:
+    found = re.search(r"-?\d+\.\d{6}( -?\d+\.\d{6})*", output)
+    assert found
+    return found.group()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("runn toy", "unknown command 'runn'; did you mean 'run'?"),
+        ("run toi", "unknown experiment 'toi'; did you mean 'toy'?"),
+        ("run toy --preset smok", "unknown preset 'smok'; did you mean 'smoke'?"),
+        ("run toy --preset=smok", "unknown preset 'smok'; did you mean 'smoke'?"),
+        ("run toy --seeds 0", "seeds must be at least 1, not 0"),
+        ("run toy --resume", "unknown run 'toy'"),
+        ("evaluate pretrained/nothing", "unknown run 'pretrained/nothing'"),
+        ("show nothing", "unknown run 'nothing'"),
+        ("play unknot/Planer-v0", "unknown environment 'unknot/Planer-v0'; did you mean 'unknot/Planar-v0'"),
+        ("play unknot/Planar-v0 gates", "KEY=VALUE, not 'gates'"),
+    ],
+)
+def test_wrong_names_get_one_line(
+    words: str, sentence: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = fails(words, 2, capsys)
+    assert sentence in error
+    assert error.startswith("unknot: ")
+    assert error.count("\n") == 1
+    assert not list(here.iterdir())
+
+
+def test_run_evaluate_and_show_give_the_same_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "toy", "--preset", "smoke", "--seeds", "2", "--rate", "0.3", "--out", "out"])
+    ran = value(capsys.readouterr().out)
+    config = json.loads((here / "out/seed-1/config.json").read_text())
+    assert config["experiment"] == "toy"
+    assert config["settings"] == {"steps": 2, "rate": 0.3, "sizes": [1, 2]}
+    assert config["seed"] == 1
+    assert ran in (here / "out/table.md").read_text()
+
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*")}
+    main(["evaluate", "out", "--full"])
+    output = capsys.readouterr().out
+    assert value(output) == ran
+    assert "True" in output
+    main(["show", "out"])
+    output = capsys.readouterr().out
+    assert value(output) == ran
+    assert "out/seed-0/figures/a.png\nout/seed-1/figures/a.png\n" in output
+    main(["evaluate", "out/seed-1"])
+    assert value(capsys.readouterr().out) == ran.split()[1]
+    assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
+
+
+def test_runs_have_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "--preset", "smoke", "toy"])
+    ran = value(capsys.readouterr().out)
+    (stamp,) = (here / "runs/toy").iterdir()
+    main(["show", "toy"])
+    assert value(capsys.readouterr().out) == ran
+    main(["list"])
+    output = capsys.readouterr().out
+    assert re.search(r"toy +Trains a number\.", output)
+    assert re.search(rf"toy/{stamp.name} +1 seed, preset smoke", output)
+    assert "unknot/Planar-v0" in output
+
+
+def test_an_existing_folder_stays_as_it_is(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "toy", "--preset", "smoke", "--out", "out"])
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*")}
+    assert "out exists already: resume it" in fails("run toy --preset smoke --out out", 2, capsys)
+    assert "rate was 0.1, now 0.2" in fails("run toy --preset smoke --rate 0.2 --out out --resume", 2, capsys)
+    assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
+
+
+def test_a_resume_adds_seeds(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "toy", "--preset", "smoke"])
+    first = value(capsys.readouterr().out)
+    main(["run", "toy", "--preset", "smoke", "--seeds", "3", "--resume"])
+    output = capsys.readouterr().out
+    assert "trained seed 0" not in output
+    assert value(output).split()[0] == first
+    assert len(value(output).split()) == 3
+    assert len(list((here / "runs/toy").iterdir())) == 1
+
+
+def test_jobs_change_nothing_but_the_time(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "toy", "--preset", "smoke", "--seeds", "2", "--out", "one"])
+    one = value(capsys.readouterr().out)
+    main(["run", "toy", "--preset", "smoke", "--seeds", "2", "--out", "two", "--jobs", "2"])
+    assert value(capsys.readouterr().out) == one
+    assert "trained seed 1" in (here / "two/seed-1/log.txt").read_text()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "pickle", "missing"])
+def test_evaluate_checks_every_weight_file_first(
+    damage: str, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["run", "toy", "--preset", "smoke", "--seeds", "2", "--out", "out"])
+    import toy  # type: ignore[import-not-found]
+
+    monkeypatch.setattr(toy, "evaluate", lambda *_: pytest.fail("computed before all weights were checked"))
+    path = here / "out/seed-1/number/weights.safetensors"
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif damage == "pickle":
+        torch.save(torch.zeros(2), path)
+    else:
+        path.unlink()
+    sentence = {"truncated": "truncated", "pickle": "is a pickle", "missing": "has no weights"}[damage]
+    capsys.readouterr()
+    assert sentence in fails("evaluate out", 2, capsys)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same_numbers(
+    jobs: int, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["run", "toy", "--steps", "2000", "--seeds", "2", "--out", "whole"])
+    whole = value(capsys.readouterr().out)
+    code = (
+        "from unknot import cli, experiments\n"
+        "experiments.EXPERIMENTS = {'toy': ('toy', '')}\n"
+        f"cli.main(['run', 'toy', '--steps', '2000', '--seeds', '2', '--out', 'out', '--jobs', '{jobs}'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(here.parent / "modules")},
+        start_new_session=True,
+    )
+    events = here / "out/seed-0/number"
+    while not events.exists():  # training has begun
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert not (here / "out/table.md").exists()
+    again = error.split("To go on: unknot ")[1].splitlines()[0]
+    main(shlex.split(again))
+    assert value(capsys.readouterr().out) == whole
+
+
+def test_a_missing_extra_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "toy", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert fails("run toy", 2, capsys) == 'unknot: this needs torch: pip install "unknot[learn]"\n'
+
+
+def test_help_knows_the_experiments_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "toy", "--preset", "smoke", "--help"])
+    output = capsys.readouterr().out
+    assert re.search(r"--steps INT +How many steps\. \(default: 2\)", output)
+    assert "--resume" in output
+
+
+def test_a_person_can_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pygame
+
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    steps: list[Any] = []
+    seen = iter(
+        [[pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT)], [], [pygame.event.Event(pygame.QUIT)]]
+    )
+    monkeypatch.setattr(pygame.event, "get", lambda: next(seen))
+    from unknot.envs import PlanarEnv
+
+    original = PlanarEnv.step
+
+    def step(env: PlanarEnv, action: Any) -> Any:
+        steps.append((env, action))
+        return original(env, action)
+
+    monkeypatch.setattr(PlanarEnv, "step", step)
+    main(["play", "unknot/Planar-v0", "map=gates", "max_steps=7"])
+    assert len(steps) >= 2
+    assert np.any(steps[0][1] != 0)
+    assert steps[0][0].spec.kwargs["map"] == "gates"
+    assert steps[0][0].spec.kwargs["max_steps"] == 7
+
+
+# Reports
+
+
+def test_table() -> None:
+    table = Table("T", ("a", "b|c"), (("x", "1"), ("y", "[2]")), ("A note.",))
+    assert table.to_markdown() == (
+        "## T\n\n| a | b\\|c |\n| --- | ---: |\n| x | 1 |\n| y | [2] |\n\nA note.\n"
+    )
+    with pytest.raises(ValueError, match="must have 2 cells"):
+        Table("T", ("a", "b"), (("x",),))
+
+
+def test_mean_deviation() -> None:
+    assert mean_deviation([1.0, 2.0, 3.0], 1) == "2.0 ± 1.0"
+    assert mean_deviation([0.5]) == "0.50"
+
+
+def test_pictures(tmp_path: Path) -> None:
+    from matplotlib import pyplot
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2])
+    with SummaryWriter(str(tmp_path)) as writer:
+        save_figure(figure, tmp_path / "figures" / "line.png", writer)
+    with Image.open(tmp_path / "figures" / "line.png") as image:
+        assert image.format == "PNG"
+    assert not pyplot.fignum_exists(figure.number)
+    assert EventAccumulator(str(tmp_path)).Reload().Tags()["images"] == ["line"]
+
+    frames = np.zeros((3, 4, 5, 1), np.uint8)
+    frames[1:] = 255
+    frames[2, 0] = 0
+    save_gif(frames, tmp_path / "a.gif", fps=20)
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert (gif.size, gif.n_frames, gif.info["duration"]) == ((5, 4), 3, 50)  # type: ignore[attr-defined]
+        gif.seek(1)
+        assert np.asarray(gif.convert("L")).min() == 255
+    with pytest.raises(ValueError, match="at least one"):
+        save_gif([], tmp_path / "b.gif")

@@ -1,0 +1,196 @@
+"""Atomic writes, weights that can't run code, run folders."""
+
+import io
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save
+
+from unknot import files
+from unknot.files import (
+    WeightsError,
+    create_folder,
+    find_seed,
+    find_seeds,
+    load_weights,
+    read_json,
+    require,
+    save_weights,
+    unknown,
+    write_bytes,
+    write_json,
+)
+
+TENSORS: dict[str, Any] = {
+    "weight": np.arange(6, dtype=np.float16).reshape(2, 3).T,
+    "scalar": np.array(7, dtype=np.int64),
+    "empty": np.zeros((0, 4), np.float32),
+}
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, TENSORS, "Net", {"widths": (2, 3), "rate": np.float32(0.5)})
+    return path
+
+
+def test_weights_round_trip(weights: Path) -> None:
+    tensors, header = load_weights(weights, kind="Net")
+    assert header.kind == "Net"
+    assert header.settings == {"widths": [2, 3], "rate": 0.5}
+    assert tensors.keys() == TENSORS.keys()
+    for name, array in TENSORS.items():
+        assert tensors[name].dtype == array.dtype
+        assert tensors[name].shape == array.shape
+        np.testing.assert_array_equal(tensors[name], array)
+
+
+def test_weights_of_another_kind(weights: Path) -> None:
+    with pytest.raises(WeightsError, match="holds the weights of Net, not of Other"):
+        load_weights(weights, kind="Other")
+
+
+def test_every_truncation_is_noticed(weights: Path) -> None:
+    content = weights.read_bytes()
+    for length in range(len(content)):
+        weights.write_bytes(content[:length])
+        with pytest.raises(WeightsError):
+            load_weights(weights)
+
+
+def test_a_pickle_in_disguise_is_not_opened(weights: Path, tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "ran",)
+
+    zipped = io.BytesIO()
+    torch.save({"trap": torch.zeros(2)}, zipped)
+    for content in (*(pickle.dumps(Trap(), protocol=p) for p in (2, 3, 4, 5)), zipped.getvalue()):
+        weights.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"is a pickle.*not opened"):
+            load_weights(weights)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", bytes(100), b"\x05" + bytes(7) + b"{{{{{"])
+def test_what_is_not_safetensors(weights: Path, content: bytes) -> None:
+    weights.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"is not a safetensors file|is truncated"):
+        load_weights(weights)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        (None, "not one that unknot wrote"),
+        ({"format": "pt"}, "not one that unknot wrote"),
+        (
+            {"format": "99", "kind": "Net", "settings": "{}", "version": "9.0"},
+            r"version 99 \(unknot 9.0",
+        ),
+    ],
+)
+def test_safetensors_of_others(weights: Path, metadata: dict[str, str] | None, words: str) -> None:
+    weights.write_bytes(save({"a": np.zeros(2)}, metadata))
+    with pytest.raises(WeightsError, match=words):
+        load_weights(weights)
+
+
+def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new" / "file"
+    write_bytes(path, b"old")
+
+    def fail(*_: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": np.float64(0.5), "b": np.arange(3), "c": tmp_path})
+    assert read_json(path) == {"a": 0.5, "b": [0, 1, 2], "c": str(tmp_path)}
+    with pytest.raises(TypeError, match="object has no place in JSON"):
+        write_json(path, object())
+    assert read_json(path)["a"] == 0.5
+    path.write_text("{")
+    with pytest.raises(ValueError, match=r"a\.json is not JSON"):
+        read_json(path)
+
+
+def test_an_existing_folder_is_refused_unless_resumed(tmp_path: Path) -> None:
+    folder = create_folder(tmp_path / "runs" / "run")
+    assert create_folder(folder) == folder  # nothing in it yet
+    (folder / "kept").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"resume it \(--resume\) or name another"):
+        create_folder(folder)
+    with pytest.raises(FileExistsError):
+        create_folder(folder / "kept")
+    assert create_folder(folder, resume=True) == folder
+    assert (folder / "kept").read_text() == "mine"
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs of "maze" with seeds 2 and 10, the weights that ship, and here as working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "_pretrained", lambda: tmp_path / "package")
+    for run in ("runs/maze/2024", "runs/maze/2025", "package/planar"):
+        for seed in (10, 2):
+            (tmp_path / run / f"seed-{seed}").mkdir(parents=True)
+    (tmp_path / "runs/maze/2025/seed-notes").mkdir()
+    (tmp_path / "runs/maze/2026").mkdir()  # an empty one
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("maze", "runs/maze/2025"),
+        ("maze/2024", "runs/maze/2024"),
+        ("runs/maze/2024", "runs/maze/2024"),
+        ("pretrained/planar", "package/planar"),
+    ],
+)
+def test_runs_are_found_by_name_and_by_path(runs: Path, name: str, found: str) -> None:
+    assert [path.resolve() for path in find_seeds(name)] == [runs / found / f"seed-{k}" for k in (2, 10)]
+    assert find_seed(name).resolve() == runs / found / "seed-2"
+    assert find_seed(name, 10).resolve() == runs / found / "seed-10"
+    assert find_seeds(runs / found / "seed-10") == [runs / found / "seed-10"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pretrained/planer", "did you mean 'pretrained/planar'"),
+        ("planar", "pretrained/planar"),
+        ("maze/2023", "'maze/2024'"),
+        ("qqqqqq", "there is 'maze/2024', 'maze/2025', 'pretrained/planar'"),
+    ],
+)
+def test_a_run_that_is_not_there_gets_near_matches(runs: Path, name: str, words: str) -> None:
+    with pytest.raises(FileNotFoundError, match=words):
+        find_seeds(name)
+    with pytest.raises(FileNotFoundError, match="no seed-3; it has seed-2, seed-10"):
+        find_seed("maze", 3)
+
+
+def test_unknown() -> None:
+    assert unknown("map", "Gate", ["gates", "door"]) == "unknown map 'Gate'; did you mean 'gates'?"
+    assert unknown("map", "zzz", []) == "unknown map 'zzz'; there is none"
+
+
+def test_a_missing_module_is_named_with_its_extra() -> None:
+    require("learn", "numpy", "torch")
+    with pytest.raises(ModuleNotFoundError, match=r'needs no_such_module: pip install "unknot\[learn\]"'):
+        require("learn", "no_such_module")
