@@ -4,20 +4,22 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 	--config-settings editable_mode=strict
 
+ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
+
 .PHONY: demo test lint types bench docs install
 
 demo: install
 	$(BIN)/unknot run dynamics-content --seeds 1
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/pytest
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: install
-	$(BIN)/mypy -p unknot
+	$(BIN)/mypy -p unknot $(ROOMS:%/py.typed=-p unknot.%)
 	$(BIN)/mypy tests examples benchmarks docs
 
 bench: install

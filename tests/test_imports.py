@@ -139,3 +139,10 @@ def test_no_torch_is_loaded(code: str) -> None:
     code += f"\nimport sys\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "tests")
     assert result.returncode == 0, result.stderr
+
+
+def test_the_rooms_are_found_from_the_root_of_a_checkout() -> None:
+    """There the folder `unknot` comes first on the path, and it has no rooms in it."""
+    code = "import unknot.envs, unknot.planners, unknot.experiments"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
