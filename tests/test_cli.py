@@ -321,27 +321,30 @@ def test_mean_deviation() -> None:
     assert mean_deviation([0.5]) == "0.50"
 
 
-def test_pictures(tmp_path: Path) -> None:
+def test_pictures_are_files_and_in_tensorboard(tmp_path: Path) -> None:
     from matplotlib import pyplot
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
 
     figure, axes = pyplot.subplots()
     axes.plot([1, 2])
-    with SummaryWriter(str(tmp_path)) as writer:
-        save_figure(figure, tmp_path / "figures" / "line.png", writer)
-    with Image.open(tmp_path / "figures" / "line.png") as image:
-        assert image.format == "PNG"
-    assert not pyplot.fignum_exists(figure.number)
-    assert EventAccumulator(str(tmp_path)).Reload().Tags()["images"] == ["line"]
-
     frames = np.zeros((3, 4, 5, 1), np.uint8)
     frames[1:] = 255
     frames[2, 0] = 0
-    save_gif(frames, tmp_path / "a.gif", fps=20)
-    with Image.open(tmp_path / "a.gif") as gif:
+    with SummaryWriter(str(tmp_path)) as writer:
+        save_figure(figure, tmp_path / "figures" / "line.png", writer)
+        save_gif(frames, tmp_path / "figures" / "blink.gif", writer, fps=20)
+
+    assert not pyplot.fignum_exists(figure.number)
+    with Image.open(tmp_path / "figures" / "line.png") as image:
+        assert image.format == "PNG"
+    with Image.open(tmp_path / "figures" / "blink.gif") as gif:
         assert (gif.size, gif.n_frames, gif.info["duration"]) == ((5, 4), 3, 50)  # type: ignore[attr-defined]
         gif.seek(1)
         assert np.asarray(gif.convert("L")).min() == 255
+    events = EventAccumulator(str(tmp_path)).Reload()
+    for name in ("line.png", "blink.gif"):
+        (event,) = events.Images(name[:-4])
+        assert event.encoded_image_string == (tmp_path / "figures" / name).read_bytes()
     with pytest.raises(ValueError, match="at least one"):
-        save_gif([], tmp_path / "b.gif")
+        save_gif([], tmp_path / "none.gif")

@@ -84,18 +84,23 @@ def save_figure(figure: "Figure", path: Path, writer: "SummaryWriter | None" = N
 
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150, bbox_inches="tight")
-    write_bytes(path, content.getvalue())
-    if writer:
-        writer.add_image(path.stem, pyplot.imread(io.BytesIO(content.getvalue())), dataformats="HWC")
     pyplot.close(figure)
+    _keep(content.getvalue(), path, writer)
 
 
-def save_gif(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], path: Path, fps: float = 10) -> None:
+def save_gif(
+    frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    path: Path,
+    writer: "SummaryWriter | None" = None,
+    *,
+    fps: float = 10,
+) -> None:
     """Write frames as an animated GIF that repeats, atomically.
 
     Args:
         frames: uint8 (n, height, width), or (n, height, width, channels) of 1 or 3 channels.
-        path: the file.
+        path: the file, `figures/NAME.gif` of a run folder.
+        writer: TensorBoard's, to show it as an image called NAME too.
         fps: frames a second.
 
     Raises:
@@ -111,7 +116,22 @@ def save_gif(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], path: Path
     images[0].save(
         content, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0
     )
-    write_bytes(path, content.getvalue())
+    _keep(content.getvalue(), path, writer)
+
+
+def _keep(content: bytes, path: Path, writer: "SummaryWriter | None") -> None:
+    """Write an encoded picture, and hand TensorBoard the same bytes (so that a GIF moves there too)."""
+    write_bytes(path, content)
+    if writer is None:
+        return
+    from PIL import Image
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    with Image.open(io.BytesIO(content)) as picture:
+        width, height = picture.size
+    image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
+    summary = Summary(value=[Summary.Value(tag=path.stem, image=image)])
+    writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
 
 
 def _squeezed(frame: NDArray[Any]) -> NDArray[Any]:
