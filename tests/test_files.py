@@ -1,5 +1,6 @@
 """Atomic writes, weights that can't run code, run folders."""
 
+import contextlib
 import io
 import os
 import pickle
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from unknot import files
@@ -62,6 +65,22 @@ def test_every_truncation_is_noticed(weights: Path) -> None:
         weights.write_bytes(content[:length])
         with pytest.raises(WeightsError):
             load_weights(weights)
+
+
+@settings(max_examples=300, deadline=None)
+@given(position=st.integers(0, 10_000), byte=st.integers(0, 255))
+def test_damage_is_noticed_or_harmless_but_nothing_else(
+    position: int, byte: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    save_weights(path, TENSORS, "Net", {"a": 1})
+    content = bytearray(path.read_bytes())
+    content[position % len(content)] = byte
+    path.write_bytes(content)
+    with contextlib.suppress(WeightsError):
+        tensors, header = load_weights(path)
+        assert isinstance(header.settings, dict)
+        assert len(tensors) == len(TENSORS)
 
 
 def test_a_pickle_in_disguise_is_not_opened(weights: Path, tmp_path: Path) -> None:

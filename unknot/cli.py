@@ -93,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if extra is None:
             raise
         _fail(f'this needs {error.name}: pip install "unknot[{extra}]"')
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 def _fail(sentence: str) -> NoReturn:

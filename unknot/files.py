@@ -202,7 +202,7 @@ def load_weights(path: Path, kind: str | None = None) -> tuple[dict[str, NDArray
         raise WeightsError(f"{path} is truncated or damaged ({error}); copy or train it again") from error
 
 
-def _metadata(path: Path, content: bytes) -> Any:
+def _metadata(path: Path, content: bytes) -> dict[str, Any]:
     """Return the metadata of safetensors content: 8 bytes of header length, then the header as JSON."""
     if content[8:9] != b"{":
         if content[:1] == b"\x80" or content[:4] == b"PK\x03\x04":
@@ -215,20 +215,24 @@ def _metadata(path: Path, content: bytes) -> Any:
     if len(content) < 8 + length:
         raise WeightsError(f"{path} is truncated: it ends inside its header; copy or train it again")
     try:
-        return json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__")
     except ValueError as error:
         raise WeightsError(f"{path} is not a safetensors file: its header is not JSON") from error
+    return metadata if isinstance(metadata, dict) else {}
 
 
-def _header(path: Path, metadata: Any) -> Header:
-    if "format" not in metadata or "kind" not in metadata:
+def _header(path: Path, metadata: dict[str, Any]) -> Header:
+    if not {"format", "kind", "settings", "version"} <= metadata.keys():
         raise WeightsError(f"{path} is a safetensors file, but not one that unknot wrote")
     if metadata["format"] != str(FORMAT):
         raise WeightsError(
-            f"{path} has format version {metadata['format']} (unknot {metadata.get('version')} wrote it); "
+            f"{path} has format version {metadata['format']} (unknot {metadata['version']} wrote it); "
             f"this is unknot {_version()}, which reads version {FORMAT}"
         )
-    return Header(metadata["kind"], json.loads(metadata["settings"]), metadata["version"])
+    try:
+        return Header(metadata["kind"], dict(json.loads(metadata["settings"])), metadata["version"])
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged: its settings are not JSON") from error
 
 
 def _version() -> str:
