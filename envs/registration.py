@@ -1,0 +1,34 @@
+"""The environments by id, a row each."""
+
+from typing import NamedTuple
+
+import gymnasium as gym
+
+
+class Row(NamedTuple):
+    """Where an environment is."""
+
+    module: str
+    env: str
+    vector_env: str
+    description: str
+
+
+ENVIRONMENTS = {
+    "unknot/Planar-v0": Row(
+        "unknot.envs.planar",
+        "PlanarEnv",
+        "PlanarVectorEnv",
+        "Steer a point agent past obstacles, from pixels.",
+    ),
+}
+
+
+def register() -> None:
+    """Tell Gymnasium of all environments; no module of theirs is imported yet."""
+    for name, row in ENVIRONMENTS.items():
+        gym.register(
+            name,
+            entry_point=f"{row.module}:{row.env}",
+            vector_entry_point=f"{row.module}:{row.vector_env}",
+        )

@@ -1,0 +1,588 @@
+"""One implementation, two environments: a batch of copies of a world as `gym.Env` and as `VectorEnv`.
+
+A world is written once, as a `Simulation`: array code over n copies. `SimulationEnv` is the batch of one,
+`SimulationVectorEnv` the batch of n, so that both agree bit for bit. What Gymnasium asks of a vector
+environment (seeds, the modes of autoreset, masks in infos, final observations) is here and nowhere else.
+"""
+
+import copy
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from .names import unknown
+from .window import Window
+
+Array = NDArray[Any]
+Factors = dict[str, Array]
+"""Factors by name, as arrays whose first axis is the batch."""
+Tree = Any
+"""An array, or a dict of trees."""
+Rows = NDArray[np.intp]
+Generators = Sequence[np.random.Generator]
+
+OPTIONS = ("factors", "goal", "scene")
+
+
+class Simulation(ABC):
+    """`num_envs` copies of a world, stepped and drawn together by array code.
+
+    The copies a method is about are given by `rows`, indices into the batch; arrays that go with them have
+    len(rows) as their first axis. All randomness comes from the generators handed in, one for each row, and
+    each is used as if its copy were alone. Arrays returned are fresh.
+
+    Attributes:
+        num_envs: how many copies.
+        observation_space: what one copy shows.
+        action_space: what one copy can be told to do.
+        factor_space: the factors of one copy.
+    """
+
+    num_envs: int
+    observation_space: spaces.Space[Any]
+    action_space: spaces.Space[Any]
+    factor_space: spaces.Dict
+
+    @abstractmethod
+    def check(self, factors: Factors) -> None:
+        """Raise ValueError if a scene or a goal is impossible, naming the factor, the value, the reason."""
+
+    @abstractmethod
+    def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
+        """Begin episodes; factors of the scene and of the goal that aren't given are drawn."""
+
+    @abstractmethod
+    def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Array, Array, Array]:
+        """Act; return rewards (float64), terminations and truncations (bool)."""
+
+    @abstractmethod
+    def place(self, factors: Factors) -> None:
+        """Set those factors in all copies, and keep the rest."""
+
+    @abstractmethod
+    def observe(self, rows: Rows) -> Tree:
+        """Return observations."""
+
+    @abstractmethod
+    def info(self, rows: Rows) -> dict[str, Tree]:
+        """Return the infos: `factors`, `goal`, `is_success`."""
+
+    @abstractmethod
+    def scene(self, row: int) -> dict[str, Any]:
+        """Return all that a copy's future depends on but its random state, as JSON."""
+
+    @abstractmethod
+    def restore(
+        self, rows: Rows, scenes: Sequence[Mapping[str, Any]], factors: Factors, goal: Factors
+    ) -> None:
+        """Go on from scenes, whose factors and goal come checked and batched.
+
+        Raises:
+            ValueError: a scene can't be gone on from here; nothing has changed then.
+        """
+
+    @abstractmethod
+    def render_factors(self, factors: Factors) -> NDArray[np.uint8]:
+        """Draw any factors of `factor_space`, those not given as in the first copy: (n, h, w, c)."""
+
+    @abstractmethod
+    def frame(self, row: int) -> NDArray[np.uint8]:
+        """Draw a copy for people: an upscaled RGB image with the goal."""
+
+
+class Adapter:
+    """What both environments share: the factor source, and how arguments are checked."""
+
+    simulation_class: ClassVar[Callable[..., Simulation]]
+    simulation: Simulation
+    render_mode: str | None
+    _began: bool
+
+    def __init_subclass__(cls) -> None:
+        """Show the simulation's arguments as the environment's own."""
+        super().__init_subclass__()
+        if hasattr(cls, "simulation_class"):
+            own = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind != p.VAR_KEYWORD]
+            settings = list(inspect.signature(cls.simulation_class).parameters.values())[1:]
+            cls.__signature__ = inspect.Signature(own[1:] + settings)  # type: ignore[attr-defined]
+
+    @property
+    def factor_space(self) -> spaces.Dict:
+        """The factors of one scene."""
+        return self.simulation.factor_space
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
+        """Draw n scenes' factors, each component independently and uniformly over `factor_space`."""
+        return sample_space(self.factor_space, n, rng)
+
+    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """Draw scenes.
+
+        Args:
+            factors: arrays by name, first axis n; any of `factor_space`, reachable or not. Those not given
+                are the current scene's.
+
+        Returns:
+            Images (n, height, width, channels), uint8.
+
+        Raises:
+            ValueError: a factor is unknown, of another shape, or outside its space.
+        """
+        return self.simulation.render_factors(self._factors("factors", factors, None))
+
+    def _factors(self, argument: str, factors: Mapping[str, Any], n: int | None) -> Factors:
+        """Check names, shapes and ranges of factors with n as their first axis (None: any, but one)."""
+        if not isinstance(factors, Mapping):
+            raise ValueError(f"{argument}={factors!r} must be a dict of factors: {list(self.factor_space)}")
+        result: Factors = {}
+        for name, value in factors.items():
+            if name not in self.factor_space.spaces:
+                raise unknown(f"{argument} name", name, self.factor_space.spaces)
+            space = self.factor_space[name]
+            array = _as_array(f"{argument}[{name!r}]", value, space)
+            expected = ("n" if n is None else n, *cast("tuple[int, ...]", space.shape))
+            if array.ndim != len(expected) or array.shape[1:] != expected[1:] or n not in (None, len(array)):
+                raise ValueError(f"{argument}[{name!r}] has shape {array.shape}, expected {expected}")
+            for row in array:
+                if not space.contains(row):
+                    raise ValueError(f"{argument}[{name!r}]={row.tolist()} is outside {space}")
+            n = len(array)
+            result[name] = array
+        return result
+
+    def _possible(self, argument: str, factors: Mapping[str, Any], n: int) -> Factors:
+        """Check that scenes can be: n is their first axis."""
+        result = self._factors(argument, factors, n)
+        try:
+            self.simulation.check(result)
+        except ValueError as error:
+            raise ValueError(f"{argument}: {error}") from None
+        return result
+
+    def _actions(self, actions: Any) -> Array:
+        """Check a batch of actions: their shape, and that they are finite."""
+        array = np.asarray(actions)
+        expected = (self.simulation.num_envs, *cast("tuple[int, ...]", self.simulation.action_space.shape))
+        if array.dtype.kind not in "fiu" or array.shape != expected:
+            raise ValueError(
+                f"actions of shape {array.shape} and type {array.dtype}, expected numbers of shape {expected}"
+            )
+        if not np.isfinite(array).all():
+            row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
+            raise ValueError(f"action {array[row].tolist()} of sub-environment {row} is not finite")
+        return array
+
+    def _restore(self, scenes: Sequence[Any], rows: Rows) -> list[np.random.Generator]:
+        """Go on from scenes, and return their generators."""
+        for scene in scenes:
+            check_scene(scene)
+        generators = [scene_generator(scene["random_state"]) for scene in scenes]
+        factors, goal = (
+            self._possible(f"scene's {key}", stack([scene[key] for scene in scenes]), len(scenes))
+            for key in ("factors", "goal")
+        )
+        try:
+            self.simulation.restore(rows, scenes, factors, goal)
+        except ValueError as error:
+            raise ValueError(f"scene's {error}") from None
+        return generators
+
+    def _check_began(self) -> None:
+        if not self._began:
+            raise ResetNeeded("call reset() first")
+
+
+class SimulationEnv(Adapter, gym.Env[Any, Any]):
+    """A world by itself. Subclasses name their `simulation_class`; its arguments are theirs."""
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012
+
+    def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise unknown("render_mode", render_mode, self.metadata["render_modes"])
+        self.simulation = self.simulation_class(1, **settings)
+        self.observation_space = self.simulation.observation_space
+        self.action_space = self.simulation.action_space
+        self.render_mode = render_mode
+        self._began = False
+        self._window = Window(self.metadata["render_fps"])
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Tree, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: of the random state; None goes on with the present one.
+            options: `factors` and `goal` are dicts of those to set, the rest is drawn; `scene`, as `scene()`
+                gave it, goes on from there, its random state included unless a seed is given.
+
+        Raises:
+            ValueError: an option that is unknown or impossible; nothing has changed then.
+        """
+        options = read_options(options)
+        factors, goal = (
+            self._possible(key, first_axis(options.get(key, {})), 1) for key in ("factors", "goal")
+        )
+        if "scene" in options:
+            (self.np_random,) = self._restore([options["scene"]], ONE)
+        super().reset(seed=seed)
+        if "scene" not in options:
+            self.simulation.reset(ONE, [self.np_random], factors, goal)
+        self._began = True
+        return self._shown()
+
+    def step(self, action: Any) -> tuple[Tree, float, bool, bool, dict[str, Any]]:
+        """Act.
+
+        Raises:
+            ValueError: an action of another shape or not finite; nothing has changed then.
+            ResetNeeded: before the first reset.
+        """
+        self._check_began()
+        reward, terminated, truncated = self.simulation.step(
+            ONE, [self.np_random], self._actions(np.asarray(action)[None])
+        )
+        observation, info = self._shown()
+        return observation, float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
+
+    def set_factors(self, factors: Mapping[str, Any]) -> Tree:
+        """Place the scene, keep the rest, and return the observation.
+
+        Raises:
+            ValueError: a scene that is impossible; nothing has changed then.
+            ResetNeeded: before the first reset.
+        """
+        self._check_began()
+        self.simulation.place(self._possible("factors", first_axis(factors), 1))
+        return first(self.simulation.observe(ONE))
+
+    def scene(self) -> dict[str, Any]:
+        """Return all of the scene as JSON: factors, goal, layout, step count, random state."""
+        self._check_began()
+        return {**self.simulation.scene(0), "random_state": self.np_random.bit_generator.state}
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """Return an RGB image in the mode "rgb_array"; the mode "human" shows it as it goes."""
+        self._check_began()
+        if self.render_mode is None:
+            gym.logger.warn('no render_mode was given: gym.make(..., render_mode="rgb_array")')
+            return None
+        frame = self.simulation.frame(0)
+        if self.render_mode == "rgb_array":
+            return frame
+        self._window.show(frame)
+        return None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        self._window.close()
+
+    def _shown(self) -> tuple[Tree, dict[str, Any]]:
+        if self.render_mode == "human":
+            self.render()
+        info = self.simulation.info(ONE)
+        return first(self.simulation.observe(ONE)), first(info)
+
+
+class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
+    """A batch of worlds. It does what `SyncVectorEnv` of the single ones does, by array code.
+
+    Options have a leading num_envs axis: arrays for `factors` and `goal`, a list of scenes for `scene`;
+    `reset_mask` picks which copies are reset. Infos come with masks as `SyncVectorEnv` gives them.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs={num_envs} must be at least 1")
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise unknown("render_mode", render_mode, self.metadata["render_modes"])
+        self.simulation = self.simulation_class(num_envs, **settings)
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self.single_observation_space = self.simulation.observation_space
+        self.single_action_space = self.simulation.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._rows = np.arange(num_envs)
+        self._ended = np.zeros(num_envs, dtype=np.bool_)
+        self._began = False
+        self._generators: list[Any] = [None] * num_envs
+        self._seeds: list[int] = [-1] * num_envs
+
+    @property
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override, misc]
+        """The generators, one a copy; seeded at random until a reset seeds them."""
+        self._seed([None] * self.num_envs, self._rows)
+        return tuple(self._generators)
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """What the generators were seeded with; -1 where a scene brought its own."""
+        self._seed([None] * self.num_envs, self._rows)
+        return tuple(self._seeds)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Tree, dict[str, Any]]:
+        """Begin episodes.
+
+        Args:
+            seed: copy i gets seed + i, or the ith of a list; None goes on with the present random states.
+            options: as for a single environment, with a leading num_envs axis; and `reset_mask`, bool
+                (num_envs,), the copies to reset.
+
+        Raises:
+            ValueError: an option that is unknown or impossible, or as many seeds as there are not copies;
+                nothing has changed then.
+            TypeError: a `reset_mask` that is no array of bool.
+        """
+        options = dict(options or {})
+        rows = self._masked(options.pop("reset_mask", None))
+        options = read_options(options)
+        given = {key: self._chosen(key, options.get(key, {}), rows) for key in ("factors", "goal")}
+        seeds = self._as_seeds(seed)
+        if "scene" in options:
+            scenes = options["scene"]
+            if not isinstance(scenes, Sequence) or len(scenes) != self.num_envs:
+                raise ValueError(f"options['scene'] must be a list of {self.num_envs} scenes")
+            for row, generator in zip(rows, self._restore([scenes[row] for row in rows], rows), strict=True):
+                self._generators[row], self._seeds[row] = generator, -1
+        self._seed(seeds, rows)
+        if "scene" not in options:
+            self.simulation.reset(rows, self._of(rows), given["factors"], given["goal"])
+        self._ended[rows] = False
+        self._began = True
+        return self.simulation.observe(self._rows), self._infos(rows)
+
+    def step(self, actions: Any) -> tuple[Tree, Array, Array, Array, dict[str, Any]]:
+        """Act in all copies.
+
+        Raises:
+            ValueError: actions of another shape or not finite; nothing has changed then.
+            ResetNeeded: before the first reset, or, with autoreset disabled, after an episode's end.
+        """
+        self._check_began()
+        actions = self._actions(actions)
+        rewards = np.zeros(self.num_envs)
+        terminated, truncated = (np.zeros(self.num_envs, dtype=np.bool_) for _ in range(2))
+        acting = self._rows
+        if self._ended.any():
+            if self.autoreset_mode is AutoresetMode.DISABLED:
+                raise ResetNeeded(f"sub-environments {np.flatnonzero(self._ended).tolist()} have ended")
+            if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+                acting = np.flatnonzero(~self._ended)
+                self._begin(np.flatnonzero(self._ended))
+        if len(acting):
+            rewards[acting], terminated[acting], truncated[acting] = self.simulation.step(
+                acting, self._of(acting), actions[acting]
+            )
+        self._ended = terminated | truncated
+        final: dict[str, Any] = {}
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
+            final = self._finish(np.flatnonzero(self._ended))
+        return (
+            self.simulation.observe(self._rows),
+            rewards,
+            terminated,
+            truncated,
+            {**final, **self._infos(self._rows)},
+        )
+
+    def set_factors(self, factors: Mapping[str, Any]) -> Tree:
+        """Place the scenes, arrays with a leading num_envs axis; keep the rest; return the observations.
+
+        Raises:
+            ValueError: a scene that is impossible; nothing has changed then.
+            ResetNeeded: before the first reset.
+        """
+        self._check_began()
+        self.simulation.place(self._possible("factors", factors, self.num_envs))
+        return self.simulation.observe(self._rows)
+
+    def scene(self) -> list[dict[str, Any]]:
+        """Return the scenes of all copies, each as a single environment gives it."""
+        self._check_began()
+        return [
+            {**self.simulation.scene(row), "random_state": generator.bit_generator.state}
+            for row, generator in enumerate(self._generators)
+        ]
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return an RGB image for each copy."""
+        self._check_began()
+        if self.render_mode is None:
+            gym.logger.warn('no render_mode was given: gym.make_vec(..., render_mode="rgb_array")')
+            return None
+        return tuple(self.simulation.frame(row) for row in range(self.num_envs))
+
+    def _begin(self, rows: Rows) -> None:
+        self.simulation.reset(rows, self._of(rows), {}, {})
+
+    def _finish(self, rows: Rows) -> dict[str, Any]:
+        """Begin anew where episodes have ended, and return how they ended."""
+        last, observations = self._infos(rows), self.simulation.observe(rows)
+        final = np.full(self.num_envs, None, dtype=object)
+        for i, row in enumerate(rows):
+            final[row] = copy.deepcopy(take(observations, i))
+        self._begin(rows)
+        mask = self._mask(rows)
+        return {"final_obs": final, "_final_obs": mask, "final_info": last, "_final_info": mask.copy()}
+
+    def _infos(self, rows: Rows) -> dict[str, Any]:
+        return self._spread(self.simulation.info(rows), rows)
+
+    def _spread(self, info: Mapping[str, Tree], rows: Rows) -> dict[str, Any]:
+        """Give every entry all num_envs rows, zero where it isn't known, and a mask that says where it is."""
+        result: dict[str, Any] = {}
+        for key, value in info.items():
+            if isinstance(value, Mapping):
+                result[key] = self._spread(value, rows)
+            elif len(rows) == self.num_envs:
+                result[key] = value
+            else:
+                result[key] = np.zeros((self.num_envs, *value.shape[1:]), dtype=value.dtype)
+                result[key][rows] = value
+            result[f"_{key}"] = self._mask(rows)
+        return result
+
+    def _mask(self, rows: Rows) -> NDArray[np.bool_]:
+        mask = np.zeros(self.num_envs, dtype=np.bool_)
+        mask[rows] = True
+        return mask
+
+    def _masked(self, mask: Any) -> Rows:
+        if mask is None:
+            return self._rows
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"options['reset_mask'] must be an array of bool, not {mask!r}")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(
+                f"options['reset_mask'] must have shape ({self.num_envs},) and be true somewhere"
+            )
+        self._check_began()
+        return np.flatnonzero(mask)
+
+    def _chosen(self, key: str, factors: Any, rows: Rows) -> Factors:
+        """Check factors given for all copies, and return those of some rows."""
+        whole = self._factors(key, factors, self.num_envs)
+        return self._possible(key, {name: array[rows] for name, array in whole.items()}, len(rows))
+
+    def _as_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + row for row in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"seed has {len(seed)} entries, expected one for each of {self.num_envs} copies")
+        return list(seed)
+
+    def _seed(self, seeds: Sequence[int | None], rows: Rows) -> None:
+        """Give a new generator to the rows that have a seed, and to those that have no generator yet."""
+        for row in rows:
+            if seeds[row] is not None or self._generators[row] is None:
+                self._generators[row], self._seeds[row] = gym.utils.seeding.np_random(seeds[row])
+
+    def _of(self, rows: Rows) -> Generators:
+        return self._generators if len(rows) == self.num_envs else [self._generators[row] for row in rows]
+
+
+ONE = np.arange(1)
+
+
+def read_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Check the keys of reset's options.
+
+    Raises:
+        ValueError: an unknown key, or a scene beside other options.
+    """
+    options = dict(options or {})
+    for key in options:
+        if key not in OPTIONS:
+            raise unknown("options key", key, OPTIONS)
+    if "scene" in options and len(options) > 1:
+        raise ValueError("options: a scene holds factors and goal; give it alone")
+    return options
+
+
+def check_scene(scene: Any) -> None:
+    """Raise ValueError if a scene is not a dict with the entries that every scene has."""
+    for key in ("factors", "goal", "layout", "steps", "random_state"):
+        if not isinstance(scene, Mapping) or key not in scene:
+            raise ValueError(f"options['scene'] must be as scene() returned it; it has no {key!r}")
+
+
+def scene_generator(state: Any) -> np.random.Generator:
+    """Return a generator in the random state that a scene holds."""
+    generator = np.random.Generator(np.random.PCG64())
+    try:
+        generator.bit_generator.state = state
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"scene's random_state is not a state of PCG64: {error}") from None
+    return generator
+
+
+def sample_space(space: spaces.Dict, n: int, rng: np.random.Generator) -> Factors:
+    """Draw n points, each component independently and uniformly over its space."""
+    result = {}
+    for name, part in space.spaces.items():
+        if isinstance(part, spaces.Box):
+            result[name] = rng.uniform(part.low, part.high, (n, *part.shape)).astype(part.dtype)
+        elif isinstance(part, spaces.Discrete):
+            result[name] = rng.integers(part.start, part.start + part.n, n, dtype=part.dtype)
+        else:
+            raise TypeError(f"factor {name!r}: {part} is neither a Box nor Discrete")
+    return result
+
+
+def take(tree: Tree, index: Any) -> Tree:
+    """Index every array of a tree along its first axis."""
+    if isinstance(tree, Mapping):
+        return {key: take(value, index) for key, value in tree.items()}
+    return tree[index]
+
+
+def first(tree: Tree) -> Tree:
+    """Return the first of a batch; scalars come out as Python's own."""
+    if isinstance(tree, Mapping):
+        return {key: first(value) for key, value in tree.items()}
+    return tree[0] if tree.ndim > 1 else tree[0].item()
+
+
+def stack(trees: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+    """Batch dicts of the same names."""
+    return {name: np.array([tree[name] for tree in trees]) for name in trees[0]}
+
+
+def first_axis(factors: Any) -> Any:
+    """Return the batch of one scene's factors."""
+    if not isinstance(factors, Mapping):
+        return factors
+    return {name: np.asarray(value)[None] for name, value in factors.items()}
+
+
+def _as_array(name: str, value: Any, space: spaces.Space[Any]) -> Array:
+    """Convert numbers to a space's own type, if that loses nothing of their meaning."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or not np.can_cast(array.dtype, cast("Any", space.dtype), "same_kind"):
+        raise ValueError(f"{name}={value!r} must be numbers that fit {space.dtype}")
+    return array.astype(space.dtype)

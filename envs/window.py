@@ -1,0 +1,49 @@
+"""A window that shows frames to a person."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Window:
+    """Shows RGB frames with pygame, which is imported at the first one.
+
+    A copy of it, or one unpickled, is closed: it opens a window of its own when it shows something.
+    """
+
+    def __init__(self, frames_per_second: int) -> None:
+        self.frames_per_second = frames_per_second
+        self._screen: Any = None
+        self._clock: Any = None
+
+    def show(self, frame: NDArray[np.uint8]) -> None:
+        """Show a frame (height, width, 3), and wait until the one before has had its time.
+
+        Raises:
+            ImportError: pygame is missing.
+        """
+        try:
+            import pygame
+        except ImportError:
+            raise ImportError('render_mode="human" needs pygame: pip install "unknot[play]"') from None
+        if self._screen is None:
+            pygame.display.init()
+            self._screen = pygame.display.set_mode(frame.shape[1::-1])
+            self._clock = pygame.time.Clock()
+        self._screen.blit(pygame.surfarray.make_surface(frame.swapaxes(0, 1)), (0, 0))
+        pygame.event.pump()
+        pygame.display.flip()
+        self._clock.tick(self.frames_per_second)
+
+    def close(self) -> None:
+        """Close the window, if it is open."""
+        if self._screen is not None:
+            import pygame
+
+            pygame.display.quit()
+            self._screen = self._clock = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open window behind."""
+        return {"frames_per_second": self.frames_per_second, "_screen": None, "_clock": None}
