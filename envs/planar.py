@@ -145,8 +145,9 @@ class Planar(Simulation):
 
     def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Floats, Bools, Bools]:
         """Offset the agents by their actions, clipped to the action space, if nothing is in the way."""
-        offsets = np.clip(actions * self.action_scale, -MAX_ACTION, MAX_ACTION)
-        self.position[rows] = self.world.move(self.position[rows], offsets, self._noise(generators))
+        self.position[rows] = self.world.move(
+            self.position[rows], self._offsets(actions), self._noise(generators)
+        )
         squared = squared_distance(self.position[rows], self.goal[rows])
         near = squared <= NEAR * NEAR
         self.steps[rows] += 1
@@ -213,7 +214,7 @@ class Planar(Simulation):
         positions = self.world.sample_free(n, rng)
         actions = rng.uniform(self.action_space.low, self.action_space.high, (n, 2)).astype(np.float32)
         draws = rng.standard_normal((n, 2)) if self.world.noise > 0 else None
-        ends = self.world.move(positions, actions * self.action_scale, draws)
+        ends = self.world.move(positions, self._offsets(actions), draws)
         return {
             "observation": self.world.draw(positions),
             "action": actions,
@@ -240,6 +241,10 @@ class Planar(Simulation):
             if not len(pending):
                 return found
         raise RuntimeError(f"task {self.task!r} finds no free place for start or goal on this map")
+
+    def _offsets(self, actions: Array) -> Floats:
+        """Return what actions ask for, in pixels."""
+        return np.clip(self.action_scale * actions.astype(np.float64), -MAX_ACTION, MAX_ACTION)
 
     def _noise(self, generators: Generators) -> Floats | None:
         if self.world.noise == 0:
@@ -347,6 +352,6 @@ ARROWS = {"d": 1 << 30 | 79, "a": 1 << 30 | 80, "s": 1 << 30 | 81, "w": 1 << 30 
 
 def squared_distance(a: Floats, b: Floats) -> Floats:
     """Return squared distances (n,) of positions (n, 2)."""
-    row, column = a[:, 0] - b[:, 0], a[:, 1] - b[:, 1]
-    squared: Floats = row * row + column * column
-    return squared
+    squares = np.square(a - b)
+    total: Floats = squares[:, 0] + squares[:, 1]
+    return total

@@ -59,10 +59,10 @@ MAPS = {
     # Two walls across the plane; the gates leave the body a pixel to each side.
     "gates": PlanarMap(
         walls=(
-            (12.5, 0.0, 14.5, 7.5),
-            (12.5, 12.5, 14.5, 40.0),
-            (25.5, 0.0, 27.5, 27.5),
-            (25.5, 32.5, 27.5, 40.0),
+            (12.0, 0.0, 14.0, 8.0),
+            (12.0, 13.0, 14.0, 40.0),
+            (26.0, 0.0, 28.0, 27.0),
+            (26.0, 32.0, 28.0, 40.0),
         )
     ),
     # A room in the lower right corner, with a door in its left wall.

@@ -89,7 +89,7 @@ def find_map(name: str | PlanarMap, seed: int = 0) -> PlanarMap:
 
 
 @lru_cache(maxsize=64)
-def random_map(seed: int, obstacles: int = 8) -> PlanarMap:
+def random_map(seed: int, obstacles: int = 10) -> PlanarMap:
     """Draw discs of radius 1.5 to 3.5 until, under "solid", 97% of the free space is connected.
 
     The corners, where the task "corners" starts and ends, are kept free.
@@ -398,7 +398,7 @@ def _unproject(row: Floats, column: Floats, size: int) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=64)
 def _background(plane: PlanarMap, oblique: bool, brightness: int) -> Images:
-    """Draw obstacles and walls, antialiased: (size, size)."""
+    """Draw obstacles and walls, antialiased, what lies beyond the plane half as bright: (size, size)."""
     at = (np.arange(plane.size * SUPERSAMPLES) + 0.5) / SUPERSAMPLES
     row, column = at[:, None], at[None, :]
     if oblique:
@@ -408,9 +408,9 @@ def _background(plane: PlanarMap, oblique: bool, brightness: int) -> Images:
         solid |= (row - centre_row) ** 2 + (column - centre_column) ** 2 < radius * radius
     for top, left, bottom, right in plane.walls:
         solid |= (row > top) & (row < bottom) & (column > left) & (column < right)
-    solid &= (row > 0) & (column > 0) & (column < plane.size)
-    count = solid.reshape(plane.size, SUPERSAMPLES, plane.size, SUPERSAMPLES).sum(axis=(1, 3))
-    image: Images = (brightness * count / SUPERSAMPLES**2 + 0.5).astype(np.uint8)
+    beyond = (row < 0) | (column < 0) | (column > plane.size)  # only an oblique view shows that
+    share = np.where(beyond, 0.5, solid).reshape(plane.size, SUPERSAMPLES, plane.size, SUPERSAMPLES)
+    image: Images = (brightness * share.mean(axis=(1, 3)) + 0.5).astype(np.uint8)
     image.setflags(write=False)
     return image
 

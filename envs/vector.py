@@ -329,8 +329,8 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         self._generators: list[Any] = [None] * num_envs
         self._seeds: list[int] = [-1] * num_envs
 
-    @property
-    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override, misc]
+    @property  # type: ignore[misc]
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
         """The generators, one a copy; seeded at random until a reset seeds them."""
         self._seed([None] * self.num_envs, self._rows)
         return tuple(self._generators)
