@@ -283,6 +283,7 @@ def test_a_person_can_play(monkeypatch: pytest.MonkeyPatch) -> None:
     import pygame
 
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr("matplotlib.use", lambda _: None)  # Gymnasium's play asks for a window for good
     steps: list[Any] = []
     seen = iter(
         [[pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT)], [], [pygame.event.Event(pygame.QUIT)]]

@@ -11,8 +11,8 @@ def test_the_page_of_environments_is_up_to_date() -> None:
     assert "## unknot/Planar-v0" in BUILD["page"]()
 
 
-def test_sections_become_lists() -> None:
-    docstring = "A world.\n\nArgs:\n    size: pixels,\n        at least 8.\n    map: a name.\n\nSeen: all.\n"
+def test_sections_become_headings_and_lists() -> None:
+    docstring = "A world.\n\nSeen\n    All.\n\nArgs:\n    size: an\n        int.\n    map: a name.\n"
     assert BUILD["markdown"](docstring) == (
-        "A world.\n\n**Arguments**\n\n- `size`: pixels,\n  at least 8.\n- `map`: a name.\n\nSeen: all."
+        "A world.\n\n### Seen\n\nAll.\n\n### Arguments\n\n- `size`: an\n  int.\n- `map`: a name."
     )

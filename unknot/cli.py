@@ -197,10 +197,11 @@ def play(
     """
     if environment not in _environments():
         raise UsageError(unknown("environment", environment, _environments()))
+    settings = dict(map(_option, options))
     require("play", "pygame")
     from gymnasium.utils.play import play
 
-    env = gym.make(environment, render_mode="rgb_array", **dict(map(_option, options)))
+    env = gym.make(environment, render_mode="rgb_array", **settings)
     noop = np.zeros_like(env.action_space.sample())
     play(env, noop=noop)
     env.close()
