@@ -201,7 +201,10 @@ def play(
     require("play", "pygame")
     from gymnasium.utils.play import play
 
-    env = gym.make(environment, render_mode="rgb_array", **settings)
+    try:
+        env = gym.make(environment, render_mode="rgb_array", **settings)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
     noop = np.zeros_like(env.action_space.sample())
     play(env, noop=noop)
     env.close()
