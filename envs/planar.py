@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from .names import unknown
 from .planar_maps import PlanarMap
 from .planar_world import APPEARANCES, Appearance, Array, Bools, Floats, Images, PlanarWorld, find_map
-from .vector import Adapter, Factors, Generators, Rows, Simulation, SimulationEnv, SimulationVectorEnv
+from .vector import (
+    Adapter,
+    Factors,
+    Generators,
+    Rows,
+    Simulation,
+    SimulationEnv,
+    SimulationVectorEnv,
+    read_count,
+)
 
 MAX_ACTION = 3.0
 """The farthest an action offsets along each axis, in pixels."""
@@ -22,7 +31,7 @@ CORNER = 5.0
 """Distance in pixels of the corners' centres from the edges."""
 JITTER = 2.0
 """Greatest offset in pixels along each axis from a corner's centre."""
-TRIES = 10_000
+TRIES = 1_000
 UPSCALE = 10
 """Pixels of a frame for people to a pixel of the image."""
 
@@ -193,9 +202,11 @@ class Planar(Simulation):
         for scene in scenes:
             if scene["layout"] != self._layout():
                 raise ValueError("layout: the scene is of another map than this environment's")
-        counts = [[scene["steps"], scene["near_steps"]] for scene in scenes]
+        steps, near_steps = (
+            [read_count(scene, name) for scene in scenes] for name in ("steps", "near_steps")
+        )
         self._begin(rows, factors["position"], goal["position"])
-        self.steps[rows], self.near_steps[rows] = np.array(counts, dtype=np.int64).T
+        self.steps[rows], self.near_steps[rows] = steps, near_steps
 
     def render_factors(self, factors: Factors) -> Images:
         """Draw agents at positions."""

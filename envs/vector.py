@@ -187,7 +187,7 @@ class Adapter:
             check_scene(scene)
         generators = [scene_generator(scene["random_state"]) for scene in scenes]
         factors, goal = (
-            self._possible(f"scene's {key}", stack([scene[key] for scene in scenes]), len(scenes))
+            self._possible(f"scene's {key}", self._stack(key, scenes), len(scenes))
             for key in ("factors", "goal")
         )
         try:
@@ -195,6 +195,13 @@ class Adapter:
         except ValueError as error:
             raise ValueError(f"scene's {error}") from None
         return generators
+
+    def _stack(self, key: str, scenes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Batch the factors or the goals of scenes, each of which must have them all."""
+        for scene in scenes:
+            if not isinstance(scene[key], Mapping) or scene[key].keys() != self.factor_space.keys():
+                raise ValueError(f"scene's {key}={scene[key]!r} must have exactly {list(self.factor_space)}")
+        return {name: [scene[key][name] for scene in scenes] for name in self.factor_space}
 
     def _check_began(self) -> None:
         if not self._began:
@@ -554,6 +561,18 @@ def sample_space(space: spaces.Dict, n: int, rng: np.random.Generator) -> Factor
     return result
 
 
+def read_count(scene: Mapping[str, Any], name: str) -> int:
+    """Return a count that a scene holds.
+
+    Raises:
+        ValueError: it is missing, or no integer from 0.
+    """
+    count = scene.get(name)
+    if not isinstance(count, int) or count < 0:
+        raise ValueError(f"{name}={count!r} must be an integer from 0")
+    return count
+
+
 def take(tree: Tree, index: Any) -> Tree:
     """Index every array of a tree along its first axis."""
     if isinstance(tree, Mapping):
@@ -566,11 +585,6 @@ def first(tree: Tree) -> Tree:
     if isinstance(tree, Mapping):
         return {key: first(value) for key, value in tree.items()}
     return tree[0] if tree.ndim > 1 else tree[0].item()
-
-
-def stack(trees: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-    """Batch dicts of the same names."""
-    return {name: np.array([tree[name] for tree in trees]) for name in trees[0]}
 
 
 def first_axis(factors: Any) -> Any:
