@@ -1,0 +1,302 @@
+"""Nearly optimal paths on the true planar map: costs to go on grids, then refinement off the grids.
+
+Both minimise equation 7 of Banijamali et al. (2018), "Disentangling Dynamics and Content for Control
+and Planning", with Q = I and R = 0.1 I: the sum over steps of |s - goal|² after the move + 0.1 |u|².
+The true world is asked for nothing but its moves, so this holds for every map and collision rule.
+"""
+
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unknot.envs import PlanarWorld
+
+Array = NDArray[Any]
+
+ACTION_COST = 0.1
+"""R of equation 7, in units of the identity."""
+SPACING = 0.5
+"""Distance between a grid's nodes in pixels."""
+OFFSETS = ((0.0, 0.0), (0.25, 0.25), (0.0, 0.25), (0.25, 0.0))
+"""Where the grids begin, in pixels. Which of two ways round an obstacle is the shorter can hang on how
+the start lies to the nodes, so that several grids are asked and the best refined path is kept."""
+MARGIN = 1e-4
+"""Pixels by which the agent is taken to be wider than it is: rounding an action to float32 must not turn
+a touch into a collision, nor may a path use a gap that only an agent without any error gets through."""
+REFUSED = 1e-6
+"""A move that ends further than this, in pixels, from where it aimed was refused or clipped."""
+PADDING = 3
+"""Steps that a refined path may take beyond its route on the grid."""
+SHORTLIST = 1 / 32
+"""Lattice spacing in pixels to which all candidates for a problem are refined before one is chosen."""
+FINEST = 2e-4
+"""Lattice spacing in pixels at which a path is finished."""
+LATTICE = np.array([(a, b) for a in (0, -1, 1) for b in (0, -1, 1)], float)
+"""Where the candidates around a state lie, in units of the spacing; the state itself comes first."""
+
+
+class Grid:
+    """A square grid of positions, the moves between its nodes, and the cost to go from each.
+
+    Attributes:
+        nodes: the positions (count, 2), float64, row by row.
+        free: whether the agent fits there, bool (count,).
+
+    Args:
+        world: the true dynamics.
+        reach: largest component of an action, in pixels.
+        offset: where the first node lies, in pixels from the corner of least coordinates.
+    """
+
+    def __init__(self, world: PlanarWorld, reach: float, offset: tuple[float, float]) -> None:
+        self.world, self.reach = world, reach
+        self.corner = world.low + np.array(offset)
+        self.side = int((world.high - self.corner.max()) / SPACING + 1e-9) + 1
+        self.radius = int(reach / SPACING + 1e-9)
+        rows, columns = self.corner[:, None] + SPACING * np.arange(self.side)
+        self.nodes = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        self.free = world.is_free(self.nodes)
+        self._measure_moves()
+
+    def _measure_moves(self) -> None:
+        """Find `shadowed`, the free nodes from which moves to other free nodes are refused, and their moves.
+
+        From all others every free node within reach can be reached, so that the best is found axis by
+        axis.
+        """
+        span = range(-self.radius, self.radius + 1)
+        row, column = np.divmod(np.arange(len(self.nodes)), self.side)
+        moves, shadowed, clear = [], np.zeros(len(self.nodes), bool), self.free.copy()
+        for a, b in [(a, b) for a in span for b in span]:
+            inside = (0 <= row + a) & (row + a < self.side) & (0 <= column + b) & (column + b < self.side)
+            start = np.flatnonzero(inside & self.free)
+            end = start + a * self.side + b
+            clear[start[~self.free[end]]] = False
+            start, end = start[self.free[end]], end[self.free[end]]
+            refused = self.world.blocked(self.nodes[start], self.nodes[end])
+            shadowed[start[refused]] = True
+            cost = np.float32(ACTION_COST * SPACING**2 * (a * a + b * b))
+            moves.append((start[~refused], end[~refused], cost))
+        self.shadowed = np.flatnonzero(shadowed)
+        place = np.cumsum(shadowed) - 1
+        self.shadow_moves = [
+            (place[start[shadowed[start]]], end[shadowed[start]], cost) for start, end, cost in moves
+        ]
+        self._clear_nodes = (clear & ~shadowed).reshape(self.side, self.side)
+
+    @cached_property
+    def _clear_cells(self) -> Array:
+        """Cells between four nodes, bool (side - 1, side - 1), from where nothing is in any move's way.
+
+        That is, no move is refused from any of the 16 nodes in and around the cell.
+        """
+        nodes = np.pad(self._clear_nodes, 1, mode="edge")
+        return np.lib.stride_tricks.sliding_window_view(nodes, (4, 4)).all(axis=(-2, -1))
+
+    def reaches(self, start: Array, end: Array) -> Array:
+        """Whether one move, limits aside, leads from start (n, 2) to end (n, 2): bool (n,)."""
+        inside: Array = ((self.world.low <= end) & (end <= self.world.high)).all(axis=-1)
+        cell = np.clip(((start - self.corner) / SPACING).astype(int), 0, self.side - 2)
+        doubtful = np.flatnonzero(inside & ~self._clear_cells[cell[:, 0], cell[:, 1]])
+        inside[doubtful] = ~self.world.blocked(start[doubtful], end[doubtful])
+        return inside
+
+    def costs_to_go(self, goals: Array, block: int = 64) -> Array:
+        """Solve the problem from every node to goals (n, 2) by value iteration.
+
+        Returns:
+            float32 (nodes, n); inf where the goal is out of reach.
+        """
+        blocks = [self._solve(goals[k : k + block]) for k in range(0, len(goals), block)]
+        return np.concatenate(blocks, axis=1)
+
+    def _solve(self, goals: Array) -> Array:
+        difference = self.nodes[:, None] - goals
+        state_cost = np.square(difference).sum(-1).astype(np.float32)
+        state_cost[~self.free] = np.inf
+        value = self._last_moves(goals, difference)
+        direct = value
+        while True:
+            better = np.minimum(self._best_moves(state_cost + value), direct)
+            # Values start at infinity and only fall; at the end none falls.
+            if not (better < value - 1e-3).any():
+                return value
+            value = better
+
+    def _last_moves(self, goals: Array, difference: Array) -> Array:
+        """Cost (nodes, n) of going to the goal in one move, inf where that can't be."""
+        cost = np.full(difference.shape[:2], np.inf, np.float32)
+        node, goal = np.nonzero((np.abs(difference) <= self.reach).all(-1) & self.free[:, None])
+        possible = self.reaches(self.nodes[node], goals[goal])
+        node, goal = node[possible], goal[possible]
+        cost[node, goal] = ACTION_COST * np.square(difference[node, goal]).sum(-1)
+        return cost
+
+    def _best_moves(self, after: Array) -> Array:
+        """Cost of the best move from each node, `after` being the cost once there: (nodes, n)."""
+        square = after.reshape(self.side, self.side, -1)
+        best = self._best_along(self._best_along(square).swapaxes(0, 1)).swapaxes(0, 1).reshape(after.shape)
+        shadow = np.full((len(self.shadowed), after.shape[1]), np.inf, np.float32)
+        for place, end, cost in self.shadow_moves:
+            shadow[place] = np.minimum(shadow[place], after[end] + cost)
+        best[self.shadowed] = shadow
+        return best
+
+    def _best_along(self, after: Array) -> Array:
+        """Cost of the best move along the first axis."""
+        best = after.copy()
+        for k in range(1, self.radius + 1):
+            cost = np.float32(ACTION_COST * (k * SPACING) ** 2)
+            np.minimum(best[k:], after[:-k] + cost, out=best[k:])
+            np.minimum(best[:-k], after[k:] + cost, out=best[:-k])
+        return best
+
+    def routes(self, starts: Array, goals: Array) -> Array:
+        """Paths over the nodes from starts (n, 2) to goals (n, 2): (n, steps + 1, 2).
+
+        All last as long as the longest; a path rests at its goal, or where it can't go on.
+        """
+        value = self.costs_to_go(goals)
+        path, moving = [starts], np.arange(len(starts))
+        while moving.size:
+            here, there = path[-1], path[-1].copy()
+            there[moving] = self._next_on_route(here[moving], goals[moving], value[:, moving])
+            path.append(there)
+            moving = moving[(there != here)[moving].any(axis=1) & (there != goals)[moving].any(axis=1)]
+        return np.stack(path, axis=1)
+
+    def _next_on_route(self, positions: Array, goals: Array, value: Array) -> Array:
+        """The best node within one move of positions (n, 2), or the goal; the position, if there is none."""
+        index = np.ceil((positions - self.reach - self.corner) / SPACING - 1e-9).astype(int)
+        index = np.clip(index[:, :, None] + np.arange(2 * self.radius + 1), 0, self.side - 1)
+        node = (index[:, 0, :, None] * self.side + index[:, 1, None, :]).reshape(len(positions), -1)
+        ends = np.concatenate([self.nodes[node], goals[:, None]], axis=1)
+        to_go = np.pad(np.take_along_axis(value.T, node, axis=1), ((0, 0), (0, 1)))
+        step = ends - positions[:, None]
+        cost = to_go + np.square(ends - goals[:, None]).sum(-1) + ACTION_COST * np.square(step).sum(-1)
+        cost[(np.abs(step) > self.reach + 1e-9).any(-1)] = np.inf
+        row, column = np.nonzero(np.isfinite(cost))
+        possible = self.reaches(positions[row], ends[row, column])
+        cost[row[~possible], column[~possible]] = np.inf
+        best = cost.argmin(axis=1)
+        every = np.arange(len(positions))
+        return np.where(np.isfinite(cost[every, best])[:, None], ends[every, best], positions)
+
+
+@lru_cache(maxsize=8)
+def _grids(world: PlanarWorld, reach: float) -> tuple[Grid, ...]:
+    return tuple(Grid(world, reach, offset) for offset in OFFSETS)
+
+
+def grids_of(world: PlanarWorld, reach: float) -> tuple[Grid, ...]:
+    """The grids of a world whose agent is wider by MARGIN; remembered by map, rule and size of the agent."""
+    dynamics = PlanarWorld(world.map, world.collision, half_agent=world.half_agent + MARGIN)
+    return _grids(dynamics, reach)
+
+
+def path_costs(paths: Array, goals: Array) -> Array:
+    """Equation 7 for paths (n, steps + 1, 2) to goals (n, 2): (n,)."""
+    states: Array = np.square(paths[:, 1:] - goals[:, None]).sum((1, 2))
+    return states + ACTION_COST * np.square(np.diff(paths, axis=1)).sum((1, 2))
+
+
+def straight_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) -> Array:
+    """Where moves straight towards the goals lead, clipped to reach on each axis: (n, steps + 1, 2)."""
+    path = [starts]
+    while len(path) < 2 or (path[-1] != path[-2]).any():
+        path.append(world.move(path[-1], np.clip(goals - path[-1], -reach, reach)))
+    return np.stack(path, axis=1)
+
+
+def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) -> Array:
+    """Paths of least cost (equation 7) that anyone could find, never costlier than the straight one.
+
+    Args:
+        world: the true world; its noise is not looked at.
+        starts: float64 (n, 2), pixels.
+        goals: float64 (n, 2), pixels.
+        reach: largest component of an action, in pixels.
+
+    Returns:
+        float64 (n, steps + 1, 2): the start, then the state after each move; at the goal in the end.
+        Where no way to the goal is found, the straight path as far as it leads.
+    """
+    grids = grids_of(world, reach)
+    straight = straight_paths(world, starts, goals, reach)
+    found = [grid.routes(starts, goals) for grid in grids] + [straight]
+    candidates = _same_length(found)  # (candidates, n, steps + 1, 2)
+    arrived = np.isclose(candidates[:, :, -1], goals, rtol=0, atol=REFUSED).all(-1)
+    candidates[arrived, -1] = np.broadcast_to(goals, candidates.shape[:2] + (2,))[arrived]
+    costs = np.full(arrived.shape, np.inf)
+    refined = candidates[arrived]
+    refined = refine(grids[0], refined, SPACING, SHORTLIST)
+    candidates[arrived] = refined
+    costs[arrived] = path_costs(refined, refined[:, -1])
+    best = candidates[costs.argmin(axis=0), np.arange(len(starts))]
+    solved = arrived.any(axis=0)
+    best[~solved] = candidates[-1, ~solved]
+    best[solved] = refine(grids[0], best[solved], SHORTLIST, FINEST)
+    return best
+
+
+def _same_length(paths: list[Array]) -> Array:
+    """Stack paths, resting at their ends as long as the longest lasts and PADDING steps more."""
+    length = max(path.shape[1] for path in paths) + PADDING
+    return np.stack([np.pad(path, ((0, 0), (0, length - path.shape[1]), (0, 0)), mode="edge") for path in paths])
+
+
+def refine(grid: Grid, paths: Array, coarse: float, fine: float) -> Array:
+    """Improve paths (n, steps + 1, 2) that end at their goals until no state can be bettered.
+
+    Each round puts a 3 x 3 lattice of candidates around every state and finds the best path through
+    the lattices by dynamic programming over time; a path's lattice is halved once it brings nothing. No
+    round makes a path costlier, and every move stays one that the world makes.
+
+    Args:
+        grid: knows the world and which of its moves are possible.
+        paths: first and last states stay as they are.
+        coarse: spacing of the first lattice in pixels.
+        fine: spacing in pixels of the last.
+    """
+    paths = paths.copy()
+    spacing = np.full(len(paths), coarse)
+    cost = path_costs(paths, paths[:, -1])
+    while (active := np.flatnonzero(spacing >= fine)).size:
+        paths[active] = _best_through_lattices(grid, paths[active], spacing[active])
+        before, cost[active] = cost[active], path_costs(paths[active], paths[active, -1])
+        spacing[active[before - cost[active] < 1e-4 * spacing[active] * before]] /= 2
+    return paths
+
+
+def _best_through_lattices(grid: Grid, paths: Array, spacing: Array) -> Array:
+    candidates = paths[:, :, None] + spacing[:, None, None, None] * LATTICE
+    move_cost = _move_costs(grid, candidates)
+    state_cost = np.square(candidates - paths[:, -1, None, None]).sum(-1)
+    to_go = np.full(state_cost[:, -1].shape, np.inf)
+    to_go[:, 0] = 0  # the last state stays
+    choices = []
+    for t in reversed(range(move_cost.shape[1])):
+        total = move_cost[:, t] + (state_cost[:, t + 1] + to_go)[:, None]
+        choices.append(total.argmin(-1))
+        to_go = total.min(-1)
+    best, every, chosen = paths.copy(), np.arange(len(paths)), 0  # the first state stays
+    for t, choice in enumerate(reversed(choices), start=1):
+        chosen = choice[every, chosen]
+        best[:, t] = candidates[every, t, chosen]
+    return best
+
+
+def _move_costs(grid: Grid, candidates: Array) -> Array:
+    """Cost (n, steps, 9, 9) of moves between candidates (n, steps + 1, 9, 2); inf for impossible ones."""
+    start, end = np.broadcast_arrays(candidates[:, :-1, :, None], candidates[:, 1:, None])
+    step = end - start
+    cost: Array = ACTION_COST * np.square(step).sum(-1)
+    possible = (np.abs(step) <= grid.reach).all(-1)
+    possible[:, 0, 1:] = False
+    at = np.nonzero(possible)
+    possible[at] = grid.reaches(start[at], end[at])
+    cost[~possible] = np.inf
+    return cost
