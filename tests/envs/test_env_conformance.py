@@ -65,7 +65,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
         if a.dtype == object:
             return len(a) == len(b) and all(map(same, a, b))
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
     return type(a) is type(b) and bool(a == b)
 
 
@@ -190,14 +190,12 @@ def test_what_is_impossible_is_refused_and_named(name: str) -> None:
     before = env.scene()
     impossible = CASES[name].impossible
     factor, value = next(iter(impossible.items()))
-    for act in (
-        lambda: env.set_factors(impossible),
-        lambda: env.reset(seed=2, options={"factors": impossible}),
-        lambda: env.reset(seed=2, options={"goal": impossible}),
-        lambda: env.reset(options={"scene": before | {"goal": impossible}}),
-    ):
-        with pytest.raises(ValueError, match=rf"{factor}=\[{value[0]}.* is impossible: "):
-            act()
+    reason = rf"{factor}=\[{value[0]}.* is impossible: "
+    with pytest.raises(ValueError, match=reason):
+        env.set_factors(impossible)
+    for options in ({"factors": impossible}, {"goal": impossible}, {"scene": before | {"goal": impossible}}):
+        with pytest.raises(ValueError, match=reason):
+            env.reset(seed=2, options=options)
     with pytest.raises(ValueError, match="outside"):
         env.set_factors({factor: np.full_like(value, np.nan)})
     with pytest.raises(ValueError, match=r"shape \(1, 1\)|shape \(1, 7\)"):
@@ -250,7 +248,7 @@ def test_nothing_happens_before_the_first_reset(name: str) -> None:
 @each_id
 def test_names_that_nothing_has_are_refused(name: str) -> None:
     entry: Any = gym.envs.registration.load_env_creator(str(gym.spec(name).entry_point))
-    with pytest.raises(ValueError, match="did you mean 'rgb_array'"):
+    with pytest.raises(ValueError, match="'rgb' is unknown; known"):
         entry(render_mode="rgb")
     with pytest.raises(TypeError, match="wings"):
         make(name, wings=2)
