@@ -1,1 +1,27 @@
-"""."""
+"""Planners: they see a dynamics and a cost, and find actions.
+
+`ILQR` follows derivatives, `CEM` samples, `RecedingHorizon` plans again as it goes with either, and
+`Roadmap` finds the way among known states where neither would. All take batches of problems and tell for
+each how it ended. What the states mean, where a dynamics comes from and who acts is not known here.
+"""
+
+from unknot.planners.base import Cost, Dynamics, Limits, Plan, Planner, Status
+from unknot.planners.costs import QuadraticCost, RowCost
+from unknot.planners.derivatives import Linearizable
+from unknot.planners.ilqr import ILQR
+from unknot.planners.mpc import Memory, RecedingHorizon
+
+__all__ = [
+    "ILQR",
+    "Cost",
+    "Dynamics",
+    "Limits",
+    "Linearizable",
+    "Memory",
+    "Plan",
+    "Planner",
+    "QuadraticCost",
+    "RecedingHorizon",
+    "RowCost",
+    "Status",
+]

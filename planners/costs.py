@@ -1,0 +1,181 @@
+"""Costs, and the quadratic models that planners make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from unknot.planners.base import Cost
+from unknot.planners.derivatives import psd, rows_jacobian
+
+
+@runtime_checkable
+class RowCost(Protocol):
+    """A cost that can be asked for some of its problems and says how it is quadratised."""
+
+    def __call__(self, states: Tensor, actions: Tensor, /) -> Tensor:
+        """Return (rows,) from states (rows, horizon + 1, dim) and actions (rows, horizon, action dim)."""
+        ...
+
+    def select(self, rows: Tensor, /) -> RowCost:
+        """Return the cost of the problems rows (any number,), which may repeat."""
+        ...
+
+    def quadratize(self, states: Tensor, actions: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Return gradient and Hessian of every time's term by state and action joined, state first.
+
+        Returns:
+            (rows, horizon + 1, dim + action dim) and (rows, horizon + 1, dim + action dim, the same), the
+            latter positive semidefinite. There is no last action: its entries are not used.
+        """
+        ...
+
+
+class QuadraticCost:
+    """Sum over t = 1..T of (z_t - g)' Q (z_t - g) + u_(t-1)' R u_(t-1), and a penalty on the states.
+
+    This is the planning loss of the papers on latent control (paper 05, eq. 7): the start costs nothing,
+    every action and every state after it does.
+
+    Args:
+        Q: (dim, dim), positive semidefinite.
+        R: (action dim, action dim), positive semidefinite.
+        goal: (batch, dim), one for each problem.
+        penalty: What more a state costs: (..., dim) -> (...), differentiable twice, added for t = 1..T.
+            Quadratised by its Hessian's nearest positive semidefinite matrix.
+
+    Raises:
+        ValueError: A shape does not fit.
+    """
+
+    def __init__(
+        self, Q: Tensor, R: Tensor, goal: Tensor, penalty: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        if goal.ndim != 2:
+            raise ValueError(f"goal has the shape {tuple(goal.shape)}, expected (batch, dim)")
+        if Q.shape != (goal.shape[1], goal.shape[1]):
+            raise ValueError(
+                f"Q has the shape {tuple(Q.shape)}, expected (dim, dim) for the dim {goal.shape[1]}"
+            )
+        if R.ndim != 2 or R.shape[0] != R.shape[1]:
+            raise ValueError(f"R has the shape {tuple(R.shape)}, expected (action dim, action dim)")
+        self.Q, self.R, self.goal, self.penalty = Q.to(goal), R.to(goal), goal, penalty
+
+    @property
+    def action_dim(self) -> int:
+        """How many numbers an action has."""
+        return len(self.R)
+
+    def __call__(self, states: Tensor, actions: Tensor) -> Tensor:
+        """Return the cost (batch,) of states (batch, T + 1, dim) and actions (batch, T, action dim)."""
+        self._check(states, actions)
+        off = states[:, 1:] - self.goal[:, None]
+        cost = ((off @ self.Q) * off).sum((1, 2)) + ((actions @ self.R) * actions).sum((1, 2))
+        return cost if self.penalty is None else cost + self.penalty(states[:, 1:]).sum(1)
+
+    def select(self, rows: Tensor) -> QuadraticCost:
+        """Return the cost of the problems rows, which may repeat."""
+        return QuadraticCost(self.Q, self.R, self.goal[rows], self.penalty)
+
+    def quadratize(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return gradient and Hessian as `RowCost.quadratize` has them."""
+        self._check(states, actions)
+        n, m = len(self.Q), len(self.R)
+        Q, R = self.Q + self.Q.mT, self.R + self.R.mT
+        gradient = states.new_zeros(*states.shape[:2], n + m)
+        gradient[:, 1:, :n] = (states[:, 1:] - self.goal[:, None]) @ Q
+        gradient[:, :-1, n:] = actions @ R
+        hessian = states.new_zeros(*states.shape[:2], n + m, n + m)
+        hessian[:, 1:, :n, :n] = Q
+        hessian[:, :-1, n:, n:] = R
+        if self.penalty is not None:
+            slope, curvature = self._penalty_derivatives(states[:, 1:])
+            gradient[:, 1:, :n] += slope
+            hessian[:, 1:, :n, :n] += curvature
+        return gradient, hessian
+
+    def _penalty_derivatives(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.penalty is not None
+        with torch.enable_grad():
+            z = states.detach().requires_grad_()
+            slope = _slope(self.penalty(z), (z,), "penalty")[0]
+            (curvature,) = rows_jacobian(slope, (z,))
+        return slope.detach(), psd(curvature)
+
+    def _check(self, states: Tensor, actions: Tensor) -> None:
+        batch, n = self.goal.shape
+        if states.ndim != 3 or states.shape[::2] != (batch, n):
+            raise ValueError(
+                f"states have the shape {tuple(states.shape)}, "
+                f"expected ({batch}, horizon + 1, {n}), as goal has"
+            )
+        if actions.shape != (batch, states.shape[1] - 1, len(self.R)):
+            raise ValueError(
+                f"actions have the shape {tuple(actions.shape)}, "
+                f"expected ({batch}, {states.shape[1] - 1}, {len(self.R)}), as states and R have"
+            )
+
+
+class FunctionCost:
+    """Any callable as a `RowCost`, quadratised by automatic differentiation.
+
+    The function must be a sum over time of terms that each see one state and the action taken there: only
+    the blocks of the Hessian that belong to one time are computed, and their nearest positive semidefinite
+    matrices taken. It is always called with all problems in their order, once for each plan that a problem
+    tries at the same time.
+
+    Args:
+        function: states (batch, horizon + 1, dim), actions (batch, horizon, action dim) -> (batch,).
+        batch: Number of problems.
+        rows: The problem of each row; every problem once unless given.
+    """
+
+    def __init__(self, function: Cost, batch: int, rows: Tensor | None = None) -> None:
+        self.function, self.batch = function, batch
+        self.rows = torch.arange(batch) if rows is None else rows
+        order = self.rows.argsort(stable=True)
+        ordered = self.rows[order]
+        first = torch.searchsorted(ordered, ordered)
+        self.layers = torch.empty_like(order)
+        self.layers[order] = torch.arange(len(order), device=order.device) - first
+
+    def __call__(self, states: Tensor, actions: Tensor) -> Tensor:
+        """Return the cost (rows,) of states (rows, horizon + 1, dim) and actions (rows, horizon, dim)."""
+        count = int(self.layers.max()) + 1 if len(self.rows) else 0
+        place = (self.layers.to(states.device), self.rows.to(states.device))
+        all_states = states.new_zeros(count, self.batch, *states.shape[1:]).index_put(place, states)
+        all_actions = actions.new_zeros(count, self.batch, *actions.shape[1:]).index_put(place, actions)
+        costs = [self.function(*layer) for layer in zip(all_states, all_actions, strict=True)]
+        for cost in costs:
+            if cost.shape != (self.batch,):
+                raise ValueError(f"cost returned the shape {tuple(cost.shape)}, expected ({self.batch},)")
+        return torch.stack(costs)[place] if costs else states.new_zeros(0)
+
+    def select(self, rows: Tensor) -> FunctionCost:
+        """Return the cost of some of the rows, which may repeat."""
+        return FunctionCost(self.function, self.batch, self.rows[rows.to(self.rows.device)])
+
+    def quadratize(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return gradient and Hessian as `RowCost.quadratize` has them."""
+        padded = torch.cat([actions, torch.zeros_like(actions[:, :1])], 1)
+        n = states.shape[-1]
+        with torch.enable_grad():
+            joined = torch.cat([states, padded], -1).detach().requires_grad_()
+            cost = self(joined[..., :n], joined[:, :-1, n:])
+            gradient = _slope(cost, (joined,), "cost")[0]
+            (hessian,) = rows_jacobian(gradient, (joined,))
+        return gradient.detach(), psd(hessian)
+
+
+def _slope(values: Tensor, inputs: tuple[Tensor, ...], name: str) -> tuple[Tensor, ...]:
+    if not values.requires_grad:
+        raise ValueError(f"{name} returned a result that cannot be differentiated: let it record gradients")
+    return torch.autograd.grad(values.sum(), inputs, create_graph=True)
+
+
+def as_row_cost(cost: Cost, batch: int) -> RowCost:
+    """Return a cost that can be asked for rows: itself, or a `FunctionCost` around a plain function."""
+    return cost if isinstance(cost, RowCost) else FunctionCost(cost, batch)

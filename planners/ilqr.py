@@ -1,0 +1,408 @@
+"""Iterative LQR with control limits, for many problems at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from unknot.planners.base import (
+    Cost,
+    Dynamics,
+    Limits,
+    Plan,
+    Status,
+    action_dim,
+    as_limits,
+    check_start,
+    first_actions,
+    whole,
+)
+from unknot.planners.costs import RowCost, as_row_cost
+from unknot.planners.derivatives import linearize
+
+# Inside, the batch is the last axis: products of many small matrices are then sums of a few long
+# products, several times faster on a CPU than batched matrix multiplication.
+# x is (horizon + 1, n, rows), u is (horizon, m, rows), matrices (..., n, m, rows).
+
+_SHORTER = (0.5, 0.25, 0.1, 0.03, 0.01)
+"""Fractions of a step tried, all at once, where the full one is refused."""
+_GOOD = 0.1
+"""A full step is taken unseen by the line search if it brings this share of what its model promised."""
+_DAMPING = (1e-3, 1e4)
+"""The least damping above zero and the one at which a problem is stuck, relative to the control Hessian."""
+_UNDAMPED = 1e-2
+"""Up to this damping a small promise means an optimum, and not a small step."""
+
+
+@dataclass
+class _Work:
+    """The plans still being improved, a row each (the last axis)."""
+
+    index: Tensor
+    x: Tensor
+    u: Tensor
+    value: Tensor
+    damping: Tensor
+    noise: Tensor
+
+    def select(self, rows: Tensor) -> Self:
+        """Return some of the rows."""
+        return replace(self, **{field.name: getattr(self, field.name)[..., rows] for field in fields(self)})
+
+
+@dataclass
+class _Step:
+    """An affine change of plan, u + a k + K (z - x), and what its quadratic model promises of it."""
+
+    k: Tensor
+    K: Tensor
+    promise: Tensor
+
+    def select(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return self.k[..., rows], self.K[..., rows]
+
+
+class ILQR:
+    """Iterative LQR (Li and Todorov 2004) with control limits (box-DDP, Tassa et al. 2014).
+
+    Each iteration linearises the dynamics and quadratises the cost along the current plan, solves that
+    problem backwards in time with every action kept within its limits, and rolls the new plan out,
+    shortening the step where the cost would not fall. Damping, line search and the end are each problem's
+    own, and a finished problem costs nothing more. Second derivatives of the dynamics are left out.
+
+    ```
+    @inproceedings{tassa2014control,
+      title={Control-limited differential dynamic programming},
+      author={Tassa, Yuval and Mansard, Nicolas and Todorov, Emo},
+      booktitle={IEEE International Conference on Robotics and Automation}, year={2014}}
+    ```
+
+    Args:
+        horizon: Number of actions in a plan.
+        limits: Lowest and highest action, numbers or tensors (action dim,); none by default.
+        starts: Action sequences from which each problem is planned; the plan of least cost is returned.
+            The first is the warm start (zeros without one), the others are uniform within the limits
+            (standard normal without limits).
+        generator: Draws the other starts; torch's default generator if none is given.
+        iterations: The most iterations, those included that only raise the damping.
+        tolerance: A problem has converged when its next full step promises to lower its cost by less than
+            this share of it. That step is still taken.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        *,
+        limits: Limits | None = None,
+        starts: int = 1,
+        generator: torch.Generator | None = None,
+        iterations: int = 50,
+        tolerance: float = 1e-6,
+    ) -> None:
+        if not 0 <= tolerance < 1:
+            raise ValueError(f"tolerance={tolerance!r}, expected 0 <= tolerance < 1")
+        self.horizon = whole("horizon", horizon, 1)
+        self.limits = as_limits(limits)
+        self.starts = whole("starts", starts, 1)
+        self.generator = generator
+        self.iterations = whole("iterations", iterations, 1)
+        self.tolerance = tolerance
+
+    @torch.no_grad()
+    def plan(self, dynamics: Dynamics, cost: Cost, start: Tensor, warm_start: Tensor | None = None) -> Plan:
+        """Plan for a batch of problems.
+
+        Args:
+            dynamics: Moves states; see `Dynamics`. Its `linearize`, if it has one, is used.
+            cost: Sum over time; see `Cost`.
+            start: (batch, dim), floating; its dtype and device are those of the plan.
+            warm_start: Actions to begin with, already shifted: (batch, horizon, action dim), or
+                (batch, starts, horizon, action dim) in place of the starts drawn. Actions that are not
+                finite count as zeros.
+
+        Raises:
+            ValueError: A shape does not fit.
+        """
+        check_start(start)
+        size = action_dim(self.limits, cost, dynamics, warm_start)
+        actions = self._starts(size, start, warm_start)
+        rows = torch.arange(len(start), device=start.device).repeat_interleave(actions.shape[1])
+        cost = as_row_cost(cost, len(start)).select(rows)
+        plan = self._improve(dynamics, cost, start[rows], actions.flatten(0, 1))
+        return _best(plan, len(start))
+
+    def _starts(self, size: int, start: Tensor, warm_start: Tensor | None) -> Tensor:
+        """Return the first actions (batch, starts, horizon, size), within the limits."""
+        actions = first_actions(self.horizon, size, start, warm_start, self.starts)
+        if self.starts > 1 and actions.shape[1] == 1:
+            shape = (len(start), self.starts - 1, self.horizon, size)
+            device = start.device if self.generator is None else self.generator.device
+            draw = torch.rand if self.limits else torch.randn
+            more = draw(shape, generator=self.generator, dtype=start.dtype, device=device).to(start.device)
+            if self.limits:
+                low, high = (limit.to(start) for limit in self.limits)
+                more = low + (high - low) * more
+            actions = torch.cat([actions, more], 1)
+        if self.limits:
+            low, high = (limit.to(start) for limit in self.limits)
+            actions = actions.clamp(low, high)
+        return actions
+
+    def _improve(self, dynamics: Dynamics, cost: RowCost, start: Tensor, actions: Tensor) -> Plan:
+        """Improve each row's plan until it converges; rows are problems of their own here."""
+        limits = _box(self.limits, actions)
+        u = actions.permute(1, 2, 0).contiguous()
+        x = _unroll(dynamics, start, u)
+        value = cost(*_batch_first(x, u))
+        histories = value[:, None].repeat(1, self.iterations + 1)
+        valid = value.isfinite() & x.isfinite().all(0).all(0)
+        status = torch.where(valid, int(Status.ITERATION_LIMIT), int(Status.INVALID))
+        noise = torch.finfo(value.dtype).eps * value.abs()
+        work = _Work(torch.arange(len(value), device=x.device), x, u, value, torch.zeros_like(value), noise)
+        work, cost = work.select(valid), cost.select(valid.nonzero()[:, 0])
+        x[..., ~valid], u[..., ~valid], histories[~valid] = torch.nan, torch.nan, torch.nan
+        for iteration in range(self.iterations):
+            if not len(work.index):
+                break
+            ended = self._iterate(dynamics, cost, work, limits)
+            histories[work.index, iteration + 1 :] = work.value[:, None]
+            status[work.index] = ended
+            going = (ended == Status.ITERATION_LIMIT).nonzero()[:, 0]
+            if len(going) < len(work.index) or iteration == self.iterations - 1:
+                x[..., work.index], u[..., work.index] = work.x, work.u
+                work, cost = work.select(going), cost.select(going)
+        states, actions = _batch_first(x, u)
+        return Plan(actions, states, histories, status)
+
+    def _iterate(
+        self, dynamics: Dynamics, cost: RowCost, work: _Work, limits: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Improve the plans in place by a step each and return how each stands, a Status (rows,)."""
+        step = _backward(_model(dynamics, cost, work), work, limits)
+        x, u = _forward(dynamics, work.x, work.u, step.k, step.K, limits)
+        value = cost(*_batch_first(x, u))
+        settled = step.promise <= self.tolerance * work.value.abs() + work.noise
+        settled &= work.damping <= _UNDAMPED
+        full = value <= work.value - _GOOD * step.promise
+        # A promise that is not a number, from a control Hessian that is not positive, compares as false.
+        search = (step.promise.isfinite() & ~full & ~settled).nonzero()[:, 0]
+        if len(search):
+            _shorten(dynamics, cost, work, step, limits, search, (x, u, value))
+        better = step.promise.isfinite() & (value < work.value)
+        work.x = torch.where(better, x, work.x)
+        work.u = torch.where(better, u, work.u)
+        work.value = torch.where(better, value, work.value)
+        work.damping = _damp(work.damping, full & better, better)
+        stuck = ~settled & (work.damping > _DAMPING[1])
+        status = torch.full_like(work.index, int(Status.ITERATION_LIMIT))
+        return status.masked_fill(stuck, int(Status.STUCK)).masked_fill(settled, int(Status.CONVERGED))
+
+
+def _damp(damping: Tensor, full: Tensor, better: Tensor) -> Tensor:
+    """Relax the damping after a full step, keep it after a shorter one, raise it after none."""
+    least, _ = _DAMPING
+    relaxed = torch.where(damping > least, damping / 10, 0.0)
+    return torch.where(full, relaxed, torch.where(better, damping, (damping * 10).clamp(min=least)))
+
+
+def _model(dynamics: Dynamics, cost: RowCost, work: _Work) -> tuple[Tensor, Tensor, Tensor]:
+    """Return F = [A B] (T, n, n + m, rows), gradient (T + 1, n + m, rows), Hessian (T + 1, ., ., rows)."""
+    states, actions = _batch_first(work.x, work.u)
+    T, rows = len(work.u), len(work.index)
+    z = work.x[:-1].mT.flatten(0, 1)
+    A, B = linearize(dynamics, z, work.u.mT.flatten(0, 1))
+    F = torch.cat([A, B], -1).view(T, rows, A.shape[1], -1).permute(0, 2, 3, 1).contiguous()
+    gradient, hessian = cost.quadratize(states, actions)
+    return F, gradient.permute(1, 2, 0).contiguous(), hessian.permute(1, 2, 3, 0).contiguous()
+
+
+def _backward(
+    model: tuple[Tensor, Tensor, Tensor], work: _Work, limits: tuple[Tensor, Tensor] | None
+) -> _Step:
+    """Solve the linear-quadratic problem around the plans, every action within its limits.
+
+    The promise is NaN where a control Hessian is not positive definite: more damping is needed there.
+    """
+    F, gradient, hessian = model
+    n, T = F.shape[1], len(F)
+    v, V = gradient[-1, :n], hessian[-1, :n, :n]
+    damped = bool((work.damping > 0).any())
+    eye = torch.eye(F.shape[2] - n, dtype=F.dtype, device=F.device)[..., None]
+    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    for t in range(T - 1, -1, -1):
+        q = gradient[t] + (F[t] * v[:, None]).sum(0)
+        VF = (V[:, :, None] * F[t]).sum(1)
+        Q = hessian[t] + (F[t][:, :, None] * VF[:, None]).sum(0)
+        Quu, Qux = Q[n:, n:], Q[n:, :n]
+        if damped:
+            damping = work.damping * (Quu * eye).sum(0).abs().mean(0)
+            Quu = Quu + damping * eye
+        room = None if limits is None else (limits[0] - work.u[t], limits[1] - work.u[t])
+        k, K = _control(Quu, Qux, q[n:], room)
+        # Where the action is free Quu [K k] = -[Qux q], where it is held K is zero: what is left of
+        # V = Qxx + K'Qux + Qux'K + K'QuuK (its damping taken out again), and of v, is this.
+        left = Qux - damping * K if damped else Qux
+        V = Q[:n, :n] + (left[:, :, None] * K[:, None]).sum(0)
+        v = q[:n] + (left * k[:, None]).sum(0)
+        parts.append((k, K, q[n:], Quu))
+    k, K, slope, curvature = (torch.stack(part) for part in zip(*reversed(parts), strict=True))
+    curved = (curvature * k[:, None]).sum(2)
+    promise = -(k * (slope + curved / 2)).sum((0, 1))
+    return _Step(k, K, torch.where(_positive(curvature), promise, torch.nan))
+
+
+def _control(
+    Quu: Tensor, Qux: Tensor, q: Tensor, room: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor]:
+    """Minimise k'Quu k / 2 + q'k with k in the room left; return k and its slope K by the state.
+
+    A control that its limit holds has no slope. Two controls or fewer are solved exactly: the first guess,
+    the free optimum moved into the room, then has at least one control where the optimum has it, and one
+    projected Newton step finds the other.
+    """
+    inverse = _inverse(Quu)
+    k, K = -(inverse * q).sum(1), -(inverse[:, :, None] * Qux).sum(1)
+    if room is None or not bool(((k < room[0]) | (k > room[1])).any()):
+        return k, K
+    low, high = room
+    k = torch.clamp(k, low, high)
+    for _ in range(1 if len(q) <= 2 else 4 * len(q)):
+        free, inverse, slope = _held(Quu, q, k, low, high)
+        k = _descend(Quu, q, k, -(inverse * (slope * free)).sum(1), low, high)
+    free, inverse, _ = _held(Quu, q, k, low, high)
+    return k, -(inverse[:, :, None] * (Qux * free[:, None])).sum(1) * free[:, None]
+
+
+def _held(Quu: Tensor, q: Tensor, k: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return which controls are free (as numbers), the inverse of Quu among them, and the slope at k."""
+    slope = q + (Quu * k).sum(1)
+    held = ((k <= low) & (slope > 0)) | ((k >= high) & (slope < 0))
+    free = (~held).to(q.dtype)
+    eye = torch.eye(len(q), dtype=q.dtype, device=q.device)[..., None]
+    return free, _inverse(Quu * free[:, None] * free + eye * (1 - free)), slope
+
+
+def _descend(Quu: Tensor, q: Tensor, k: Tensor, change: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Return k + change moved into the room; of more than two controls the best share of the change."""
+    if len(q) <= 2:
+        return torch.clamp(k + change, low, high)
+    tries = torch.stack([torch.clamp(k + share * change, low, high) for share in (1.0, 0.5, 0.1, 0.01, 0.0)])
+    values = (tries * ((Quu * tries[:, None]).sum(2) / 2 + q)).sum(1)
+    best = values.argmin(0)
+    return tries.gather(0, best.expand(1, *k.shape))[0]
+
+
+def _inverse(matrices: Tensor) -> Tensor:
+    """Invert symmetric matrices (m, m, rows); what comes of singular ones is not said."""
+    m = len(matrices)
+    if m == 1:
+        return matrices.reciprocal()
+    if m == 2:
+        a, b, c = matrices[0, 0], matrices[0, 1], matrices[1, 1]
+        adjugate = torch.stack([c, -b, -b, a]).view(2, 2, -1)
+        return adjugate / (a * c - b * b)
+    inverse: Tensor = torch.linalg.inv_ex(matrices.permute(2, 0, 1)).inverse
+    return inverse.permute(1, 2, 0)
+
+
+def _positive(matrices: Tensor) -> Tensor:
+    """Say for each row whether all its matrices (T, m, m, rows) are positive definite."""
+    m = matrices.shape[1]
+    if m == 1:
+        return (matrices[:, 0, 0] > 0).all(0)
+    if m == 2:
+        a, b, c = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1]
+        return ((a > 0) & (a * c - b * b > 0)).all(0)
+    finite = matrices.isfinite().all(1).all(1)
+    safe = torch.where(finite[:, None, None], matrices, 0.0)
+    info: Tensor = torch.linalg.cholesky_ex(safe.permute(0, 3, 1, 2)).info
+    return (info == 0).all(0)
+
+
+def _shorten(
+    dynamics: Dynamics,
+    cost: RowCost,
+    work: _Work,
+    step: _Step,
+    limits: tuple[Tensor, Tensor] | None,
+    search: Tensor,
+    found: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    """Try shorter steps on the rows search, and write into found (x, u, value) where one is better."""
+    rows = search.repeat(len(_SHORTER))
+    share = torch.tensor(_SHORTER, dtype=work.x.dtype, device=work.x.device).repeat_interleave(len(search))
+    k, K = step.select(rows)
+    x, u = _forward(dynamics, work.x[..., rows], work.u[..., rows], share * k, K, limits)
+    value = cost.select(rows)(*_batch_first(x, u)).nan_to_num(torch.inf)
+    least, which = value.view(len(_SHORTER), -1).min(0)
+    better = ~(found[2][search] <= least)
+    place, source = search[better], (which * len(search) + torch.arange(len(search), device=x.device))[better]
+    found[0][..., place], found[1][..., place], found[2][place] = (
+        x[..., source],
+        u[..., source],
+        value[source],
+    )
+
+
+def _forward(
+    dynamics: Dynamics,
+    x: Tensor,
+    u: Tensor,
+    k: Tensor,
+    K: Tensor,
+    limits: tuple[Tensor, Tensor] | None,
+) -> tuple[Tensor, Tensor]:
+    """Roll out u + k + K (z - x), within the limits."""
+    z = x[0].T.contiguous()
+    states, actions = [z], []
+    aim = u + k
+    for t in range(len(u)):
+        action = aim[t] + (K[t] * (z.T - x[t])).sum(1)
+        if limits is not None:
+            action = torch.clamp(action, *limits)
+        z = dynamics.step(z, action.T.contiguous())
+        states.append(z)
+        actions.append(action)
+    return torch.stack(states).mT.contiguous(), torch.stack(actions)
+
+
+def _unroll(dynamics: Dynamics, start: Tensor, u: Tensor) -> Tensor:
+    """Return the states (T + 1, n, rows) that the actions u lead to.
+
+    Raises:
+        ValueError: dynamics.step returns another shape.
+    """
+    states = [start]
+    for action in u:
+        states.append(dynamics.step(states[-1], action.T.contiguous()))
+        if states[-1].shape != start.shape:
+            raise ValueError(
+                f"dynamics.step returned the shape {tuple(states[-1].shape)}, expected {tuple(start.shape)}"
+            )
+    return torch.stack(states).mT.contiguous()
+
+
+def _batch_first(x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    return x.permute(2, 0, 1).contiguous(), u.permute(2, 0, 1).contiguous()
+
+
+def _box(limits: tuple[Tensor, Tensor] | None, actions: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Return the limits as (action dim, 1) each."""
+    if limits is None:
+        return None
+    low, high = (limit.to(actions).expand(actions.shape[-1])[:, None] for limit in limits)
+    return low, high
+
+
+def _best(plan: Plan, batch: int) -> Plan:
+    """Return of each problem's plans the one of least cost."""
+    values = plan.costs[:, -1].view(batch, -1)
+    best = values.nan_to_num(torch.inf).argmin(1)
+    rows = torch.arange(batch, device=best.device) * values.shape[1] + best
+    return Plan(plan.actions[rows], plan.states[rows], plan.costs[rows], plan.status[rows])
