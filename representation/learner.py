@@ -1,7 +1,7 @@
 """The learner's contract, and learners as files."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,29 @@ def image_tensor(images: NDArray[np.uint8] | Tensor, device: torch.device | str 
             f"images must be uint8 (n, height, width, channels), not {tensor.dtype} {tuple(tensor.shape)}"
         )
     return tensor.to(device).movedim(-1, 1).float() / 255
+
+
+def expand(step: Callable[[Tensor, Tensor], Tensor], z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Expand a latent step to first order, by one backward pass for each latent dimension.
+
+    Args:
+        step: (n, latent), (n, action) to (n, latent), each row for itself.
+        z: (n, latent).
+        u: (n, action).
+
+    Returns:
+        A (n, latent, latent), B (n, latent, action), c (n, latent) with step(z, u) = A z + B u + c, detached.
+    """
+    with torch.enable_grad():
+        z, u = z.detach().requires_grad_(), u.detach().requires_grad_()
+        after = step(z, u)
+        rows = [
+            torch.autograd.grad(after[:, i].sum(), (z, u), retain_graph=i + 1 < after.shape[1])
+            for i in range(after.shape[1])
+        ]
+    A, B = torch.stack([row[0] for row in rows], 1), torch.stack([row[1] for row in rows], 1)
+    c = after - (A @ z[:, :, None] + B @ u[:, :, None])[..., 0]
+    return A, B, c.detach()
 
 
 def save_learner(learner: Learner, path: Path, *, half: bool = False) -> None:

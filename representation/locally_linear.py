@@ -1,0 +1,381 @@
+"""What RCE and E2C share: latent dynamics that are linear around a point, read from and drawn to images.
+
+Training on the bound alone folds the latent map, so both take three aids, each a named option that can be
+turned off (weight 0, or False):
+
+- `gauge` fixes what the bound leaves free: the shared B is the identity times `gain`, the latent is centred,
+  and a robust loss pulls μ(x') − μ(x) to B u, the encoding of a triple to what its action says.
+- `pull` keeps A near I, B near the shared B and c near 0, which the bound hardly determines where the
+  posterior is narrow; rollouts over many steps need it.
+- `blocked` takes moves apart that did not go where their action says. Whether one did is read off the latent
+  residual; such moves tell nothing of the free dynamics, and a classifier learns from their landing points
+  where no passage is. Without it every move counts as free.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from unknot.representation.learner import Learner, expand, image_tensor
+from unknot.representation.networks import BroadcastDecoder, ConvEncoder, mlp
+
+__all__ = ["LocallyLinear"]
+
+LOG_VARIANCE = (-12.0, 2.0)
+"""Limits of every predicted log variance."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A diagonal Gaussian for each row: `mean` and `log_variance` are (n, dim)."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self) -> Tensor:
+        """Draw a point for each row, differentiably."""
+        return self.mean + torch.randn_like(self.mean) * (self.log_variance / 2).exp()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log density, summed over the last axis."""
+        square = (value - self.mean).square() * (-self.log_variance).exp()
+        return -0.5 * (math.log(2 * math.pi) + self.log_variance + square).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """Return the entropy in nats, (n,)."""
+        return 0.5 * (math.log(2 * math.pi * math.e) + self.log_variance).sum(-1)
+
+    def kl(self, other: "Gaussian") -> Tensor:
+        """Return KL(self ‖ other) in nats, (n,)."""
+        ratio = (self.log_variance - other.log_variance).exp()
+        square = (self.mean - other.mean).square() * (-other.log_variance).exp()
+        return 0.5 * (ratio + square - 1 - self.log_variance + other.log_variance).sum(-1)
+
+    def split(self, sizes: list[int]) -> list["Gaussian"]:
+        """Cut the rows into blocks of the given sizes."""
+        blocks = zip(torch.split(self.mean, sizes), torch.split(self.log_variance, sizes), strict=True)
+        return [Gaussian(mean, log_variance) for mean, log_variance in blocks]
+
+    def detach(self) -> "Gaussian":
+        """Return it without its gradient."""
+        return Gaussian(self.mean.detach(), self.log_variance.detach())
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the encoder says of n images."""
+
+    features: Tensor
+    """(n, features)"""
+    dynamics: Gaussian
+    """q(z | x), (n, latent_dim)"""
+    content: Gaussian
+    """q(w | x), (n, content_dim)"""
+
+    def split(self, sizes: list[int]) -> list["Encoding"]:
+        """Cut the rows into blocks of the given sizes."""
+        parts = (torch.split(self.features, sizes), self.dynamics.split(sizes), self.content.split(sizes))
+        return [Encoding(*block) for block in zip(*parts, strict=True)]
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """A paper's own linear dynamics at n points: ẑ = A z + B u + c with A = I + v rᵀ."""
+
+    v: Tensor
+    """(n, latent_dim)"""
+    r: Tensor
+    """(n, latent_dim)"""
+    B: Tensor
+    """(n, latent_dim, action_dim)"""
+    c: Tensor
+    """(n, latent_dim)"""
+
+    @property
+    def A(self) -> Tensor:
+        """(n, latent_dim, latent_dim)."""
+        return torch.eye(self.v.shape[-1], device=self.v.device) + self.v[:, :, None] * self.r[:, None]
+
+    def apply(self, z: Tensor, u: Tensor) -> Tensor:
+        """Return A z + B u + c, (n, latent_dim)."""
+        return z + self.v * (self.r * z).sum(-1, keepdim=True) + self._drive(u)
+
+    def invert(self, z_next: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Return A⁻¹(ẑ − B u − c), (n, latent_dim), by Sherman and Morrison, and log |det A|, (n,)."""
+        rest = z_next - self._drive(u)
+        determinant = 1 + (self.v * self.r).sum(-1)
+        safe = torch.where(determinant.abs() < 1e-3, torch.full_like(determinant, 1e-3), determinant)
+        z = rest - self.v * ((self.r * rest).sum(-1) / safe)[:, None]
+        return z, safe.abs().log()
+
+    def _drive(self, u: Tensor) -> Tensor:
+        return (self.B @ u[:, :, None])[..., 0] + self.c
+
+
+class LocallyLinear(Learner):
+    """A latent space with locally linear dynamics, ẑ = A(z) z + B(z) u + c(z), A = I + v(z) r(z)ᵀ.
+
+    A subclass says which bound it maximises (`objective`). The moving part of an image is encoded as z, the
+    content, if `content_dim` is not 0, as w. Batches of `update` hold the triples `observation` (uint8
+    (n, h, w, c)), `action` (n, action_dim) and `next_observation`, and, where there are sets without
+    actions, `passive`: uint8 (n, sets − 1, h, w, c), n images from each.
+
+    Args:
+        shape: (height, width, channels) of the images.
+        latent_dim: dimension of z.
+        action_dim: dimension of u.
+        content_dim: dimension of w; 0 for a model without content.
+        sets: observation sets, the one with actions included.
+        gain: how far an action of 1 moves z under the gauge; 0.1 gives z a spread of about 1 where actions
+            cover a tenth of the space.
+        gauge: weight of the gauge (see the module); 0 leaves the shared B free.
+        pull: weight of the pull on A, B and c.
+        blocked: whether moves that were blocked are told from free ones.
+        learning_rate: its peak; it rises for 30% of the steps and falls to 0 after them.
+        steps: updates that training will take.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, int, int] = (40, 40, 1),
+        latent_dim: int = 2,
+        action_dim: int = 2,
+        content_dim: int = 0,
+        sets: int = 1,
+        gain: float = 0.1,
+        gauge: float = 1.0,
+        pull: float = 1.0,
+        blocked: bool = True,
+        learning_rate: float = 2e-3,
+        steps: int = 2500,
+    ) -> None:
+        super().__init__()
+        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.latent_dim, self.action_dim, self.content_dim, self.sets = (
+            latent_dim,
+            action_dim,
+            content_dim,
+            sets,
+        )
+        self.gain, self.gauge, self.pull, self.blocked = gain, gauge, pull, blocked
+        self.learning_rate, self.steps = learning_rate, steps
+        self.encoder = ConvEncoder(self.shape)
+        self.dynamics_head = nn.Linear(self.encoder.features, 2 * latent_dim)
+        self.content_head = mlp(self.encoder.pooled_features, 32, 2 * content_dim) if content_dim else None
+        self.decoder = BroadcastDecoder(self.shape, latent_dim, content_dim)
+        self.B = nn.Parameter(gain * torch.eye(latent_dim, action_dim), requires_grad=gauge == 0)
+        self.transition = mlp(latent_dim, 64, 64, latent_dim * (3 + action_dim))
+        for parameter in (self.transition[-1].weight, self.transition[-1].bias):
+            nn.init.zeros_(parameter)  # type: ignore[arg-type]
+        self.obstacle = mlp(latent_dim, 64, 64, 1)
+        self.spread: Tensor
+        self.updates: Tensor
+        self.content_means: Tensor
+        self.register_buffer("spread", torch.tensor(10 * gain))
+        self.register_buffer("updates", torch.tensor(0))
+        self.register_buffer("content_means", torch.zeros(sets, content_dim))
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        names = "shape latent_dim action_dim content_dim sets gain gauge pull blocked learning_rate steps"
+        return {name: getattr(self, name) for name in names.split()}
+
+    # What others use
+
+    def calibrate(self, images: NDArray[np.uint8]) -> None:
+        """Take the mean image of training data (uint8 (n, h, w, c)) for the background, before training."""
+        mean = image_tensor(images).mean(0)
+        self.encoder.mean.copy_(mean)
+        self.decoder.background.data.copy_(torch.logit(mean.clamp(0.02, 0.98)))
+
+    def posterior(self, images: NDArray[np.uint8] | Tensor) -> "Independent":  # type: ignore[type-arg]
+        """Return q(z | x) of uint8 images (n, h, w, c), a distribution over (n, latent_dim)."""
+        dynamics = self._encode(image_tensor(images, self.B.device)).dynamics
+        return Independent(Normal(dynamics.mean, (dynamics.log_variance / 2).exp()), 1)
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return the posterior means of z, (n, latent_dim), of uint8 images (n, h, w, c)."""
+        return self._encode(image_tensor(images, self.B.device)).dynamics.mean
+
+    def content(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return the posterior means of w, (n, content_dim), of uint8 images (n, h, w, c)."""
+        return self._encode(image_tensor(images, self.B.device)).content.mean
+
+    def decode(self, z: Tensor, w: Tensor | None = None) -> Tensor:
+        """Draw codes.
+
+        Args:
+            z: (n, latent_dim).
+            w: (n, content_dim); None takes the mean content of the first set.
+
+        Returns:
+            Expected images, float (n, h, w, c) in [0, 1].
+        """
+        w = self.content_means[:1].expand(len(z), -1) if w is None else w
+        return torch.sigmoid(self.decoder(z, w)).movedim(1, -1)
+
+    def matrices(self, z: Tensor) -> Matrices:
+        """Return A, B and c around points z (n, latent_dim): the linear dynamics of the papers' eq. 2."""
+        d = self.latent_dim
+        v, r, B, c = self.transition(z).split([d, d, d * self.action_dim, d], -1)
+        return Matrices(v, r, self.B + self.gain * B.reshape(-1, d, self.action_dim), self.gain * c)
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        """Return where free moves u (n, action_dim) lead from z (n, latent_dim): A(z) z + B(z) u + c(z)."""
+        return self.matrices(z).apply(z, u)
+
+    def linearize(self, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the first-order expansion of `step` at (z, u), dA/dz, dB/dz and dc/dz included.
+
+        Returns:
+            A (n, latent_dim, latent_dim), B (n, latent_dim, action_dim) and c (n, latent_dim) with
+            step(z, u) = A z + B u + c.
+        """
+        return expand(self.step, z, u)
+
+    def obstruction(self, z: Tensor) -> Tensor:
+        """Return the log odds, any shape (...), that no move can end at z (..., latent_dim)."""
+        return self.obstacle(z)[..., 0] if self.blocked else torch.full(z.shape[:-1], -10.0, device=z.device)
+
+    def passable(self, z: Tensor, z_next: Tensor) -> Tensor:
+        """Return the highest obstruction, log odds (n,), on the way from z to z_next (n, latent_dim)."""
+        parts = torch.linspace(0.25, 1, 4, device=z.device)[:, None, None]
+        return self.obstruction(z + parts * (z_next - z)).amax(0)
+
+    def predict(self, images: NDArray[np.uint8] | Tensor, actions: NDArray[np.float32] | Tensor) -> Tensor:
+        """Predict the next images; moves that lead to where no passage is stay.
+
+        Args:
+            images: uint8 (n, h, w, c).
+            actions: (n, action_dim).
+
+        Returns:
+            Expected images, float (n, h, w, c) in [0, 1].
+        """
+        code = self._encode(image_tensor(images, self.B.device))
+        z = code.dynamics.mean
+        z_next = self.step(z, torch.as_tensor(actions, dtype=z.dtype, device=z.device))
+        stays = (self.obstruction(z_next) > 0)[:, None]
+        return self.decode(torch.where(stays, z, z_next), code.content.mean)
+
+    # Training
+
+    @abstractmethod
+    def objective(
+        self, here: Encoding, after: Encoding, passive: Encoding, u: Tensor, free: Tensor, images: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the terms of the negative bound, whose sum is minimised.
+
+        Args:
+            here: encodings of x, n rows.
+            after: encodings of x', n rows.
+            passive: encodings of the action-less images, set by set.
+            u: actions (n, action_dim).
+            free: how free each move was, (n,) in [0, 1], without gradient.
+            images: x, x' and the action-less images, in [0, 1], one after the other.
+        """
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one step on a batch of triples and action-less images; return the terms of the loss."""
+        triples = [batch["observation"], batch["next_observation"]]
+        passive = batch["passive"].transpose(0, 1).flatten(0, 1) if "passive" in batch else triples[0][:0]
+        images = image_tensor(torch.cat([*triples, passive]))
+        u, n = batch["action"].float(), len(triples[0])
+        here, after, others = self._encode(images).split([n, n, len(passive)])
+        free = self._free(here, after, u)
+        terms = self.objective(here, after, others, u, free, images)
+        if self.gauge:
+            terms["gauge"] = self.gauge * self._gauge_loss(here, after, u, free)
+        if self.pull:
+            terms["pull"] = (
+                10 * self.pull * self.transition(here.dynamics.mean.detach()).square().sum(-1).mean()
+            )
+        if self.blocked:
+            terms["obstacle"] = self._obstacle_loss(here, after, u, free)
+        self._descend(torch.stack(list(terms.values())).sum())
+        self._remember_contents(after, others)
+        return {**{name: term.detach() for name, term in terms.items()}, "free": free.mean()}
+
+    def _encode(self, images: Tensor) -> Encoding:
+        features, pooled = self.encoder(images)
+        mean, log_variance = self.dynamics_head(features).chunk(2, -1)
+        dynamics = Gaussian(mean, (log_variance - 4).clamp(*LOG_VARIANCE))
+        if self.content_head is None:
+            nothing = mean[:, :0]
+            return Encoding(features, dynamics, Gaussian(nothing, nothing))
+        mean, log_variance = self.content_head(pooled).chunk(2, -1)
+        return Encoding(features, dynamics, Gaussian(mean, (log_variance - 2).clamp(*LOG_VARIANCE)))
+
+    def _residual(self, here: Encoding, after: Encoding, u: Tensor) -> Tensor:
+        return after.dynamics.mean - here.dynamics.mean - u @ self.B.T
+
+    @torch.no_grad()
+    def _free(self, here: Encoding, after: Encoding, u: Tensor) -> Tensor:
+        """Tell free moves by a residual within about four times the usual one, tracked over the batches."""
+        if not self.blocked:
+            return torch.ones(len(u), device=u.device)
+        square = self._residual(here, after, u).square().sum(-1)
+        self.spread.lerp_(square.median().sqrt().clamp_min(self.gain / 10), 0.02)
+        return torch.sigmoid(8 - square / (2 * self.spread.square()))
+
+    def _gauge_loss(self, here: Encoding, after: Encoding, u: Tensor, free: Tensor) -> Tensor:
+        residual = self._residual(here, after, u) / self.gain  # in units of actions
+        robust = functional.huber_loss(residual, torch.zeros_like(residual), reduction="none").sum(-1)
+        tight = free * residual.square().sum(-1)
+        centre = here.dynamics.mean.mean(0).square().sum()
+        return (10 * robust + 25 * tight).mean() + centre
+
+    def _obstacle_loss(self, here: Encoding, after: Encoding, u: Tensor, free: Tensor) -> Tensor:
+        """Cross-entropy of the classifier: landing points of blocked moves against where states were seen."""
+        with torch.no_grad():
+            landing = here.dynamics.mean + u @ self.B.T
+            points = torch.cat([landing, after.dynamics.mean])
+            labels = torch.cat([1 - free, torch.zeros_like(free)])
+        return functional.binary_cross_entropy_with_logits(self.obstruction(points), labels)
+
+    def _descend(self, loss: Tensor) -> None:
+        optimizer = self.optimizers["adam"]
+        rate = self.learning_rate * _one_cycle(min(1.0, float(self.updates) / self.steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parameters(), 50.0)
+        optimizer.step()
+        self.updates += 1
+
+    @torch.no_grad()
+    def _remember_contents(self, after: Encoding, others: Encoding) -> None:
+        if self.content_dim:
+            contents = [after.content.mean, *others.content.mean.chunk(max(1, self.sets - 1))]
+            means = torch.stack([content.mean(0) for content in contents[: self.sets]])
+            self.content_means.lerp_(means, 0.02)
+
+    def _adam(self) -> dict[str, Optimizer]:
+        return {
+            "adam": torch.optim.Adam([p for p in self.parameters() if p.requires_grad], self.learning_rate)
+        }
+
+
+def reconstruction(logits: Tensor, images: Tensor) -> Tensor:
+    """Return −log p(x | ·), (n,): the Bernoulli cross-entropy summed over pixels and channels."""
+    loss = functional.binary_cross_entropy_with_logits(logits, images, reduction="none")
+    return loss.flatten(1).sum(-1)
+
+
+def _one_cycle(progress: float) -> float:
+    """Return the factor of the learning rate: up on a cosine for 30% of the way, down to 0 after it."""
+    if progress < 0.3:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.3)) / 2
+    return (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2

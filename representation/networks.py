@@ -1,0 +1,115 @@
+"""Networks that several learners share."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["BroadcastDecoder", "ConvEncoder", "mlp"]
+
+PATCH = 4
+"""Side in pixels of the patches that the decoder draws; image sides are multiples of it."""
+
+
+def mlp(*widths: int) -> nn.Sequential:
+    """Return a multilayer perceptron with tanh between its layers, smooth enough to be differentiated twice.
+
+    Args:
+        widths: units of the input, of each hidden layer, of the output.
+    """
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
+class ConvEncoder(nn.Module):
+    """Turns images into features of where things are (`spatial`) and of what there is (`pooled`).
+
+    The mean image of the data is subtracted first, so that a still background costs no capacity. Pooled
+    features are averaged over the image and know no place, which is why content is read from them.
+
+    Args:
+        shape: (height, width, channels) of the images; height and width are multiples of 4.
+    """
+
+    pooled_features = 16
+
+    def __init__(self, shape: tuple[int, int, int], features: int = 64) -> None:
+        super().__init__()
+        height, width, channels = shape
+        if height % PATCH or width % PATCH:
+            raise ValueError(f"shape must have height and width in multiples of {PATCH}, not {shape}")
+        self.features = features
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(channels, height, width))
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, 8, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(8, self.pooled_features, 3, stride=2, padding=1),
+            nn.ReLU(),
+        )
+        cells = height // PATCH * (width // PATCH)
+        self.dense = nn.Sequential(
+            nn.Linear(self.pooled_features * cells, 128),
+            nn.ReLU(),
+            nn.Linear(128, features),
+            nn.ReLU(),
+        )
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (n, features) and (n, pooled_features) of images (n, c, h, w) in [0, 1]."""
+        contrast = 4.0  # most pixels hardly differ from the mean
+        maps = self.convolutions(contrast * (images - self.mean))
+        return self.dense(maps.flatten(1)), 10 * maps.mean((2, 3))
+
+
+class BroadcastDecoder(nn.Module):
+    """Draws images from a code of where and, if there is one, a code of what.
+
+    A spatial broadcast decoder (Watters et al. 2019) on a grid of 4×4 patches: the same network sees the
+    code and the place of each patch. Content comes in late, where it scales and shifts the features of a
+    patch (FiLM, Perez et al. 2018): it changes how a thing looks, and can hardly move it.
+
+    Args:
+        shape: (height, width, channels) of the images.
+        code_dim: dimension of the code of where.
+        content_dim: dimension of the code of what; 0 for none.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], code_dim: int, content_dim: int, hidden: int = 32
+    ) -> None:
+        super().__init__()
+        height, width, channels = shape
+        self.cells = (height // PATCH, width // PATCH)
+        rows, columns = (torch.linspace(-2, 2, n) for n in self.cells)
+        self.grid: Tensor
+        self.register_buffer(
+            "grid", torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).reshape(1, -1, 2)
+        )
+        self.code = nn.Linear(code_dim, hidden)
+        self.place = nn.Linear(2, hidden, bias=False)
+        nn.init.normal_(self.place.weight, std=1.5)
+        nn.init.normal_(self.code.weight, std=1.5)
+        if code_dim == 2:  # a start that compares the code with the place
+            self.code.weight.data.copy_(-self.place.weight.data)
+        nn.init.uniform_(self.code.bias, -1, 1)
+        self.features = nn.Sequential(
+            nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden)
+        )
+        self.content = nn.Linear(content_dim, 2 * hidden) if content_dim else None
+        self.patch = nn.Linear(hidden, PATCH * PATCH * channels)
+        self.background = nn.Parameter(torch.zeros(channels, height, width))
+
+    def forward(self, code: Tensor, content: Tensor | None = None) -> Tensor:
+        """Return logits (n, c, h, w) for codes (n, code_dim) and contents (n, content_dim)."""
+        maps = self.features(self.code(code)[:, None] + self.place(self.grid))
+        if self.content is not None:
+            scale, shift = self.content(content)[:, None].chunk(2, -1)
+            maps = maps * (1 + scale) + shift
+        patches = self.patch(torch.relu(maps))
+        rows, columns = self.cells
+        patches = patches.reshape(len(code), rows, columns, -1, PATCH, PATCH)
+        images: Tensor = patches.permute(0, 3, 1, 4, 2, 5).reshape(len(code), *self.background.shape)
+        return images + self.background

@@ -1,0 +1,108 @@
+"""The dynamics/content split of robust controllable embedding, and RCE itself."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unknot.representation.locally_linear import Encoding, Gaussian, LocallyLinear, reconstruction
+from unknot.representation.networks import mlp
+
+__all__ = ["RCE"]
+
+
+class RCE(LocallyLinear):
+    r"""Robust controllable embedding, with the content split off (`content_dim` > 0) or without (0).
+
+    Banijamali, Khajenezhad, Ghodsi and Ghavamzadeh, "Disentangling Dynamics and Content for Control and
+    Planning", 2017; without content it is RCE: Banijamali, Shu, Ghavamzadeh, Bui and Ghodsi, "Robust
+    Locally-Linear Controllable Embedding", 2017. The bound is the paper's eq. 5 (see `objective`).
+
+    Where the paper leaves something open:
+
+    - The content of a triple comes from x_{t+1}, as in eq. 3, in the reconstruction and in its KL term
+      alike (eq. 5 has x_t in the latter): so the bound stays one on log p(x_{t+1} | x_t, u_t).
+    - X and Y are never paired. The prior of v (eq. 6) is the mixture of q(z | x_i) over the minibatch, each
+      widened by the gain of one action, so that neighbouring components overlap; gradients go to v alone.
+    - δ(z_t | ẑ, z̄, u) against δ(ẑ | z̄, z_t, u) leaves a factor |det A|, which eq. 5 drops; it is in here.
+    - p(w) of set k is a unit Gaussian around +1 for the first set, −1 for the second, ±1 by the binary
+      digits of k for more, in each dimension.
+
+    Beside the aids of `LocallyLinear` there is `swap`: z of an image of X is drawn with the content of one
+    from another set, and encoding the drawing must give z and w back. Without it the two maps differ by
+    pixels; with it they coincide, though nothing pairs the sets.
+
+    Args:
+        swap: weight of the swap term; it needs content and more than one set.
+        settings: those of `LocallyLinear`.
+    """
+
+    def __init__(self, *, swap: float = 1.0, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.swap = swap
+        self.backward_transition = mlp(
+            self.encoder.features + self.latent_dim + self.action_dim, 64, 2 * self.latent_dim
+        )
+        codes = [[1.0 - 2 * (k >> (j % 8) & 1) for j in range(self.content_dim)] for k in range(self.sets)]
+        if self.sets == 2:
+            codes = [[1.0] * self.content_dim, [-1.0] * self.content_dim]
+        self.content_priors: Tensor
+        self.register_buffer("content_priors", torch.tensor(codes).reshape(self.sets, self.content_dim))
+        self.optimizers = self._adam()
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        return super().settings() | {"swap": self.swap}
+
+    def objective(
+        self, here: Encoding, after: Encoding, passive: Encoding, u: Tensor, free: Tensor, images: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the terms of −eq. 5, line by line, and the swap term."""
+        n = len(u)
+        z_hat, w_x = after.dynamics.sample(), after.content.sample()
+        v, w_y = passive.dynamics.sample(), passive.content.sample()
+        logits = self.decoder(torch.cat([z_hat, v]), torch.cat([w_x, w_y]))
+        losses = reconstruction(logits, images[n:])
+
+        # z̄ from q(z̄ | ẑ, x_t), around the encoding of x_t; z_t follows from ẑ by the inverse dynamics.
+        shift, log_scale = self.backward_transition(torch.cat([here.features, z_hat, u], -1)).chunk(2, -1)
+        q_bar = Gaussian(here.dynamics.mean + self.gain * shift, here.dynamics.log_variance + log_scale)
+        matrices = self.matrices(q_bar.sample())
+        z_t, log_determinant = matrices.invert(z_hat, u)
+        terms = {
+            "reconstruction": losses[:n].mean(),
+            "kl_z_bar": q_bar.kl(here.dynamics).mean(),
+            "entropy": -after.dynamics.entropy().mean(),
+            "log_p_z": (free * (log_determinant - here.dynamics.log_prob(z_t))).mean(),
+        }
+        if self.content_dim:
+            terms["kl_w"] = after.content.kl(self._content_prior(torch.zeros(n, dtype=torch.long))).mean()
+        if len(v):
+            per_set = len(v) // (self.sets - 1)
+            terms["reconstruction_passive"] = losses[n:].mean()
+            terms["kl_v"] = (passive.dynamics.log_prob(v) - self._mixture(v, here)).mean()
+            if self.content_dim:
+                sets = 1 + torch.arange(len(v)) // per_set
+                terms["kl_w_passive"] = passive.content.kl(self._content_prior(sets)).mean()
+                if self.swap:
+                    terms["swap"] = self.swap * self._swap_loss(here, passive)
+        return terms
+
+    def _content_prior(self, sets: Tensor) -> Gaussian:
+        mean = self.content_priors[sets.to(self.content_priors.device)]
+        return Gaussian(mean, torch.zeros_like(mean))
+
+    def _mixture(self, v: Tensor, here: Encoding) -> Tensor:
+        """Return log of the mean over the minibatch of q(z | x_i), widened, at v (m, latent_dim)."""
+        z = here.dynamics.detach()
+        variance = torch.logaddexp(z.log_variance, torch.full_like(z.mean, 2 * math.log(self.gain)))
+        return torch.logsumexp(Gaussian(z.mean, variance).log_prob(v[:, None]), 1) - math.log(len(z.mean))
+
+    def _swap_loss(self, here: Encoding, passive: Encoding) -> Tensor:
+        """Draw z of X with contents of the other sets, encode the drawings, compare with what was drawn."""
+        chosen = torch.randperm(len(passive.content.mean))[: len(here.dynamics.mean)]
+        z, w = here.dynamics.mean[: len(chosen)].detach(), passive.content.mean[chosen].detach()
+        again = self._encode(torch.sigmoid(self.decoder(z, w)))
+        difference = (again.dynamics.mean - z) / self.gain
+        return 4 * difference.square().sum(-1).mean() + (again.content.mean - w).square().sum(-1).mean()
