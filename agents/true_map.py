@@ -30,10 +30,15 @@ REFUSED = 1e-6
 """A move that ends further than this, in pixels, from where it aimed was refused or clipped."""
 PADDING = 3
 """Steps that a refined path may take beyond its route on the grid."""
-SHORTLIST = 1 / 32
-"""Lattice spacing in pixels to which all candidates for a problem are refined before one is chosen."""
+SHORTLIST = 1 / 8
+"""Lattice spacing in pixels to which all candidates for a problem are refined; rivals go on from there."""
+RIVAL_COST, RIVAL_DISTANCE = 1.01, 1.0
+"""A candidate is a rival of the best if it costs no more than so many times as much, and is another path:
+somewhere further away than that, in pixels."""
 FINEST = 2e-4
 """Lattice spacing in pixels at which a path is finished."""
+CHUNK = 4096
+"""Moves that are tested at a time: what the test computes then stays in the processor's cache."""
 LATTICE = np.array([(a, b) for a in (0, -1, 1) for b in (0, -1, 1)], float)
 """Where the candidates around a state lie, in units of the spacing; the state itself comes first."""
 
@@ -101,7 +106,8 @@ class Grid:
         inside: Array = ((self.world.low <= end) & (end <= self.world.high)).all(axis=-1)
         cell = np.clip(((start - self.corner) / SPACING).astype(int), 0, self.side - 2)
         doubtful = np.flatnonzero(inside & ~self._clear_cells[cell[:, 0], cell[:, 1]])
-        inside[doubtful] = ~self.world.blocked(start[doubtful], end[doubtful])
+        for part in np.split(doubtful, range(CHUNK, len(doubtful), CHUNK)):
+            inside[part] = ~self.world.blocked(start[part], end[part])
         return inside
 
     def costs_to_go(self, goals: Array, block: int = 64) -> Array:
@@ -229,17 +235,22 @@ def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) ->
     found = [grid.routes(starts, goals) for grid in grids] + [straight]
     candidates = _same_length(found)  # (candidates, n, steps + 1, 2)
     arrived = np.isclose(candidates[:, :, -1], goals, rtol=0, atol=REFUSED).all(-1)
-    candidates[arrived, -1] = np.broadcast_to(goals, candidates.shape[:2] + (2,))[arrived]
+    candidates[arrived, -1] = np.broadcast_to(goals, candidates[:, :, -1].shape)[arrived]
     costs = np.full(arrived.shape, np.inf)
-    refined = candidates[arrived]
-    refined = refine(grids[0], refined, SPACING, SHORTLIST)
-    candidates[arrived] = refined
-    costs[arrived] = path_costs(refined, refined[:, -1])
-    best = candidates[costs.argmin(axis=0), np.arange(len(starts))]
-    solved = arrived.any(axis=0)
-    best[~solved] = candidates[-1, ~solved]
-    best[solved] = refine(grids[0], best[solved], SHORTLIST, FINEST)
-    return best
+    costs[-1] = np.finfo(float).max  # what is left where nothing arrives
+    every = np.arange(len(starts))
+
+    def improve(which: Array, coarse: float, fine: float) -> Array:
+        candidates[which] = refine(grids[0], candidates[which], coarse, fine)
+        costs[which] = path_costs(candidates[which], candidates[which][:, -1])
+        return costs.argmin(axis=0)
+
+    best = improve(arrived, SPACING, SHORTLIST)
+    apart = np.abs(candidates - candidates[best, every]).max(axis=(2, 3)) > RIVAL_DISTANCE
+    rivals = arrived & apart & (costs <= RIVAL_COST * costs[best, every])
+    rivals[best, every] = arrived[best, every]
+    best = improve(rivals, SHORTLIST / 2, FINEST)
+    return candidates[best, every]
 
 
 def _same_length(paths: list[Array]) -> Array:

@@ -1,0 +1,234 @@
+"""Floors and ceilings for the planar world: what chance, a straight line and the true map achieve.
+
+The experts know what others must see: they declare `privileged = True`, are handed true factors instead
+of images, `{"factors": {"position": (n, 2)}, "goal": {"position": (n, 2)}}` (or both (2,)), and answer in
+pixels. `evaluate_agent` does the handing over.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from unknot.envs import PlanarWorld
+
+from .true_map import ACTION_COST, SPACING, Grid, best_paths, grids_of
+
+Array = NDArray[Any]
+TrueState = Mapping[str, Mapping[str, Array]]
+
+MAX_ACTION = 3.0
+"""Largest component of the planar world's actions, in pixels."""
+
+
+class RandomAgent:
+    """Draws every action from the action space: the floor below all floors.
+
+    Args:
+        action_space: of one environment.
+        seed: of what is drawn.
+    """
+
+    def __init__(self, action_space: gym.Space[Any], seed: int = 0) -> None:
+        self._space = copy.deepcopy(action_space)  # seeding must not reach the environment's own
+        self._space.seed(seed)
+
+    def predict(
+        self, observation: Any, state: None = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Array, None]:
+        """Return one action, or one for each row of a batch of image observations."""
+        n = _batch_size(observation)
+        if n is None:
+            return np.asarray(self._space.sample()), None
+        return np.stack([self._space.sample() for _ in range(n)]), None
+
+
+def _batch_size(observation: Any) -> int | None:
+    """Number of rows of a batch of images, or of true factors; None if there is but one."""
+    while isinstance(observation, Mapping):
+        observation = next(iter(observation.values()))
+    array = np.asarray(observation)
+    single = 3 if array.dtype == np.uint8 else 1
+    return len(array) if array.ndim > single else None
+
+
+class StraightLineExpert:
+    """Goes straight for the goal, each axis clipped to the action's limits; obstacles stop it.
+
+    Args:
+        limits: (low, high) of the actions, in pixels; numbers, or arrays (2,).
+    """
+
+    privileged = True
+
+    def __init__(self, limits: tuple[ArrayLike, ArrayLike] = (-MAX_ACTION, MAX_ACTION)) -> None:
+        self._low, self._high = limits
+
+    def predict(
+        self, observation: TrueState, state: None = None, episode_start: Any = None, deterministic: bool = True
+    ) -> tuple[Array, None]:
+        """Return the clipped difference of goal and position, float32, shaped like them."""
+        difference = observation["goal"]["position"] - observation["factors"]["position"]
+        return np.clip(difference, self._low, self._high).astype(np.float32), None
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What the grid expert remembers of n running episodes."""
+
+    goals: Array
+    """float64 (n, 2)."""
+    paths: Array
+    """float64 (n, steps + 1, 2), resting at the end; empty (n, 0, 2) where moves are noisy."""
+    taken: Array
+    """int (n,): moves made on the path so far."""
+    values: Array
+    """float32 (nodes, n), costs to go; empty (0, n) where moves are exact."""
+
+
+class GridExpert:
+    """The ceiling: plans on the true map, from true positions.
+
+    Where moves are exact it follows the path of least cost that `best_paths` finds, planning again if
+    it is elsewhere than planned. Where they are noisy it chooses each move by what it leads to on
+    average: the costs to go of exact moves, averaged over a fixed sample of noise. Both minimise the
+    planning loss, equation 7 of Banijamali et al. (2018) with Q = I and R = 0.1 I.
+
+    Args:
+        world: the true world (`env.unwrapped.world`), its noise included.
+        reach: largest component of an action, in pixels.
+    """
+
+    privileged = True
+
+    def __init__(self, world: PlanarWorld, reach: float = MAX_ACTION) -> None:
+        self._world, self._reach = world, reach
+        axis = reach * np.linspace(-1, 1, 7)
+        self._offsets = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+        # The sample and its mirror image: the mean is exactly zero, as the noise's is.
+        half = np.random.default_rng(0).standard_normal((NOISE_SAMPLE // 2, 2))
+        self._draws = np.concatenate([half, -half])
+
+    def predict(
+        self,
+        observation: TrueState,
+        state: _Memory | None = None,
+        episode_start: ArrayLike | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Array, _Memory]:
+        """Return actions (n, 2), or (2,) for a single observation; float32, pixels."""
+        position = np.asarray(observation["factors"]["position"], np.float64)
+        positions = np.atleast_2d(position)
+        goals = np.atleast_2d(np.asarray(observation["goal"]["position"], np.float64))
+        if state is None or state.goals.shape != goals.shape:
+            memory = self._begin(positions, goals)
+        else:
+            memory = self._renew(state, positions, goals, episode_start)
+        if self._world.noise > 0:
+            actions = self._look_ahead(positions, goals, memory.values)
+        else:
+            actions, memory = self._follow(positions, memory)
+        return actions.reshape(position.shape).astype(np.float32), memory
+
+    def _begin(self, positions: Array, goals: Array) -> _Memory:
+        n = len(goals)
+        if self._world.noise > 0:
+            paths, values = np.empty((n, 0, 2)), _filled(self._grid, self._grid.costs_to_go(goals))
+        else:
+            paths = best_paths(self._world, positions, goals, self._reach)
+            values = np.empty((0, n), np.float32)
+        return _Memory(goals, paths, np.zeros(n, int), values)
+
+    def _renew(
+        self, memory: _Memory, positions: Array, goals: Array, episode_start: ArrayLike | None
+    ) -> _Memory:
+        """Begin anew the rows of new episodes, and those that are elsewhere than planned."""
+        stale = (memory.goals != goals).any(axis=1)
+        if episode_start is not None:
+            stale |= np.asarray(episode_start, bool)
+        if self._world.noise == 0:
+            planned = memory.paths[np.arange(len(goals)), memory.taken]
+            stale |= np.abs(planned - positions).max(axis=1) > ASTRAY
+        rows = np.flatnonzero(stale)
+        if not rows.size:
+            return memory
+        fresh = self._begin(positions[rows], goals[rows])
+        taken, values = memory.taken.copy(), memory.values.copy()
+        taken[rows], values[:, rows] = 0, fresh.values
+        length = max(memory.paths.shape[1], fresh.paths.shape[1])
+        paths = _lengthened(memory.paths, length)
+        paths[rows] = _lengthened(fresh.paths, length)
+        return _Memory(goals, paths, taken, values)
+
+    def _follow(self, positions: Array, memory: _Memory) -> tuple[Array, _Memory]:
+        taken = np.minimum(memory.taken + 1, memory.paths.shape[1] - 1)
+        targets = memory.paths[np.arange(len(positions)), taken]
+        actions = np.clip(targets - positions, -self._reach, self._reach)
+        return actions, _Memory(memory.goals, memory.paths, taken, memory.values)
+
+    @property
+    def _grid(self) -> Grid:
+        return grids_of(self._world, self._reach)[0]
+
+    def _look_ahead(self, positions: Array, goals: Array, values: Array) -> Array:
+        """The move with the least expected cost, of a 7 x 7 grid of them and the straight one."""
+        straight = np.clip(goals - positions, -self._reach, self._reach)[:, None]
+        offsets = np.broadcast_to(self._offsets, (len(goals), *self._offsets.shape))
+        actions = np.concatenate([straight, offsets], axis=1)
+        ends = self._world.move(positions[:, None, None], actions[:, :, None], self._draws)
+        after = np.square(ends - goals[:, None, None]).sum(-1) + _interpolated(self._grid, values, ends)
+        cost = after.mean(axis=-1) + ACTION_COST * np.square(actions).sum(-1)
+        return actions[np.arange(len(goals)), cost.argmin(axis=1)]
+
+
+NOISE_SAMPLE = 8
+"""Noise draws over which the grid expert averages."""
+ASTRAY = 1e-2
+"""Pixels from its path at which the grid expert plans again."""
+
+
+def _lengthened(paths: Array, length: int) -> Array:
+    """A copy of paths (n, steps, 2) that rests at the end until it has `length` states."""
+    if not paths.shape[1]:
+        return paths.copy()
+    return np.pad(paths, ((0, 0), (0, length - paths.shape[1]), (0, 0)), mode="edge")
+
+
+def _filled(grid: Grid, values: Array) -> Array:
+    """Costs to go (nodes, n) in which a node that can't be left has the mean of the nodes around it.
+
+    Interpolation needs them: a position between nodes is free where some of its four are not.
+    """
+    square = values.reshape(grid.side, grid.side, -1)
+    known = np.isfinite(square)
+    padded = np.pad(np.where(known, square, 0), ((1, 1), (1, 1), (0, 0)))
+    counted = np.pad(known, ((1, 1), (1, 1), (0, 0)))
+    total, count = np.zeros_like(square), np.zeros_like(square)
+    for a in range(3):
+        for b in range(3):
+            total += padded[a : a + grid.side, b : b + grid.side]
+            count += counted[a : a + grid.side, b : b + grid.side]
+    mean = np.where(count > 0, total / np.maximum(count, 1), FAR)
+    return np.where(known, square, mean).reshape(values.shape)
+
+
+FAR = 1e6
+"""Cost to go of places that no free node is next to; finite, so that the interpolation stays so."""
+
+
+def _interpolated(grid: Grid, values: Array, positions: Array) -> Array:
+    """Costs to go, bilinear between nodes: values (nodes, n) at positions (n, ..., 2) are (n, ...)."""
+    place = np.clip((positions - grid.corner) / SPACING, 0, grid.side - 1)
+    cell = np.minimum(place.astype(int), grid.side - 2)
+    (down, across), (row, column) = np.moveaxis(place - cell, -1, 0), np.moveaxis(cell, -1, 0)
+    problem = np.arange(len(positions)).reshape(-1, *[1] * (positions.ndim - 2))
+    corners = values[row * grid.side + column, problem] * (1 - down) * (1 - across)
+    corners = corners + values[row * grid.side + column + 1, problem] * (1 - down) * across
+    corners = corners + values[(row + 1) * grid.side + column, problem] * down * (1 - across)
+    return corners + values[(row + 1) * grid.side + column + 1, problem] * down * across
