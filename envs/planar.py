@@ -154,16 +154,14 @@ class Planar(Simulation):
 
     def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Floats, Bools, Bools]:
         """Offset the agents by their actions, clipped to the action space, if nothing is in the way."""
-        self.position[rows] = self.world.move(
-            self.position[rows], self._offsets(actions), self._noise(generators)
-        )
-        squared = squared_distance(self.position[rows], self.goal[rows])
+        position = self.world.move(self.position[rows], self._offsets(actions), self._noise(generators))
+        squared = squared_distance(position, self.goal[rows])
         near = squared <= NEAR * NEAR
-        self.steps[rows] += 1
-        self.near_steps[rows] = np.where(near, self.near_steps[rows] + 1, 0)
+        steps = self.steps[rows] + 1
+        near_steps = np.where(near, self.near_steps[rows] + 1, 0)
+        self.position[rows], self.steps[rows], self.near_steps[rows] = position, steps, near_steps
         rewards = near.astype(np.float64) if self.reward == "sparse" else -np.sqrt(squared)
-        succeeded = self.near_steps[rows] >= STAY
-        return rewards, succeeded & self.terminate_on_success, self.steps[rows] >= self.max_steps
+        return rewards, (near_steps >= STAY) & self.terminate_on_success, steps >= self.max_steps
 
     def place(self, factors: Factors) -> None:
         """Set positions."""

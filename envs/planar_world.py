@@ -176,14 +176,27 @@ class PlanarWorld:
 
     def blocked(self, starts: Array, ends: Array) -> Bools:
         """Tell which moves, (..., 2) to (..., 2) within the plane, the collision rule refuses: (...)."""
-        row, column = ends[..., 0, None], ends[..., 1, None]
-        hit: Bools = _inside(self._boxes, row, column).any(axis=-1)
+        starts = np.broadcast_to(starts, ends.shape)
+        row, column = ends[..., 0].reshape(-1), ends[..., 1].reshape(-1)
         if self.collision == "published":
-            hit |= _within(self._centres, row, column).any(axis=-1)
-            return hit
-        start_row, start_column = starts[..., 0, None], starts[..., 1, None]
-        hit |= _crosses(self._boxes, start_row, start_column, row, column).any(axis=-1)
-        hit |= _passes(self._discs, start_row, start_column, row, column).any(axis=-1)
+            hit = _inside(self._walls, row, column).any(axis=0) | _within(self._centres, row, column).any(
+                axis=0
+            )
+        else:
+            hit = self._hits(starts[..., 0].reshape(-1), starts[..., 1].reshape(-1), row, column)
+        blocked: Bools = hit.reshape(ends.shape[:-1])
+        return blocked
+
+    def _hits(self, row: Floats, column: Floats, end_row: Floats, end_column: Floats) -> Bools:
+        """Tell which ways (n,) bring a body onto a thing: the exact test, for the pairs that are near."""
+        top, left, bottom, right, radius = self._things[:, :, None]
+        near = (np.minimum(row, end_row) < bottom + radius) & (np.maximum(row, end_row) > top - radius)
+        near &= np.minimum(column, end_column) < right + radius
+        near &= np.maximum(column, end_column) > left - radius
+        thing, agent = np.nonzero(near)
+        enters = _enters(self._things[:, thing], row[agent], column[agent], end_row[agent], end_column[agent])
+        hit = np.zeros(row.shape, dtype=np.bool_)
+        hit[agent[enters]] = True
         return hit
 
     def is_free(self, positions: Array) -> Bools:
@@ -235,37 +248,24 @@ class PlanarWorld:
         """The boxes (4, n), edges included, where `published` allows no agent's centre."""
         row, column, _ = _columns(self.map.obstacles, 3)
         half = self.half_agent
-        return _around(row, column, half, half)
+        return np.stack([row - half, column - half, row + half, column + half])
 
     @cached_property
-    def _boxes(self) -> Array:
-        """The boxes (4, n), edges not included, where the rule allows no agent's centre.
-
-        A body that may not overlap a wall is a point that may not enter the wall grown by half a body. One
-        that may not overlap a disc is a point that may not enter the disc's centre grown to a rounded box:
-        two boxes, and discs at the corners (`_discs`).
-        """
-        half = self.half_agent
+    def _walls(self) -> Array:
+        """The boxes (4, n), edges not included, where walls allow no agent's centre."""
         top, left, bottom, right = _columns(self.map.walls, 4)
-        boxes: Array = np.stack([top - half, left - half, bottom + half, right + half])
-        if self.collision == "published":
-            return boxes
-        row, column, radius = _columns(self.map.obstacles, 3)
-        long = half + radius
-        upright, lying = _around(row, column, long, half), _around(row, column, half, long)
-        return np.concatenate([boxes, upright, lying], axis=1)
+        half = self.half_agent
+        return np.stack([top - half, left - half, bottom + half, right + half])
 
     @cached_property
-    def _discs(self) -> Array:
-        """The discs (3, n) as row, column, squared radius where `solid` allows no agent's centre."""
-        row, column, radius = _columns(self.map.obstacles, 3)
-        corners = [
-            (row + i, column + j)
-            for i in (-self.half_agent, self.half_agent)
-            for j in (-self.half_agent, self.half_agent)
-        ]
-        rows, columns = (np.concatenate(parts) for parts in zip(*corners, strict=True))
-        return np.stack([rows, columns, np.tile(radius * radius, 4)])
+    def _things(self) -> Array:
+        """The rounded boxes (5, n) where `solid` allows no agent's centre: box, and radius around it.
+
+        A body that may not overlap a disc is a point that may not come nearer than the disc's radius to the
+        body's box around the disc's centre; a wall is the same without a radius.
+        """
+        radius = np.array([disc[2] for disc in self.map.obstacles] + [0.0] * len(self.map.walls))
+        return np.concatenate([np.concatenate([self._centres, self._walls], axis=1), radius[None]])
 
     # Drawing
 
@@ -283,7 +283,7 @@ class PlanarWorld:
         pixels, coverage = self._footprints(positions)
         below = background[pixels].astype(np.float64)
         values = below + (AGENT_BRIGHTNESS - below) * coverage
-        pixels += (np.arange(len(positions)) * (size * size))[:, None]
+        pixels += np.arange(len(positions)) * (size * size)
         frames.reshape(-1)[pixels] = (values + 0.5).astype(np.uint8)
         return frames.reshape(-1, size, size, 1)
 
@@ -292,11 +292,14 @@ class PlanarWorld:
         size = self.map.size
         pixels, coverage = self._footprints(positions)
         shares = np.zeros((len(positions), size * size))
-        np.put_along_axis(shares, pixels, coverage, axis=1)
+        np.put_along_axis(shares, pixels.T, coverage.T, axis=1)
         return shares.reshape(-1, size, size)
 
     def _footprints(self, positions: Array) -> tuple[NDArray[np.intp], Floats]:
-        """Return the pixels (n, p) an agent may touch, and the share of each that it covers (n, p)."""
+        """Return the pixels (p, n) an agent may touch, and the share of each that it covers (p, n).
+
+        The batch comes last, since array code is fast along long axes.
+        """
         size, half = self.map.size, self.half_agent
         row, column, scale = self._view(positions)
         if not self.subpixel:
@@ -306,14 +309,14 @@ class PlanarWorld:
         top = np.minimum(np.maximum(np.floor(row - reach), 0.0), size - len(patch))
         left = np.minimum(np.maximum(np.floor(column - reach), 0.0), size - len(patch))
         rows, columns = row - top, column - left
-        coverage: Floats = np.zeros((len(row), len(patch), len(patch)))
+        coverage: Floats = np.zeros((len(patch), len(patch), len(row)))
         for low_row, low_column, high_row, high_column in self.appearance.boxes:
-            tall = _overlap(rows + low_row * reach, rows + high_row * reach, patch)
-            wide = _overlap(columns + low_column * reach, columns + high_column * reach, patch)
-            coverage += tall[:, :, None] * wide[:, None, :]
+            tall = _overlap(rows + low_row * reach, rows + high_row * reach, len(patch))
+            wide = _overlap(columns + low_column * reach, columns + high_column * reach, len(patch))
+            coverage += tall[:, None] * wide
         first = (top * size + left).astype(np.intp)
-        offsets = (patch[:, None] * size + patch).reshape(-1)
-        return first[:, None] + offsets, coverage.reshape(len(row), -1)
+        offsets = (patch[:, None] * size + patch).reshape(-1, 1)
+        return first + offsets, coverage.reshape(-1, len(row))
 
     def _view(self, positions: Array) -> tuple[Floats, Floats, Floats | float]:
         """Return rows, columns (n,) in the image and the scale there (n,) of positions (n, 2)."""
@@ -327,55 +330,84 @@ def _columns(rows: tuple[tuple[float, ...], ...], width: int) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(-1, width).T
 
 
-def _around(row: Array, column: Array, tall: Array | float, wide: Array | float) -> Array:
-    """Return boxes (4, n) of given half extents around points (n,)."""
-    return np.stack([row - tall, column - wide, row + tall, column + wide])
-
-
-def _inside(boxes: Array, row: Array, column: Array) -> Bools:
-    """Tell which points lie in which boxes (4, n), edges not included."""
-    top, left, bottom, right = boxes
+def _inside(boxes: Array, row: Floats, column: Floats) -> Bools:
+    """Tell which points (n,) lie in which boxes (4, k), edges not included: (k, n)."""
+    top, left, bottom, right = boxes[:, :, None]
     inside: Bools = (row > top) & (row < bottom) & (column > left) & (column < right)
     return inside
 
 
-def _within(boxes: Array, row: Array, column: Array) -> Bools:
-    """Tell which points lie in which boxes (4, n), edges included."""
-    top, left, bottom, right = boxes
+def _within(boxes: Array, row: Floats, column: Floats) -> Bools:
+    """Tell which points (n,) lie in which boxes (4, k), edges included: (k, n)."""
+    top, left, bottom, right = boxes[:, :, None]
     within: Bools = (row >= top) & (row <= bottom) & (column >= left) & (column <= right)
     return within
 
 
-def _crosses(boxes: Array, row: Array, column: Array, end_row: Array, end_column: Array) -> Bools:
-    """Tell which segments enter which boxes (4, n), edges not included."""
-    top, left, bottom, right = boxes
-    # Entering and leaving times of the two slabs whose intersection is the box. A segment that runs along
-    # an edge gives 0 / 0, which compares false: touching.
+def _enters(things: Array, row: Floats, column: Floats, end_row: Floats, end_column: Floats) -> Bools:
+    """Tell which segments (n,) enter their rounded boxes (5, n), edges not included.
+
+    A rounded box is the box grown up and down, the box grown to the sides, and a disc at each corner.
+    """
+    top, left, bottom, right, radius = things
+    segment = row, column, end_row, end_column
+    enters = _crosses((top - radius, left, bottom + radius, right), *segment)
+    enters |= _crosses((top, left - radius, bottom, right + radius), *segment)
+    for corner_row in (top, bottom):
+        for corner_column in (left, right):
+            enters |= _passes(corner_row, corner_column, radius, *segment)
+    return enters
+
+
+def _crosses(
+    box: tuple[Floats, Floats, Floats, Floats],
+    row: Floats,
+    column: Floats,
+    end_row: Floats,
+    end_column: Floats,
+) -> Bools:
+    """Tell which segments enter their boxes, edges not included."""
+    top, left, bottom, right = box
+    # The box is what two bands share; these are the times at which a segment is in each. One that runs
+    # along an edge gives 0 / 0, which compares false: touching.
     with np.errstate(divide="ignore", invalid="ignore"):
         down, across = end_row - row, end_column - column
         times = (top - row) / down, (bottom - row) / down, (left - column) / across, (right - column) / across
         enter = np.maximum(np.minimum(times[0], times[1]), np.minimum(times[2], times[3]))
         leave = np.minimum(np.maximum(times[0], times[1]), np.maximum(times[2], times[3]))
         crosses: Bools = (enter < leave) & (enter < 1) & (leave > 0)
+    # Rounding must not let an end be inside.
+    crosses |= (end_row > top) & (end_row < bottom) & (end_column > left) & (end_column < right)
     return crosses
 
 
-def _passes(discs: Array, row: Array, column: Array, end_row: Array, end_column: Array) -> Bools:
-    """Tell which segments come nearer to which discs' centres than their radius; discs (3, n)."""
-    centre_row, centre_column, squared_radius = discs
+def _passes(
+    centre_row: Floats,
+    centre_column: Floats,
+    radius: Floats,
+    row: Floats,
+    column: Floats,
+    end_row: Floats,
+    end_column: Floats,
+) -> Bools:
+    """Tell which segments come nearer to their centres than their radius."""
     down, across = end_row - row, end_column - column
     length = down * down + across * across
     nearest = (centre_row - row) * down + (centre_column - column) * across
     share = np.minimum(np.maximum(nearest / (length + (length == 0)), 0.0), 1.0)
-    off_row, off_column = row + share * down - centre_row, column + share * across - centre_column
-    passes: Bools = off_row * off_row + off_column * off_column < squared_radius
-    return passes
+    passes = _nearer(row + share * down - centre_row, column + share * across - centre_column, radius)
+    return passes | _nearer(end_row - centre_row, end_column - centre_column, radius)
 
 
-def _overlap(low: Floats, high: Floats, patch: NDArray[np.intp]) -> Floats:
-    """Return how much of each pixel [i, i + 1] of a patch (p,) the intervals (n,) cover: (n, p)."""
-    overlap = np.minimum(high[:, None], patch + 1.0) - np.maximum(low[:, None], patch)
-    covered: Floats = np.maximum(overlap, 0.0)
+def _nearer(row: Floats, column: Floats, radius: Floats) -> Bools:
+    nearer: Bools = row * row + column * column < radius * radius
+    return nearer
+
+
+def _overlap(low: Floats, high: Floats, pixels: int) -> Floats:
+    """Return how much of each pixel [i, i + 1] the intervals (n,) cover: (pixels, n)."""
+    edges = np.arange(pixels, dtype=np.float64)[:, None]
+    covered: Floats = np.maximum(np.minimum(high, edges + 1) - np.maximum(low, edges), 0.0)
     return covered
 
 
