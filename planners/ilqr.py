@@ -27,8 +27,8 @@ from unknot.planners.derivatives import linearize
 # products, several times faster on a CPU than batched matrix multiplication.
 # x is (horizon + 1, n, rows), u is (horizon, m, rows), matrices (..., n, m, rows).
 
-_SHORTER = (0.5, 0.25, 0.1, 0.03, 0.01)
-"""Fractions of a step tried, all at once, where the full one is refused."""
+_SHORTER = ((0.5, 0.25), (0.1, 0.03, 0.01))
+"""Fractions of a step tried where the full one is refused; the second ones where the first are, too."""
 _GOOD = 0.1
 """A full step is taken unseen by the line search if it brings this share of what its model promised."""
 _DAMPING = (1e-3, 1e4)
@@ -230,72 +230,88 @@ def _backward(
     The promise is NaN where a control Hessian is not positive definite: more damping is needed there.
     """
     F, gradient, hessian = model
-    n, T = F.shape[1], len(F)
-    v, V = gradient[-1, :n], hessian[-1, :n, :n]
-    damped = bool((work.damping > 0).any())
+    n = F.shape[1]
+    rooms = None if limits is None else (limits[0] - work.u, limits[1] - work.u)
     eye = torch.eye(F.shape[2] - n, dtype=F.dtype, device=F.device)[..., None]
-    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    for t in range(T - 1, -1, -1):
-        q = gradient[t] + (F[t] * v[:, None]).sum(0)
-        VF = (V[:, :, None] * F[t]).sum(1)
-        Q = hessian[t] + (F[t][:, :, None] * VF[:, None]).sum(0)
-        Quu, Qux = Q[n:, n:], Q[n:, :n]
+    damped = bool((work.damping > 0).any())
+    value = _beside(hessian[-1, :n, :n], gradient[-1, :n])
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for t in range(len(F) - 1, -1, -1):
+        ahead = (F[t][:, :, None] * value[:, None]).sum(0)
+        Q = hessian[t] + (ahead[:, :n, None] * F[t]).sum(1)
+        q = gradient[t] + ahead[:, n]
+        Quu, S = Q[n:, n:], _beside(Q[n:, :n], q[n:])
         if damped:
             damping = work.damping * (Quu * eye).sum(0).abs().mean(0)
             Quu = Quu + damping * eye
-        room = None if limits is None else (limits[0] - work.u[t], limits[1] - work.u[t])
-        k, K = _control(Quu, Qux, q[n:], room)
-        # Where the action is free Quu [K k] = -[Qux q], where it is held K is zero: what is left of
-        # V = Qxx + K'Qux + Qux'K + K'QuuK (its damping taken out again), and of v, is this.
-        left = Qux - damping * K if damped else Qux
-        V = Q[:n, :n] + (left[:, :, None] * K[:, None]).sum(0)
-        v = q[:n] + (left * k[:, None]).sum(0)
-        parts.append((k, K, q[n:], Quu))
-    k, K, slope, curvature = (torch.stack(part) for part in zip(*reversed(parts), strict=True))
+        P = _control(Quu, S, None if rooms is None else (rooms[0][t], rooms[1][t]))
+        parts.append((P, S[:, n], Quu))
+        # Where the action is free Quu P = -S, where it is held its slope K is zero: what is left of
+        # [V v] = [Qxx qx] + S_x' P + K' S + K' Quu P, its damping taken out again, is this.
+        left = S[:, :n] - damping * P[:, :n] if damped else S[:, :n]
+        value = _beside(Q[:n, :n], q[:n]) + (left[:, :, None] * P[:, None]).sum(0)
+    P, slope, curvature = (torch.stack(part) for part in zip(*reversed(parts), strict=True))
+    K, k = P[:, :, :n], P[:, :, n]
     curved = (curvature * k[:, None]).sum(2)
     promise = -(k * (slope + curved / 2)).sum((0, 1))
     return _Step(k, K, torch.where(_positive(curvature), promise, torch.nan))
 
 
-def _control(
-    Quu: Tensor, Qux: Tensor, q: Tensor, room: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, Tensor]:
-    """Minimise k'Quu k / 2 + q'k with k in the room left; return k and its slope K by the state.
+def _beside(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Return [matrix vector]: a function of the state and its constant are solved for together."""
+    return torch.cat([matrix, vector[:, None]], 1)
 
-    A control that its limit holds has no slope. Two controls or fewer are solved exactly: the first guess,
-    the free optimum moved into the room, then has at least one control where the optimum has it, and one
-    projected Newton step finds the other.
+
+def _control(Quu: Tensor, S: Tensor, room: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Minimise k' Quu k / 2 + k' q with k in the room left, where S = [Qux q].
+
+    Returns:
+        [K k], (m, n + 1, rows): the control and its slope by the state, zero where a limit holds it.
     """
-    inverse = _inverse(Quu)
-    k, K = -(inverse * q).sum(1), -(inverse[:, :, None] * Qux).sum(1)
-    if room is None or not bool(((k < room[0]) | (k > room[1])).any()):
-        return k, K
-    low, high = room
-    k = torch.clamp(k, low, high)
-    for _ in range(1 if len(q) <= 2 else 4 * len(q)):
-        free, inverse, slope = _held(Quu, q, k, low, high)
-        k = _descend(Quu, q, k, -(inverse * (slope * free)).sum(1), low, high)
-    free, inverse, _ = _held(Quu, q, k, low, high)
-    return k, -(inverse[:, :, None] * (Qux * free[:, None])).sum(1) * free[:, None]
+    P = -(_inverse(Quu)[:, :, None] * S).sum(1)
+    if room is None:
+        return P
+    k = torch.clamp(P[:, -1], *room)
+    if torch.equal(k, P[:, -1]):
+        return P
+    box = _box_of_two if len(k) <= 2 else _box_of_many
+    return box(Quu, S, P, k, *room)
 
 
-def _held(Quu: Tensor, q: Tensor, k: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return which controls are free (as numbers), the inverse of Quu among them, and the slope at k."""
+def _box_of_two(Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Solve for at most two controls, exactly, from the free optimum P and that moved into the room, k.
+
+    One control at least is then where the optimum has it, and a step of the other along its own axis
+    finds the optimum.
+    """
+    diagonal = torch.stack([Quu[i, i] for i in range(len(k))])
+    free, slope = _free(Quu, S[:, -1], k, low, high)
+    k = torch.clamp(k - free * slope / diagonal, low, high)
+    free, _ = _free(Quu, S[:, -1], k, low, high)
+    K = torch.where(free.all(0), P[:, :-1], -S[:, :-1] / diagonal[:, None]) * free[:, None]
+    return _beside(K, k)
+
+
+def _box_of_many(Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Solve by projected Newton steps from k (Tassa et al. 2014, algorithm 1 of the supplement)."""
+    eye = torch.eye(len(k), dtype=k.dtype, device=k.device)[..., None]
+    shares = k.new_tensor([1.0, 0.5, 0.1, 0.01, 0.0])[:, None, None]
+    for _ in range(4 * len(k)):
+        free, slope = _free(Quu, S[:, -1], k, low, high)
+        inverse = _inverse(torch.where(free[:, None] & free, Quu, eye))
+        change = -(inverse * (slope * free)).sum(1) * free
+        tries = torch.clamp(k + shares * change, low, high)
+        values = (tries * ((Quu * tries[:, None]).sum(2) / 2 + S[:, -1])).sum(1)
+        k = tries.gather(0, values.argmin(0).expand(1, *k.shape))[0]
+    free, _ = _free(Quu, S[:, -1], k, low, high)
+    inverse = _inverse(torch.where(free[:, None] & free, Quu, eye))
+    return _beside(-(inverse[:, :, None] * (S[:, :-1] * free[:, None])).sum(1) * free[:, None], k)
+
+
+def _free(Quu: Tensor, q: Tensor, k: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which controls no limit holds, and the slope of the cost at k."""
     slope = q + (Quu * k).sum(1)
-    held = ((k <= low) & (slope > 0)) | ((k >= high) & (slope < 0))
-    free = (~held).to(q.dtype)
-    eye = torch.eye(len(q), dtype=q.dtype, device=q.device)[..., None]
-    return free, _inverse(Quu * free[:, None] * free + eye * (1 - free)), slope
-
-
-def _descend(Quu: Tensor, q: Tensor, k: Tensor, change: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Return k + change moved into the room; of more than two controls the best share of the change."""
-    if len(q) <= 2:
-        return torch.clamp(k + change, low, high)
-    tries = torch.stack([torch.clamp(k + share * change, low, high) for share in (1.0, 0.5, 0.1, 0.01, 0.0)])
-    values = (tries * ((Quu * tries[:, None]).sum(2) / 2 + q)).sum(1)
-    best = values.argmin(0)
-    return tries.gather(0, best.expand(1, *k.shape))[0]
+    return ~(((k <= low) & (slope > 0)) | ((k >= high) & (slope < 0))), slope
 
 
 def _inverse(matrices: Tensor) -> Tensor:
@@ -335,19 +351,21 @@ def _shorten(
     found: tuple[Tensor, Tensor, Tensor],
 ) -> None:
     """Try shorter steps on the rows search, and write into found (x, u, value) where one is better."""
-    rows = search.repeat(len(_SHORTER))
-    share = torch.tensor(_SHORTER, dtype=work.x.dtype, device=work.x.device).repeat_interleave(len(search))
-    k, K = step.select(rows)
-    x, u = _forward(dynamics, work.x[..., rows], work.u[..., rows], share * k, K, limits)
-    value = cost.select(rows)(*_batch_first(x, u)).nan_to_num(torch.inf)
-    least, which = value.view(len(_SHORTER), -1).min(0)
-    better = ~(found[2][search] <= least)
-    place, source = search[better], (which * len(search) + torch.arange(len(search), device=x.device))[better]
-    found[0][..., place], found[1][..., place], found[2][place] = (
-        x[..., source],
-        u[..., source],
-        value[source],
-    )
+    found_x, found_u, found_value = found
+    for shares in _SHORTER:
+        rows = search.repeat(len(shares))
+        share = torch.tensor(shares, dtype=work.x.dtype, device=rows.device).repeat_interleave(len(search))
+        k, K = step.select(rows)
+        x, u = _forward(dynamics, work.x[..., rows], work.u[..., rows], share * k, K, limits)
+        value = cost.select(rows)(*_batch_first(x, u)).nan_to_num(torch.inf)
+        least, which = value.view(len(shares), -1).min(0)
+        better = ~(found_value[search] <= least)
+        place, source = search[better], (which * len(search) + torch.arange(len(search)).to(rows))[better]
+        found_x[..., place], found_u[..., place] = x[..., source], u[..., source]
+        found_value[place] = value[source]
+        search = search[~(found_value[search] < work.value[search])]
+        if not len(search):
+            break
 
 
 def _forward(
