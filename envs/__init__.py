@@ -8,7 +8,8 @@ from .planar import Planar, PlanarEnv, PlanarVectorEnv
 from .planar_maps import MAPS, PlanarMap
 from .planar_world import APPEARANCES, COLLISIONS, Appearance, PlanarWorld, find_map
 from .registration import ENVIRONMENTS
-from .vector import Simulation, SimulationEnv, SimulationVectorEnv
+from .simulation import Simulation, SimulationEnv
+from .vector import SimulationVectorEnv
 
 __all__ = [
     "APPEARANCES",

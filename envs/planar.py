@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 from .names import unknown
 from .planar_maps import PlanarMap
 from .planar_world import APPEARANCES, Appearance, Array, Bools, Floats, Images, PlanarWorld, find_map
-from .vector import (
-    Adapter,
-    Factors,
-    Generators,
-    Rows,
-    Simulation,
-    SimulationEnv,
-    SimulationVectorEnv,
-    read_count,
-)
+from .simulation import Adapter, Factors, Generators, Rows, Simulation, SimulationEnv, read_count
+from .vector import SimulationVectorEnv
 
 MAX_ACTION = 3.0
 """The farthest an action offsets along each axis, in pixels."""
@@ -242,7 +234,9 @@ class Planar(Simulation):
         found = np.empty((len(generators), 2))
         pending = np.arange(len(generators))
         for _ in range(TRIES):
-            uniforms = np.array([generators[row].random(3) for row in pending])
+            uniforms = np.empty((len(pending), 3))
+            for row, uniform in zip(pending, uniforms, strict=True):
+                generators[row].random(out=uniform)
             drawn = TASKS[self.task](self.world, uniforms, opposite[pending])
             good = self.world.in_region(drawn) & ~(squared_distance(drawn, opposite[pending]) <= NEAR * NEAR)
             found[pending[good]] = drawn[good]
@@ -258,7 +252,10 @@ class Planar(Simulation):
     def _noise(self, generators: Generators) -> Floats | None:
         if self.world.noise == 0:
             return None
-        return np.array([generator.standard_normal(2) for generator in generators])
+        draws = np.empty((len(generators), 2))
+        for generator, draw in zip(generators, draws, strict=True):
+            generator.standard_normal(out=draw)
+        return draws
 
     def _layout(self) -> dict[str, Any]:
         plane = self.world.map

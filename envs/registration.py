@@ -6,26 +6,20 @@ import gymnasium as gym
 
 
 class Row(NamedTuple):
-    """Where an environment is."""
+    """Where an environment is; the first line of its docstring says what it is."""
 
     module: str
     env: str
     vector_env: str
-    description: str
 
 
 ENVIRONMENTS = {
-    "unknot/Planar-v0": Row(
-        "unknot.envs.planar",
-        "PlanarEnv",
-        "PlanarVectorEnv",
-        "Steer a point agent past obstacles, from pixels.",
-    ),
+    "unknot/Planar-v0": Row("unknot.envs.planar", "PlanarEnv", "PlanarVectorEnv"),
 }
 
 
 def register() -> None:
-    """Tell Gymnasium of all environments; no module of theirs is imported yet."""
+    """Tell Gymnasium of all environments."""
     for name, row in ENVIRONMENTS.items():
         gym.register(
             name,
