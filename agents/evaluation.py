@@ -1,22 +1,22 @@
 """Count how often an agent succeeds: the same problems for every agent, at every batch size."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from numpy.typing import NDArray
 
 LARGEST_BATCH = 512
 """Most sub-environments that evaluation opens for an id; more episodes run in several batches."""
 
+Array: TypeAlias = NDArray[Any]
 Infos: TypeAlias = dict[str, Any]
-OnStep: TypeAlias = Callable[[np.ndarray, np.ndarray, Infos], None]
+OnStep: TypeAlias = Callable[[Array, Array, Infos], None]
 
 
 class Agent(Protocol):
@@ -32,7 +32,7 @@ class Agent(Protocol):
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = False,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Array, Any]:
         """Return the actions for a batch of observations, and the state for the next call."""
         ...
 
@@ -51,13 +51,13 @@ class Evaluation:
     """Mean of `returns`."""
     decision_seconds: float
     """Seconds `predict` took for one decision of one episode, mean over all of them."""
-    successes: np.ndarray
+    successes: Array
     """bool (episodes,): `is_success` at the episode's last step."""
-    returns: np.ndarray
+    returns: Array
     """float64 (episodes,): sum of the episode's rewards, undiscounted."""
-    steps: np.ndarray
+    steps: Array
     """int64 (episodes,): the step, counted from 1, at which `is_success` first held; -1: never."""
-    lengths: np.ndarray
+    lengths: Array
     """int64 (episodes,): steps the episode lasted."""
 
 
@@ -161,7 +161,7 @@ class _Tally:
         self.lengths = np.zeros(episodes, int)
         self.seconds = 0.0
 
-    def add(self, running: np.ndarray, rewards: np.ndarray, success: np.ndarray) -> None:
+    def add(self, running: Array, rewards: Array, success: Array) -> None:
         """Count one step of the episodes numbered `running`."""
         self.returns[running] += rewards
         self.lengths[running] += 1
@@ -200,7 +200,8 @@ def _run_batch(
     """
     numbers = first + np.arange(vector.num_envs)
     running = numbers < len(tally.lengths)
-    observation, infos = vector.reset(seed=[seed + int(k) for k in numbers])
+    # Gymnasium's vector environments take a list of seeds, though the base class says an int.
+    observation, infos = vector.reset(seed=cast("int", [seed + int(k) for k in numbers]))
     state, starts, step = None, np.ones(vector.num_envs, bool), 0
     while running.any() and step != max_steps:
         step += 1
@@ -223,14 +224,14 @@ def _run_batch(
         starts = ended
 
 
-def _final_infos(infos: Infos, ended: np.ndarray, mode: Any) -> Infos:
+def _final_infos(infos: Infos, ended: Array, mode: Any) -> Infos:
     """Infos of the step just made; an environment that restarts at once keeps them as final ones."""
     if mode != AutoresetMode.SAME_STEP or not ended.any():
         return infos
     return _merge(infos, infos["final_info"], ended)
 
 
-def _merge(infos: Infos, newer: Infos, mask: np.ndarray) -> Infos:
+def _merge(infos: Infos, newer: Infos, mask: Array) -> Infos:
     """Infos with the rows under `mask` replaced."""
     merged = dict(infos)
     for key, value in newer.items():
@@ -243,15 +244,15 @@ def _merge(infos: Infos, newer: Infos, mask: np.ndarray) -> Infos:
     return merged
 
 
-def _rows(infos: Infos, mask: np.ndarray) -> Infos:
+def _rows(infos: Infos, rows: Array | slice) -> Infos:
     return {
-        key: _rows(value, mask) if isinstance(value, dict) else value[mask]
+        key: _rows(value, rows) if isinstance(value, dict) else value[rows]
         for key, value in infos.items()
         if not key.startswith("_")
     }
 
 
-def _success(infos: Infos) -> np.ndarray:
+def _success(infos: Infos) -> Array:
     if "is_success" not in infos:
         raise ValueError(
             'the environment does not tell success: its info has no "is_success" (it has '
@@ -265,20 +266,21 @@ def _true_state(infos: Infos) -> Infos:
     missing = {"factors", "goal"} - infos.keys()
     if missing:
         raise ValueError(f"a privileged agent needs the infos factors and goal; {missing} missing")
-    everything = np.s_[:]
-    return {key: _rows(infos[key], everything) for key in ("factors", "goal")}
+    return {key: _rows(infos[key], slice(None)) for key in ("factors", "goal")}
 
 
 def _check_actions(
-    actions: np.ndarray,
+    actions: Array,
     vector: VectorEnv[Any, Any, Any],
     agent: Agent,
     step: int,
-    running: np.ndarray,
+    running: Array,
 ) -> None:
     name, expected = type(agent).__name__, vector.action_space.shape
     if expected is not None and np.shape(actions) != expected:
-        raise ValueError(f"{name} returned actions of shape {np.shape(actions)} at step {step}, not {expected}")
+        raise ValueError(
+            f"{name} returned actions of shape {np.shape(actions)} at step {step}, not {expected}"
+        )
     finite = np.isfinite(actions).reshape(len(running), -1).all(axis=1)
     if not finite[running].all():
         bad = int(np.flatnonzero(running & ~finite)[0])

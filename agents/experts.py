@@ -5,8 +5,6 @@ of images, `{"factors": {"position": (n, 2)}, "goal": {"position": (n, 2)}}` (or
 pixels. `evaluate_agent` does the handing over.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +23,12 @@ TrueState = Mapping[str, Mapping[str, Array]]
 
 MAX_ACTION = 3.0
 """Largest component of the planar world's actions, in pixels."""
+NOISE_SAMPLE = 32
+"""Noise draws over which the grid expert averages."""
+ASTRAY = 1e-2
+"""Pixels from its path at which the grid expert plans again."""
+FAR = 1e6
+"""Cost to go of places that no free node is next to; finite, so that interpolation stays finite."""
 
 
 class RandomAgent:
@@ -71,7 +75,11 @@ class StraightLineExpert:
         self._low, self._high = limits
 
     def predict(
-        self, observation: TrueState, state: None = None, episode_start: Any = None, deterministic: bool = True
+        self,
+        observation: TrueState,
+        state: None = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
     ) -> tuple[Array, None]:
         """Return the clipped difference of goal and position, float32, shaped like them."""
         difference = observation["goal"]["position"] - observation["factors"]["position"]
@@ -184,13 +192,8 @@ class GridExpert:
         ends = self._world.move(positions[:, None, None], actions[:, :, None], self._draws)
         after = np.square(ends - goals[:, None, None]).sum(-1) + _interpolated(self._grid, values, ends)
         cost = after.mean(axis=-1) + ACTION_COST * np.square(actions).sum(-1)
-        return actions[np.arange(len(goals)), cost.argmin(axis=1)]
-
-
-NOISE_SAMPLE = 8
-"""Noise draws over which the grid expert averages."""
-ASTRAY = 1e-2
-"""Pixels from its path at which the grid expert plans again."""
+        chosen: Array = actions[np.arange(len(goals)), cost.argmin(axis=1)]
+        return chosen
 
 
 def _lengthened(paths: Array, length: int) -> Array:
@@ -218,17 +221,14 @@ def _filled(grid: Grid, values: Array) -> Array:
     return np.where(known, square, mean).reshape(values.shape)
 
 
-FAR = 1e6
-"""Cost to go of places that no free node is next to; finite, so that the interpolation stays so."""
-
-
 def _interpolated(grid: Grid, values: Array, positions: Array) -> Array:
     """Costs to go, bilinear between nodes: values (nodes, n) at positions (n, ..., 2) are (n, ...)."""
     place = np.clip((positions - grid.corner) / SPACING, 0, grid.side - 1)
     cell = np.minimum(place.astype(int), grid.side - 2)
-    (down, across), (row, column) = np.moveaxis(place - cell, -1, 0), np.moveaxis(cell, -1, 0)
-    problem = np.arange(len(positions)).reshape(-1, *[1] * (positions.ndim - 2))
-    corners = values[row * grid.side + column, problem] * (1 - down) * (1 - across)
-    corners = corners + values[row * grid.side + column + 1, problem] * (1 - down) * across
-    corners = corners + values[(row + 1) * grid.side + column, problem] * down * (1 - across)
-    return corners + values[(row + 1) * grid.side + column + 1, problem] * down * across
+    share, problem = place - cell, np.arange(len(positions)).reshape(-1, *[1] * (positions.ndim - 2))
+    result: Array = np.zeros(positions.shape[:-1])
+    for corner in np.array([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        row, column = np.moveaxis(cell + corner, -1, 0)
+        weight = np.where(corner, share, 1 - share).prod(axis=-1)
+        result += weight * values[row * grid.side + column, problem]
+    return result

@@ -5,7 +5,6 @@ and Planning", with Q = I and R = 0.1 I: the sum over steps of |s - goal|² afte
 The true world is asked for nothing but its moves, so this holds for every map and collision rule.
 """
 
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -76,7 +75,7 @@ class Grid:
         row, column = np.divmod(np.arange(len(self.nodes)), self.side)
         moves, shadowed, clear = [], np.zeros(len(self.nodes), bool), self.free.copy()
         for a, b in [(a, b) for a in span for b in span]:
-            inside = (0 <= row + a) & (row + a < self.side) & (0 <= column + b) & (column + b < self.side)
+            inside = self._in_range(row + a) & self._in_range(column + b)
             start = np.flatnonzero(inside & self.free)
             end = start + a * self.side + b
             clear[start[~self.free[end]]] = False
@@ -92,6 +91,10 @@ class Grid:
         ]
         self._clear_nodes = (clear & ~shadowed).reshape(self.side, self.side)
 
+    def _in_range(self, index: Array) -> Array:
+        inside: Array = (index >= 0) & (index < self.side)
+        return inside
+
     @cached_property
     def _clear_cells(self) -> Array:
         """Cells between four nodes, bool (side - 1, side - 1), from where nothing is in any move's way.
@@ -99,7 +102,8 @@ class Grid:
         That is, no move is refused from any of the 16 nodes in and around the cell.
         """
         nodes = np.pad(self._clear_nodes, 1, mode="edge")
-        return np.lib.stride_tricks.sliding_window_view(nodes, (4, 4)).all(axis=(-2, -1))
+        clear: Array = np.lib.stride_tricks.sliding_window_view(nodes, (4, 4)).all(axis=(-2, -1))
+        return clear
 
     def reaches(self, start: Array, end: Array) -> Array:
         """Whether one move, limits aside, leads from start (n, 2) to end (n, 2): bool (n,)."""
@@ -205,8 +209,9 @@ def grids_of(world: PlanarWorld, reach: float) -> tuple[Grid, ...]:
 
 def path_costs(paths: Array, goals: Array) -> Array:
     """Equation 7 for paths (n, steps + 1, 2) to goals (n, 2): (n,)."""
-    states: Array = np.square(paths[:, 1:] - goals[:, None]).sum((1, 2))
-    return states + ACTION_COST * np.square(np.diff(paths, axis=1)).sum((1, 2))
+    costs: Array = np.square(paths[:, 1:] - goals[:, None]).sum((1, 2))
+    costs += ACTION_COST * np.square(np.diff(paths, axis=1)).sum((1, 2))
+    return costs
 
 
 def straight_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) -> Array:
@@ -243,20 +248,24 @@ def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) ->
     def improve(which: Array, coarse: float, fine: float) -> Array:
         candidates[which] = refine(grids[0], candidates[which], coarse, fine)
         costs[which] = path_costs(candidates[which], candidates[which][:, -1])
-        return costs.argmin(axis=0)
+        best: Array = costs.argmin(axis=0)
+        return best
 
     best = improve(arrived, SPACING, SHORTLIST)
     apart = np.abs(candidates - candidates[best, every]).max(axis=(2, 3)) > RIVAL_DISTANCE
     rivals = arrived & apart & (costs <= RIVAL_COST * costs[best, every])
     rivals[best, every] = arrived[best, every]
     best = improve(rivals, SHORTLIST / 2, FINEST)
-    return candidates[best, every]
+    chosen: Array = candidates[best, every]
+    return chosen
 
 
 def _same_length(paths: list[Array]) -> Array:
     """Stack paths, resting at their ends as long as the longest lasts and PADDING steps more."""
     length = max(path.shape[1] for path in paths) + PADDING
-    return np.stack([np.pad(path, ((0, 0), (0, length - path.shape[1]), (0, 0)), mode="edge") for path in paths])
+    return np.stack(
+        [np.pad(path, ((0, 0), (0, length - path.shape[1]), (0, 0)), mode="edge") for path in paths]
+    )
 
 
 def refine(grid: Grid, paths: Array, coarse: float, fine: float) -> Array:
