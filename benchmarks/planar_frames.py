@@ -4,6 +4,10 @@ Side by side, in turns, the best of several: the native vector environment throu
 autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes it returns; Minigrid with RGB
 observations at its own size, through `SyncVectorEnv`, too.
 
+What limits it, by a profile of the same loop: drawing takes 37% of a step, moving and counting 25%, resets (a
+call of each copy's own generator) 13%, the copy of the goals' images 12%, infos 9%. With noise, the call of
+each copy's generator in every step is more than all the rest.
+
     python benchmarks/planar_frames.py
 """
 

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import unknot
+import unknot  # noqa: F401  registers the environments
 from unknot.envs import APPEARANCES, COLLISIONS, MAPS, Appearance, PlanarMap, PlanarWorld, find_map
 from unknot.envs.planar_world import _project, _unproject
-
-assert unknot.__version__
 
 EMPTY = PlanarMap()
 NAMES = [*MAPS, "random"]
