@@ -548,3 +548,14 @@ def test_factors_cover_the_whole_plane() -> None:
     assert not make().world.is_free(position).all()
     assert position.min(axis=0) == pytest.approx(1.5, abs=0.2)
     assert position.max(axis=0) == pytest.approx(38.5, abs=0.2)
+
+
+def test_arrows_and_letters_steer() -> None:
+    pygame = pytest.importorskip("pygame")
+    keys = make(normalize_actions=True).get_keys_to_action()
+    assert keys[(pygame.K_UP,)].tolist() == keys[(pygame.K_w,)].tolist() == [-1.0, 0.0]
+    assert (
+        keys[(pygame.K_DOWN, pygame.K_RIGHT)].tolist()
+        == keys[(pygame.K_s, pygame.K_d)].tolist()
+        == [1.0, 1.0]
+    )
