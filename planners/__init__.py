@@ -6,22 +6,28 @@ each how it ended. What the states mean, where a dynamics comes from and who act
 """
 
 from unknot.planners.base import Cost, Dynamics, Limits, Plan, Planner, Status
+from unknot.planners.cem import CEM
 from unknot.planners.costs import QuadraticCost, RowCost
 from unknot.planners.derivatives import Linearizable
 from unknot.planners.ilqr import ILQR
 from unknot.planners.mpc import Memory, RecedingHorizon
+from unknot.planners.roadmap import Paths, Roadmap, actions_for
 
 __all__ = [
+    "CEM",
     "ILQR",
     "Cost",
     "Dynamics",
     "Limits",
     "Linearizable",
     "Memory",
+    "Paths",
     "Plan",
     "Planner",
     "QuadraticCost",
     "RecedingHorizon",
+    "Roadmap",
     "RowCost",
     "Status",
+    "actions_for",
 ]

@@ -189,3 +189,19 @@ def first_actions(
         )
     given = given.detach().to(start)
     return torch.where(given.isfinite().all(-1, keepdim=True), given, 0.0)
+
+
+def unroll(dynamics: Dynamics, start: Tensor, actions: Tensor) -> Tensor:
+    """Return the states (batch, horizon + 1, dim) to which actions (batch, horizon, action dim) lead.
+
+    Raises:
+        ValueError: dynamics.step returns another shape.
+    """
+    states = [start]
+    for action in actions.unbind(1):
+        states.append(dynamics.step(states[-1], action))
+        if states[-1].shape != start.shape:
+            raise ValueError(
+                f"dynamics.step returned the shape {tuple(states[-1].shape)}, expected {tuple(start.shape)}"
+            )
+    return torch.stack(states, 1)

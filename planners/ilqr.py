@@ -18,6 +18,7 @@ from unknot.planners.base import (
     as_limits,
     check_start,
     first_actions,
+    unroll,
     whole,
 )
 from unknot.planners.costs import RowCost, as_row_cost
@@ -158,7 +159,7 @@ class ILQR:
         """Improve each row's plan until it converges; rows are problems of their own here."""
         limits = _box(self.limits, actions)
         u = actions.permute(1, 2, 0).contiguous()
-        x = _unroll(dynamics, start, u)
+        x = unroll(dynamics, start, actions).permute(1, 2, 0).contiguous()
         value = cost(*_batch_first(x, u))
         histories = value[:, None].repeat(1, self.iterations + 1)
         valid = value.isfinite() & x.isfinite().all(0).all(0)
@@ -388,22 +389,6 @@ def _forward(
         states.append(z)
         actions.append(action)
     return torch.stack(states).mT.contiguous(), torch.stack(actions)
-
-
-def _unroll(dynamics: Dynamics, start: Tensor, u: Tensor) -> Tensor:
-    """Return the states (T + 1, n, rows) that the actions u lead to.
-
-    Raises:
-        ValueError: dynamics.step returns another shape.
-    """
-    states = [start]
-    for action in u:
-        states.append(dynamics.step(states[-1], action.T.contiguous()))
-        if states[-1].shape != start.shape:
-            raise ValueError(
-                f"dynamics.step returned the shape {tuple(states[-1].shape)}, expected {tuple(start.shape)}"
-            )
-    return torch.stack(states).mT.contiguous()
 
 
 def _batch_first(x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
