@@ -27,6 +27,8 @@ MARGIN = 1e-4
 a touch into a collision, nor may a path use a gap that only an agent without any error gets through."""
 REFUSED = 1e-6
 """A move that ends further than this, in pixels, from where it aimed was refused or clipped."""
+ROUNDING = 1e-9
+"""Pixels by which a difference of positions may exceed an action's limit; the action itself is clipped."""
 PADDING = 3
 """Steps that a refined path may take beyond its route on the grid."""
 SHORTLIST = 1 / 8
@@ -187,7 +189,7 @@ class Grid:
         to_go = np.pad(np.take_along_axis(value.T, node, axis=1), ((0, 0), (0, 1)))
         step = ends - positions[:, None]
         cost = to_go + np.square(ends - goals[:, None]).sum(-1) + ACTION_COST * np.square(step).sum(-1)
-        cost[(np.abs(step) > self.reach + 1e-9).any(-1)] = np.inf
+        cost[(np.abs(step) > self.reach + ROUNDING).any(-1)] = np.inf
         row, column = np.nonzero(np.isfinite(cost))
         possible = self.reaches(positions[row], ends[row, column])
         cost[row[~possible], column[~possible]] = np.inf
@@ -242,7 +244,7 @@ def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) ->
     arrived = np.isclose(candidates[:, :, -1], goals, rtol=0, atol=REFUSED).all(-1)
     candidates[arrived, -1] = np.broadcast_to(goals, candidates[:, :, -1].shape)[arrived]
     costs = np.full(arrived.shape, np.inf)
-    costs[-1] = np.finfo(float).max  # what is left where nothing arrives
+    costs[-1] = 1e30  # what is left where nothing arrives
     every = np.arange(len(starts))
 
     def improve(which: Array, coarse: float, fine: float) -> Array:
@@ -253,6 +255,7 @@ def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) ->
 
     best = improve(arrived, SPACING, SHORTLIST)
     apart = np.abs(candidates - candidates[best, every]).max(axis=(2, 3)) > RIVAL_DISTANCE
+    apart[-1] = True  # near the best or not, the straight path stays in, so that none beats the result
     rivals = arrived & apart & (costs <= RIVAL_COST * costs[best, every])
     rivals[best, every] = arrived[best, every]
     best = improve(rivals, SHORTLIST / 2, FINEST)
@@ -314,7 +317,7 @@ def _move_costs(grid: Grid, candidates: Array) -> Array:
     start, end = np.broadcast_arrays(candidates[:, :-1, :, None], candidates[:, 1:, None])
     step = end - start
     cost: Array = ACTION_COST * np.square(step).sum(-1)
-    possible = (np.abs(step) <= grid.reach).all(-1)
+    possible = (np.abs(step) <= grid.reach + ROUNDING).all(-1)
     possible[:, 0, 1:] = False
     at = np.nonzero(possible)
     possible[at] = grid.reaches(start[at], end[at])

@@ -1,0 +1,194 @@
+"""The measure: hand-worked intervals, the same problems whatever the batch, bad input told plainly."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+import unknot  # noqa: F401
+from unknot.agents import Evaluation, RandomAgent, StraightLineExpert, evaluate_agent, wilson_interval
+
+PLANAR = "unknot/Planar-v0"
+ANYWHERE = {"task": "anywhere", "collision": "solid"}
+
+
+class CountingEnv(gym.Env[np.ndarray, np.ndarray]):
+    """Pays 1 a step for `length` steps; a success at the steps listed; what is seen is the step."""
+
+    observation_space = gym.spaces.Box(0, 100, (1,), np.float64)
+    action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
+
+    def __init__(self, length: int | None = 6, success: tuple[int, ...] = (), tells: bool = True) -> None:
+        self.length, self.success, self.tells, self.count = length, success, tells, 0
+        self.actions: list[float] = []
+
+    def _shown(self) -> tuple[np.ndarray, dict[str, Any]]:
+        info = {"is_success": self.count in self.success} if self.tells else {}
+        return np.array([float(self.count)]), info
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.count = 0
+        return self._shown()
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.count += 1
+        observation, info = self._shown()
+        return observation, 1.0, False, self.count == self.length, info
+
+
+class Still:
+    """Does nothing, or whatever it is told to return from a step on."""
+
+    def __init__(self, wrong: Any = None, since: int = 1) -> None:
+        self.wrong, self.since = wrong, since
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, Any]:
+        step = 1 if state is None else state + 1
+        assert deterministic
+        assert episode_start.all() == (step == 1)
+        if self.wrong is not None and step >= self.since:
+            return self.wrong, step
+        return np.zeros((len(observation), 1), np.float32), step
+
+
+def same(a: Evaluation, b: Evaluation) -> bool:
+    arrays = ("successes", "returns", "steps", "lengths")
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in arrays)
+
+
+def test_wilson_by_hand() -> None:
+    # 8 of 10 with z = 2: (0.8 + 0.2 ± 2 sqrt(0.016 + 0.01)) / 1.4 = (1 ± 0.3224903) / 1.4.
+    assert wilson_interval(8, 10, z=2) == pytest.approx((0.4839355, 0.9446359), abs=1e-6)
+    # All of n: n / (n + z²) to 1; none of n is its mirror image.
+    assert wilson_interval(500, 500) == pytest.approx((500 / 503.8416, 1.0))
+    assert wilson_interval(0, 500) == pytest.approx((0.0, 3.8416 / 503.8416), abs=1e-12)
+
+
+@pytest.mark.parametrize(("successes", "n", "said"), [(0, 0, "n is 0"), (3, 2, "successes is 3")])
+def test_wilson_refuses(successes: int, n: int, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        wilson_interval(successes, n)
+
+
+def test_what_is_counted() -> None:
+    result = evaluate_agent(Still(), CountingEnv(success=(2, 3, 6)), episodes=3)
+    assert result.returns.tolist() == [6.0] * 3
+    assert result.lengths.tolist() == [6] * 3
+    assert result.steps.tolist() == [2] * 3
+    assert (result.success_rate, result.mean_return, result.episodes) == (1.0, 6.0, 3)
+    assert result.interval == wilson_interval(3, 3)
+    assert result.decision_seconds > 0
+
+
+def test_a_success_that_was_lost_is_none() -> None:
+    result = evaluate_agent(Still(), CountingEnv(success=(2, 3)), episodes=1)
+    assert (result.success_rate, result.steps.tolist()) == (0.0, [2])
+
+
+def test_max_steps_cuts_off() -> None:
+    result = evaluate_agent(Still(), CountingEnv(length=None, success=(4,)), episodes=2, max_steps=4)
+    assert (result.success_rate, result.lengths.tolist()) == (1.0, [4, 4])
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_episodes_of_unlike_length_in_every_autoreset_mode(mode: AutoresetMode) -> None:
+    vector = SyncVectorEnv(
+        [lambda: CountingEnv(3, success=(3,)), lambda: CountingEnv(5), lambda: CountingEnv(4, success=(4,))],
+        autoreset_mode=mode,
+    )
+
+    class Any3(Still):
+        def predict(
+            self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+        ) -> tuple[np.ndarray, Any]:
+            return np.zeros((3, 1), np.float32), None
+
+    result = evaluate_agent(Any3(), vector, episodes=5)
+    assert result.lengths.tolist() == [3, 5, 4, 3, 5]
+    assert result.returns.tolist() == [3.0, 5.0, 4.0, 3.0, 5.0]
+    assert result.successes.tolist() == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_true_factors_survive_the_end_of_other_episodes(mode: AutoresetMode) -> None:
+    kwargs = {**ANYWHERE, "terminate_on_success": True}
+    vector = gym.make_vec(PLANAR, num_envs=7, autoreset_mode=mode, **kwargs)
+    alone = evaluate_agent(StraightLineExpert(), gym.make(PLANAR, **kwargs), episodes=10, seed=3)
+    assert same(evaluate_agent(StraightLineExpert(), vector, episodes=10, seed=3), alone)
+    assert len(set(alone.lengths.tolist())) > 2
+
+
+def test_the_same_problems_at_every_batch_size() -> None:
+    agent = StraightLineExpert()
+    by_id = evaluate_agent(agent, PLANAR, episodes=20, seed=5, env_kwargs=ANYWHERE)
+    assert 0 < by_id.success_rate < 1
+    for env in (
+        gym.make(PLANAR, **ANYWHERE),
+        gym.make_vec(PLANAR, num_envs=3, **ANYWHERE),
+        gym.make_vec(PLANAR, num_envs=64, **ANYWHERE),
+        gym.make_vec(PLANAR, num_envs=4, vectorization_mode="sync", **ANYWHERE),
+    ):
+        assert same(evaluate_agent(agent, env, episodes=20, seed=5), by_id)
+    later = evaluate_agent(agent, PLANAR, episodes=15, seed=10, env_kwargs=ANYWHERE)
+    assert later.returns.tolist() == by_id.returns.tolist()[5:]
+
+
+def test_an_environment_given_stays_open() -> None:
+    env = gym.make(PLANAR)
+    evaluate_agent(StraightLineExpert(), env, episodes=1)
+    env.reset(seed=0)
+
+
+def test_on_step_sees_the_running_episodes() -> None:
+    seen: dict[int, list[float]] = {}
+
+    def look(episodes: np.ndarray, actions: np.ndarray, infos: dict[str, Any]) -> None:
+        assert actions.shape == infos["factors"]["position"].shape == (len(episodes), 2)
+        gap = np.linalg.norm(infos["factors"]["position"] - infos["goal"]["position"], axis=1)
+        for episode, near in zip(episodes, gap <= 2, strict=True):
+            seen.setdefault(int(episode), []).append(float(near))
+
+    env = gym.make_vec(PLANAR, num_envs=3, terminate_on_success=True)
+    result = evaluate_agent(StraightLineExpert(), env, episodes=5, on_step=look)
+    assert [sum(seen[k]) for k in range(5)] == result.returns.tolist()
+    assert [len(seen[k]) for k in range(5)] == result.lengths.tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"episodes": 0}, "episodes is 0"),
+        ({"max_steps": 0}, "max_steps is 0"),
+        ({"env": CountingEnv(), "env_kwargs": {"length": 3}}, "env_kwargs goes with an environment's id"),
+        ({"env": CountingEnv(tells=False)}, "does not tell success"),
+        ({"env": CountingEnv(), "agent": StraightLineExpert()}, "privileged agent needs"),
+        ({"env": CountingEnv(), "agent": Still(np.zeros(3), since=2)}, r"Still .* shape \(3,\) at step 2"),
+        ({"env": CountingEnv(), "agent": Still(np.full((1, 1), np.nan), since=3)}, r"Still .* at step 3"),
+    ],
+)
+def test_bad_input(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        evaluate_agent(**{"agent": Still(), "env": PLANAR, **arguments})
+
+
+def test_a_random_agent_under_stable_baselines3() -> None:
+    evaluation = pytest.importorskip("stable_baselines3.common.evaluation")
+    env = gym.make(PLANAR, reward="dense")
+    agent = RandomAgent(env.action_space, seed=0)
+    mean, _ = evaluation.evaluate_policy(agent, env, n_eval_episodes=2, warn=False)
+    assert mean < -200
+
+
+def test_a_stable_baselines3_model_under_evaluate_agent() -> None:
+    sb3 = pytest.importorskip("stable_baselines3")
+    model = sb3.PPO("MultiInputPolicy", gym.make(PLANAR), n_steps=8, batch_size=8, seed=0, device="cpu")
+    result = evaluate_agent(model, PLANAR, episodes=2, env_kwargs={"max_steps": 6})
+    assert result.lengths.tolist() == [6, 6]
+    assert result.success_rate == 0

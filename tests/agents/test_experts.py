@@ -1,0 +1,187 @@
+"""Floors and ceilings: the straight line's known rates, and an expert that nothing beats."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import unknot  # noqa: F401
+from unknot.agents import Evaluation, GridExpert, RandomAgent, StraightLineExpert, evaluate_agent
+from unknot.agents.evaluation import Agent
+from unknot.agents.true_map import best_paths, grids_of, path_costs, refine
+from unknot.envs import PlanarMap, PlanarWorld, find_map
+
+PLANAR = "unknot/Planar-v0"
+EMPTY = PlanarMap()
+ONE_DISC = PlanarMap(obstacles=((20.0, 20.0, 2.5),))
+
+
+def losses(agent: Agent, episodes: int, **env_kwargs: Any) -> tuple[Evaluation, np.ndarray]:
+    """An evaluation, and equation 7 for each episode."""
+    loss = np.zeros(episodes)
+
+    def add(running: np.ndarray, actions: np.ndarray, infos: dict[str, Any]) -> None:
+        gap = infos["factors"]["position"] - infos["goal"]["position"]
+        loss[running] += np.square(gap).sum(1) + 0.1 * np.square(actions).sum(1)
+
+    result = evaluate_agent(agent, PLANAR, episodes, seed=1, env_kwargs=env_kwargs, on_step=add)
+    return result, loss
+
+
+def expert(**env_kwargs: Any) -> GridExpert:
+    world = gym.make(PLANAR, **env_kwargs).unwrapped.world  # type: ignore[attr-defined]
+    return GridExpert(world)
+
+
+def state(position: Any, goal: Any) -> dict[str, dict[str, np.ndarray]]:
+    return {
+        "factors": {"position": np.asarray(position, float)},
+        "goal": {"position": np.asarray(goal, float)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("collision", "task", "low", "high"),
+    [
+        ("published", "corners", 1.0, 1.0),
+        ("published", "anywhere", 0.70, 0.86),
+        ("solid", "corners", 0.0, 0.30),
+        ("solid", "anywhere", 0.25, 0.45),
+    ],
+)
+def test_the_straight_line_is_the_known_floor(collision: str, task: str, low: float, high: float) -> None:
+    result, _ = losses(StraightLineExpert(), 300, collision=collision, task=task)
+    assert low <= result.success_rate <= high
+
+
+@pytest.mark.parametrize("collision", ["published", "solid"])
+@pytest.mark.parametrize("task", ["corners", "anywhere"])
+def test_the_grid_expert_is_the_ceiling(collision: str, task: str) -> None:
+    kwargs = {"collision": collision, "task": task}
+    best, best_loss = losses(expert(**kwargs), 40, **kwargs)
+    straight, straight_loss = losses(StraightLineExpert(), 40, **kwargs)
+    assert best.success_rate == 1
+    assert (best_loss[straight.successes] <= straight_loss[straight.successes] * (1 + 1e-6)).all()
+    assert (best.steps[straight.successes] <= straight.steps[straight.successes]).all()
+
+
+@pytest.mark.parametrize("map_name", ["gates", "door", "random"])
+def test_the_grid_expert_masters_every_map(map_name: str) -> None:
+    kwargs = {"collision": "solid", "task": "anywhere", "map": map_name}
+    result, _ = losses(expert(**kwargs), 25, **kwargs)
+    assert result.success_rate == 1
+
+
+def test_the_grid_expert_under_noise() -> None:
+    kwargs = {"collision": "solid", "noise": 1.0}
+    best, best_loss = losses(expert(**kwargs), 40, **kwargs)
+    straight, straight_loss = losses(StraightLineExpert(), 40, **kwargs)
+    assert best_loss.mean() < 0.6 * straight_loss.mean()
+    assert best.success_rate >= straight.success_rate
+
+
+def test_in_the_empty_plane_the_best_path_is_the_regulators() -> None:
+    # From 1 px away no limit binds: Riccati's P for A = B = Q = 1, R = 0.1 is the least cost a pixel².
+    p = 0.0
+    for _ in range(50):
+        p = 0.1 * (1 + p) / (1.1 + p)
+    start, goal = np.array([[10.0, 12.0]]), np.array([[11.0, 11.5]])
+    path = best_paths(PlanarWorld(EMPTY), start, goal, reach=3.0)
+    assert path_costs(path, goal)[0] == pytest.approx(p * 1.25, rel=1e-3)
+
+
+def test_a_detour_by_hand() -> None:
+    """Level with a disc under `solid`: the way round is symmetric, and longer than straight."""
+    world = PlanarWorld(ONE_DISC, collision="solid")
+    start, goal = np.array([[20.0, 10.0], [20.0, 10.0]]), np.array([[20.0, 31.0], [10.0, 10.0]])
+    paths = best_paths(world, start, goal, reach=3.0)
+    assert np.array_equal(paths[:, -1], goal)
+    blocked, free = paths
+    # Half a body and a radius aside; a little more, since it is passed on chords.
+    assert 4 <= np.abs(blocked[:, 0] - 20).max() < 4.5
+    assert np.abs(np.diff(blocked[:, 1])).max() <= 3
+    assert not world.blocked(blocked[:-1], blocked[1:]).any()
+    assert free[:, 1] == pytest.approx(10)  # nothing in the way: no detour
+
+
+def test_a_gap_without_clearance_is_no_way() -> None:
+    """Two walls leave exactly the body's width: allowed on paper, out of reach of rounded actions."""
+    slit = PlanarMap(walls=((19.0, 0.0, 21.0, 10.0), (19.0, 13.0, 21.0, 40.0)))
+    world = PlanarWorld(slit, collision="solid")
+    start, goal = np.array([[10.0, 11.0]]), np.array([[30.0, 11.0]])
+    assert best_paths(world, start, goal, reach=3.0)[0, -1, 0] < 19
+    wider = PlanarMap(walls=((19.0, 0.0, 21.0, 10.0), (19.0, 13.5, 21.0, 40.0)))
+    assert np.array_equal(best_paths(PlanarWorld(wider, "solid"), start, goal, 3.0)[:, -1], goal)
+
+
+def test_refinement_only_improves() -> None:
+    world = PlanarWorld(find_map("paper"), collision="solid")
+    rng = np.random.default_rng(0)
+    starts, goals = world.sample_free(12, rng), world.sample_free(12, rng)
+    grid = grids_of(world, 3.0)[0]
+    routes = grid.routes(starts, goals)
+    routes = np.concatenate([routes, np.repeat(routes[:, -1:], 3, axis=1)], axis=1)
+    refined = refine(grid, routes, 0.5, 0.01)
+    assert (path_costs(refined, goals) <= path_costs(routes, goals)).all()
+    assert path_costs(refined, goals).mean() < 0.995 * path_costs(routes, goals).mean()
+    assert np.array_equal(refined[:, [0, -1]], routes[:, [0, -1]])
+    assert not world.blocked(refined[:, :-1], refined[:, 1:]).any()
+
+
+def test_clear_cells_refuse_no_move() -> None:
+    """The shortcut that skips the collision test gives what the test would."""
+    for name in ("paper", "gates", "door"):
+        for collision in ("published", "solid"):
+            grid = grids_of(PlanarWorld(find_map(name), collision=collision), 3.0)[0]
+            rng = np.random.default_rng(1)
+            start = grid.world.sample_free(20_000, rng)
+            end = np.clip(start + rng.uniform(-3, 3, start.shape), grid.world.low, grid.world.high)
+            assert np.array_equal(grid.reaches(start, end), ~grid.world.blocked(start, end))
+
+
+def test_the_grid_expert_plans_again_when_pushed() -> None:
+    agent = GridExpert(PlanarWorld(find_map("paper"), collision="solid"))
+    goals = [[30.0, 30.0], [5.0, 30.0]]
+    _, memory = agent.predict(state([[5.0, 5.0], [5.0, 5.0]], goals))
+    pushed = state([[30.0, 27.5], [5.0, 8.0]], goals)
+    actions, memory = agent.predict(pushed, memory, np.zeros(2, bool))
+    assert actions == pytest.approx(np.array([[0.0, 2.29], [0.0, 3.0]]), abs=0.01)
+    # A new episode in the first row; the second goes on as if alone.
+    moved = state([[5.0, 5.0], [5.0, 11.0]], goals)
+    actions, _ = agent.predict(moved, memory, np.array([True, False]))
+    assert actions[1] == pytest.approx([0.0, 3.0], abs=0.02)
+    assert actions[0] == pytest.approx(agent.predict(state([5.0, 5.0], [30.0, 30.0]))[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_experts_take_one_as_they_take_many(noise: float) -> None:
+    for agent in (GridExpert(PlanarWorld(find_map("paper"), noise=noise)), StraightLineExpert()):
+        one, _ = agent.predict(state([5.0, 6.0], [30.0, 31.0]))
+        many, _ = agent.predict(state([[5.0, 6.0], [9.0, 9.0]], [[30.0, 31.0], [8.0, 9.0]]))
+        assert one.shape == (2,)
+        assert one.dtype == np.float32
+        assert one == pytest.approx(many[0])
+
+
+def test_an_unreachable_goal_is_approached() -> None:
+    cut = PlanarMap(walls=((19.0, 0.0, 21.0, 40.0),))
+    action, _ = GridExpert(PlanarWorld(cut)).predict(state([10.0, 10.0], [30.0, 12.0]))
+    assert action == pytest.approx([3.0, 2.0])
+
+
+def test_random_agents() -> None:
+    env = gym.make(PLANAR)
+    observation, _ = env.reset(seed=0)
+    batch = {key: image[None].repeat(5, axis=0) for key, image in observation.items()}
+    one, again = RandomAgent(env.action_space, seed=3), RandomAgent(env.action_space, seed=3)
+    assert env.action_space.contains(one.predict(observation)[0])
+    actions, _ = one.predict(batch)
+    assert actions.shape == (5, 2)
+    assert len(np.unique(actions)) == 10
+    again.predict(observation)
+    assert np.array_equal(again.predict(batch)[0], actions)
+    space = gym.spaces.Box(-1, 1, (2,), seed=0)
+    expected = gym.spaces.Box(-1, 1, (2,), seed=0).sample()
+    RandomAgent(space, seed=9).predict(batch)
+    assert np.array_equal(space.sample(), expected)
