@@ -6,15 +6,17 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from numpy.typing import NDArray
 
 import unknot  # noqa: F401
 from unknot.agents import Evaluation, RandomAgent, StraightLineExpert, evaluate_agent, wilson_interval
 
+Array = NDArray[Any]
 PLANAR = "unknot/Planar-v0"
-ANYWHERE = {"task": "anywhere", "collision": "solid"}
+ANYWHERE: dict[str, Any] = {"task": "anywhere", "collision": "solid"}
 
 
-class CountingEnv(gym.Env[np.ndarray, np.ndarray]):
+class CountingEnv(gym.Env[Array, Array]):
     """Pays 1 a step for `length` steps; a success at the steps listed; what is seen is the step."""
 
     observation_space = gym.spaces.Box(0, 100, (1,), np.float64)
@@ -24,18 +26,18 @@ class CountingEnv(gym.Env[np.ndarray, np.ndarray]):
         self.length, self.success, self.tells, self.count = length, success, tells, 0
         self.actions: list[float] = []
 
-    def _shown(self) -> tuple[np.ndarray, dict[str, Any]]:
+    def _shown(self) -> tuple[Array, dict[str, Any]]:
         info = {"is_success": self.count in self.success} if self.tells else {}
         return np.array([float(self.count)]), info
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Array, dict[str, Any]]:
         super().reset(seed=seed)
         self.count = 0
         return self._shown()
 
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         self.count += 1
         observation, info = self._shown()
         return observation, 1.0, False, self.count == self.length, info
@@ -49,7 +51,7 @@ class Still:
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Array, Any]:
         step = 1 if state is None else state + 1
         assert deterministic
         assert episode_start.all() == (step == 1)
@@ -107,7 +109,7 @@ def test_episodes_of_unlike_length_in_every_autoreset_mode(mode: AutoresetMode) 
     class Any3(Still):
         def predict(
             self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-        ) -> tuple[np.ndarray, Any]:
+        ) -> tuple[Array, Any]:
             return np.zeros((3, 1), np.float32), None
 
     result = evaluate_agent(Any3(), vector, episodes=5)
@@ -118,7 +120,7 @@ def test_episodes_of_unlike_length_in_every_autoreset_mode(mode: AutoresetMode) 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_true_factors_survive_the_end_of_other_episodes(mode: AutoresetMode) -> None:
-    kwargs = {**ANYWHERE, "terminate_on_success": True}
+    kwargs: dict[str, Any] = {**ANYWHERE, "terminate_on_success": True}
     vector = gym.make_vec(PLANAR, num_envs=7, autoreset_mode=mode, **kwargs)
     alone = evaluate_agent(StraightLineExpert(), gym.make(PLANAR, **kwargs), episodes=10, seed=3)
     assert same(evaluate_agent(StraightLineExpert(), vector, episodes=10, seed=3), alone)
@@ -149,7 +151,7 @@ def test_an_environment_given_stays_open() -> None:
 def test_on_step_sees_the_running_episodes() -> None:
     seen: dict[int, list[float]] = {}
 
-    def look(episodes: np.ndarray, actions: np.ndarray, infos: dict[str, Any]) -> None:
+    def look(episodes: Array, actions: Array, infos: dict[str, Any]) -> None:
         assert actions.shape == infos["factors"]["position"].shape == (len(episodes), 2)
         gap = np.linalg.norm(infos["factors"]["position"] - infos["goal"]["position"], axis=1)
         for episode, near in zip(episodes, gap <= 2, strict=True):

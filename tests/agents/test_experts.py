@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import unknot  # noqa: F401
 from unknot.agents import Evaluation, GridExpert, RandomAgent, StraightLineExpert, evaluate_agent
@@ -12,16 +13,17 @@ from unknot.agents.evaluation import Agent
 from unknot.agents.true_map import best_paths, grids_of, path_costs, refine
 from unknot.envs import PlanarMap, PlanarWorld, find_map
 
+Array = NDArray[Any]
 PLANAR = "unknot/Planar-v0"
 EMPTY = PlanarMap()
 ONE_DISC = PlanarMap(obstacles=((20.0, 20.0, 2.5),))
 
 
-def losses(agent: Agent, episodes: int, **env_kwargs: Any) -> tuple[Evaluation, np.ndarray]:
+def losses(agent: Agent, episodes: int, **env_kwargs: Any) -> tuple[Evaluation, Array]:
     """An evaluation, and equation 7 for each episode."""
     loss = np.zeros(episodes)
 
-    def add(running: np.ndarray, actions: np.ndarray, infos: dict[str, Any]) -> None:
+    def add(running: Array, actions: Array, infos: dict[str, Any]) -> None:
         gap = infos["factors"]["position"] - infos["goal"]["position"]
         loss[running] += np.square(gap).sum(1) + 0.1 * np.square(actions).sum(1)
 
@@ -34,7 +36,7 @@ def expert(**env_kwargs: Any) -> GridExpert:
     return GridExpert(world)
 
 
-def state(position: Any, goal: Any) -> dict[str, dict[str, np.ndarray]]:
+def state(position: Any, goal: Any) -> dict[str, dict[str, Array]]:
     return {
         "factors": {"position": np.asarray(position, float)},
         "goal": {"position": np.asarray(goal, float)},
