@@ -13,31 +13,31 @@ from torch import Tensor
 class Status(IntEnum):
     """How planning ended for one problem; `sentence` tells a user what it means and what to try."""
 
-    sentence: str
+    CONVERGED = 0
+    ITERATION_LIMIT = 1
+    STUCK = 2
+    INVALID = 3
 
-    def __new__(cls, value: int, sentence: str) -> Status:
-        """Make a member from its number and its sentence."""
-        member = int.__new__(cls, value)
-        member._value_ = value
-        member.sentence = sentence
-        return member
+    @property
+    def sentence(self) -> str:
+        """What it means, and what to try."""
+        return _SENTENCES[self]
 
-    CONVERGED = 0, "The plan is a local optimum to the tolerance asked for."
-    ITERATION_LIMIT = 1, "The plan was still getting better when the iterations ran out: allow more of them."
-    STUCK = (
-        2,
-        (
-            "No step of any size lowered the cost although its gradient is not zero: "
-            "look for a kink in the cost or the dynamics, or plan in float64."
-        ),
-    )
-    INVALID = (
-        3,
-        (
-            "The start, or what the cost and the dynamics make of it, is not finite: there is no plan, "
-            "and the actions are NaN."
-        ),
-    )
+
+_SENTENCES = {
+    Status.CONVERGED: "The plan is a local optimum to the tolerance asked for.",
+    Status.ITERATION_LIMIT: (
+        "The plan was still getting better when the iterations ran out: allow more of them."
+    ),
+    Status.STUCK: (
+        "No step of any size lowered the cost although its gradient is not zero: "
+        "look for a kink in the cost or the dynamics, or plan in float64."
+    ),
+    Status.INVALID: (
+        "The start, or what the cost and the dynamics make of it, is not finite: there is no plan, "
+        "and the actions are NaN."
+    ),
+}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ class RowCost(Protocol):
         """Return (rows,) from states (rows, horizon + 1, dim) and actions (rows, horizon, action dim)."""
         ...
 
+    def __len__(self) -> int:
+        """Return the number of its problems."""
+        ...
+
     def select(self, rows: Tensor, /) -> RowCost:
         """Return the cost of the problems rows (any number,), which may repeat."""
         ...
@@ -75,6 +79,10 @@ class QuadraticCost:
         off = states[:, 1:] - self.goal[:, None]
         cost = ((off @ self.Q) * off).sum((1, 2)) + ((actions @ self.R) * actions).sum((1, 2))
         return cost if self.penalty is None else cost + self.penalty(states[:, 1:]).sum(1)
+
+    def __len__(self) -> int:
+        """Return the number of problems."""
+        return len(self.goal)
 
     def select(self, rows: Tensor) -> QuadraticCost:
         """Return the cost of the problems rows, which may repeat."""
@@ -154,6 +162,10 @@ class FunctionCost:
                 raise ValueError(f"cost returned the shape {tuple(cost.shape)}, expected ({self.batch},)")
         return torch.stack(costs)[place] if costs else states.new_zeros(0)
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
     def select(self, rows: Tensor) -> FunctionCost:
         """Return the cost of some of the rows, which may repeat."""
         return FunctionCost(self.function, self.batch, self.rows[rows.to(self.rows.device)])
@@ -177,5 +189,13 @@ def _slope(values: Tensor, inputs: tuple[Tensor, ...], name: str) -> tuple[Tenso
 
 
 def as_row_cost(cost: Cost, batch: int) -> RowCost:
-    """Return a cost that can be asked for rows: itself, or a `FunctionCost` around a plain function."""
-    return cost if isinstance(cost, RowCost) else FunctionCost(cost, batch)
+    """Return a cost that can be asked for rows: itself, or a `FunctionCost` around a plain function.
+
+    Raises:
+        ValueError: The cost is of another number of problems than `batch`.
+    """
+    if not isinstance(cost, RowCost):
+        return FunctionCost(cost, batch)
+    if len(cost) != batch:
+        raise ValueError(f"cost is of {len(cost)} problems (its goals), expected {batch}, as start has")
+    return cost

@@ -136,7 +136,7 @@ class ILQR:
         rows = torch.arange(len(start), device=start.device).repeat_interleave(actions.shape[1])
         cost = as_row_cost(cost, len(start)).select(rows)
         plan = self._improve(dynamics, cost, start[rows], actions.flatten(0, 1))
-        return _best(plan, len(start))
+        return _best(plan, *actions.shape[:2])
 
     def _starts(self, size: int, start: Tensor, warm_start: Tensor | None) -> Tensor:
         """Return the first actions (batch, starts, horizon, size), within the limits."""
@@ -403,9 +403,9 @@ def _box(limits: tuple[Tensor, Tensor] | None, actions: Tensor) -> tuple[Tensor,
     return low, high
 
 
-def _best(plan: Plan, batch: int) -> Plan:
+def _best(plan: Plan, batch: int, starts: int) -> Plan:
     """Return of each problem's plans the one of least cost."""
-    values = plan.costs[:, -1].view(batch, -1)
+    values = plan.costs[:, -1].view(batch, starts)
     best = values.nan_to_num(torch.inf).argmin(1)
-    rows = torch.arange(batch, device=best.device) * values.shape[1] + best
+    rows = torch.arange(batch, device=best.device) * starts + best
     return Plan(plan.actions[rows], plan.states[rows], plan.costs[rows], plan.status[rows])

@@ -1,0 +1,128 @@
+"""The quadratic models of costs, against finite differences."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from unknot.planners import QuadraticCost, RowCost
+from unknot.planners.costs import FunctionCost, as_row_cost
+from unknot.planners.derivatives import psd
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def bowl(z: Tensor) -> Tensor:
+    return torch.log(torch.exp(z).sum(-1)) + (z**4).sum(-1)
+
+
+def quadratic() -> QuadraticCost:
+    lopsided = torch.tensor([[2.0, 0.8], [0.1, 1.0]])
+    return QuadraticCost(lopsided, torch.tensor([[0.5]]), normal(3, 2, seed=1), bowl)
+
+
+def plain(states: Tensor, actions: Tensor) -> Tensor:
+    terms = bowl(states[:, :-1]) + (actions[..., 0] - states[:, :-1, 1]) ** 2
+    return terms.sum(1) + (states[:, -1] ** 2).sum(1)
+
+
+def finite_differences(cost: RowCost, states: Tensor, actions: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    """Gradient and Hessian of the cost by state and action at time t, from its values alone."""
+    n, h = states.shape[-1], 1e-4
+    size = n + actions.shape[-1]
+
+    def value(shift: Tensor) -> Tensor:
+        moved_states, moved_actions = states.clone(), actions.clone()
+        moved_states[:, t] += shift[:n]
+        if t < actions.shape[1]:
+            moved_actions[:, t] += shift[n:]
+        return cost(moved_states, moved_actions)
+
+    e = h * torch.eye(size, dtype=torch.float64)
+    gradient = torch.stack([(value(e[i]) - value(-e[i])) / (2 * h) for i in range(size)], -1)
+    second = [
+        (value(e[i] + e[j]) - value(e[i] - e[j]) - value(e[j] - e[i]) + value(-e[i] - e[j])) / (4 * h * h)
+        for i in range(size)
+        for j in range(size)
+    ]
+    return gradient, torch.stack(second, -1).view(-1, size, size)
+
+
+@pytest.mark.parametrize("cost", [quadratic(), as_row_cost(plain, 3)], ids=["quadratic", "plain"])
+@pytest.mark.parametrize("t", range(5))
+def test_gradient_and_hessian_are_those_of_finite_differences(cost: RowCost, t: int) -> None:
+    states, actions = normal(3, 5, 2, seed=2), normal(3, 4, 1, seed=3)
+    gradient, hessian = cost.quadratize(states, actions)
+    near_gradient, near_hessian = finite_differences(cost, states, actions, t)
+    torch.testing.assert_close(gradient[:, t], near_gradient, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(hessian[:, t], near_hessian, atol=1e-5, rtol=1e-5)
+
+
+def test_the_cost_is_the_sum_its_docstring_gives() -> None:
+    cost = QuadraticCost(2 * torch.eye(1), 3 * torch.eye(1), torch.tensor([[1.0]]), lambda z: 10 * z[..., 0])
+    states, actions = torch.tensor([[[50.0], [2.0], [4.0]]]), torch.tensor([[[1.0], [2.0]]])
+    assert cost(states, actions).tolist() == [2 * (1 + 9) + 3 * (1 + 4) + 10 * (2 + 4)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_nearest_positive_semidefinite_matrix(n: int) -> None:
+    roots = normal(50, n, n)
+    matrices = roots + roots.mT
+    matrices[0] = 0
+    values, vectors = torch.linalg.eigh(matrices)
+    nearest = (vectors * values.clamp(min=0)[:, None]) @ vectors.mT
+    torch.testing.assert_close(psd(matrices), nearest)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_matrix_that_is_not_finite_spoils_no_other(n: int) -> None:
+    matrices = torch.eye(n).repeat(3, 1, 1)
+    matrices[1] = torch.nan
+    result = psd(matrices)
+    assert result[1].isnan().any()
+    assert torch.equal(result[::2], matrices[::2])
+
+
+def test_a_penalty_that_curves_down_still_gives_a_model_with_a_minimum() -> None:
+    cost = QuadraticCost(torch.zeros(2, 2), torch.eye(1), normal(3, 2), lambda z: -((z**2).sum(-1)))
+    _, hessian = cost.quadratize(normal(3, 5, 2), normal(3, 4, 1))
+    assert torch.linalg.eigvalsh(hessian).min() >= 0
+
+
+def test_selected_rows_cost_what_they_cost_in_the_batch() -> None:
+    goal = normal(3, 2)
+
+    def each_its_goal(states: Tensor, actions: Tensor) -> Tensor:
+        assert len(states) == 3
+        return ((states - goal[:, None]) ** 2).sum((1, 2)) + actions.sum((1, 2))
+
+    rows = torch.tensor([2, 0, 2, 2])
+    states, actions = normal(4, 5, 2), normal(4, 4, 1)
+    expected = ((states - goal[rows][:, None]) ** 2).sum((1, 2)) + actions.sum((1, 2))
+    selected = as_row_cost(each_its_goal, 3).select(rows)
+    torch.testing.assert_close(selected(states, actions), expected)
+    again = torch.tensor([3, 1])
+    torch.testing.assert_close(selected.select(again)(states[again], actions[again]), expected[again])
+
+
+def test_a_cost_that_says_how_is_taken_at_its_word() -> None:
+    cost = quadratic()
+    assert as_row_cost(cost, 3) is cost
+    assert isinstance(as_row_cost(plain, 3), FunctionCost)
+
+
+def test_shapes_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match="goal has the shape"):
+        QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(2))
+    with pytest.raises(ValueError, match="Q has the shape"):
+        QuadraticCost(torch.eye(3), torch.eye(1), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="R has the shape"):
+        QuadraticCost(torch.eye(2), torch.ones(1, 2), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="actions have the shape"):
+        quadratic()(torch.zeros(3, 5, 2), torch.zeros(3, 5, 1))
+    cut = QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(3, 2), lambda z: z.detach().sum(-1))
+    with pytest.raises(ValueError, match="penalty returned a result that cannot be differentiated"):
+        cut.quadratize(torch.zeros(3, 5, 2), torch.zeros(3, 4, 1))

@@ -1,0 +1,117 @@
+"""What a receding horizon remembers, when it plans again, and with what."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from unknot.planners import ILQR, Cost, Dynamics, Plan, QuadraticCost, RecedingHorizon, Status
+from unknot.planners.mpc import shifted
+
+
+class Push:
+    """A point that actions move."""
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        return z + u
+
+
+class Counting:
+    """Plans 10 n, 10 n + 1, ... at its n-th call, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.starts: list[Tensor] = []
+        self.warm: list[Tensor | None] = []
+
+    def plan(self, dynamics: Dynamics, cost: Cost, start: Tensor, warm_start: Tensor | None = None) -> Plan:
+        self.starts.append(start)
+        self.warm.append(warm_start)
+        actions = (10.0 * len(self.starts) + torch.arange(4.0))[None, :, None].repeat(len(start), 1, 1)
+        zeros = torch.zeros(len(start), 1)
+        return Plan(actions, zeros, zeros, torch.zeros(len(start), dtype=torch.int64))
+
+
+def cost(states: Tensor, actions: Tensor) -> Tensor:
+    return states.sum((1, 2))
+
+
+def test_a_plan_is_used_as_far_as_it_is_to_be_and_then_made_anew() -> None:
+    planner = Counting()
+    horizon, memory = RecedingHorizon(planner, replan_every=3), None
+    taken = []
+    for call in range(7):
+        actions, memory = horizon.act(Push(), cost, torch.full((2, 1), float(call)), memory)
+        taken.append(actions[0].item())
+    assert taken == [10, 11, 12, 20, 21, 22, 30]
+    assert [start[0].item() for start in planner.starts] == [0, 3, 6]
+    assert planner.warm[0] is None
+    assert planner.warm[1] is not None
+    assert planner.warm[1][0].ravel().tolist() == [13, 0, 0, 0]
+
+
+def test_a_restart_plans_at_once_for_that_problem_alone_and_forgets() -> None:
+    planner = Counting()
+    horizon = RecedingHorizon(planner, replan_every=3)
+    start = torch.tensor([[0.0], [1.0], [2.0]])
+    _, memory = horizon.act(Push(), cost, start)
+    actions, memory = horizon.act(Push(), cost, start, memory, torch.tensor([False, True, False]))
+    assert actions.ravel().tolist() == [11, 20, 11]
+    assert planner.starts[1].tolist() == [[1.0]]
+    assert planner.warm[1] is not None
+    assert not planner.warm[1].any()
+    assert memory.used.tolist() == [2, 1, 2]
+    actions, memory = horizon.act(Push(), cost, start, memory)
+    assert actions.ravel().tolist() == [12, 21, 12]
+    actions, _ = horizon.act(Push(), cost, start, memory)
+    assert actions.ravel().tolist() == [30, 22, 30]
+
+
+def test_the_memory_handed_in_is_not_changed() -> None:
+    horizon = RecedingHorizon(Counting())
+    _, memory = horizon.act(Push(), cost, torch.zeros(2, 1))
+    before = memory.actions.clone(), memory.used.clone()
+    horizon.act(Push(), cost, torch.zeros(2, 1), memory)
+    assert torch.equal(memory.actions, before[0])
+    assert torch.equal(memory.used, before[1])
+
+
+def test_each_problem_keeps_its_own_goal_when_only_some_are_planned_for() -> None:
+    goals = torch.tensor([[3.0], [-2.0], [1.0]])
+    horizon = RecedingHorizon(ILQR(4), replan_every=2)
+    quadratic = QuadraticCost(torch.eye(1), 0.01 * torch.eye(1), goals)
+    z, memory = torch.zeros(3, 1), None
+    for call in range(8):
+        restart = torch.tensor([call == 1, False, call == 4])
+        actions, memory = horizon.act(Push(), quadratic, z, memory, restart)
+        z = Push().step(z, actions)
+    torch.testing.assert_close(z, goals, atol=1e-2, rtol=0)
+
+
+def test_an_invalid_problem_recovers_when_its_start_does() -> None:
+    horizon = RecedingHorizon(ILQR(4))
+    quadratic = QuadraticCost(torch.eye(1), torch.eye(1), torch.ones(2, 1))
+    actions, memory = horizon.act(Push(), quadratic, torch.tensor([[0.0], [torch.nan]]))
+    assert actions.isnan().ravel().tolist() == [False, True]
+    assert memory.status.tolist() == [Status.CONVERGED, Status.INVALID]
+    actions, memory = horizon.act(Push(), quadratic, torch.zeros(2, 1), memory)
+    assert actions.isfinite().all()
+    assert memory.status.tolist() == [Status.CONVERGED, Status.CONVERGED]
+
+
+def test_shifting_puts_zeros_behind() -> None:
+    actions = torch.arange(1.0, 7.0).view(2, 3, 1)
+    assert shifted(actions, torch.tensor([1, 3])).squeeze(-1).tolist() == [[2, 3, 0], [0, 0, 0]]
+
+
+def test_bad_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match="replan_every=0"):
+        RecedingHorizon(Counting(), replan_every=0)
+    with pytest.raises(ValueError, match="replan_every=5"):
+        RecedingHorizon(Counting(), replan_every=5).act(Push(), cost, torch.zeros(2, 1))
+    horizon = RecedingHorizon(Counting())
+    _, memory = horizon.act(Push(), cost, torch.zeros(2, 1))
+    with pytest.raises(ValueError, match="restart has the shape"):
+        horizon.act(Push(), cost, torch.zeros(2, 1), memory, torch.zeros(3, dtype=torch.bool))
+    with pytest.raises(ValueError, match=r"memory\.used has the shape"):
+        horizon.act(Push(), cost, torch.zeros(3, 1), memory)

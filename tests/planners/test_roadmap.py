@@ -1,0 +1,112 @@
+"""Ways through a small grid, checked by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from unknot.planners import Roadmap, actions_for
+
+GRID = torch.cartesian_prod(torch.arange(7.0), torch.arange(7.0))
+
+
+def wall(z: Tensor, following: Tensor) -> Tensor:
+    """A wall at 3 on the first axis, with a gap from 5.5 upwards on the second."""
+    crosses = (z[:, 0] - 3).sign() * (following[:, 0] - 3).sign() <= 0
+    low = torch.minimum(z[:, 1], following[:, 1]) < 5.5
+    return torch.where(crosses & low, torch.inf, 0.0)
+
+
+def free(z: Tensor, following: Tensor) -> Tensor:
+    return torch.zeros(len(z))
+
+
+def barred(z: Tensor, following: Tensor) -> Tensor:
+    return torch.full((len(z),), torch.inf)
+
+
+def test_around_a_wall() -> None:
+    start, goal = torch.tensor([[2.0, 4.0], [2.0, 4.0]]), torch.tensor([[4.0, 4.0], [1.0, 4.0]])
+    paths = Roadmap(GRID, wall, reach=1.0).paths(start, goal, 8)
+    assert paths.found.all()
+    assert paths.moves.tolist() == [6, 1]
+    assert paths.states[0].tolist() == [
+        [2, 4], [2, 5], [2, 6], [3, 6], [4, 6], [4, 5], [4, 4], [4, 4], [4, 4],
+    ]  # fmt: skip
+    assert paths.states[1].tolist() == [[2, 4]] + 8 * [[1, 4]]
+
+
+def test_starts_and_goals_between_the_nodes() -> None:
+    start, goal = torch.tensor([[0.2, 0.3]]), torch.tensor([[4.8, 0.4]])
+    paths = Roadmap(GRID, free, reach=1.5).paths(start, goal, 6)
+    assert torch.equal(paths.states[0, 0], start[0])
+    assert torch.equal(paths.states[0, -1], goal[0])
+    assert (paths.states.diff(dim=1).norm(dim=2) <= 1.5).all()
+    assert paths.moves.item() == 5
+
+
+def test_moves_have_a_direction() -> None:
+    def forward(z: Tensor, following: Tensor) -> Tensor:
+        return torch.where(following[:, 0] >= z[:, 0], 0.0, torch.inf)
+
+    there, back = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 0.0]])
+    paths = Roadmap(GRID, forward, reach=1.0).paths(torch.cat([there, back]), torch.cat([back, there]), 3)
+    assert paths.found.tolist() == [True, False]
+    assert paths.moves.tolist() == [3, -1]
+
+
+def test_a_penalty_is_worth_a_detour() -> None:
+    def mud(z: Tensor, following: Tensor) -> Tensor:
+        return 10.0 * ((following[:, 0] == 1) & (following[:, 1] == 0))
+
+    paths = Roadmap(GRID, mud, reach=1.0).paths(torch.tensor([[0.0, 0.0]]), torch.tensor([[2.0, 0.0]]), 4)
+    assert paths.states[0].tolist() == [[0, 0], [0, 1], [1, 1], [2, 1], [2, 0]]
+
+
+def test_without_a_way_it_is_the_straight_line_and_says_so() -> None:
+    start, goal = torch.tensor([[0.0, 0.0]]), torch.tensor([[4.0, 0.0]])
+    paths = Roadmap(GRID, barred, reach=1.5).paths(start, goal, 4)
+    assert paths.found.tolist() == [False]
+    assert paths.states[0].tolist() == [[0, 0], [1.5, 0], [3, 0], [4, 0], [4, 0]]
+
+
+def test_a_way_longer_than_the_horizon_is_begun() -> None:
+    paths = Roadmap(GRID, free, reach=1.0).paths(torch.tensor([[0.0, 0.0]]), torch.tensor([[6.0, 0.0]]), 3)
+    assert paths.states[0].tolist() == [[0, 0], [1, 0], [2, 0], [3, 0]]
+    assert paths.moves.tolist() == [6]
+
+
+def test_what_is_not_finite_has_no_way_and_spoils_no_other() -> None:
+    start, goal = torch.tensor([[torch.nan, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    paths = Roadmap(GRID, wall, reach=1.0).paths(start, goal, 2)
+    assert paths.found.tolist() == [False, True]
+    assert paths.states[1].tolist() == [[0, 0], [1, 0], [1, 0]]
+
+
+def test_few_neighbours_still_reach_far() -> None:
+    paths = Roadmap(GRID, free, reach=2.0, neighbours=6).paths(
+        torch.tensor([[0.0, 0.0]]), torch.tensor([[6.0, 6.0]]), 12
+    )
+    assert paths.found.all()
+    assert (paths.states.diff(dim=1).norm(dim=2) <= 2).all()
+
+
+def test_actions_follow_a_path() -> None:
+    paths = Roadmap(GRID, wall, reach=1.0).paths(torch.tensor([[2.0, 4.0]]), torch.tensor([[4.0, 4.0]]), 8)
+    actions = actions_for(paths.states, lambda z, following: (following - z) / 2)
+    assert actions.shape == (1, 8, 2)
+    torch.testing.assert_close(paths.states[:, 0] + 2 * actions.sum(1), torch.tensor([[4.0, 4.0]]))
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(ValueError, match="states have the shape"):
+        Roadmap(GRID[0], free, reach=1.0)
+    with pytest.raises(ValueError, match="reach=0"):
+        Roadmap(GRID, free, reach=0.0)
+    with pytest.raises(ValueError, match="neighbours=0"):
+        Roadmap(GRID, free, reach=1.0, neighbours=0)
+    with pytest.raises(ValueError, match="passable returned"):
+        Roadmap(GRID, lambda z, following: -free(z, following) - 1, reach=1.0)
+    with pytest.raises(ValueError, match="start and goal have the shapes"):
+        Roadmap(GRID, free, reach=1.0).paths(torch.zeros(2, 2), torch.zeros(3, 2), 4)
