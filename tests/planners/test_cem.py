@@ -84,7 +84,7 @@ def test_no_problems_at_all() -> None:
 @pytest.mark.parametrize(
     "settings", [{"elites": 1}, {"population": 8}, {"smoothing": 1.0}, {"tolerance": -1.0}, {"iterations": 0}]
 )
-def test_arguments_out_of_range_are_named(settings: dict[str, float]) -> None:
+def test_arguments_out_of_range_are_named(settings: dict[str, Any]) -> None:
     name, value = next(iter(settings.items()))
     with pytest.raises(ValueError, match=f"{name}={value}"):
         planner(**settings)
