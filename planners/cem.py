@@ -135,8 +135,10 @@ class CEM:
     ) -> tuple[Tensor, Tensor]:
         elite = values.topk(self.elites, 1, largest=False).indices
         kept = samples.gather(1, elite[..., None, None].expand(-1, -1, *samples.shape[2:]))
+        centre = kept.mean(1)
+        spread = (kept - centre[:, None]).square().mean(1).sqrt()
         old = self.smoothing
-        return old * mean + (1 - old) * kept.mean(1), old * deviation + (1 - old) * kept.std(1)
+        return old * mean + (1 - old) * centre, old * deviation + (1 - old) * spread
 
     def _finish(
         self, dynamics: Dynamics, start: Tensor, actions: Tensor, costs: Tensor, status: Tensor
