@@ -38,10 +38,10 @@ RIVAL_COST, RIVAL_DISTANCE = 1.01, 1.0
 somewhere further away than that, in pixels."""
 FINEST = 2e-4
 """Lattice spacing in pixels at which a path is finished."""
+BLOCK = 64
+"""Problems and paths that are worked on at a time, to bound memory."""
 CHUNK = 4096
 """Moves that are tested at a time: what the test computes then stays in the processor's cache."""
-LATTICE = np.array([(a, b) for a in (0, -1, 1) for b in (0, -1, 1)], float)
-"""Where the candidates around a state lie, in units of the spacing; the state itself comes first."""
 
 
 class Grid:
@@ -116,13 +116,13 @@ class Grid:
             inside[part] = ~self.world.blocked(start[part], end[part])
         return inside
 
-    def costs_to_go(self, goals: Array, block: int = 64) -> Array:
+    def costs_to_go(self, goals: Array) -> Array:
         """Solve the problem from every node to goals (n, 2) by value iteration.
 
         Returns:
             float32 (nodes, n); inf where the goal is out of reach.
         """
-        blocks = [self._solve(goals[k : k + block]) for k in range(0, len(goals), block)]
+        blocks = [self._solve(goals[k : k + BLOCK]) for k in range(0, len(goals), BLOCK)]
         return np.concatenate(blocks, axis=1)
 
     def _solve(self, goals: Array) -> Array:
@@ -247,18 +247,20 @@ def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) ->
     costs[-1] = 1e30  # what is left where nothing arrives
     every = np.arange(len(starts))
 
-    def improve(which: Array, coarse: float, fine: float) -> Array:
-        candidates[which] = refine(grids[0], candidates[which], coarse, fine)
+    def improve(which: Array, coarse: float, fine: float, width: int) -> Array:
+        candidates[which] = refine(grids[0], candidates[which], coarse, fine, width)
         costs[which] = path_costs(candidates[which], candidates[which][:, -1])
         best: Array = costs.argmin(axis=0)
         return best
 
-    best = improve(arrived, SPACING, SHORTLIST)
+    best = improve(arrived, SPACING, SHORTLIST, width=3)
     apart = np.abs(candidates - candidates[best, every]).max(axis=(2, 3)) > RIVAL_DISTANCE
     apart[-1] = True  # near the best or not, the straight path stays in, so that none beats the result
     rivals = arrived & apart & (costs <= RIVAL_COST * costs[best, every])
     rivals[best, every] = arrived[best, every]
-    best = improve(rivals, SHORTLIST / 2, FINEST)
+    # Where a path turns round a corner, two states must slide along it at once, in directions that the
+    # wider lattice has and the narrow one hasn't.
+    best = improve(rivals, SHORTLIST / 2, FINEST, width=5)
     chosen: Array = candidates[best, every]
     return chosen
 
@@ -271,10 +273,10 @@ def _same_length(paths: list[Array]) -> Array:
     )
 
 
-def refine(grid: Grid, paths: Array, coarse: float, fine: float) -> Array:
+def refine(grid: Grid, paths: Array, coarse: float, fine: float, width: int) -> Array:
     """Improve paths (n, steps + 1, 2) that end at their goals until no state can be bettered.
 
-    Each round puts a 3 x 3 lattice of candidates around every state and finds the best path through
+    Each round puts a square lattice of candidates around every state and finds the best path through
     the lattices by dynamic programming over time; a path's lattice is halved once it brings nothing. No
     round makes a path costlier, and every move stays one that the world makes.
 
@@ -283,19 +285,26 @@ def refine(grid: Grid, paths: Array, coarse: float, fine: float) -> Array:
         paths: first and last states stay as they are.
         coarse: spacing of the first lattice in pixels.
         fine: spacing in pixels of the last.
+        width: candidates on a lattice's side, odd.
     """
+    side = np.arange(width) - width // 2
+    lattice = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+    # The state itself comes first.
+    lattice = np.roll(lattice, len(lattice) // 2 + 1, axis=0)
     paths = paths.copy()
     spacing = np.full(len(paths), coarse)
     cost = path_costs(paths, paths[:, -1])
-    while (active := np.flatnonzero(spacing >= fine)).size:
-        paths[active] = _best_through_lattices(grid, paths[active], spacing[active])
+    while (active := np.flatnonzero(spacing >= fine)[:BLOCK]).size:
+        offsets = spacing[active, None, None] * lattice
+        paths[active] = _best_through_lattices(grid, paths[active], offsets)
         before, cost[active] = cost[active], path_costs(paths[active], paths[active, -1])
         spacing[active[before - cost[active] < 1e-4 * spacing[active] * before]] /= 2
     return paths
 
 
-def _best_through_lattices(grid: Grid, paths: Array, spacing: Array) -> Array:
-    candidates = paths[:, :, None] + spacing[:, None, None, None] * LATTICE
+def _best_through_lattices(grid: Grid, paths: Array, offsets: Array) -> Array:
+    """The best paths whose states lie off theirs by one of the offsets (n, k, 2), the first of them zero."""
+    candidates = paths[:, :, None] + offsets[:, None]
     move_cost = _move_costs(grid, candidates)
     state_cost = np.square(candidates - paths[:, -1, None, None]).sum(-1)
     to_go = np.full(state_cost[:, -1].shape, np.inf)
@@ -313,7 +322,7 @@ def _best_through_lattices(grid: Grid, paths: Array, spacing: Array) -> Array:
 
 
 def _move_costs(grid: Grid, candidates: Array) -> Array:
-    """Cost (n, steps, 9, 9) of moves between candidates (n, steps + 1, 9, 2); inf for impossible ones."""
+    """Cost (n, steps, k, k) of moves between candidates (n, steps + 1, k, 2); inf for impossible ones."""
     start, end = np.broadcast_arrays(candidates[:, :-1, :, None], candidates[:, 1:, None])
     step = end - start
     cost: Array = ACTION_COST * np.square(step).sum(-1)

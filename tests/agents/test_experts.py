@@ -124,7 +124,7 @@ def test_refinement_only_improves() -> None:
     grid = grids_of(world, 3.0)[0]
     routes = grid.routes(starts, goals)
     routes = np.concatenate([routes, np.repeat(routes[:, -1:], 3, axis=1)], axis=1)
-    refined = refine(grid, routes, 0.5, 0.01)
+    refined = refine(grid, routes, 0.5, 0.01, width=3)
     assert (path_costs(refined, goals) <= path_costs(routes, goals)).all()
     assert path_costs(refined, goals).mean() < 0.995 * path_costs(routes, goals).mean()
     assert np.array_equal(refined[:, [0, -1]], routes[:, [0, -1]])
