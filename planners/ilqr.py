@@ -236,7 +236,7 @@ def _backward(
     eye = torch.eye(F.shape[2] - n, dtype=F.dtype, device=F.device)[..., None]
     damped = bool((work.damping > 0).any())
     value = _beside(hessian[-1, :n, :n], gradient[-1, :n])
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for t in range(len(F) - 1, -1, -1):
         ahead = (F[t][:, :, None] * value[:, None]).sum(0)
         Q = hessian[t] + (ahead[:, :n, None] * F[t]).sum(1)
@@ -245,17 +245,16 @@ def _backward(
         if damped:
             damping = work.damping * (Quu * eye).sum(0).abs().mean(0)
             Quu = Quu + damping * eye
-        P = _control(Quu, S, None if rooms is None else (rooms[0][t], rooms[1][t]))
-        parts.append((P, S[:, n], Quu))
+        P, law = _control(Quu, S, None if rooms is None else (rooms[0][t], rooms[1][t]))
+        parts.append((P[:, n], law, S[:, n], Quu))
         # Where the action is free Quu P = -S, where it is held its slope K is zero: what is left of
         # [V v] = [Qxx qx] + S_x' P + K' S + K' Quu P, its damping taken out again, is this.
         left = S[:, :n] - damping * P[:, :n] if damped else S[:, :n]
         value = _beside(Q[:n, :n], q[:n]) + (left[:, :, None] * P[:, None]).sum(0)
-    P, slope, curvature = (torch.stack(part) for part in zip(*reversed(parts), strict=True))
-    K, k = P[:, :, :n], P[:, :, n]
+    k, law, slope, curvature = (torch.stack(part) for part in zip(*reversed(parts), strict=True))
     curved = (curvature * k[:, None]).sum(2)
     promise = -(k * (slope + curved / 2)).sum((0, 1))
-    return _Step(k, K, torch.where(_positive(curvature), promise, torch.nan))
+    return _Step(law[:, :, n], law[:, :, :n], torch.where(_positive(curvature), promise, torch.nan))
 
 
 def _beside(matrix: Tensor, vector: Tensor) -> Tensor:
@@ -263,24 +262,32 @@ def _beside(matrix: Tensor, vector: Tensor) -> Tensor:
     return torch.cat([matrix, vector[:, None]], 1)
 
 
-def _control(Quu: Tensor, S: Tensor, room: tuple[Tensor, Tensor] | None) -> Tensor:
+def _control(Quu: Tensor, S: Tensor, room: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
     """Minimise k' Quu k / 2 + k' q with k in the room left, where S = [Qux q].
 
     Returns:
-        [K k], (m, n + 1, rows): the control and its slope by the state, zero where a limit holds it.
+        [K k], (m, n + 1, rows): the control and its slope by the state, zero where a limit holds it; and
+        the law to act by: the same, but for a held control where it would go if its limit were lifted.
+        The limit cuts that back until a state far enough from the old plan lets it go.
     """
     P = -(_inverse(Quu)[:, :, None] * S).sum(1)
     if room is None:
-        return P
+        return P, P
     k = torch.clamp(P[:, -1], *room)
     if torch.equal(k, P[:, -1]):
-        return P
+        return P, P
     box = _box_of_two if len(k) <= 2 else _box_of_many
-    return box(Quu, S, P, k, *room)
+    k, K = box(Quu, S, P, k, *room)
+    free, slope = _free(Quu, S[:, -1], k, *room)
+    diagonal = torch.stack([Quu[i, i] for i in range(len(k))])
+    lifted = _beside(-S[:, :-1] / diagonal[:, None], k - slope / diagonal)
+    return _beside(K * free[:, None], k), torch.where(free[:, None], _beside(K, k), lifted)
 
 
-def _box_of_two(Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Solve for at most two controls, exactly, from the free optimum P and that moved into the room, k.
+def _box_of_two(
+    Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return k and K for at most two controls, exactly, from the free optimum P and that moved inside, k.
 
     One control at least is then where the optimum has it, and a step of the other along its own axis
     finds the optimum.
@@ -289,12 +296,13 @@ def _box_of_two(Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high:
     free, slope = _free(Quu, S[:, -1], k, low, high)
     k = torch.clamp(k - free * slope / diagonal, low, high)
     free, _ = _free(Quu, S[:, -1], k, low, high)
-    K = torch.where(free.all(0), P[:, :-1], -S[:, :-1] / diagonal[:, None]) * free[:, None]
-    return _beside(K, k)
+    return k, torch.where(free.all(0), P[:, :-1], -S[:, :-1] / diagonal[:, None])
 
 
-def _box_of_many(Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Solve by projected Newton steps from k (Tassa et al. 2014, algorithm 1 of the supplement)."""
+def _box_of_many(
+    Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return k and K by projected Newton steps from k (Tassa et al. 2014, their algorithm 1)."""
     eye = torch.eye(len(k), dtype=k.dtype, device=k.device)[..., None]
     shares = k.new_tensor([1.0, 0.5, 0.1, 0.01, 0.0])[:, None, None]
     for _ in range(4 * len(k)):
@@ -306,7 +314,7 @@ def _box_of_many(Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high
         k = tries.gather(0, values.argmin(0).expand(1, *k.shape))[0]
     free, _ = _free(Quu, S[:, -1], k, low, high)
     inverse = _inverse(torch.where(free[:, None] & free, Quu, eye))
-    return _beside(-(inverse[:, :, None] * (S[:, :-1] * free[:, None])).sum(1) * free[:, None], k)
+    return k, -(inverse[:, :, None] * (S[:, :-1] * free[:, None])).sum(1)
 
 
 def _free(Quu: Tensor, q: Tensor, k: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
