@@ -10,12 +10,17 @@ from torch import Tensor
 from unknot.planners.base import Dynamics
 
 _CPU_ROWS = 1024
-"""Rows differentiated at once on a CPU: hidden layers of this many rows stay in its cache."""
+"""Rows computed at once on a CPU: hidden layers of this many rows stay in its cache."""
+
+
+def pieces(rows: Tensor) -> tuple[Tensor, ...]:
+    """Split rows (rows, ...) into as many as are best computed at once."""
+    return torch.split(rows, _CPU_ROWS if rows.device.type == "cpu" else max(len(rows), 1))
 
 
 @runtime_checkable
 class Linearizable(Protocol):
-    """A dynamics that brings its own derivative."""
+    """A dynamics that brings its own derivative; it is called while torch records no gradients."""
 
     def linearize(self, z: Tensor, u: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
         """Return A (rows, dim, dim), B (rows, dim, action dim), c (rows, dim): step is near A z + B u + c."""
@@ -30,20 +35,22 @@ def linearize(dynamics: Dynamics, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]
     Raises:
         ValueError: The step cannot be differentiated, or `linearize` returns other shapes.
     """
-    if isinstance(dynamics, Linearizable):
-        A, B, _ = dynamics.linearize(z, u)
-        wanted = ((*z.shape, z.shape[1]), (*z.shape, u.shape[1]))
-        if (A.shape, B.shape) != wanted:
-            raise ValueError(
-                f"dynamics.linearize returned {tuple(A.shape)} and {tuple(B.shape)}, expected {wanted}"
-            )
-        return A.detach(), B.detach()
-    rows = _CPU_ROWS if z.device.type == "cpu" else len(z)
     parts = [
-        _jacobians(dynamics, *part) for part in zip(torch.split(z, rows), torch.split(u, rows), strict=True)
+        _own_jacobians(dynamics, *part) if isinstance(dynamics, Linearizable) else _jacobians(dynamics, *part)
+        for part in zip(pieces(z), pieces(u), strict=True)
     ]
     A, B = (torch.cat(part) for part in zip(*parts, strict=True))
     return A, B
+
+
+def _own_jacobians(dynamics: Linearizable, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    A, B, _ = dynamics.linearize(z, u)
+    wanted = ((*z.shape, z.shape[1]), (*z.shape, u.shape[1]))
+    if (A.shape, B.shape) != wanted:
+        raise ValueError(
+            f"dynamics.linearize returned {tuple(A.shape)} and {tuple(B.shape)}, expected {wanted}"
+        )
+    return A.detach(), B.detach()
 
 
 def _jacobians(dynamics: Dynamics, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
