@@ -28,8 +28,8 @@ class Counting:
         self.starts.append(start)
         self.warm.append(warm_start)
         actions = (10.0 * len(self.starts) + torch.arange(4.0))[None, :, None].repeat(len(start), 1, 1)
-        zeros = torch.zeros(len(start), 1)
-        return Plan(actions, zeros, zeros, torch.zeros(len(start), dtype=torch.int64))
+        states, costs = torch.zeros(len(start), 5, 1), torch.zeros(len(start), 1)
+        return Plan(actions, states, costs, torch.zeros(len(start), dtype=torch.int64))
 
 
 def cost(states: Tensor, actions: Tensor) -> Tensor:

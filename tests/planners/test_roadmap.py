@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unknot.planners import Roadmap, actions_for
+from unknot.planners import Roadmap
 
 GRID = torch.cartesian_prod(torch.arange(7.0), torch.arange(7.0))
 
@@ -30,7 +30,6 @@ def test_around_a_wall() -> None:
     start, goal = torch.tensor([[2.0, 4.0], [2.0, 4.0]]), torch.tensor([[4.0, 4.0], [1.0, 4.0]])
     paths = Roadmap(GRID, wall, reach=1.0).paths(start, goal, 8)
     assert paths.found.all()
-    assert paths.moves.tolist() == [6, 1]
     assert paths.states[0].tolist() == [
         [2, 4], [2, 5], [2, 6], [3, 6], [4, 6], [4, 5], [4, 4], [4, 4], [4, 4],
     ]  # fmt: skip
@@ -43,7 +42,6 @@ def test_starts_and_goals_between_the_nodes() -> None:
     assert torch.equal(paths.states[0, 0], start[0])
     assert torch.equal(paths.states[0, -1], goal[0])
     assert (paths.states.diff(dim=1).norm(dim=2) <= 1.5).all()
-    assert paths.moves.item() == 5
 
 
 def test_moves_have_a_direction() -> None:
@@ -53,7 +51,6 @@ def test_moves_have_a_direction() -> None:
     there, back = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 0.0]])
     paths = Roadmap(GRID, forward, reach=1.0).paths(torch.cat([there, back]), torch.cat([back, there]), 3)
     assert paths.found.tolist() == [True, False]
-    assert paths.moves.tolist() == [3, -1]
 
 
 def test_a_penalty_is_worth_a_detour() -> None:
@@ -74,7 +71,6 @@ def test_without_a_way_it_is_the_straight_line_and_says_so() -> None:
 def test_a_way_longer_than_the_horizon_is_begun() -> None:
     paths = Roadmap(GRID, free, reach=1.0).paths(torch.tensor([[0.0, 0.0]]), torch.tensor([[6.0, 0.0]]), 3)
     assert paths.states[0].tolist() == [[0, 0], [1, 0], [2, 0], [3, 0]]
-    assert paths.moves.tolist() == [6]
 
 
 def test_what_is_not_finite_has_no_way_and_spoils_no_other() -> None:
@@ -90,13 +86,6 @@ def test_few_neighbours_still_reach_far() -> None:
     )
     assert paths.found.all()
     assert (paths.states.diff(dim=1).norm(dim=2) <= 2).all()
-
-
-def test_actions_follow_a_path() -> None:
-    paths = Roadmap(GRID, wall, reach=1.0).paths(torch.tensor([[2.0, 4.0]]), torch.tensor([[4.0, 4.0]]), 8)
-    actions = actions_for(paths.states, lambda z, following: (following - z) / 2)
-    assert actions.shape == (1, 8, 2)
-    torch.testing.assert_close(paths.states[:, 0] + 2 * actions.sum(1), torch.tensor([[4.0, 4.0]]))
 
 
 def test_bad_input_is_named() -> None:
