@@ -11,7 +11,7 @@ from unknot.planners.costs import QuadraticCost, RowCost
 from unknot.planners.derivatives import Linearizable
 from unknot.planners.ilqr import ILQR
 from unknot.planners.mpc import Memory, RecedingHorizon
-from unknot.planners.roadmap import Paths, Roadmap, actions_for
+from unknot.planners.roadmap import Paths, Roadmap
 
 __all__ = [
     "CEM",
@@ -29,5 +29,4 @@ __all__ = [
     "Roadmap",
     "RowCost",
     "Status",
-    "actions_for",
 ]

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from unknot.planners.base import Cost
-from unknot.planners.derivatives import psd, rows_jacobian
+from unknot.planners.derivatives import pieces, psd, rows_jacobian
+
+_PARTS = (1 / 3, 2 / 3, 1.0)
+"""Where along a move a swept penalty looks."""
 
 
 @runtime_checkable
@@ -50,13 +53,20 @@ class QuadraticCost:
         goal: (batch, dim), one for each problem.
         penalty: What more a state costs: (..., dim) -> (...), differentiable twice, added for t = 1..T.
             Quadratised by its Hessian's nearest positive semidefinite matrix.
+        sweep: (dim, action dim): moves are straight lines from z_t to about z_t + sweep u_t, and the penalty
+            is the mean over three points of each line instead, so that no plan jumps over what it avoids.
 
     Raises:
         ValueError: A shape does not fit.
     """
 
     def __init__(
-        self, Q: Tensor, R: Tensor, goal: Tensor, penalty: Callable[[Tensor], Tensor] | None = None
+        self,
+        Q: Tensor,
+        R: Tensor,
+        goal: Tensor,
+        penalty: Callable[[Tensor], Tensor] | None = None,
+        sweep: Tensor | None = None,
     ) -> None:
         if goal.ndim != 2:
             raise ValueError(f"goal has the shape {tuple(goal.shape)}, expected (batch, dim)")
@@ -66,7 +76,12 @@ class QuadraticCost:
             )
         if R.ndim != 2 or R.shape[0] != R.shape[1]:
             raise ValueError(f"R has the shape {tuple(R.shape)}, expected (action dim, action dim)")
+        if sweep is not None and sweep.shape != (len(Q), len(R)):
+            raise ValueError(
+                f"sweep has the shape {tuple(sweep.shape)}, expected (dim, action dim) = {(len(Q), len(R))}"
+            )
         self.Q, self.R, self.goal, self.penalty = Q.to(goal), R.to(goal), goal, penalty
+        self.sweep = None if sweep is None else sweep.to(goal)
 
     @property
     def action_dim(self) -> int:
@@ -78,7 +93,11 @@ class QuadraticCost:
         self._check(states, actions)
         off = states[:, 1:] - self.goal[:, None]
         cost = ((off @ self.Q) * off).sum((1, 2)) + ((actions @ self.R) * actions).sum((1, 2))
-        return cost if self.penalty is None else cost + self.penalty(states[:, 1:]).sum(1)
+        if self.penalty is None:
+            return cost
+        if self.sweep is None:
+            return cost + self.penalty(states[:, 1:]).sum(1)
+        return cost + self.penalty(self._swept(states, actions)).mean(0).sum(1)
 
     def __len__(self) -> int:
         """Return the number of problems."""
@@ -86,7 +105,7 @@ class QuadraticCost:
 
     def select(self, rows: Tensor) -> QuadraticCost:
         """Return the cost of the problems rows, which may repeat."""
-        return QuadraticCost(self.Q, self.R, self.goal[rows], self.penalty)
+        return QuadraticCost(self.Q, self.R, self.goal[rows], self.penalty, self.sweep)
 
     def quadratize(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Return gradient and Hessian as `RowCost.quadratize` has them."""
@@ -99,19 +118,37 @@ class QuadraticCost:
         hessian = states.new_zeros(*states.shape[:2], n + m, n + m)
         hessian[:, 1:, :n, :n] = Q
         hessian[:, :-1, n:, n:] = R
-        if self.penalty is not None:
+        if self.penalty is not None and self.sweep is None:
             slope, curvature = self._penalty_derivatives(states[:, 1:])
             gradient[:, 1:, :n] += slope
             hessian[:, 1:, :n, :n] += curvature
+        elif self.penalty is not None and self.sweep is not None:
+            slope, curvature = self._penalty_derivatives(self._swept(states, actions))
+            for part, point_slope, point_curvature in zip(_PARTS, slope, curvature, strict=True):
+                J = torch.cat([torch.eye(n).to(states), part * self.sweep], 1)  # the point by z and u
+                gradient[:, :-1] += point_slope @ J / len(_PARTS)
+                hessian[:, :-1] += J.mT @ point_curvature @ J / len(_PARTS)
         return gradient, hessian
 
+    def _swept(self, states: Tensor, actions: Tensor) -> Tensor:
+        """Return the points (parts, batch, T, dim) that moves pass."""
+        assert self.sweep is not None
+        way = actions @ self.sweep.mT
+        return torch.stack([states[:, :-1] + part * way for part in _PARTS])
+
     def _penalty_derivatives(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Return slope (..., dim) and curvature (..., dim, dim) of the penalty, the latter semidefinite."""
         assert self.penalty is not None
-        with torch.enable_grad():
-            z = states.detach().requires_grad_()
-            slope = _slope(self.penalty(z), (z,), "penalty")[0]
-            (curvature,) = rows_jacobian(slope, (z,))
-        return slope.detach(), psd(curvature)
+        slopes, curvatures = [], []
+        for piece in pieces(states.flatten(0, -2)):
+            with torch.enable_grad():
+                z = piece.detach().requires_grad_()
+                (slope,) = _slope(self.penalty(z), (z,), "penalty")
+                (curvature,) = rows_jacobian(slope, (z,))
+            slopes.append(slope.detach())
+            curvatures.append(psd(curvature))
+        shape = states.shape
+        return torch.cat(slopes).view(shape), torch.cat(curvatures).view(*shape, shape[-1])
 
     def _check(self, states: Tensor, actions: Tensor) -> None:
         batch, n = self.goal.shape

@@ -7,9 +7,10 @@ turned off (weight 0, or False):
   and a robust loss pulls μ(x') − μ(x) to B u, the encoding of a triple to what its action says.
 - `pull` keeps A near I, B near the shared B and c near 0, which the bound hardly determines where the
   posterior is narrow; rollouts over many steps need it.
-- `blocked` takes moves apart that did not go where their action says. Whether one did is read off the latent
-  residual; such moves tell nothing of the free dynamics, and a classifier learns from their landing points
-  where no passage is. Without it every move counts as free.
+- `blocked` takes moves apart that did not go where their action says. Whether one did is read off the
+  latents: they stayed, or the residual is out of proportion. Such moves tell nothing of the free dynamics;
+  where they would have landed there is no passage, which a classifier learns once the map stands (`survey`).
+  Without it every move counts as free, and nothing is known of obstacles.
 """
 
 import math
@@ -31,6 +32,8 @@ from unknot.representation.networks import BroadcastDecoder, ConvEncoder, mlp
 
 __all__ = ["LocallyLinear"]
 
+OBSTACLE_WIDTH = 3.0
+"""Size of the details that the map of obstacles resolves, in units of action."""
 LOG_VARIANCE = (-12.0, 2.0)
 """Limits of every predicted log variance."""
 
@@ -122,6 +125,23 @@ class Matrices:
         return (self.B @ u[:, :, None])[..., 0] + self.c
 
 
+class FourierFeatures(nn.Module):
+    """Sines and cosines of random directions, so that what follows resolves details about `width` wide.
+
+    Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", 2007.
+    """
+
+    def __init__(self, dim: int, count: int, width: float) -> None:
+        super().__init__()
+        self.waves: Tensor
+        self.register_buffer("waves", torch.randn(dim, count) / width)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return (..., 2 count) of points (..., dim)."""
+        phase = points @ self.waves
+        return torch.cat([phase.sin(), phase.cos()], -1)
+
+
 class LocallyLinear(Learner):
     """A latent space with locally linear dynamics, ẑ = A(z) z + B(z) u + c(z), A = I + v(z) r(z)ᵀ.
 
@@ -141,6 +161,7 @@ class LocallyLinear(Learner):
         gauge: weight of the gauge (see the module); 0 leaves the shared B free.
         pull: weight of the pull on A, B and c.
         blocked: whether moves that were blocked are told from free ones.
+        landmarks: how many encoded states to remember (see `survey`).
         learning_rate: its peak; it rises for 30% of the steps and falls to 0 after them.
         steps: updates that training will take.
     """
@@ -157,6 +178,7 @@ class LocallyLinear(Learner):
         gauge: float = 1.0,
         pull: float = 1.0,
         blocked: bool = True,
+        landmarks: int = 1000,
         learning_rate: float = 2e-3,
         steps: int = 2500,
     ) -> None:
@@ -170,6 +192,7 @@ class LocallyLinear(Learner):
         )
         self.gain, self.gauge, self.pull, self.blocked = gain, gauge, pull, blocked
         self.learning_rate, self.steps = learning_rate, steps
+        self.landmark_count = landmarks
         self.encoder = ConvEncoder(self.shape)
         self.dynamics_head = nn.Linear(self.encoder.features, 2 * latent_dim)
         self.content_head = mlp(self.encoder.pooled_features, 32, 2 * content_dim) if content_dim else None
@@ -178,20 +201,65 @@ class LocallyLinear(Learner):
         self.transition = mlp(latent_dim, 64, 64, latent_dim * (3 + action_dim))
         for parameter in (self.transition[-1].weight, self.transition[-1].bias):
             nn.init.zeros_(parameter)  # type: ignore[arg-type]
-        self.obstacle = mlp(latent_dim, 64, 64, 1)
+        self.obstacle = nn.Sequential(
+            FourierFeatures(latent_dim, 48, OBSTACLE_WIDTH * gain),
+            nn.Linear(96, 64),
+            nn.Tanh(),
+            nn.Linear(64, 1),
+        )
         self.spread: Tensor
         self.updates: Tensor
+        self.landmarks: Tensor
         self.content_means: Tensor
         self.register_buffer("spread", torch.tensor(10 * gain))
         self.register_buffer("updates", torch.tensor(0))
+        self.register_buffer("landmarks", torch.zeros(landmarks, latent_dim))
         self.register_buffer("content_means", torch.zeros(sets, content_dim))
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
         names = "shape latent_dim action_dim content_dim sets gain gauge pull blocked learning_rate steps"
-        return {name: getattr(self, name) for name in names.split()}
+        return {name: getattr(self, name) for name in names.split()} | {"landmarks": self.landmark_count}
 
     # What others use
+
+    def survey(self, triples: Mapping[str, NDArray[Any]], *, steps: int = 2000, seed: int = 0) -> None:
+        """Learn from the training triples, after training, where one can be and where one can't.
+
+        The latents of `landmarks` first images are remembered: states that exist. A classifier of points
+        learns the landing points of blocked moves against all points where states were seen.
+
+        Args:
+            triples: `observation`, `action` and `next_observation` as in a batch, n rows.
+            steps: of the classifier's training, on 1,024 points each.
+            seed: of the points' order.
+        """
+        encoded = self.encode_all(np.concatenate([triples["observation"], triples["next_observation"]]))
+        z, after = encoded.chunk(2)
+        self.landmarks.copy_(z[torch.arange(self.landmark_count) % len(z)])
+        if not self.blocked:
+            return
+        with torch.no_grad():
+            landing = self.step(z, torch.as_tensor(triples["action"], device=z.device))
+            self.spread.copy_((after - landing).norm(dim=-1).median().clamp_min(self.gain / 10))
+            barred = 1 - self._freedom(z, after, landing)
+        points = torch.cat([landing, z, after])
+        labels = torch.cat([barred, torch.zeros_like(barred), torch.zeros_like(barred)])
+        optimizer = torch.optim.Adam(self.obstacle.parameters(), 5e-3)
+        rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
+        generator = torch.Generator().manual_seed(seed)
+        for _ in range(steps):
+            chosen = torch.randint(len(points), (1024,), generator=generator).to(points.device)
+            odds = self.obstacle(points[chosen])[:, 0]
+            optimizer.zero_grad()
+            functional.binary_cross_entropy_with_logits(odds, labels[chosen]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            rate.step()
+
+    @torch.no_grad()
+    def encode_all(self, images: NDArray[np.uint8], batch: int = 1024) -> Tensor:
+        """Return `encode` of any number of images, a batch at a time, without gradient."""
+        return torch.cat([self.encode(images[k : k + batch]) for k in range(0, len(images), batch)])
 
     def calibrate(self, images: NDArray[np.uint8]) -> None:
         """Take the mean image of training data (uint8 (n, h, w, c)) for the background, before training."""
@@ -301,8 +369,6 @@ class LocallyLinear(Learner):
             terms["pull"] = (
                 10 * self.pull * self.transition(here.dynamics.mean.detach()).square().sum(-1).mean()
             )
-        if self.blocked:
-            terms["obstacle"] = self._obstacle_loss(here, after, u, free)
         self._descend(torch.stack(list(terms.values())).sum())
         self._remember_contents(after, others)
         return {**{name: term.detach() for name, term in terms.items()}, "free": free.mean()}
@@ -322,12 +388,22 @@ class LocallyLinear(Learner):
 
     @torch.no_grad()
     def _free(self, here: Encoding, after: Encoding, u: Tensor) -> Tensor:
-        """Tell free moves by a residual within about four times the usual one, tracked over the batches."""
+        """Say how free the moves of a batch were; what residual is usual is tracked over the batches."""
         if not self.blocked:
             return torch.ones(len(u), device=u.device)
-        square = self._residual(here, after, u).square().sum(-1)
-        self.spread.lerp_(square.median().sqrt().clamp_min(self.gain / 10), 0.02)
-        return torch.sigmoid(8 - square / (2 * self.spread.square()))
+        usual = self._residual(here, after, u).norm(dim=-1).median().clamp_min(self.gain / 10)
+        self.spread.lerp_(usual, 0.02)
+        return self._freedom(here.dynamics.mean, after.dynamics.mean, here.dynamics.mean + u @ self.B.T)
+
+    def _freedom(self, z: Tensor, after: Tensor, landing: Tensor) -> Tensor:
+        """Return for moves (n,) about 1 if they ended within four usual residuals of their landing, else 0.
+
+        A move that stayed is not free, however large the process noise makes the usual residual.
+        """
+        stayed = (after - z).norm(dim=-1) < 0.05 * (landing - z).norm(dim=-1)
+        square = (after - landing).square().sum(-1) / self.spread.square()
+        free: Tensor = torch.sigmoid(8 - square / 2) * ~stayed
+        return free
 
     def _gauge_loss(self, here: Encoding, after: Encoding, u: Tensor, free: Tensor) -> Tensor:
         residual = self._residual(here, after, u) / self.gain  # in units of actions
@@ -335,14 +411,6 @@ class LocallyLinear(Learner):
         tight = free * residual.square().sum(-1)
         centre = here.dynamics.mean.mean(0).square().sum()
         return (10 * robust + 25 * tight).mean() + centre
-
-    def _obstacle_loss(self, here: Encoding, after: Encoding, u: Tensor, free: Tensor) -> Tensor:
-        """Cross-entropy of the classifier: landing points of blocked moves against where states were seen."""
-        with torch.no_grad():
-            landing = here.dynamics.mean + u @ self.B.T
-            points = torch.cat([landing, after.dynamics.mean])
-            labels = torch.cat([1 - free, torch.zeros_like(free)])
-        return functional.binary_cross_entropy_with_logits(self.obstruction(points), labels)
 
     def _descend(self, loss: Tensor) -> None:
         optimizer = self.optimizers["adam"]

@@ -1,0 +1,203 @@
+"""An agent that plans in what a learner learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from unknot.files import find_seed
+from unknot.planners import ILQR, Memory, QuadraticCost, RecedingHorizon, Roadmap
+from unknot.representation import WEIGHTS, LocallyLinear, load_learner
+
+LIMITS = (-3.0, 3.0)
+"""The planar world's limits of an action, in pixels."""
+
+
+@dataclass(frozen=True)
+class _State:
+    """What the agent remembers of a batch of episodes."""
+
+    memory: Memory
+    latent: Tensor
+    """(batch, dim), where they were at the last call."""
+    refused: Tensor
+    """(batch,), int64, how many actions in a row have moved nothing."""
+    calls: int
+
+
+class PlanningAgent:
+    """Plans with iLQR in a learner's latent space, from an image of the scene to an image of the goal.
+
+    The cost is the planning loss (05, eq. 7) in units of actions, (z − g)' Q (z − g) / gain² + u' R u,
+    and `caution` times softplus(odds + `margin`) for moves through where the learner takes passage to be
+    barred. iLQR begins from what is left of the last plan and from the shortest way on a roadmap of encoded
+    data. An agent that finds itself where its plan does not expect it plans anew; one whose action moved
+    nothing, though it should have, adds noise to the next, more each time, until something moves.
+
+    It acts as Stable-Baselines3's models do: all memory is in the state that `predict` returns.
+
+    Args:
+        learner: trained and surveyed.
+        horizon: actions in a plan.
+        replan_every: actions taken of a plan before the next; `horizon` for one plan in one go (then nothing
+            is planned anew in between).
+        limits: lowest and highest component of an action.
+        Q: weight of the distance to the goal, in units of action.
+        R: weight of the actions.
+        caution: weight of barred passage; 0 ignores obstacles.
+        margin: log odds by which to keep clear of it.
+        iterations: iLQR's at most.
+        starts: random starts for each problem beside the guesses, where `caution` is 0.
+        seed: of the noise after refused actions.
+    """
+
+    def __init__(
+        self,
+        learner: LocallyLinear,
+        *,
+        horizon: int = 25,
+        replan_every: int = 4,
+        limits: tuple[float, float] = LIMITS,
+        Q: float = 1.0,
+        R: float = 0.1,
+        caution: float = 50.0,
+        margin: float = 2.0,
+        iterations: int = 10,
+        seed: int = 0,
+    ) -> None:
+        self.learner, self.limits, self.Q, self.R = learner.eval(), limits, Q, R
+        self.caution, self.margin, self.seed = caution, margin, seed
+        self.horizon, self.one_shot = horizon, replan_every >= horizon
+        low, high = (torch.full((learner.action_dim,), limit) for limit in limits)
+        planner = ILQR(horizon, limits=(low, high), iterations=iterations, tolerance=1e-3)
+        surprise = float("inf") if self.one_shot else 0.5 * learner.gain
+        self.planner = RecedingHorizon(planner, replan_every, surprise)
+        B = learner.B.detach()
+        self._drive, self._inverse = B, torch.linalg.pinv(B)
+        reach = float((B.abs() * max(abs(limit) for limit in limits)).sum(1).norm())
+        self.roadmap = Roadmap(learner.landmarks, self._passable, reach=reach) if caution else None
+
+    @classmethod
+    def load(cls, run: str | Path, name: str = "published", seed: int | None = None, **settings: Any) -> Self:
+        """Load the learner of a run and plan in it.
+
+        Args:
+            run: a run folder, its name, or weights that ship ("pretrained/dynamics-content").
+            name: which of the run's learners.
+            seed: which of the run's seeds; the lowest unless told.
+            settings: those of the constructor.
+
+        Raises:
+            FileNotFoundError: no such run, seed or learner.
+            WeightsError: a file that can't be used.
+            TypeError: a learner without latent dynamics.
+        """
+        folder = find_seed(run, seed) / name
+        learner = load_learner(folder / WEIGHTS)
+        if not isinstance(learner, LocallyLinear):
+            raise TypeError(
+                f"{folder} holds a {type(learner).__name__}, which has no latent dynamics to plan in"
+            )
+        return cls(learner, **settings)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        observation: Mapping[str, NDArray[np.uint8]],
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[np.float32], Any]:
+        """Return actions and the state for the next call, as Stable-Baselines3's models do.
+
+        Args:
+            observation: `observation` and `desired_goal`, uint8 images (n, h, w, c), or (h, w, c) for one.
+            state: what the last call returned; None at first.
+            episode_start: (n,), bool, which rows begin an episode: what is remembered of them is dropped.
+            deterministic: no other way is known; there for the interface.
+
+        Returns:
+            float32 (n, action dim), or (action dim,) for one, and the state.
+
+        Raises:
+            ValueError: images of another shape than the learner's.
+        """
+        images = [np.asarray(observation[key]) for key in ("observation", "desired_goal")]
+        single = images[0].ndim == 3
+        z, goal = (self._encode(image[None] if single else image) for image in images)
+        restart = None if episode_start is None else torch.as_tensor(np.atleast_1d(episode_start))
+        before = state if isinstance(state, _State) and len(state.latent) == len(z) else None
+        refused = self._count_refused(z, before, restart)
+        actions, memory = self.planner.act(
+            self.learner,
+            self._cost(goal),
+            z,
+            None if before is None else before.memory,
+            None if before is None else restart,
+            lambda rows: self._guesses(z[rows], goal[rows]),
+        )
+        calls = 0 if before is None else before.calls + 1
+        actions = self._shaken(actions, refused, calls)
+        memory = replace(memory, used=torch.where(refused > 0, self.horizon, memory.used))
+        result = actions.numpy(force=True).astype(np.float32)
+        return (result[0] if single else result), _State(memory, z, refused, calls)
+
+    def _encode(self, images: NDArray[np.uint8]) -> Tensor:
+        if images.shape[1:] != self.learner.shape:
+            raise ValueError(
+                f"images are {images.shape[1:]}, but the learner was trained on {self.learner.shape}"
+            )
+        return self.learner.encode(images)
+
+    def _cost(self, goal: Tensor) -> QuadraticCost:
+        Q = self.Q * self._inverse.mT @ self._inverse
+        R = self.R * torch.eye(self.learner.action_dim)
+        if not self.caution:
+            return QuadraticCost(Q, R, goal)
+        return QuadraticCost(Q, R, goal, self._barred, sweep=self._drive)
+
+    def _barred(self, z: Tensor) -> Tensor:
+        odds: Tensor = functional.softplus(self.learner.obstruction(z) + self.margin)
+        return self.caution * odds
+
+    def _passable(self, z: Tensor, following: Tensor) -> Tensor:
+        """Bar moves that need too large an action or lead through obstacles; charge for those close by."""
+        actions = (following - z) @ self._inverse.mT
+        within = ((actions >= self.limits[0]) & (actions <= self.limits[1])).all(-1)
+        odds = self.learner.passable(z, following)
+        cost = functional.softplus(2 * (odds + self.margin))
+        return torch.where(within & (odds < 0), cost, torch.inf)
+
+    def _guesses(self, z: Tensor, goal: Tensor) -> Tensor:
+        if self.roadmap is None:
+            return z.new_zeros(len(z), 1, self.horizon, self.learner.action_dim)
+        states = self.roadmap.paths(z, goal, self.horizon).states
+        return (states.diff(dim=1) @ self._inverse.mT)[:, None]
+
+    def _count_refused(self, z: Tensor, before: _State | None, restart: Tensor | None) -> Tensor:
+        """Count the actions in a row that should have moved the latent and did not."""
+        if before is None:
+            return torch.zeros(len(z), dtype=torch.long)
+        rows = torch.arange(len(z))
+        memory = before.memory
+        meant = memory.actions[rows, (memory.used - 1).clamp(0, self.horizon - 1)] @ self._drive.mT
+        still = (z - before.latent).norm(dim=1) < 0.1 * torch.minimum(
+            meant.norm(dim=1), torch.tensor(self.learner.gain)
+        )
+        counted = torch.where(still & (meant.norm(dim=1) > 0.5 * self.learner.gain), before.refused + 1, 0)
+        return counted if restart is None else counted * ~restart
+
+    def _shaken(self, actions: Tensor, refused: Tensor, calls: int) -> Tensor:
+        if self.one_shot or not bool((refused > 0).any()):
+            return actions
+        noise = np.random.default_rng([self.seed, calls]).standard_normal(actions.shape)
+        shaken = actions + refused[:, None] * torch.from_numpy(noise).to(actions)
+        return torch.where(refused[:, None] > 0, shaken.clamp(*self.limits), actions)
