@@ -55,7 +55,6 @@ class PlanningAgent:
         caution: weight of barred passage; 0 ignores obstacles.
         margin: log odds by which to keep clear of it.
         iterations: iLQR's at most.
-        starts: random starts for each problem beside the guesses, where `caution` is 0.
         seed: of the noise after refused actions.
     """
 
@@ -64,12 +63,12 @@ class PlanningAgent:
         learner: LocallyLinear,
         *,
         horizon: int = 25,
-        replan_every: int = 4,
+        replan_every: int = 2,
         limits: tuple[float, float] = LIMITS,
         Q: float = 1.0,
         R: float = 0.1,
-        caution: float = 50.0,
-        margin: float = 2.0,
+        caution: float = 100.0,
+        margin: float = 3.0,
         iterations: int = 10,
         seed: int = 0,
     ) -> None:
