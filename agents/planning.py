@@ -80,7 +80,8 @@ class PlanningAgent:
         surprise = float("inf") if self.one_shot else 0.5 * learner.gain
         self.planner = RecedingHorizon(planner, replan_every, surprise)
         B = learner.B.detach()
-        self._drive, self._inverse = B, torch.linalg.pinv(B)
+        self._drive: Tensor = B
+        self._inverse: Tensor = torch.linalg.pinv(B)
         reach = float((B.abs() * max(abs(limit) for limit in limits)).sum(1).norm())
         self.roadmap = Roadmap(learner.landmarks, self._passable, reach=reach) if caution else None
 

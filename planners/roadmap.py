@@ -144,5 +144,5 @@ class Roadmap:
         """Return straight lines (batch, horizon + 1, dim) in moves as long as the reach."""
         way = goal - start
         moves = torch.arange(horizon + 1).to(start)
-        share = (moves * self.reach / way.norm(dim=1, keepdim=True)).nan_to_num(1.0).clamp(max=1)
+        share: Tensor = (moves * self.reach / way.norm(dim=1, keepdim=True)).nan_to_num(1.0).clamp(max=1)
         return start[:, None] + share[..., None] * way[:, None]
