@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from unknot.planners import QuadraticCost, RowCost
+from unknot.planners import ILQR, QuadraticCost, RowCost
 from unknot.planners.costs import FunctionCost, as_row_cost
 from unknot.planners.derivatives import psd
+
+ONE = torch.eye(1)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -19,9 +21,9 @@ def bowl(z: Tensor) -> Tensor:
     return torch.log(torch.exp(z).sum(-1)) + (z**4).sum(-1)
 
 
-def quadratic() -> QuadraticCost:
+def quadratic(sweep: Tensor | None = None) -> QuadraticCost:
     lopsided = torch.tensor([[2.0, 0.8], [0.1, 1.0]])
-    return QuadraticCost(lopsided, torch.tensor([[0.5]]), normal(3, 2, seed=1), bowl)
+    return QuadraticCost(lopsided, torch.tensor([[0.5]]), normal(3, 2, seed=1), bowl, sweep)
 
 
 def plain(states: Tensor, actions: Tensor) -> Tensor:
@@ -51,7 +53,11 @@ def finite_differences(cost: RowCost, states: Tensor, actions: Tensor, t: int) -
     return gradient, torch.stack(second, -1).view(-1, size, size)
 
 
-@pytest.mark.parametrize("cost", [quadratic(), as_row_cost(plain, 3)], ids=["quadratic", "plain"])
+@pytest.mark.parametrize(
+    "cost",
+    [quadratic(), quadratic(normal(2, 1, seed=4)), as_row_cost(plain, 3)],
+    ids=["quadratic", "swept", "plain"],
+)
 @pytest.mark.parametrize("t", range(5))
 def test_gradient_and_hessian_are_those_of_finite_differences(cost: RowCost, t: int) -> None:
     states, actions = normal(3, 5, 2, seed=2), normal(3, 4, 1, seed=3)
@@ -65,6 +71,41 @@ def test_the_cost_is_the_sum_its_docstring_gives() -> None:
     cost = QuadraticCost(2 * torch.eye(1), 3 * torch.eye(1), torch.tensor([[1.0]]), lambda z: 10 * z[..., 0])
     states, actions = torch.tensor([[[50.0], [2.0], [4.0]]]), torch.tensor([[[1.0], [2.0]]])
     assert cost(states, actions).tolist() == [2 * (1 + 9) + 3 * (1 + 4) + 10 * (2 + 4)]
+
+
+def test_a_swept_penalty_is_the_mean_over_the_way() -> None:
+    cost = QuadraticCost(
+        torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), lambda z: z[..., 0], 3 * ONE
+    )
+    states, actions = torch.tensor([[[1.0], [50.0], [60.0]]]), torch.tensor([[[1.0], [2.0]]])
+    assert cost(states, actions).tolist() == pytest.approx([(2 + 3 + 4) / 3 + (52 + 54 + 56) / 3])
+
+
+class Push:
+    """A point that actions move."""
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        return z + u
+
+
+def wall(z: Tensor) -> Tensor:
+    """About 100 from 0.3 to 0.7, 0 elsewhere: narrower than the longest move."""
+    return 100 * (torch.sigmoid(40 * (z[..., 0] - 0.3)) - torch.sigmoid(40 * (z[..., 0] - 0.7)))
+
+
+def test_a_swept_plan_does_not_jump_over_what_an_unswept_one_does() -> None:
+    start, goal = torch.tensor([[0.0]]), torch.tensor([[1.6]])
+    rest, leap = torch.zeros(6), torch.tensor([1.0, 0.6, 0.0, 0.0, 0.0, 0.0])
+    guesses = torch.stack([rest, leap])[None, :, :, None]
+    ends = {}
+    for name, sweep in [("points", None), ("lines", ONE)]:
+        cost = QuadraticCost(ONE, 0.01 * ONE, goal, wall, sweep)
+        states = ILQR(6, limits=(-1.0, 1.0)).plan(Push(), cost, start, guesses).states[0, :, 0]
+        ends[name] = states[-1].item()
+        if sweep is not None:
+            assert states.max() < 0.3  # all of the way, since moves are lines between states
+    assert ends["points"] == pytest.approx(1.6, abs=0.05)
+    assert ends["lines"] > 0.1  # it still goes as near as it may
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -121,6 +162,8 @@ def test_shapes_that_do_not_fit_are_named() -> None:
         QuadraticCost(torch.eye(3), torch.eye(1), torch.zeros(1, 2))
     with pytest.raises(ValueError, match="R has the shape"):
         QuadraticCost(torch.eye(2), torch.ones(1, 2), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match=r"sweep has the shape \(1, 2\), expected .* \(2, 1\)"):
+        QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(1, 2), bowl, torch.ones(1, 2))
     with pytest.raises(ValueError, match="actions have the shape"):
         quadratic()(torch.zeros(3, 5, 2), torch.zeros(3, 5, 1))
     cut = QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(3, 2), lambda z: z.detach().sum(-1))

@@ -88,6 +88,73 @@ def test_each_problem_keeps_its_own_goal_when_only_some_are_planned_for() -> Non
     torch.testing.assert_close(z, goals, atol=1e-2, rtol=0)
 
 
+def test_only_what_is_further_from_its_plan_than_the_surprise_is_planned_for() -> None:
+    planner = Counting()  # all its plans expect to be at 0
+    horizon = RecedingHorizon(planner, replan_every=4, surprise=0.5)
+    _, memory = horizon.act(Push(), cost, torch.zeros(4, 1))
+    now = torch.tensor([[0.4], [0.6], [-0.6], [torch.nan]])
+    actions, memory = horizon.act(Push(), cost, now, memory)
+    assert actions.ravel().tolist() == [11, 20, 20, 20]
+    assert planner.starts[1].ravel().tolist() == pytest.approx([0.6, -0.6, torch.nan], nan_ok=True)
+    assert memory.used.tolist() == [2, 1, 1, 1]
+
+
+def test_surprise_is_measured_from_the_state_that_is_due_now() -> None:
+    planner = ILQR(6)
+    horizon = RecedingHorizon(planner, replan_every=6, surprise=0.01)
+    quadratic = QuadraticCost(torch.eye(1), torch.eye(1), torch.tensor([[5.0]]))
+    z = torch.zeros(1, 1)
+    actions, memory = horizon.act(Push(), quadratic, z)
+    first = memory.actions
+    for used in range(2, 7):  # where the plan leads is no surprise
+        z = Push().step(z, actions)
+        actions, memory = horizon.act(Push(), quadratic, z, memory)
+        assert memory.used.tolist() == [used]
+        assert torch.equal(memory.actions, first)
+
+
+def test_guesses_come_after_what_is_left_of_the_plan_and_only_for_the_rows_planned_for() -> None:
+    asked: list[list[int]] = []
+
+    def guesses(rows: Tensor) -> Tensor:
+        asked.append(rows.tolist())
+        return rows[:, None, None, None] + torch.zeros(len(rows), 2, 4, 1)
+
+    planner = Counting()
+    horizon = RecedingHorizon(planner, replan_every=3)
+    start = torch.zeros(3, 1)
+    _, memory = horizon.act(Push(), cost, start, guesses=guesses)
+    _, memory = horizon.act(Push(), cost, start, memory, guesses=guesses)
+    restart = torch.tensor([False, False, True])
+    horizon.act(Push(), cost, start, memory, restart, guesses)
+    assert asked == [[0, 1, 2], [2]]
+    first, second = planner.warm
+    assert first is not None
+    assert second is not None
+    assert first.shape == (3, 2, 4, 1)
+    assert second[..., 0].tolist() == [[[0.0] * 4, [2.0] * 4, [2.0] * 4]]
+    _, memory = horizon.act(Push(), cost, start, memory, guesses=guesses)
+    horizon.act(Push(), cost, start, memory, guesses=guesses)
+    warm = planner.warm[-1]
+    assert warm is not None
+    assert warm[1, :, :, 0].tolist() == [[13, 0, 0, 0], [1] * 4, [1] * 4]
+
+
+def test_a_good_guess_gets_past_a_hill_that_planning_from_rest_does_not() -> None:
+    def hill(z: Tensor) -> Tensor:
+        return 30 * torch.exp(-2 * (z[..., 0] - 2).square())
+
+    quadratic = QuadraticCost(torch.eye(1), 0.1 * torch.eye(1), torch.tensor([[4.0]]), hill)
+    horizon = RecedingHorizon(ILQR(6, limits=(-2.0, 2.0)))
+    there = torch.tensor([1.0, 2.0, 1.0, 0.0, 0.0, 0.0])[None, None, :, None]
+    ends = []
+    for guesses in (None, lambda rows: there):
+        _, memory = horizon.act(Push(), quadratic, torch.zeros(1, 1), guesses=guesses)
+        ends.append(memory.states[0, -1, 0].item())
+    assert ends[0] < 2
+    assert ends[1] == pytest.approx(4, abs=0.3)
+
+
 def test_an_invalid_problem_recovers_when_its_start_does() -> None:
     horizon = RecedingHorizon(ILQR(4))
     quadratic = QuadraticCost(torch.eye(1), torch.eye(1), torch.ones(2, 1))
