@@ -355,10 +355,19 @@ class LocallyLinear(Learner):
         """
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step on a batch of triples and action-less images; return the terms of the loss."""
+        """Do one step on a batch of triples and action-less images; return the terms of the loss.
+
+        Raises:
+            ValueError: `passive` is of another number of sets than the learner.
+        """
         triples = [batch["observation"], batch["next_observation"]]
+        if "passive" in batch and batch["passive"].shape[1] != self.sets - 1:
+            raise ValueError(
+                f"passive has the shape {tuple(batch['passive'].shape)}, "
+                f"expected (n, {self.sets - 1}, height, width, channels) for {self.sets} sets"
+            )
         passive = batch["passive"].transpose(0, 1).flatten(0, 1) if "passive" in batch else triples[0][:0]
-        images = image_tensor(torch.cat([*triples, passive]))
+        images = image_tensor(torch.cat([*triples, passive]), self.B.device)
         u, n = batch["action"].float(), len(triples[0])
         here, after, others = self._encode(images).split([n, n, len(passive)])
         free = self._free(here, after, u)

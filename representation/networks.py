@@ -58,7 +58,16 @@ class ConvEncoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (n, features) and (n, pooled_features) of images (n, c, h, w) in [0, 1]."""
+        """Return (n, features) and (n, pooled_features) of images (n, c, h, w) in [0, 1].
+
+        Raises:
+            ValueError: images of another shape than those the network was built for.
+        """
+        if images.shape[1:] != self.mean.shape:  # images of one pixel would be stretched, not refused
+            raise ValueError(
+                f"images are {tuple(images.shape[1:])} (channels, height, width), "
+                f"but the network is for {tuple(self.mean.shape)}"
+            )
         contrast = 4.0  # most pixels hardly differ from the mean
         maps = self.convolutions(contrast * (images - self.mean))
         return self.dense(maps.flatten(1)), 10 * maps.mean((2, 3))
