@@ -73,7 +73,8 @@ class PlanningAgent:
         seed: int = 0,
     ) -> None:
         self.learner, self.limits, self.Q, self.R = learner.eval(), limits, Q, R
-        self.caution, self.margin, self.seed = caution, margin, seed
+        self.caution = caution if learner.blocked else 0.0  # what is not known can't be avoided
+        self.margin, self.seed = margin, seed
         self.horizon, self.one_shot = horizon, replan_every >= horizon
         low, high = (torch.full((learner.action_dim,), limit) for limit in limits)
         planner = ILQR(horizon, limits=(low, high), iterations=iterations, tolerance=1e-3)
@@ -83,7 +84,7 @@ class PlanningAgent:
         self._drive: Tensor = B
         self._inverse: Tensor = torch.linalg.pinv(B)
         reach = float((B.abs() * max(abs(limit) for limit in limits)).sum(1).norm())
-        self.roadmap = Roadmap(learner.landmarks, self._passable, reach=reach) if caution else None
+        self.roadmap = Roadmap(learner.landmarks, self._passable, reach=reach) if self.caution else None
 
     @classmethod
     def load(cls, run: str | Path, name: str = "published", seed: int | None = None, **settings: Any) -> Self:
@@ -145,7 +146,7 @@ class PlanningAgent:
             lambda rows: self._guesses(z[rows], goal[rows]),
         )
         calls = 0 if before is None else before.calls + 1
-        actions = self._shaken(actions, refused, calls)
+        actions = self._shaken(actions.nan_to_num(0.0), refused, calls)  # without a plan it stays
         memory = replace(memory, used=torch.where(refused > 0, self.horizon, memory.used))
         result = actions.numpy(force=True).astype(np.float32)
         return (result[0] if single else result), _State(memory, z, refused, calls)

@@ -1,1 +1,14 @@
-"""."""
+"""Experiments: each repeats a paper with an environment, a learner and a planner, and ends in its table.
+
+A row of `EXPERIMENTS` is a name, the module that has it, and what it shows; `unknot.running` says what such a
+module offers.
+"""
+
+EXPERIMENTS: dict[str, tuple[str, str]] = {
+    "dynamics-content": (
+        "unknot.experiments.dynamics_content",
+        "plan from pixels in the planar world, in a set of images that came without actions",
+    ),
+}
+
+__all__ = ["EXPERIMENTS"]

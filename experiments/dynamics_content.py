@@ -1,0 +1,313 @@
+"""Disentangling dynamics and content for control and planning, in the planar world.
+
+Banijamali, Khajenezhad, Ghodsi and Ghavamzadeh, 2017. A model learns from 8,000 triples (x, u, x') of set X,
+where the agent is a square, and from 2,000 images of set Y, where it is a cross and no action is known; then
+it is asked to plan in both. `PRESETS["default"]` takes about an hour for ten seeds on two cores
+(`unknot run dynamics-content --seeds 10 --jobs 2`), about ten minutes for the parts "split" of one seed.
+`PRESETS["paper"]` has the paper's data and trains ten times as long: about six hours of one GPU or a day and
+a half of two cores for ten seeds; the paper does not say how long its own training was.
+
+What is measured, on data and problems that no training has seen:
+
+- Reconstruction and prediction loss: Bernoulli cross-entropy of an image under the model, less its least
+  possible value (the entropy of its grey pixels), in nats summed over the pixels; 500 triples.
+- Planning loss: eq. 7 with T = 40, Q = I and R = 0.1 I, in pixels. The paper gives neither.
+- Success: near the goal (2 px) at each of the last 5 of the steps allowed: 40 in the paper's 20 runs from
+  corner to corner, in the other problems 1.5 times what the best path on the true map needs.
+- One-shot: the plan is made once, as in the paper. Receding: it is made anew every second step, and when the
+  agent isn't where the plan expects it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import unknot  # noqa: F401  (registers the environments)
+from unknot.agents import PlanningAgent
+from unknot.experiments.dynamics_content_tables import tabulate
+from unknot.experiments.planar_figures import SETS, save_figures
+from unknot.experiments.planar_problems import (
+    HORIZON,
+    Problems,
+    draw_problems,
+    pc3_problems,
+    planning_loss,
+    rate,
+    reference,
+    roll_out,
+    share_at_goal,
+    successes,
+)
+from unknot.files import read_json, write_json
+from unknot.representation import (
+    E2C,
+    RCE,
+    WEIGHTS,
+    LocallyLinear,
+    load_learner,
+    minibatches,
+    save_learner,
+    train,
+)
+
+__all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "run", "tabulate"]
+
+BATCH = 64
+HELD_OUT = 500
+"""Triples on which reconstruction and prediction are measured."""
+FIRST_PROBLEM = 10_000
+"""Seed of the first evaluation problem."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A learner and the data it is given."""
+
+    part: str
+    """The part of the experiment it belongs to, see `Settings.parts`."""
+    learner: type[LocallyLinear] = RCE
+    content_dim: int = 2
+    passive: bool = True
+    """Whether it is given the action-less images of Y."""
+    env: Mapping[str, Any] | None = None
+    """Keyword arguments of the environment."""
+    options: Mapping[str, Any] | None = None
+    """Keyword arguments of the learner."""
+
+
+_BARE = {"gauge": 0.0, "swap": 0.0, "pull": 0.0, "blocked": False}
+
+MODELS: dict[str, Model] = {
+    "published": Model("split"),
+    "solid": Model("solid", env={"collision": "solid"}),
+    "rce-x": Model("baselines", content_dim=0, passive=False),
+    "rce-xy": Model("baselines", content_dim=0),
+    "e2c-x": Model("baselines", E2C, content_dim=0, passive=False),
+    "e2c-xy": Model("baselines", E2C, content_dim=0),
+    "noise-1": Model("noise", env={"noise": 1.0}),
+    "noise-2": Model("noise", env={"noise": 2.0}),
+    "gates": Model("maps", env={"map": "gates"}),
+    "door": Model("maps", env={"map": "door"}),
+    "random": Model("maps", env={"map": "random"}),
+    "no-gauge": Model("options", options={"gauge": 0.0}),
+    "no-swap": Model("options", options={"swap": 0.0}),
+    "no-pull": Model("options", options={"pull": 0.0}),
+    "no-blocked": Model("options", options={"blocked": False}),
+    "bare": Model("options", options=_BARE),
+}
+"""Every model of the experiment by name: the split under the published rule first."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    steps: int = 2500
+    """Updates of each model, on 64 triples and as many action-less images."""
+    triples: int = 8000
+    """Triples of set X."""
+    passive: int = 2000
+    """Action-less images of set Y."""
+    problems: int = 500
+    """Random problems, start and goal anywhere, for each set; the split alone gets more than 100."""
+    split: int = 10
+    """Seeds of the split under the published rule."""
+    solid: int = 5
+    """Seeds of the split under the solid rule."""
+    baselines: int = 3
+    """Seeds of each baseline."""
+    noise: int = 1
+    """Seeds of the split with process noise, at each deviation."""
+    maps: int = 1
+    """Seeds of the split on each harder map."""
+    options: int = 1
+    """Seeds of each model without one of the training's aids."""
+
+
+PRESETS: dict[str, Settings] = {
+    "default": Settings(),
+    "smoke": Settings(60, 256, 128, 8, baselines=0, solid=0, noise=0, maps=0, options=0),
+    "demo": Settings(problems=200, baselines=0, solid=0, noise=0, maps=0, options=0),
+    "paper": Settings(steps=25_000, solid=10, baselines=10, noise=10, maps=10, options=10),
+}
+
+
+def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+    """Train and evaluate the models of one seed, each in a folder of its own; see `unknot.running`."""
+    metrics: dict[str, Any] = {"seed": seed, "models": {}}
+    for name, model in MODELS.items():
+        if seed >= getattr(settings, model.part):
+            continue
+        kept = folder / name / "metrics.json"
+        if not kept.exists():
+            learner = _train(model, settings, folder / name, seed, resume, f"seed {seed}: {name}")
+            write_json(kept, _measure(learner, model, folder, seed, _problems(model, settings.problems)))
+            if model.part in ("split", "solid"):
+                problems = draw_problems("anywhere", model.env or {}, 8, FIRST_PROBLEM)
+                save_figures(learner, model.env or {}, problems, folder / name / "figures")
+        metrics["models"][name] = read_json(kept)
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def evaluate(folder: Path, full: bool) -> dict[str, Any]:
+    """Measure the models of a seed folder again, from their weights.
+
+    Args:
+        folder: the seed's.
+        full: measure on all problems of the run's settings, else on 40 random ones of each kind.
+    """
+    config = read_json(folder / "config.json")
+    problems = config["settings"]["problems"]
+    models = {}
+    for name, model in MODELS.items():
+        if (folder / name / WEIGHTS).exists():
+            learner = load_learner(folder / name / WEIGHTS)
+            assert isinstance(learner, LocallyLinear)
+            count = _problems(model, problems) if full else min(40, problems)
+            models[name] = _measure(learner, model, folder, config["seed"], count)
+    return {"seed": config["seed"], "models": models}
+
+
+def _problems(model: Model, problems: int) -> int:
+    return problems if model.part in ("split", "solid") else min(100, problems)
+
+
+# Training
+
+
+def _train(
+    model: Model, settings: Settings, folder: Path, seed: int, resume: bool, description: str
+) -> LocallyLinear:
+    triples, passive = training_data(model, settings, seed)
+    torch.manual_seed(seed)
+    options: dict[str, Any] = {
+        "content_dim": model.content_dim,
+        "steps": settings.steps,
+        **(model.options or {}),
+    }
+    learner = model.learner(sets=2 if model.passive else 1, **options)
+    learner.calibrate(triples["observation"])
+    batch = min(BATCH, settings.passive)
+    active = minibatches(
+        {key: triples[key] for key in ("observation", "action", "next_observation")}, batch, seed
+    )
+    others = minibatches({"passive": passive[:, None]}, batch, seed)
+
+    def batch_at(step: int) -> dict[str, Tensor]:
+        return {**active(step), **others(step)} if model.passive else active(step)
+
+    train(learner, batch_at, settings.steps, folder=folder, resume=resume, description=description)
+    learner.survey(triples, seed=seed)
+    save_learner(learner, folder / WEIGHTS)
+    return learner
+
+
+def training_data(
+    model: Model, settings: Settings, seed: int
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.uint8]]:
+    """Draw the triples of X and the images of Y, from states of their own; no pair shows one state."""
+    rng = np.random.default_rng([seed, 0])
+    triples = _environment(model, "X").sample_transitions(settings.triples, rng)
+    images = _environment(model, "Y").sample_transitions(settings.passive, rng)["observation"]
+    return triples, images
+
+
+def _environment(model: Model, images: str) -> Any:
+    return gym.make("unknot/Planar-v0", appearance=SETS[images], **(model.env or {})).unwrapped
+
+
+# Measuring
+
+
+def _measure(learner: LocallyLinear, model: Model, folder: Path, seed: int, problems: int) -> dict[str, Any]:
+    """Measure a learner in X and in Y; floors and ceilings are kept beside the seeds."""
+    env, cache = model.env or {}, folder.parent / "references"
+    tasks = {
+        "corners": draw_problems("corners", env, 20, FIRST_PROBLEM + 20 * seed),
+        "anywhere": draw_problems("anywhere", env, problems, FIRST_PROBLEM),
+    }
+    result: dict[str, Any] = {}
+    for images in SETS:
+        result[images] = _losses(learner, model, images, seed)
+        for task, posed in tasks.items():
+            result[images][task] = _plan(learner, posed, images, cache, seed)
+    result["Y"]["map_error"], result["X"]["map_error"] = _map_errors(learner, model)
+    if model.part == "split":
+        for images in SETS:
+            result[images]["one_shot"] = _plan_once(learner, tasks["corners"], images)
+            result[images]["pc3"] = _pc3(learner, images)
+    if seed == 0:
+        result["references"] = {
+            task: {"floor": known.floor, "ceiling": known.ceiling}
+            for task, posed in tasks.items()
+            for known in [reference(posed, cache)]
+        }
+    return result
+
+
+@torch.no_grad()
+def _losses(learner: LocallyLinear, model: Model, images: str, seed: int) -> dict[str, float]:
+    """Return reconstruction and prediction loss on triples from a stream of their own."""
+    held_out = _environment(model, images).sample_transitions(HELD_OUT, np.random.default_rng([seed, 1]))
+    x, after = held_out["observation"], held_out["next_observation"]
+    drawn = learner.decode(learner.encode(x), learner.content(x))
+    return {
+        "reconstruction": _excess(drawn, x),
+        "prediction": _excess(learner.predict(x, held_out["action"]), after),
+    }
+
+
+def _excess(drawn: Tensor, images: NDArray[np.uint8]) -> float:
+    """Return the mean Bernoulli cross-entropy less the images' entropy, in nats an image."""
+    truth = torch.from_numpy(images).double() / 255
+    drawn = drawn.double().clamp(1e-6, 1 - 1e-6)
+    cross = -(truth * drawn.log() + (1 - truth) * (1 - drawn).log())
+    entropy = torch.special.entr(truth) + torch.special.entr(1 - truth)
+    return float((cross - entropy).flatten(1).sum(1).mean())
+
+
+def _map_errors(learner: LocallyLinear, model: Model) -> tuple[float, float]:
+    """Return the error in pixels, root mean square, of positions read off z by a linear map fitted in X.
+
+    The same map reads Y: it is small there only if the two latent maps coincide.
+    """
+    positions = _environment(model, "X").sample_free(2000, np.random.default_rng(2))
+    codes = {}
+    for images in SETS:
+        z = learner.encode_all(_environment(model, images).render_factors({"position": positions}))
+        codes[images] = np.c_[z.numpy(force=True), np.ones(len(z))]
+    linear = np.linalg.lstsq(codes["X"], positions, rcond=None)[0]
+    errors = [float(np.sqrt(np.square(codes[s] @ linear - positions).sum(1).mean())) for s in ("Y", "X")]
+    return errors[0], errors[1]
+
+
+def _plan(learner: LocallyLinear, problems: Problems, images: str, cache: Path, seed: int) -> dict[str, Any]:
+    known = reference(problems, cache)
+    allowed = np.full(len(known.steps), HORIZON) if problems.name.startswith("corners") else known.steps
+    rollout = roll_out(PlanningAgent(learner), problems, SETS[images], max(HORIZON, int(allowed.max())), seed)
+    loss = planning_loss(rollout, problems.goals)
+    solved = successes(rollout, problems.goals, allowed)
+    ratio = float(loss.mean() / known.best_loss.mean())
+    return {**rate(solved), "count": len(solved), "loss": float(loss.mean()), "ratio": ratio}
+
+
+def _plan_once(learner: LocallyLinear, problems: Problems, images: str) -> dict[str, Any]:
+    agent = PlanningAgent(learner, horizon=HORIZON, replan_every=HORIZON, iterations=50)
+    rollout = roll_out(agent, problems, SETS[images], HORIZON)
+    loss = planning_loss(rollout, problems.goals)
+    return {**rate(successes(rollout, problems.goals, HORIZON)), "loss": float(loss.mean())}
+
+
+def _pc3(learner: LocallyLinear, images: str) -> float:
+    """PC3's protocol: plans of 10 steps, made anew each step, Q = 10 I, R = I, four iterations."""
+    problems = pc3_problems(10, FIRST_PROBLEM)
+    agent = PlanningAgent(learner, horizon=10, replan_every=1, Q=10.0, R=1.0, iterations=4)
+    return share_at_goal(roll_out(agent, problems, SETS[images], HORIZON), problems.goals)

@@ -1,0 +1,112 @@
+"""Pictures of a learner of the planar world: its map, its predictions, its runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from unknot.agents import PlanningAgent
+from unknot.experiments.planar_problems import Problems, roll_out
+from unknot.report import save_figure, save_gif
+from unknot.representation import LocallyLinear
+
+SETS = {"X": "square", "Y": "cross"}
+"""The paper's observation sets and their appearances."""
+
+
+def save_figures(learner: LocallyLinear, env: Mapping[str, Any], problems: Problems, folder: Path) -> None:
+    """Draw the latent maps, four predictions and a planned run of each set, as files and in TensorBoard."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder.parent)) as writer:
+        save_figure(latent_maps(learner, env), folder / "latent-maps.png", writer)
+        save_figure(predictions(learner, env), folder / "predictions.png", writer)
+        agent = PlanningAgent(learner)
+        runs = {
+            name: roll_out(agent, problems, appearance, 25).positions for name, appearance in SETS.items()
+        }
+        save_figure(planned_runs(runs, problems), folder / "planned-runs.png", writer)
+        for name, appearance in SETS.items():
+            save_gif(
+                _frames(runs[name][:, 0], problems, appearance), folder / f"run-{name}.gif", writer, fps=5
+            )
+
+
+def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 3000) -> Figure:
+    """Draw where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
+    positions = _make(SETS["X"], env).sample_free(count, np.random.default_rng(0))
+    colours = np.c_[positions / 40, np.full(count, 0.5)]
+    figure = Figure(figsize=(10, 3.6))
+    panels = figure.subplots(1, 3)
+    panels[0].scatter(positions[:, 1], positions[:, 0], c=colours, s=3)
+    panels[0].set_title("true positions")
+    for panel, (name, appearance) in zip(panels[1:], SETS.items(), strict=True):
+        images = _make(appearance, env).render_factors({"position": positions})
+        z = learner.encode_all(images).numpy(force=True)
+        panel.scatter(z[:, 1], z[:, 0], c=colours, s=3)
+        panel.set_title(f"latent map of {name} ({appearance})")
+    for panel in panels:
+        panel.set_aspect("equal")
+        panel.invert_yaxis()
+    return figure
+
+
+@torch.no_grad()
+def predictions(learner: LocallyLinear, env: Mapping[str, Any]) -> Figure:
+    """Draw what follows four actions, truly and as predicted, for each set (the paper's Fig. 3b and c)."""
+    rng = np.random.default_rng(5)
+    start = np.repeat(_make("square", env).sample_free(1, rng), 5, 0)
+    actions = np.concatenate([np.zeros((1, 2)), rng.uniform(-3, 3, (4, 2))]).astype(np.float32)
+    figure = Figure(figsize=(8, 6.6))
+    panels = figure.subplots(4, 5)
+    for row, (name, appearance) in zip((0, 2), SETS.items(), strict=True):
+        world = _make(appearance, env).world
+        true = world.draw(world.move(start, actions.astype(float)))
+        predicted = learner.predict(world.draw(start), actions).numpy(force=True)
+        for column in range(5):
+            panels[row, column].imshow(true[column, ..., 0], cmap="gray", vmin=0, vmax=255)
+            panels[row + 1, column].imshow(predicted[column, ..., 0], cmap="gray", vmin=0, vmax=1)
+            title = "start" if column == 0 else f"u = ({actions[column, 0]:.1f}, {actions[column, 1]:.1f})"
+            panels[row, column].set_title(title, fontsize=8)
+        panels[row, 0].set_ylabel(f"{name}: true", fontsize=8)
+        panels[row + 1, 0].set_ylabel(f"{name}: predicted", fontsize=8)
+    for panel in panels.flat:
+        panel.set_xticks([])
+        panel.set_yticks([])
+    return figure
+
+
+def planned_runs(runs: Mapping[str, NDArray[np.float64]], problems: Problems) -> Figure:
+    """Draw the ways that planned runs took over the map."""
+    figure = Figure(figsize=(4 * len(runs), 4))
+    world = _make("square", problems.env).world
+    for panel, (name, positions) in zip(
+        np.atleast_1d(figure.subplots(1, len(runs))), runs.items(), strict=True
+    ):
+        panel.imshow(world.background, cmap="gray", vmin=0, vmax=255, extent=(0, 40, 40, 0))
+        for k in range(positions.shape[1]):
+            panel.plot(positions[:, k, 1], positions[:, k, 0], ".-", markersize=4, linewidth=1)
+        panel.plot(problems.goals[:, 1], problems.goals[:, 0], "w*", markersize=5)
+        panel.set_title(f"planned from pixels, {name}")
+        panel.set_axis_off()
+    return figure
+
+
+def _frames(positions: NDArray[np.float64], problems: Problems, appearance: str) -> NDArray[np.uint8]:
+    """Return a run beside the goal that it was given, four times enlarged."""
+    images = _make(appearance, problems.env).render_factors({"position": positions})[..., 0]
+    goal = _make(appearance, problems.env).render_factors({"position": problems.goals[:1]})[..., 0]
+    gap = np.full((len(images), images.shape[1], 2), 255, np.uint8)
+    frames = np.concatenate([images, gap, goal.repeat(len(images), 0)], 2)
+    frames = np.concatenate([frames, frames[-1:].repeat(5, 0)])
+    enlarged: NDArray[np.uint8] = frames.repeat(4, 1).repeat(4, 2)
+    return enlarged
+
+
+def _make(appearance: str, env: Mapping[str, Any]) -> Any:
+    return gym.make("unknot/Planar-v0", appearance=appearance, **env).unwrapped

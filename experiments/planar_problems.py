@@ -1,0 +1,164 @@
+"""Planning problems in the planar world, what an agent makes of them, and the floor and ceiling beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from unknot.agents import GridExpert, StraightLineExpert, wilson_interval
+from unknot.agents.evaluation import Agent
+from unknot.agents.true_map import best_paths, path_costs
+from unknot.files import read_json, write_json
+
+Array = NDArray[np.float64]
+
+NEAR, STAY = 2.0, 5
+"""Success: within NEAR pixels of the goal at each of the last STAY steps, as the environment has it."""
+SLACK = 1.5
+"""Steps allowed, as a multiple of those that the best true path needs."""
+HORIZON = 40
+"""T of eq. 7."""
+CORNERS = np.array([[37.0, 37.0], [37.0, 3.0], [3.0, 37.0]])
+"""Goals of PC3's protocol."""
+
+
+@dataclass(frozen=True)
+class Problems:
+    """Starts and goals (n, 2) in pixels, in one environment."""
+
+    name: str
+    env: Mapping[str, Any]
+    """Keyword arguments of `unknot/Planar-v0`, the appearance left out."""
+    starts: Array
+    goals: Array
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What happened: positions (steps + 1, n, 2) and actions (steps, n, 2), in pixels."""
+
+    positions: Array
+    actions: Array
+
+
+def draw_problems(task: str, env: Mapping[str, Any], count: int, seed: int) -> Problems:
+    """Draw starts and goals as the environment's task does at resets seeded seed, seed + 1, ..."""
+    with_task = {**env, "task": task}
+    vector = gym.make_vec("unknot/Planar-v0", num_envs=count, **with_task)
+    _, infos = vector.reset(seed=seed)
+    vector.close()
+    label = "-".join([task, *(f"{key}={value}" for key, value in sorted(env.items())), str(count), str(seed)])
+    return Problems(label, env, infos["factors"]["position"], infos["goal"]["position"])
+
+
+def pc3_problems(starts: int, seed: int) -> Problems:
+    """Draw PC3's problems (Shu et al. 2020): starts uniform in [3, 7]², each with all three other corners."""
+    drawn = np.random.default_rng(seed).uniform(3, 7, (starts, 2))
+    return Problems("pc3", {}, drawn.repeat(len(CORNERS), 0), np.tile(CORNERS, (starts, 1)))
+
+
+def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed: int = 0) -> Rollout:
+    """Let an agent act for `steps` steps on all problems at once; the seed is that of the process noise."""
+    vector = gym.make_vec(
+        "unknot/Planar-v0",
+        num_envs=len(problems.starts),
+        appearance=appearance,
+        max_steps=steps + 1,
+        **problems.env,
+    )
+    options = {"factors": {"position": problems.starts}, "goal": {"position": problems.goals}}
+    observation, infos = vector.reset(seed=seed, options=options)
+    state, begins = None, np.ones(len(problems.starts), bool)
+    positions, taken = [infos["factors"]["position"]], []
+    for _ in range(steps):
+        seen = infos if getattr(agent, "privileged", False) else observation
+        actions, state = agent.predict(seen, state, begins, True)
+        observation, _, _, _, infos = vector.step(actions)
+        begins = np.zeros_like(begins)
+        positions.append(infos["factors"]["position"])
+        taken.append(np.clip(actions, -3, 3).astype(float))
+    vector.close()
+    return Rollout(np.stack(positions), np.stack(taken))
+
+
+def planning_loss(rollout: Rollout, goals: Array, steps: int = HORIZON) -> Array:
+    """Return J (n,) of eq. 7 in pixels, with Q = I and R = 0.1 I, over the first `steps` steps."""
+    off = rollout.positions[1 : steps + 1] - goals
+    loss: Array = np.square(off).sum((0, 2)) + 0.1 * np.square(rollout.actions[:steps]).sum((0, 2))
+    return loss
+
+
+def successes(rollout: Rollout, goals: Array, steps: NDArray[np.int64] | int) -> NDArray[np.bool_]:
+    """Say which problems (n,) are solved at their step number `steps`: near at each of the last STAY."""
+    near = np.linalg.norm(rollout.positions - goals, axis=-1) <= NEAR
+    last = np.broadcast_to(steps, len(goals))
+    window = last - np.arange(STAY)[:, None]
+    solved: NDArray[np.bool_] = near[window, np.arange(len(goals))].all(0) & (last >= STAY)
+    return solved
+
+
+def share_at_goal(rollout: Rollout, goals: Array) -> float:
+    """Return the percentage of steps after which the agent is near the goal (PC3's measure)."""
+    return 100 * float((np.linalg.norm(rollout.positions[1:] - goals, axis=-1) <= NEAR).mean())
+
+
+def rate(solved: NDArray[np.bool_]) -> dict[str, float]:
+    """Return a success rate in percent with its Wilson interval."""
+    low, high = wilson_interval(int(solved.sum()), len(solved))
+    return {"success": 100 * float(solved.mean()), "low": 100 * low, "high": 100 * high}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the straight line and the best planner on the true map make of problems."""
+
+    steps: NDArray[np.int64]
+    """(n,), steps allowed: `SLACK` times those that the best true path needs to succeed."""
+    best_loss: Array
+    """(n,), least planning loss on the true map without noise."""
+    floor: dict[str, float]
+    """Success and loss of the straight line."""
+    ceiling: dict[str, float]
+    """Success and loss of the best planner."""
+
+
+def reference(problems: Problems, cache: Path) -> Reference:
+    """Compute floor and ceiling, or read them from the folder `cache`, where they are kept."""
+    path = cache / f"{problems.name}.json"
+    if not path.exists():
+        write_json(path, _reference(problems))
+    kept = read_json(path)
+    return Reference(np.array(kept["steps"]), np.array(kept["best_loss"]), kept["floor"], kept["ceiling"])
+
+
+def _reference(problems: Problems) -> dict[str, Any]:
+    world = gym.make("unknot/Planar-v0", **problems.env).unwrapped.world  # type: ignore[attr-defined]
+    paths = best_paths(world, problems.starts, problems.goals, 3.0)
+    near = np.linalg.norm(paths - problems.goals[:, None], axis=-1) <= NEAR
+    arrival = np.where(near.any(1), near.argmax(1).clip(1), HORIZON)
+    steps = np.ceil(SLACK * (arrival + STAY - 1)).astype(int)
+    longest = max(HORIZON, int(steps.max()))
+    best_loss = path_costs(paths, problems.goals)
+    straight = roll_out(StraightLineExpert(), problems, "square", longest)
+    if problems.env.get("noise", 0):
+        expert = roll_out(GridExpert(world), problems, "square", longest)
+        ceiling = _score(expert, problems.goals, steps)
+    else:
+        ceiling = {**rate(near.any(1)), "loss": float(best_loss.mean())}
+    return {
+        "steps": steps.tolist(),
+        "best_loss": best_loss.tolist(),
+        "floor": _score(straight, problems.goals, steps),
+        "ceiling": ceiling,
+    }
+
+
+def _score(rollout: Rollout, goals: Array, steps: NDArray[np.int64]) -> dict[str, float]:
+    return {
+        **rate(successes(rollout, goals, steps)),
+        "loss": float(planning_loss(rollout, goals).mean()),
+    }
