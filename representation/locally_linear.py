@@ -218,8 +218,9 @@ class LocallyLinear(Learner):
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
-        names = "shape latent_dim action_dim content_dim sets gain gauge pull blocked learning_rate steps"
-        return {name: getattr(self, name) for name in names.split()} | {"landmarks": self.landmark_count}
+        names = "latent_dim action_dim content_dim sets gain gauge pull blocked learning_rate steps"
+        own = {"shape": list(self.shape), "landmarks": self.landmark_count}  # a list, as JSON gives it back
+        return own | {name: getattr(self, name) for name in names.split()}
 
     # What others use
 
