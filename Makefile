@@ -9,7 +9,7 @@ ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
 .PHONY: demo test lint types bench docs install
 
 demo: install
-	$(BIN)/unknot run dynamics-content --seeds 1
+	$(BIN)/unknot run dynamics-content --preset demo
 
 test: lint types
 	$(BIN)/pytest

@@ -186,15 +186,13 @@ class PlanningAgent:
     def _count_refused(self, z: Tensor, before: _State | None, restart: Tensor | None) -> Tensor:
         """Count the actions in a row that should have moved the latent and did not."""
         if before is None:
-            return torch.zeros(len(z), dtype=torch.long)
-        rows = torch.arange(len(z))
+            return torch.zeros(len(z), dtype=torch.long, device=z.device)
+        rows = torch.arange(len(z), device=z.device)
         memory = before.memory
         meant = memory.actions[rows, (memory.used - 1).clamp(0, self.horizon - 1)] @ self._drive.mT
-        still = (z - before.latent).norm(dim=1) < 0.1 * torch.minimum(
-            meant.norm(dim=1), torch.tensor(self.learner.gain)
-        )
+        still = (z - before.latent).norm(dim=1) < 0.1 * meant.norm(dim=1).clamp(max=self.learner.gain)
         counted = torch.where(still & (meant.norm(dim=1) > 0.5 * self.learner.gain), before.refused + 1, 0)
-        return counted if restart is None else counted * ~restart
+        return counted if restart is None else counted * ~restart.to(z.device)
 
     def _shaken(self, actions: Tensor, refused: Tensor, calls: int) -> Tensor:
         if self.one_shot or not bool((refused > 0).any()):

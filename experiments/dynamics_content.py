@@ -21,6 +21,7 @@ What is measured, on data and problems that no training has seen:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gymnasium as gym
@@ -148,7 +149,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         kept = folder / name / "metrics.json"
         if not kept.exists():
             learner = _train(model, settings, folder / name, seed, resume, f"seed {seed}: {name}")
-            write_json(kept, _measure(learner, model, folder, seed, _problems(model, settings.problems)))
+            count = _problems(model, settings.problems)
+            write_json(kept, _measure(learner, model, folder.parent / "references", seed, count))
             if model.part in ("split", "solid"):
                 problems = draw_problems("anywhere", model.env or {}, 8, FIRST_PROBLEM)
                 save_figures(learner, model.env or {}, problems, folder / name / "figures")
@@ -167,12 +169,13 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     problems = config["settings"]["problems"]
     models = {}
-    for name, model in MODELS.items():
-        if (folder / name / WEIGHTS).exists():
-            learner = load_learner(folder / name / WEIGHTS)
-            assert isinstance(learner, LocallyLinear)
-            count = _problems(model, problems) if full else min(40, problems)
-            models[name] = _measure(learner, model, folder, config["seed"], count)
+    with TemporaryDirectory() as cache:
+        for name, model in MODELS.items():
+            if (folder / name / WEIGHTS).exists():
+                learner = load_learner(folder / name / WEIGHTS)
+                assert isinstance(learner, LocallyLinear)
+                count = _problems(model, problems) if full else min(40, problems)
+                models[name] = _measure(learner, model, Path(cache), config["seed"], count)
     return {"seed": config["seed"], "models": models}
 
 
@@ -227,9 +230,9 @@ def _environment(model: Model, images: str) -> Any:
 # Measuring
 
 
-def _measure(learner: LocallyLinear, model: Model, folder: Path, seed: int, problems: int) -> dict[str, Any]:
-    """Measure a learner in X and in Y; floors and ceilings are kept beside the seeds."""
-    env, cache = model.env or {}, folder.parent / "references"
+def _measure(learner: LocallyLinear, model: Model, cache: Path, seed: int, problems: int) -> dict[str, Any]:
+    """Measure a learner in X and in Y; floors and ceilings are kept in the folder `cache`."""
+    env = model.env or {}
     tasks = {
         "corners": draw_problems("corners", env, 20, FIRST_PROBLEM + 20 * seed),
         "anywhere": draw_problems("anywhere", env, problems, FIRST_PROBLEM),
