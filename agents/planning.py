@@ -28,6 +28,8 @@ class _State:
     memory: Memory
     latent: Tensor
     """(batch, dim), where they were at the last call."""
+    taken: Tensor
+    """(batch, action dim), the actions returned then."""
     refused: Tensor
     """(batch,), int64, how many actions in a row have moved nothing."""
     calls: int
@@ -63,7 +65,7 @@ class PlanningAgent:
         learner: LocallyLinear,
         *,
         horizon: int = 25,
-        replan_every: int = 2,
+        replan_every: int = 5,
         limits: tuple[float, float] = LIMITS,
         Q: float = 1.0,
         R: float = 0.1,
@@ -149,7 +151,7 @@ class PlanningAgent:
         actions = self._shaken(actions.nan_to_num(0.0), refused, calls)  # without a plan it stays
         memory = replace(memory, used=torch.where(refused > 0, self.horizon, memory.used))
         result = actions.numpy(force=True).astype(np.float32)
-        return (result[0] if single else result), _State(memory, z, refused, calls)
+        return (result[0] if single else result), _State(memory, z, actions, refused, calls)
 
     def _encode(self, images: NDArray[np.uint8]) -> Tensor:
         if images.shape[1:] != self.learner.shape:
@@ -185,17 +187,15 @@ class PlanningAgent:
 
     def _count_refused(self, z: Tensor, before: _State | None, restart: Tensor | None) -> Tensor:
         """Count the actions in a row that should have moved the latent and did not."""
-        if before is None:
+        if before is None or self.one_shot:
             return torch.zeros(len(z), dtype=torch.long, device=z.device)
-        rows = torch.arange(len(z), device=z.device)
-        memory = before.memory
-        meant = memory.actions[rows, (memory.used - 1).clamp(0, self.horizon - 1)] @ self._drive.mT
+        meant = before.taken @ self._drive.mT
         still = (z - before.latent).norm(dim=1) < 0.1 * meant.norm(dim=1).clamp(max=self.learner.gain)
         counted = torch.where(still & (meant.norm(dim=1) > 0.5 * self.learner.gain), before.refused + 1, 0)
         return counted if restart is None else counted * ~restart.to(z.device)
 
     def _shaken(self, actions: Tensor, refused: Tensor, calls: int) -> Tensor:
-        if self.one_shot or not bool((refused > 0).any()):
+        if not bool((refused > 0).any()):
             return actions
         noise = np.random.default_rng([self.seed, calls]).standard_normal(actions.shape)
         shaken = actions + refused[:, None] * torch.from_numpy(noise).to(actions)

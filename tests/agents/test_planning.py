@@ -197,11 +197,6 @@ def test_one_shot_never_plans_anew() -> None:
         assert plans_made(agent(replan_every=25), 20, push) == 1
 
 
-ESCALATION = "the action remembered as refused is the last one of the plan, not the one that was taken"
-ONE_SHOT = "a refused action marks the plan as used up, in one-shot too"
-
-
-@pytest.mark.xfail(strict=True, reason=ONE_SHOT)
 def test_one_shot_keeps_to_its_plan_after_a_refusal() -> None:
     planning = agent(replan_every=25)
     counted, state = Counted(planning), None
@@ -233,7 +228,6 @@ def test_a_new_episode_begins_without_shaking() -> None:
     np.testing.assert_allclose(again, first, atol=0.05)
 
 
-@pytest.mark.xfail(strict=True, reason=ESCALATION)
 def test_refusals_in_a_row_are_shaken_more_and_more() -> None:
     places, goals = np.tile([20.0, 10.0], (300, 1)), np.tile([20.0, 12.0], (300, 1))
     planning, state, spreads = agent(limits=(-30.0, 30.0), horizon=5, caution=0.0), None, []

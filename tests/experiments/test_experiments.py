@@ -1,0 +1,73 @@
+"""Every experiment's smoke preset, through the same tests."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unknot.experiments import EXPERIMENTS, dynamics_content
+from unknot.running import evaluate_run, load_experiment, run_seeds, show_run
+
+
+@pytest.fixture(scope="module", params=EXPERIMENTS)
+def smoke(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    name: str = request.param
+    folder = tmp_path_factory.mktemp(name) / "run"
+    run_seeds(name, "smoke", load_experiment(name).PRESETS["smoke"], folder, seeds=1)
+    return name, folder
+
+
+def test_a_run_leaves_what_the_run_folder_promises(smoke: tuple[str, Path]) -> None:
+    _, folder = smoke
+    seed = folder / "seed-0"
+    assert (seed / "config.json").exists()
+    assert list(seed.rglob("weights.safetensors"))
+    assert list(seed.rglob("events.*"))
+    assert list(seed.rglob("figures/*.png"))
+    assert list(seed.rglob("figures/*.gif"))
+    tables, figures = show_run(str(folder))
+    assert tables
+    assert all(path.exists() for path in figures)
+    assert tables[0].title in (folder / "table.md").read_text()
+
+
+def test_the_metrics_are_recomputed_from_the_weights(smoke: tuple[str, Path]) -> None:
+    name, folder = smoke
+    kept = json.loads((folder / "seed-0/metrics.json").read_text())
+    again = json.loads(json.dumps(load_experiment(name).evaluate(folder / "seed-0", full=True)))
+    assert again == kept
+    before = sorted(folder.rglob("*"))
+    evaluate_run(str(folder), full=False)
+    assert sorted(folder.rglob("*")) == before  # evaluating leaves nothing behind
+
+
+def test_two_runs_of_a_seed_measure_the_same(smoke: tuple[str, Path], tmp_path: Path) -> None:
+    name, folder = smoke
+    run_seeds(name, "smoke", load_experiment(name).PRESETS["smoke"], tmp_path / "again", seeds=1)
+    first, second = (
+        json.loads((run / "seed-0/metrics.json").read_text()) for run in (folder, tmp_path / "again")
+    )
+    assert first == second
+
+
+def test_a_finished_run_resumes_at_once_and_another_does_not_overwrite_it(smoke: tuple[str, Path]) -> None:
+    name, folder = smoke
+    settings = load_experiment(name).PRESETS["smoke"]
+    written = (folder / "seed-0/metrics.json").stat().st_mtime_ns
+    run_seeds(name, "smoke", settings, folder, seeds=1, resume=True)
+    assert (folder / "seed-0/metrics.json").stat().st_mtime_ns == written
+    with pytest.raises(FileExistsError, match="exists"):
+        run_seeds(name, "smoke", settings, folder, seeds=1)
+
+
+def test_no_training_image_is_evaluated_on_and_no_state_is_shown_in_both_sets() -> None:
+    settings = dynamics_content.Settings(triples=500, passive=200)
+    model = dynamics_content.MODELS["published"]
+    triples, images = dynamics_content.training_data(model, settings, seed=0)
+    held_out = dynamics_content.held_out_data(model, "X", seed=0)
+    trained = {image.tobytes() for key in ("observation", "next_observation") for image in triples[key]}
+    assert trained.isdisjoint(image.tobytes() for image in held_out["observation"])
+    redrawn = dynamics_content.environment(model, "Y").render_factors({"position": triples["position"]})
+    assert {image.tobytes() for image in redrawn}.isdisjoint(image.tobytes() for image in images)
+    assert np.isfinite(triples["action"]).all()
