@@ -119,7 +119,7 @@ class Settings:
     passive: int = 2000
     """Action-less images of set Y."""
     problems: int = 500
-    """Random problems, start and goal anywhere, for each set; other models than the split's get 60 at most."""
+    """Random problems, start and goal anywhere, for each set; beside the split at most 60."""
     split: int = 10
     """Seeds of the split under the published rule."""
     solid: int = 3

@@ -136,7 +136,7 @@ def _paper_table(models: _Models) -> Table:
         (
             "Mean ± deviation over seeds. Losses in nats an image, planning loss in px² (T = 40, Q = I, "
             "R = 0.1 I); the paper gives neither its units nor T, Q, R: its losses don't compare with ours.",
-            "The paper applies its plan in one go; 'success %' plans anew every fifth step, or when surprised.",
+            "The paper applies a plan in one go; 'success %' plans anew every fifth step or when surprised.",
         ),
     )
 

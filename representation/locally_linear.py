@@ -362,12 +362,13 @@ class LocallyLinear(Learner):
             ValueError: `passive` is of another number of sets than the learner.
         """
         triples = [batch["observation"], batch["next_observation"]]
-        if "passive" in batch and batch["passive"].shape[1] != self.sets - 1:
+        passive = batch.get("passive", triples[0][:, None][:, :0])
+        if passive.shape[1] != self.sets - 1:
             raise ValueError(
-                f"passive has the shape {tuple(batch['passive'].shape)}, "
+                f"passive has the shape {tuple(passive.shape)}, "
                 f"expected (n, {self.sets - 1}, height, width, channels) for {self.sets} sets"
             )
-        passive = batch["passive"].transpose(0, 1).flatten(0, 1) if "passive" in batch else triples[0][:0]
+        passive = passive.transpose(0, 1).flatten(0, 1)
         images = image_tensor(torch.cat([*triples, passive]), self.B.device)
         u, n = batch["action"].float(), len(triples[0])
         here, after, others = self._encode(images).split([n, n, len(passive)])

@@ -26,8 +26,8 @@ class RCE(LocallyLinear):
     - X and Y are never paired. The prior of v (eq. 6) is the mixture of q(z | x_i) over the minibatch, each
       widened by the gain of one action, so that neighbouring components overlap; gradients go to v alone.
     - δ(z_t | ẑ, z̄, u) against δ(ẑ | z̄, z_t, u) leaves a factor |det A|, which eq. 5 drops; it is in here.
-    - p(w) of set k is a unit Gaussian around +1 for the first set, −1 for the second, ±1 by the binary
-      digits of k for more, in each dimension.
+    - p(w) of set k is a unit Gaussian whose mean, the same in each dimension, goes from 1 for the first set
+      to −1 for the last.
 
     Beside the aids of `LocallyLinear` there is `swap`: z of an image of X is drawn with the content of one
     from another set, and encoding the drawing must give z and w back. Without it the two maps differ by
@@ -44,11 +44,9 @@ class RCE(LocallyLinear):
         self.backward_transition = mlp(
             self.encoder.features + self.latent_dim + self.action_dim, 64, 2 * self.latent_dim
         )
-        codes = [[1.0 - 2 * (k >> (j % 8) & 1) for j in range(self.content_dim)] for k in range(self.sets)]
-        if self.sets == 2:
-            codes = [[1.0] * self.content_dim, [-1.0] * self.content_dim]
+        means = torch.linspace(1, -1, self.sets)[:, None].repeat(1, self.content_dim)
         self.content_priors: Tensor
-        self.register_buffer("content_priors", torch.tensor(codes).reshape(self.sets, self.content_dim))
+        self.register_buffer("content_priors", means)
         self.optimizers = self._adam()
 
     def settings(self) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
         if not (folder / METRICS).exists():
             raise FileNotFoundError(f"{folder} has no {METRICS}: it has not ended yet")
     experiment = load_experiment(_experiment_of(folders[0]))
-    figures = [path for folder in folders for path in sorted((folder / "figures").glob("*"))]
+    figures = [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
     return experiment.tabulate([read_json(folder / METRICS) for folder in folders]), figures
 
 
