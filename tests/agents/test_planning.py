@@ -230,7 +230,8 @@ def test_a_new_episode_begins_without_shaking() -> None:
 
 def test_refusals_in_a_row_are_shaken_more_and_more() -> None:
     places, goals = np.tile([20.0, 10.0], (300, 1)), np.tile([20.0, 12.0], (300, 1))
-    planning, state, spreads = agent(limits=(-30.0, 30.0), horizon=5, caution=0.0), None, []
+    planning = agent(limits=(-30.0, 30.0), horizon=5, replan_every=1, caution=0.0)
+    state, spreads = None, []
     for _ in range(4):
         actions, state = planning.predict(see(places, goals), state)
         spreads.append(actions.std(0).mean())
