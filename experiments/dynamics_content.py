@@ -112,7 +112,7 @@ MODELS: dict[str, Model] = {
 class Settings:
     """Settings of the experiment."""
 
-    steps: int = 2500
+    steps: int = 2000
     """Updates of each model, on 64 triples and as many action-less images."""
     triples: int = 8000
     """Triples of set X."""
@@ -138,7 +138,7 @@ PRESETS: dict[str, Settings] = {
     "default": Settings(),
     "smoke": Settings(60, 256, 128, problems=1, baselines=0, solid=0, noise=0, maps=0, options=0),
     "demo": Settings(problems=200, baselines=0, solid=0, noise=0, maps=0, options=0),
-    "paper": Settings(steps=25_000, solid=10, baselines=10, noise=10, maps=10, options=10),
+    "paper": Settings(steps=20_000, solid=10, baselines=10, noise=10, maps=10, options=10),
 }
 
 
