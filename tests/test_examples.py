@@ -23,3 +23,9 @@ def test_vector_loop_counts_successes(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_vector_loop_is_short() -> None:
     assert len((EXAMPLES / "vector_loop.py").read_text().splitlines()) < 60
+
+
+def test_plan_from_pixels_steers_what_it_saw_no_action_of(capsys: pytest.CaptureFixture[str]) -> None:
+    rates = run("plan_from_pixels.py")
+    assert min(rates.values()) >= 0.9  # a straight line reaches about three quarters
+    assert "cross: success" in capsys.readouterr().out

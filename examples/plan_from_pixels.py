@@ -1,0 +1,32 @@
+"""Plan from pixels with the weights that ship; count by unknot and by Stable-Baselines3.
+
+The model saw actions in images of the square alone. It is asked to steer the cross as well.
+
+    python examples/plan_from_pixels.py
+"""
+
+import gymnasium as gym
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.monitor import Monitor
+
+from unknot.agents import PlanningAgent, evaluate_agent
+
+
+def main(episodes: int = 50) -> dict[str, float]:
+    """Print what both count, and return unknot's success rates by appearance."""
+    agent = PlanningAgent.load("pretrained/dynamics-content")
+    rates = {}
+    for appearance in ("square", "cross"):
+        options = {"appearance": appearance, "task": "anywhere"}
+        result = evaluate_agent(agent, "unknot/Planar-v0", episodes=episodes, seed=1, env_kwargs=options)
+        low, high = result.interval
+        print(f"{appearance}: success {result.success_rate:.1%} [{low:.1%}, {high:.1%}]", end="; ")
+        env = Monitor(gym.make("unknot/Planar-v0", **options))
+        mean, deviation = evaluate_policy(agent, env, n_eval_episodes=max(1, episodes // 10))  # type: ignore[arg-type]
+        print(f"Stable-Baselines3 counts {mean:.1f} ± {deviation:.1f} of 40 steps at the goal")
+        rates[appearance] = result.success_rate
+    return rates
+
+
+if __name__ == "__main__":
+    main()
