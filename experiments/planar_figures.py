@@ -23,6 +23,7 @@ def save_figures(learner: LocallyLinear, env: Mapping[str, Any], problems: Probl
     """Draw the latent maps, four predictions and a planned run of each set, as files and in TensorBoard."""
     from torch.utils.tensorboard import SummaryWriter
 
+    farthest = int(np.linalg.norm(problems.goals - problems.starts, axis=1).argmax())
     with SummaryWriter(str(folder.parent)) as writer:
         save_figure(latent_maps(learner, env), folder / "latent-maps.png", writer)
         save_figure(predictions(learner, env), folder / "predictions.png", writer)
@@ -32,12 +33,12 @@ def save_figures(learner: LocallyLinear, env: Mapping[str, Any], problems: Probl
         }
         save_figure(planned_runs(runs, problems), folder / "planned-runs.png", writer)
         for name, appearance in SETS.items():
-            save_gif(
-                _frames(runs[name][:, 0], problems, appearance), folder / f"run-{name}.gif", writer, fps=5
-            )
+            world = _make(appearance, env).world
+            frames = _frames(runs[name][:, farthest], problems.goals[farthest], world)
+            save_gif(frames, folder / f"run-{name}.gif", writer, fps=5)
 
 
-def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 3000) -> Figure:
+def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 2000) -> Figure:
     """Draw where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
     positions = _make(SETS["X"], env).sample_free(count, np.random.default_rng(0))
     colours = np.c_[positions / 40, np.full(count, 0.5)]
@@ -97,12 +98,11 @@ def planned_runs(runs: Mapping[str, NDArray[np.float64]], problems: Problems) ->
     return figure
 
 
-def _frames(positions: NDArray[np.float64], problems: Problems, appearance: str) -> NDArray[np.uint8]:
-    """Return a run beside the goal that it was given, four times enlarged."""
-    images = _make(appearance, problems.env).render_factors({"position": positions})[..., 0]
-    goal = _make(appearance, problems.env).render_factors({"position": problems.goals[:1]})[..., 0]
+def _frames(positions: NDArray[np.float64], goal: NDArray[np.float64], world: Any) -> NDArray[np.uint8]:
+    """Return a run (steps, 2) beside the goal (2,) that it was given, four times enlarged."""
+    images, wanted = world.draw(positions)[..., 0], world.draw(goal[None])[..., 0]
     gap = np.full((len(images), images.shape[1], 2), 255, np.uint8)
-    frames = np.concatenate([images, gap, goal.repeat(len(images), 0)], 2)
+    frames = np.concatenate([images, gap, wanted.repeat(len(images), 0)], 2)
     frames = np.concatenate([frames, frames[-1:].repeat(5, 0)])
     enlarged: NDArray[np.uint8] = frames.repeat(4, 1).repeat(4, 2)
     return enlarged
