@@ -7,7 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from .names import unknown
+from unknot.files import unknown
+
 from .planar_maps import PlanarMap
 from .planar_world import APPEARANCES, Appearance, Array, Bools, Floats, Images, PlanarWorld, find_map
 from .simulation import Adapter, Factors, Generators, Rows, Simulation, SimulationEnv, read_count
@@ -99,12 +100,12 @@ class Planar(Simulation):
     ) -> None:
         if isinstance(appearance, str):
             if appearance not in APPEARANCES:
-                raise unknown("appearance", appearance, APPEARANCES)
+                raise ValueError(unknown("appearance", appearance, APPEARANCES))
             appearance = APPEARANCES[appearance]
         if task not in TASKS:
-            raise unknown("task", task, TASKS)
+            raise ValueError(unknown("task", task, TASKS))
         if reward not in REWARDS:
-            raise unknown("reward", reward, REWARDS)
+            raise ValueError(unknown("reward", reward, REWARDS))
         if max_steps < 1:
             raise ValueError(f"max_steps={max_steps} must be at least 1")
         self.num_envs = num_envs

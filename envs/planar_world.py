@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import unknown
+from unknot.files import unknown
+
 from .planar_maps import MAPS, PlanarMap
 
 Array = NDArray[Any]
@@ -84,7 +85,7 @@ def find_map(name: str | PlanarMap, seed: int = 0) -> PlanarMap:
     if name == "random":
         return random_map(seed)
     if name not in MAPS:
-        raise unknown("map", name, [*MAPS, "random"])
+        raise ValueError(unknown("map", name, [*MAPS, "random"]))
     return MAPS[name]
 
 
@@ -137,7 +138,7 @@ class PlanarWorld:
     def __post_init__(self) -> None:
         """Check what can be wrong."""
         if self.collision not in COLLISIONS:
-            raise unknown("collision", self.collision, COLLISIONS)
+            raise ValueError(unknown("collision", self.collision, COLLISIONS))
         if not 0 <= self.noise < math.inf:
             raise ValueError(f"noise={self.noise} must be finite and not negative (pixels)")
         if not 0 < 2 * self.half_agent < self.map.size:

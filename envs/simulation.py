@@ -15,7 +15,8 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from .names import unknown
+from unknot.files import unknown
+
 from .window import Window
 
 Array = NDArray[Any]
@@ -142,7 +143,7 @@ class Adapter:
         result: Factors = {}
         for name, value in factors.items():
             if name not in self.factor_space.spaces:
-                raise unknown(f"{argument} name", name, self.factor_space.spaces)
+                raise ValueError(unknown(f"{argument} name", name, self.factor_space.spaces))
             space = self.factor_space[name]
             array = _as_array(f"{argument}[{name!r}]", value, space)
             expected = ("n" if n is None else n, *cast("tuple[int, ...]", space.shape))
@@ -214,7 +215,7 @@ class SimulationEnv(Adapter, gym.Env[Any, Any]):
 
     def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise unknown("render_mode", render_mode, self.metadata["render_modes"])
+            raise ValueError(unknown("render_mode", render_mode, self.metadata["render_modes"]))
         self.simulation = self.simulation_class(1, **settings)
         self.observation_space = self.simulation.observation_space
         self.action_space = self.simulation.action_space
@@ -309,7 +310,7 @@ def read_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
     options = dict(options or {})
     for key in options:
         if key not in OPTIONS:
-            raise unknown("options key", key, OPTIONS)
+            raise ValueError(unknown("options key", key, OPTIONS))
     if "scene" in options and len(options) > 1:
         raise ValueError("options: a scene holds factors and goal; give it alone")
     return options

@@ -15,7 +15,8 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from .names import unknown
+from unknot.files import unknown
+
 from .simulation import Adapter, Array, Factors, Generators, Rows, Tree, read_options, take
 
 
@@ -39,7 +40,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         if num_envs < 1:
             raise ValueError(f"num_envs={num_envs} must be at least 1")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise unknown("render_mode", render_mode, self.metadata["render_modes"])
+            raise ValueError(unknown("render_mode", render_mode, self.metadata["render_modes"]))
         self.simulation = self.simulation_class(num_envs, **settings)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}

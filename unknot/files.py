@@ -62,7 +62,7 @@ def require(extra: str, *modules: str) -> None:
             )
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """Return a sentence on a name that isn't one of `known`, with its near matches.
 
     Args:
@@ -72,7 +72,8 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in names}
-    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+    matches = difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.5)
+    near = [lowered[match] for match in matches]
     if near:
         return f"unknown {what} {name!r}; did you mean {' or '.join(map(repr, near))}?"
     return f"unknown {what} {name!r}; there is {', '.join(map(repr, names)) or 'none'}"
