@@ -7,6 +7,8 @@ evaluation, and agents that plan in what was learnt; learners and planners thems
 
 from typing import TYPE_CHECKING, Any
 
+from unknot.files import require
+
 from .evaluation import Agent, Evaluation, evaluate_agent, wilson_interval
 from .experts import GridExpert, RandomAgent, StraightLineExpert
 
@@ -28,6 +30,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Bring PlanningAgent, and with it torch, once it is asked for."""
     if name == "PlanningAgent":
+        require("learn", "torch")
         from .planning import PlanningAgent
 
         return PlanningAgent

@@ -58,6 +58,9 @@ class PlanningAgent:
         margin: log odds by which to keep clear of it.
         iterations: iLQR's at most.
         seed: of the noise after refused actions.
+
+    Raises:
+        ValueError: the learner was not surveyed, and obstacles are not to be ignored.
     """
 
     def __init__(
@@ -76,6 +79,11 @@ class PlanningAgent:
     ) -> None:
         self.learner, self.limits, self.Q, self.R = learner.eval(), limits, Q, R
         self.caution = caution if learner.blocked else 0.0  # what is not known can't be avoided
+        if self.caution and not learner.surveyed:
+            raise ValueError(
+                f"learner: this {type(learner).__name__} was not surveyed (its training had not ended), "
+                "expected one after survey(), or caution=0"
+            )
         self.margin, self.seed = margin, seed
         self.horizon, self.one_shot = horizon, replan_every >= horizon
         low, high = (torch.full((learner.action_dim,), limit) for limit in limits)
@@ -102,6 +110,7 @@ class PlanningAgent:
             FileNotFoundError: no such run, seed or learner.
             WeightsError: a file that can't be used.
             TypeError: a learner without latent dynamics.
+            ValueError: one that was not surveyed.
         """
         folder = find_seed(run, seed) / name
         learner = load_learner(folder / WEIGHTS)
@@ -131,9 +140,9 @@ class PlanningAgent:
             float32 (n, action dim), or (action dim,) for one, and the state.
 
         Raises:
-            ValueError: images of another shape than the learner's.
+            ValueError: an observation without the two images, or images of another shape than the learner's.
         """
-        images = [np.asarray(observation[key]) for key in ("observation", "desired_goal")]
+        images = _images(observation)
         single = images[0].ndim == 3
         z, goal = (self._encode(image[None] if single else image) for image in images)
         restart = None if episode_start is None else torch.as_tensor(np.atleast_1d(episode_start))
@@ -200,3 +209,12 @@ class PlanningAgent:
         noise = np.random.default_rng([self.seed, calls]).standard_normal(actions.shape)
         shaken = actions + refused[:, None] * torch.from_numpy(noise).to(actions)
         return torch.where(refused[:, None] > 0, shaken.clamp(*self.limits), actions)
+
+
+def _images(observation: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return the scene and the goal of an observation."""
+    keys = ("observation", "desired_goal")
+    if not isinstance(observation, Mapping) or not set(keys) <= observation.keys():
+        given = sorted(observation) if isinstance(observation, Mapping) else type(observation).__name__
+        raise ValueError(f"observation={given}, expected a mapping with the keys {', '.join(keys)}")
+    return [np.asarray(observation[key]) for key in keys]

@@ -5,13 +5,17 @@
 each how it ended. What the states mean, where a dynamics comes from and who acts is not known here.
 """
 
-from unknot.planners.base import Cost, Dynamics, Limits, Plan, Planner, Status
-from unknot.planners.cem import CEM
-from unknot.planners.costs import QuadraticCost, RowCost
-from unknot.planners.derivatives import Linearizable
-from unknot.planners.ilqr import ILQR
-from unknot.planners.mpc import Memory, RecedingHorizon
-from unknot.planners.roadmap import Paths, Roadmap
+from unknot.files import require
+
+require("learn", "torch", "scipy")
+
+from unknot.planners.base import Cost, Dynamics, Limits, Plan, Planner, Status  # noqa: E402
+from unknot.planners.cem import CEM  # noqa: E402
+from unknot.planners.costs import QuadraticCost, RowCost  # noqa: E402
+from unknot.planners.derivatives import Linearizable  # noqa: E402
+from unknot.planners.ilqr import ILQR  # noqa: E402
+from unknot.planners.mpc import Memory, RecedingHorizon  # noqa: E402
+from unknot.planners.roadmap import Paths, Roadmap  # noqa: E402
 
 __all__ = [
     "CEM",

@@ -42,10 +42,12 @@ class RecedingHorizon:
             before that.
 
     Raises:
-        ValueError: replan_every is not a whole number of at least 1.
+        ValueError: replan_every is not a whole number of at least 1, or surprise is negative or NaN.
     """
 
     def __init__(self, planner: Planner, replan_every: int = 1, surprise: float = float("inf")) -> None:
+        if not surprise >= 0:
+            raise ValueError(f"surprise={surprise}, expected a distance of at least 0")
         self.planner, self.surprise = planner, surprise
         self.replan_every = whole("replan_every", replan_every, 1)
 

@@ -108,13 +108,19 @@ def load_learner(path: Path, device: torch.device | str = "cpu") -> Learner:
     Raises:
         FileNotFoundError: no such file.
         WeightsError: the file can't be used (see `load_weights`), its class is not one of `LEARNERS`, or
-            its weights don't fit the class.
+            its settings or weights don't fit the class.
     """
     tensors, header = load_weights(path)
     if header.kind not in LEARNERS:
         raise WeightsError(f"{path}: {unknown('learner', header.kind, LEARNERS)}")
-    with torch.random.fork_rng(devices=[]):  # initial weights are drawn only to be replaced
-        learner = getattr(import_module(LEARNERS[header.kind]), header.kind)(**header.settings)
+    kind = getattr(import_module(LEARNERS[header.kind]), header.kind)
+    try:
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn only to be replaced
+            learner = kind(**header.settings)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path} (of unknot {header.version}) has settings that {header.kind} does not take: {error}"
+        ) from error
     assert isinstance(learner, Learner)
     load_state(learner, tensors, path)
     return learner.to(device).eval()

@@ -225,6 +225,11 @@ class LocallyLinear(Learner):
 
     # What others use
 
+    @property
+    def surveyed(self) -> bool:
+        """Whether `survey` has been called: landmarks begin as zeros."""
+        return bool(self.landmarks.any())
+
     def survey(self, triples: Mapping[str, NDArray[Any]], *, steps: int = 2000, seed: int = 0) -> None:
         """Learn from the training triples, after training, where one can be and where one can't.
 

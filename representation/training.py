@@ -219,6 +219,8 @@ def _restore(learner: Learner, path: Path, fabric: Fabric) -> tuple[int, dict[st
     """Put a checkpoint into the learner, its optimisers and torch; return its step and its scalars."""
     tensors, header = load_weights(path, type(learner).__name__)
     settings = header.settings
+    if "learner" not in settings:
+        raise WeightsError(f"{path} is not a checkpoint; the weights of a learner alone can't be resumed")
     if settings["learner"] != learner.settings():
         raise WeightsError(f"{path} has settings {settings['learner']}, not {learner.settings()}")
     random = {name: torch.from_numpy(state) for name, state in _below(tensors, "random/").items()}

@@ -256,7 +256,27 @@ def test_stable_baselines_evaluates_it() -> None:
 def test_images_of_another_shape_are_refused(seen: tuple[int, ...], goal: tuple[int, ...]) -> None:
     observation = {"observation": np.zeros(seen, np.uint8), "desired_goal": np.zeros(goal, np.uint8)}
     with pytest.raises(ValueError, match=r"the learner was trained on \(40, 40, 1\)"):
-        PlanningAgent(E2C(landmarks=20)).predict(observation)
+        PlanningAgent(E2C(landmarks=20), caution=0).predict(observation)
+
+
+@pytest.mark.parametrize(
+    ("observation", "given"),
+    [
+        (OPEN["observation"], "observation=ndarray"),
+        ({"observation": OPEN["observation"]}, r"\['observation'\]"),
+    ],
+)
+def test_an_observation_without_both_images_is_refused(observation: Any, given: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"{given}, expected a mapping with the keys observation, desired_goal"
+    ):
+        agent().predict(observation)
+
+
+def test_a_learner_that_was_not_surveyed_is_refused_unless_obstacles_are_ignored() -> None:
+    with pytest.raises(ValueError, match="this E2C was not surveyed"):
+        PlanningAgent(E2C(landmarks=20))
+    assert PlanningAgent(E2C(landmarks=20), caution=0).roadmap is None
 
 
 def test_what_does_not_know_obstacles_plans_without_them() -> None:
@@ -293,7 +313,8 @@ def test_loading_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         save_learner(E2C(landmarks=20), run / f"seed-{seed}/published" / WEIGHTS)
     save_learner(Still(), run / "seed-3/still" / WEIGHTS)
 
-    lowest, other = PlanningAgent.load("dynamics-content"), PlanningAgent.load(run, seed=5, horizon=7)
+    lowest = PlanningAgent.load("dynamics-content", caution=0)
+    other = PlanningAgent.load(run, seed=5, horizon=7, caution=0)
     for seed, loaded in [(3, lowest), (5, other)]:
         torch.manual_seed(seed)
         image = OPEN["observation"][None]

@@ -174,6 +174,9 @@ def test_shifting_puts_zeros_behind() -> None:
 def test_bad_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="replan_every=0"):
         RecedingHorizon(Counting(), replan_every=0)
+    for surprise in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match=f"surprise={surprise}"):
+            RecedingHorizon(Counting(), surprise=surprise)
     with pytest.raises(ValueError, match="replan_every=5"):
         RecedingHorizon(Counting(), replan_every=5).act(Push(), cost, torch.zeros(2, 1))
     horizon = RecedingHorizon(Counting())

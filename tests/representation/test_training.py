@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from unknot.files import WeightsError
+from unknot.files import WeightsError, load_weights, save_weights
 from unknot.representation import learner as learners
 from unknot.representation.learner import Learner, image_tensor, load_learner, save_learner
 from unknot.representation.training import CHECKPOINT, WEIGHTS, minibatches, train
@@ -206,6 +206,9 @@ def test_a_checkpoint_of_another_learner_is_refused(tmp_path: Path) -> None:
         assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
     with pytest.raises(ValueError, match="at least the 2"):
         train(fresh(), BATCH_AT, 1, folder=tmp_path, resume=True, progress=False)
+    save_learner(fresh(), tmp_path / CHECKPOINT)
+    with pytest.raises(WeightsError, match="is not a checkpoint"):
+        train(fresh(), BATCH_AT, 4, folder=tmp_path, resume=True, progress=False)
 
 
 def test_a_loss_that_is_not_finite_ends_training_and_spares_the_checkpoint(tmp_path: Path) -> None:
@@ -251,6 +254,11 @@ def test_learners_that_do_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     save_learner(learner, tmp_path / "unfit")
     with pytest.raises(WeightsError, match="does not fit Tiny"):
         load_learner(tmp_path / "unfit")
+    tensors, header = load_weights(tmp_path / "unfit")
+    for settings in ({"breadth": 3}, {"width": "3"}):  # unknown, and of another type
+        save_weights(tmp_path / "settings", tensors, header.kind, settings)
+        with pytest.raises(WeightsError, match=r"settings \(of unknot \S+\) has settings that Tiny"):
+            load_learner(tmp_path / "settings")
 
 
 def test_image_tensor() -> None:
