@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unknot.envs import PlanarWorld
+from unknot.envs.planar import MAX_ACTION
 
 from .true_map import ACTION_COST, SPACING, Grid, best_paths, grids_of
 
 Array = NDArray[Any]
 TrueState = Mapping[str, Mapping[str, Array]]
 
-MAX_ACTION = 3.0
-"""Largest component of the planar world's actions, in pixels."""
 NOISE_SAMPLE = 32
 """Noise draws over which the grid expert averages."""
 ASTRAY = 1e-2

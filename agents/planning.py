@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from unknot.envs.planar import MAX_ACTION
 from unknot.files import find_seed
 from unknot.planners import ILQR, Memory, QuadraticCost, RecedingHorizon, Roadmap
 from unknot.representation import WEIGHTS, LocallyLinear, load_learner
 
-LIMITS = (-3.0, 3.0)
+from .true_map import ACTION_COST
+
+LIMITS = (-MAX_ACTION, MAX_ACTION)
 """The planar world's limits of an action, in pixels."""
 
 
@@ -71,7 +74,7 @@ class PlanningAgent:
         replan_every: int = 5,
         limits: tuple[float, float] = LIMITS,
         Q: float = 1.0,
-        R: float = 0.1,
+        R: float = ACTION_COST,
         caution: float = 100.0,
         margin: float = 3.0,
         iterations: int = 10,

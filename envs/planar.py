@@ -98,8 +98,8 @@ class Planar(Simulation):
         obstacle_brightness: int = 128,
         subpixel: bool = True,
     ) -> None:
-        if isinstance(appearance, str):
-            if appearance not in APPEARANCES:
+        if not isinstance(appearance, Appearance):
+            if appearance not in list(APPEARANCES):  # a list: what was given may have no hash
                 raise ValueError(unknown("appearance", appearance, APPEARANCES))
             appearance = APPEARANCES[appearance]
         if task not in TASKS:

@@ -3,7 +3,7 @@
 Banijamali, Khajenezhad, Ghodsi and Ghavamzadeh, 2017. A model learns from 8,000 triples (x, u, x') of set X,
 where the agent is a square, and from 2,000 images of set Y, where it is a cross and no action is known; then
 it is asked to plan in both. `PRESETS["default"]` takes about an hour for ten seeds on two cores
-(`unknot run dynamics-content --seeds 10 --jobs 2`), about ten minutes for the parts "split" of one seed.
+(`unknot run dynamics-content --seeds 10 --jobs 2`), about ten minutes for the part "split" of one seed.
 `PRESETS["paper"]` has the paper's data and trains ten times as long: about six hours of one GPU or a day and
 a half of two cores for ten seeds; the paper does not say how long its own training was.
 
@@ -19,25 +19,27 @@ What is measured, on data and problems that no training has seen:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.agents import GridExpert, PlanningAgent
+from unknot.agents import GridExpert, PlanningAgent, StraightLineExpert
+from unknot.agents.evaluation import Agent
 from unknot.experiments.dynamics_content_tables import tabulate
-from unknot.experiments.planar_figures import SETS, save_figures
+from unknot.experiments.planar_figures import save_figures
 from unknot.experiments.planar_problems import (
     HORIZON,
+    SETS,
     Problems,
     draw_problems,
+    make_environment,
     pc3_problems,
     planning_loss,
     rate,
@@ -72,7 +74,7 @@ class Model:
     """A learner and the data it is given."""
 
     part: str
-    """The part of the experiment it belongs to, see `Settings.parts`."""
+    """The part of the experiment it belongs to: the field of `Settings` that counts its seeds."""
     learner: type[LocallyLinear] = RCE
     content_dim: int = 2
     passive: bool = True
@@ -119,7 +121,7 @@ class Settings:
     passive: int = 2000
     """Action-less images of set Y."""
     problems: int = 500
-    """Random problems, start and goal anywhere, for each set; beside the split at most 60."""
+    """Random problems, start and goal anywhere, for each set; 60 at most but for split and solid."""
     split: int = 10
     """Seeds of the split under the published rule."""
     solid: int = 3
@@ -132,6 +134,13 @@ class Settings:
     """Seeds of the split on each harder map."""
     options: int = 1
     """Seeds of each model without one of the training's aids."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that leave nothing to train on or to measure."""
+        for field in fields(self):
+            least = 1 if field.name in ("steps", "triples", "passive", "problems") else 0
+            if (value := getattr(self, field.name)) < least:
+                raise ValueError(f"{field.name} must be at least {least}, not {value}")
 
 
 PRESETS: dict[str, Settings] = {
@@ -152,7 +161,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         if not kept.exists():
             learner = _train(model, settings, folder / name, seed, resume, f"seed {seed}: {name}")
             count = _problems(model, settings.problems)
-            write_json(kept, _measure(learner, model, folder.parent / "references", seed, count))
+            cache = folder.parent / "references"
+            write_json(kept, _measure(learner, model, cache, seed, count, references=seed == 0))
             if model.part in ("split", "solid"):
                 problems = draw_problems("anywhere", model.env or {}, 8, FIRST_PROBLEM)
                 save_figures(learner, model.env or {}, problems, folder / name / "figures")
@@ -167,6 +177,10 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     Args:
         folder: the seed's.
         full: measure on all problems of the run's settings, else on 40 random ones of each kind.
+
+    Raises:
+        FileNotFoundError: a model whose training has not ended.
+        WeightsError: weights that can't be used.
     """
     config = read_json(folder / "config.json")
     problems = config["settings"]["problems"]
@@ -176,8 +190,10 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
             if (folder / name / WEIGHTS).exists():
                 learner = load_learner(folder / name / WEIGHTS)
                 assert isinstance(learner, LocallyLinear)
+                if not learner.surveyed:
+                    raise FileNotFoundError(f"{folder / name} has no finished weights: resume the run first")
                 count = _problems(model, problems) if full else min(40, problems)
-                models[name] = _measure(learner, model, Path(cache), config["seed"], count)
+                models[name] = _measure(learner, model, Path(cache), config["seed"], count, references=True)
     return {"seed": config["seed"], "models": models}
 
 
@@ -201,7 +217,7 @@ def _train(
     }
     learner = model.learner(sets=2 if model.passive else 1, **options)
     learner.calibrate(triples["observation"])
-    batch = min(BATCH, settings.passive)
+    batch = min(BATCH, settings.triples, settings.passive)
     active = minibatches(
         {key: triples[key] for key in ("observation", "action", "next_observation")}, batch, seed
     )
@@ -236,14 +252,19 @@ def held_out_data(model: Model, images: str, seed: int) -> dict[str, NDArray[Any
 
 def environment(model: Model, images: str) -> Any:
     """Make the environment that shows a set of images."""
-    return gym.make("unknot/Planar-v0", appearance=SETS[images], **(model.env or {})).unwrapped
+    return make_environment(model.env or {}, images)
 
 
 # Measuring
 
 
-def _measure(learner: LocallyLinear, model: Model, cache: Path, seed: int, problems: int) -> dict[str, Any]:
-    """Measure a learner in X and in Y; floors and ceilings are kept in the folder `cache`."""
+def _measure(
+    learner: LocallyLinear, model: Model, cache: Path, seed: int, problems: int, *, references: bool
+) -> dict[str, Any]:
+    """Measure a learner in X and in Y; floors and ceilings are kept in the folder `cache`.
+
+    With `references` they are also returned.
+    """
     env = model.env or {}
     tasks = {
         "corners": draw_problems("corners", env, min(20, problems), FIRST_PROBLEM + 20 * seed),
@@ -259,9 +280,9 @@ def _measure(learner: LocallyLinear, model: Model, cache: Path, seed: int, probl
         for images in SETS:
             result[images]["one_shot"] = _plan_once(learner, tasks["corners"], images)
             result[images]["pc3"] = _pc3(learner, images, min(10, problems))
-    if seed == 0:
+    if references:
         result["references"] = _references(tasks, cache) | (
-            {"pc3": _pc3_ceiling()} if model.part == "split" else {}
+            _pc3_references() if model.part == "split" else {}
         )
     return result
 
@@ -286,7 +307,7 @@ def _losses(learner: LocallyLinear, model: Model, images: str, seed: int) -> dic
 def _excess(drawn: Tensor, images: NDArray[np.uint8]) -> float:
     """Return the mean Bernoulli cross-entropy less the images' entropy, in nats an image."""
     truth = torch.from_numpy(images).double() / 255
-    drawn = drawn.double().clamp(1e-6, 1 - 1e-6)
+    drawn = drawn.cpu().double().clamp(1e-6, 1 - 1e-6)
     cross = -(truth * drawn.log() + (1 - truth) * (1 - drawn).log())
     entropy = torch.special.entr(truth) + torch.special.entr(1 - truth)
     return float((cross - entropy).flatten(1).sum(1).mean())
@@ -331,8 +352,14 @@ def _pc3(learner: LocallyLinear, images: str, starts: int) -> float:
     return share_at_goal(roll_out(agent, problems, SETS[images], HORIZON), problems.goals)
 
 
-def _pc3_ceiling() -> float:
-    """What the best planner on the true map gets by PC3's measure."""
+def _pc3_references() -> dict[str, float]:
+    """What the best planner on the true map and the straight line get by PC3's measure."""
     problems = pc3_problems(10, FIRST_PROBLEM)
-    world = gym.make("unknot/Planar-v0").unwrapped.world  # type: ignore[attr-defined]
-    return share_at_goal(roll_out(GridExpert(world), problems, SETS["X"], HORIZON), problems.goals)
+    experts: dict[str, Agent] = {
+        "pc3": GridExpert(make_environment({}).world),
+        "pc3_floor": StraightLineExpert(),
+    }
+    return {
+        name: share_at_goal(roll_out(expert, problems, SETS["X"], HORIZON), problems.goals)
+        for name, expert in experts.items()
+    }

@@ -4,19 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unknot.agents import PlanningAgent
-from unknot.experiments.planar_problems import Problems, roll_out
+from unknot.experiments.planar_problems import SETS, Problems, make_environment, roll_out
 from unknot.report import save_figure, save_gif
 from unknot.representation import LocallyLinear
-
-SETS = {"X": "square", "Y": "cross"}
-"""The paper's observation sets and their appearances."""
 
 
 def save_figures(learner: LocallyLinear, env: Mapping[str, Any], problems: Problems, folder: Path) -> None:
@@ -32,22 +28,22 @@ def save_figures(learner: LocallyLinear, env: Mapping[str, Any], problems: Probl
             name: roll_out(agent, problems, appearance, 25).positions for name, appearance in SETS.items()
         }
         save_figure(planned_runs(runs, problems), folder / "planned-runs.png", writer)
-        for name, appearance in SETS.items():
-            world = _make(appearance, env).world
+        for name in SETS:
+            world = make_environment(env, name).world
             frames = _frames(runs[name][:, farthest], problems.goals[farthest], world)
             save_gif(frames, folder / f"run-{name}.gif", writer, fps=5)
 
 
 def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 2000) -> Figure:
     """Draw where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
-    positions = _make(SETS["X"], env).sample_free(count, np.random.default_rng(0))
+    positions = make_environment(env).sample_free(count, np.random.default_rng(0))
     colours = np.c_[positions / 40, np.full(count, 0.5)]
     figure = Figure(figsize=(10, 3.6))
     panels = figure.subplots(1, 3)
     panels[0].scatter(positions[:, 1], positions[:, 0], c=colours, s=3)
     panels[0].set_title("true positions")
     for panel, (name, appearance) in zip(panels[1:], SETS.items(), strict=True):
-        images = _make(appearance, env).render_factors({"position": positions})
+        images = make_environment(env, name).render_factors({"position": positions})
         z = learner.encode_all(images).numpy(force=True)
         panel.scatter(z[:, 1], z[:, 0], c=colours, s=3)
         panel.set_title(f"latent map of {name} ({appearance})")
@@ -61,12 +57,12 @@ def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 200
 def predictions(learner: LocallyLinear, env: Mapping[str, Any]) -> Figure:
     """Draw what follows four actions, truly and as predicted, for each set (the paper's Fig. 3b and c)."""
     rng = np.random.default_rng(5)
-    start = np.repeat(_make("square", env).sample_free(1, rng), 5, 0)
+    start = np.repeat(make_environment(env).sample_free(1, rng), 5, 0)
     actions = np.concatenate([np.zeros((1, 2)), rng.uniform(-3, 3, (4, 2))]).astype(np.float32)
     figure = Figure(figsize=(8, 6.6))
     panels = figure.subplots(4, 5)
-    for row, (name, appearance) in zip((0, 2), SETS.items(), strict=True):
-        world = _make(appearance, env).world
+    for row, name in zip((0, 2), SETS, strict=True):
+        world = make_environment(env, name).world
         true = world.draw(world.move(start, actions.astype(float)))
         predicted = learner.predict(world.draw(start), actions).numpy(force=True)
         for column in range(5):
@@ -85,7 +81,7 @@ def predictions(learner: LocallyLinear, env: Mapping[str, Any]) -> Figure:
 def planned_runs(runs: Mapping[str, NDArray[np.float64]], problems: Problems) -> Figure:
     """Draw the ways that planned runs took over the map."""
     figure = Figure(figsize=(4 * len(runs), 4))
-    world = _make("square", problems.env).world
+    world = make_environment(problems.env).world
     for panel, (name, positions) in zip(
         np.atleast_1d(figure.subplots(1, len(runs))), runs.items(), strict=True
     ):
@@ -106,7 +102,3 @@ def _frames(positions: NDArray[np.float64], goal: NDArray[np.float64], world: An
     frames = np.concatenate([frames, frames[-1:].repeat(5, 0)])
     enlarged: NDArray[np.uint8] = frames.repeat(4, 1).repeat(4, 2)
     return enlarged
-
-
-def _make(appearance: str, env: Mapping[str, Any]) -> Any:
-    return gym.make("unknot/Planar-v0", appearance=appearance, **env).unwrapped

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from unknot.agents import GridExpert, StraightLineExpert, wilson_interval
 from unknot.agents.evaluation import Agent
-from unknot.agents.true_map import best_paths, path_costs
+from unknot.agents.true_map import ACTION_COST, best_paths, path_costs
+from unknot.envs.planar import MAX_ACTION, NEAR, STAY
 from unknot.files import read_json, write_json
 
 Array = NDArray[np.float64]
 
-NEAR, STAY = 2.0, 5
-"""Success: within NEAR pixels of the goal at each of the last STAY steps, as the environment has it."""
+SETS = {"X": "square", "Y": "cross"}
+"""The paper's observation sets and their appearances."""
 SLACK = 1.5
 """Steps allowed, as a multiple of those that the best true path needs."""
 HORIZON = 40
@@ -43,6 +44,11 @@ class Rollout:
 
     positions: Array
     actions: Array
+
+
+def make_environment(env: Mapping[str, Any], images: str = "X") -> Any:
+    """Make the environment that shows a set of images; `env` is as in `Problems`."""
+    return gym.make("unknot/Planar-v0", appearance=SETS[images], **env).unwrapped
 
 
 def draw_problems(task: str, env: Mapping[str, Any], count: int, seed: int) -> Problems:
@@ -80,7 +86,7 @@ def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed
         observation, _, _, _, infos = vector.step(actions)
         begins = np.zeros_like(begins)
         positions.append(infos["factors"]["position"])
-        taken.append(np.clip(actions, -3, 3).astype(float))
+        taken.append(np.clip(actions, -MAX_ACTION, MAX_ACTION).astype(float))
     vector.close()
     return Rollout(np.stack(positions), np.stack(taken))
 
@@ -88,7 +94,8 @@ def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed
 def planning_loss(rollout: Rollout, goals: Array, steps: int = HORIZON) -> Array:
     """Return J (n,) of eq. 7 in pixels, with Q = I and R = 0.1 I, over the first `steps` steps."""
     off = rollout.positions[1 : steps + 1] - goals
-    loss: Array = np.square(off).sum((0, 2)) + 0.1 * np.square(rollout.actions[:steps]).sum((0, 2))
+    effort = np.square(rollout.actions[:steps]).sum((0, 2))
+    loss: Array = np.square(off).sum((0, 2)) + ACTION_COST * effort
     return loss
 
 
@@ -136,8 +143,8 @@ def reference(problems: Problems, cache: Path) -> Reference:
 
 
 def _reference(problems: Problems) -> dict[str, Any]:
-    world = gym.make("unknot/Planar-v0", **problems.env).unwrapped.world  # type: ignore[attr-defined]
-    paths = best_paths(world, problems.starts, problems.goals, 3.0)
+    world = make_environment(problems.env).world
+    paths = best_paths(world, problems.starts, problems.goals, MAX_ACTION)
     near = np.linalg.norm(paths - problems.goals[:, None], axis=-1) <= NEAR
     arrival = np.where(near.any(1), near.argmax(1).clip(1), HORIZON)
     steps = np.ceil(SLACK * (arrival + STAY - 1)).astype(int)

@@ -495,6 +495,8 @@ def test_a_scene_of_another_map_is_refused() -> None:
     ("argument", "value", "message"),
     [
         ("appearance", "squar", "did you mean 'square'"),
+        ("appearance", ["cross"], r"unknown appearance \['cross'\]; did you mean 'cross'"),
+        ("appearance", None, "unknown appearance None"),
         ("collision", "solids", "did you mean 'solid'"),
         ("task", "corner", "did you mean 'corners'"),
         ("map", "papers", "did you mean 'paper'"),

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from unknot.experiments import EXPERIMENTS, dynamics_content
+from unknot.files import write_json
+from unknot.representation import RCE, WEIGHTS, save_learner
 from unknot.running import evaluate_run, load_experiment, run_seeds, show_run
 
 
@@ -59,6 +61,19 @@ def test_a_finished_run_resumes_at_once_and_another_does_not_overwrite_it(smoke:
     assert (folder / "seed-0/metrics.json").stat().st_mtime_ns == written
     with pytest.raises(FileExistsError, match="exists"):
         run_seeds(name, "smoke", settings, folder, seeds=1)
+
+
+def test_models_whose_training_has_not_ended_are_not_evaluated(tmp_path: Path) -> None:
+    write_json(tmp_path / "config.json", {"settings": {"problems": 1}, "seed": 0})
+    save_learner(RCE(content_dim=2, sets=2), tmp_path / "published" / WEIGHTS)
+    with pytest.raises(FileNotFoundError, match=r"published has no finished weights"):
+        dynamics_content.evaluate(tmp_path, full=False)
+
+
+@pytest.mark.parametrize(("name", "value", "least"), [("steps", 0, 1), ("problems", -5, 1), ("noise", -1, 0)])
+def test_counts_that_leave_nothing_to_do_are_refused(name: str, value: int, least: int) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least {least}, not {value}"):
+        dynamics_content.Settings(**{name: value})
 
 
 def test_no_training_image_is_evaluated_on_and_no_state_is_shown_in_both_sets() -> None:
