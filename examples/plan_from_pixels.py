@@ -5,6 +5,8 @@ The model saw actions in images of the square alone. It is asked to steer the cr
     python examples/plan_from_pixels.py
 """
 
+from typing import Any
+
 import gymnasium as gym
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
@@ -17,7 +19,7 @@ def main(episodes: int = 50) -> dict[str, float]:
     agent = PlanningAgent.load("pretrained/dynamics-content")
     rates = {}
     for appearance in ("square", "cross"):
-        options = {"appearance": appearance, "task": "anywhere"}
+        options: dict[str, Any] = {"appearance": appearance, "task": "anywhere"}
         result = evaluate_agent(agent, "unknot/Planar-v0", episodes=episodes, seed=1, env_kwargs=options)
         low, high = result.interval
         print(f"{appearance}: success {result.success_rate:.1%} [{low:.1%}, {high:.1%}]", end="; ")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 from unknot.agents import StraightLineExpert
 from unknot.experiments.planar_problems import (
@@ -18,7 +20,7 @@ from unknot.experiments.planar_problems import (
 )
 
 
-def _walk(distances: list[float]) -> tuple[Rollout, np.ndarray]:
+def _walk(distances: list[float]) -> tuple[Rollout, NDArray[np.float64]]:
     """A walk along a column towards the goal (10, 10), at the given distances from it."""
     positions = np.array([[[10.0 + d, 10.0]] for d in distances])
     return Rollout(positions, np.diff(positions, axis=0)), np.array([[10.0, 10.0]])
