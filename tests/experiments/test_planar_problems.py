@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from numpy.typing import NDArray
 
 from unknot.agents import StraightLineExpert
 from unknot.experiments.planar_problems import (
