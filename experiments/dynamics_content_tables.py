@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unknot.agents import wilson_interval
+from unknot.experiments.planar_problems import HORIZON, SETS, SLACK
 from unknot.files import read_json
 from unknot.report import Table, mean_deviation
 
@@ -23,7 +24,6 @@ PAPER = {
 PC3_PUBLISHED = {"PC3": "74.35 ± 0.76", "SOLAR": "68 ± 3.8", "PCC": "56.6"}
 """Shu et al. 2020: share of steps at the goal in percent; PC3's best model reached 75.5."""
 
-SETS = ("X", "Y")
 BASELINES = {
     "published": "dynamics/content split",
     "rce-xy": "RCE, X and Y",
@@ -46,9 +46,15 @@ Seeds = list[dict[str, Any]]
 
 
 def tabulate(seeds: Seeds) -> list[Table]:
-    """Make the tables from the metrics of each seed; models that were not run come from what ships."""
+    """Make the tables from the metrics of each seed; models that were not run come from what ships.
+
+    A table whose models are in neither is left out.
+    """
     models = _Models(seeds)
-    tables = [_paper_table(models), _anywhere_table(models), _pc3_table(models)]
+    split = bool(models.of("published"))
+    tables = [_paper_table(models)] if split else []
+    tables.append(_anywhere_table(models))
+    tables += [_pc3_table(models)] if split else []
     tables.append(
         _comparison("What the split buys: the baselines asked to plan in X and in Y", BASELINES, models)
     )
@@ -101,9 +107,15 @@ def _values(metrics: Seeds, images: str, *path: str) -> list[float]:
 def _success(metrics: Seeds, images: str, task: str) -> str:
     """Return the mean over seeds and the Wilson interval of all their runs together, in percent."""
     rates = _values(metrics, images, task, "success")
-    count = int(metrics[0][images][task].get("count", 20))
-    low, high = wilson_interval(round(sum(rates) / 100 * count), count * len(rates))
+    counts = _values(metrics, images, task, "count")
+    solved = sum(rate / 100 * count for rate, count in zip(rates, counts, strict=True))
+    low, high = wilson_interval(round(solved), round(sum(counts)))
     return f"{mean_deviation(rates, 1)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _count(metrics: Seeds, task: str) -> int:
+    """Return how many problems of a task a seed was measured on."""
+    return int(metrics[0]["X"][task]["count"])
 
 
 def _paper_table(models: _Models) -> Table:
@@ -130,13 +142,15 @@ def _paper_table(models: _Models) -> Table:
             loss, ratio = known[key]["loss"], known[key]["loss"] / known["ceiling"]["loss"]
             rows.append((name, "", "", f"{loss:.0f}", f"{ratio:.3f}", f"{known[key]['success']:.1f}", ""))
     return Table(
-        "Table 1: corner to corner, published rule, 20 runs",
+        f"Table 1: corner to corner, published rule, {_count(ours, 'corners')} runs a seed",
         ("", "reconstruction", "prediction", "planning loss", "× best", "success %", "one-shot %"),
         tuple(rows),
         (
             "Mean ± deviation over seeds. Losses in nats an image, planning loss in px² (T = 40, Q = I, "
             "R = 0.1 I); the paper gives neither its units nor T, Q, R: its losses don't compare with ours.",
-            "The paper applies a plan in one go; 'success %' plans anew every fifth step or when surprised.",
+            "The paper applies a plan in one go; 'success %' plans anew every fifth step, when surprised, "
+            "and after a refusal.",
+            f"Success: within 2 px of the goal at each of the last 5 of {HORIZON} steps.",
         ),
     )
 
@@ -162,7 +176,11 @@ def _anywhere_table(models: _Models) -> Table:
         "Start and goal anywhere, both collision rules",
         ("", "success %", "planning loss", "× best", "corners: success %"),
         tuple(rows),
-        ("Success within 1.5 times the steps of the best true path; Wilson's 95% interval in brackets.",),
+        (
+            f"Steps allowed: from corner to corner {HORIZON}, anywhere {SLACK} times those of the best true "
+            "path; the rows of the straight line and of the best are counted by the latter in both. "
+            "Wilson's 95% interval in brackets.",
+        ),
     )
 
 
@@ -186,20 +204,23 @@ def _reference_rows(name: str, models: _Models) -> list[tuple[str, ...]]:
 def _pc3_table(models: _Models) -> Table:
     metrics = [seed for seed in models.of("published") if "pc3" in seed["X"]]
     rows: list[tuple[str, ...]] = [(name, share, "", "") for name, share in PC3_PUBLISHED.items()]
-    ceiling = models.references("published").get("pc3")
+    known = models.references("published")
+    ceiling = known.get("pc3")
     for images in SETS:
         shares = _values(metrics, images, "pc3")
         part = f"{100 * float(np.mean(shares)) / ceiling:.1f}" if ceiling else ""
         label = f"ours: {images}{models.mark('published')}"
         rows.append((label, mean_deviation(shares, 2), f"{max(shares):.2f}", part))
-    if ceiling:
-        rows.append(("best on the true map", f"{ceiling:.2f}", "", "100.0"))
+    for key, name in (("pc3_floor", "straight line"), ("pc3", "best on the true map")):
+        if key in known:
+            rows.append((name, f"{known[key]:.2f}", "", f"{100 * known[key] / known['pc3']:.1f}"))
     return Table(
         "PC3's protocol: share of steps at the goal",
         ("", "mean over models %", "best model %", "of the ceiling %"),
         tuple(rows),
         (
-            f"{len(metrics)} trained models; 10 starts in [3, 7]², each with the three other corners; "
+            f"{len(metrics)} trained models; {min(10, _count(metrics, 'corners'))} starts in [3, 7]², "
+            "each with the three other corners; "
             "T = 40, plans of 10 steps made anew each step, Q = 10 I, R = I.",
         ),
     )
@@ -217,6 +238,10 @@ def _comparison(title: str, names: Mapping[str, str], models: _Models) -> Table:
             cells.append(_success(metrics, images, "anywhere"))
             cells.append(mean_deviation(_values(metrics, images, "map_error"), 2))
         rows.append(tuple(cells))
+    known = models.references("published")
+    for key, label in (("floor", "straight line"), ("ceiling", "best on the true map")) if known else ():
+        successes = [f"{known[task][key]['success']:.1f}" for task in ("corners", "anywhere")]
+        rows.append((label, "", *[*successes, ""] * len(SETS)))
     columns = [f"{images}: {what}" for images in SETS for what in ("corners %", "anywhere %", "map error px")]
     return Table(
         title,

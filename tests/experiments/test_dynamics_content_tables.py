@@ -1,0 +1,79 @@
+"""The tables, from metrics whose numbers are told apart easily."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unknot.experiments import dynamics_content_tables
+from unknot.experiments.dynamics_content_tables import tabulate
+from unknot.report import Table
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dynamics_content_tables, "SHIPPED", tmp_path / "results.json")
+
+
+def task(success: float, count: int) -> dict[str, float]:
+    return {"success": success, "low": 0.0, "high": 100.0, "count": count, "loss": 50.0, "ratio": 2.0}
+
+
+def model(success: float, **further: Any) -> dict[str, Any]:
+    images = {
+        "reconstruction": 1.0,
+        "prediction": 2.0,
+        "map_error": 0.1,
+        "corners": task(success, 4),
+        "anywhere": task(success, 8),
+        "one_shot": task(success, 4),
+        "pc3": 60.0,
+    }
+    return {"X": images, "Y": images, **further}
+
+
+REFERENCES = {
+    name: {"floor": {"success": 11.0, "loss": 90.0}, "ceiling": {"success": 99.0, "loss": 45.0}}
+    for name in ("corners", "anywhere")
+}
+
+
+def titled(tables: list[Table], start: str) -> Table:
+    (table,) = [table for table in tables if table.title.startswith(start)]
+    return table
+
+
+def test_without_the_split_its_tables_are_left_out() -> None:
+    tables = tabulate([{"seed": 0, "models": {"rce-x": model(50)}}])
+    assert [table.title.partition(":")[0] for table in tables] == ["What the split buys"]
+
+
+def test_floors_and_ceilings_stand_beside_the_models() -> None:
+    references = {**REFERENCES, "pc3": 80.0, "pc3_floor": 20.0}
+    seeds = [{"seed": 3, "models": {"published": model(75, references=references), "bare": model(50)}}]
+    tables = tabulate(seeds)
+    assert "4 runs a seed" in tables[0].title
+    floor, ceiling = titled(tables, "With and without").rows[-2:]
+    assert floor == ("straight line", "", "11.0", "11.0", "", "11.0", "11.0", "")
+    assert ceiling[0] == "best on the true map"
+    assert ceiling[2] == "99.0"
+    pc3 = titled(tables, "PC3").rows
+    assert pc3[-2:] == (
+        ("straight line", "20.00", "", "25.0"),
+        ("best on the true map", "80.00", "", "100.0"),
+    )
+    assert pc3[-3][3] == "75.0"
+
+
+def test_a_run_from_before_the_straight_line_was_measured_has_tables_too() -> None:
+    references = {**REFERENCES, "pc3": 80.0}
+    tables = tabulate([{"seed": 0, "models": {"published": model(75, references=references)}}])
+    assert [row[0] for row in titled(tables, "PC3").rows][-2:] == ["ours: Y", "best on the true map"]
+
+
+def test_intervals_count_the_problems_of_every_seed() -> None:
+    few, many = model(100), model(50)
+    many["X"] = {**many["X"], "anywhere": task(50, 992)}
+    tables = tabulate([{"seed": 0, "models": {"published": few}}, {"seed": 1, "models": {"published": many}}])
+    row = titled(tables, "Start and goal anywhere").rows[0]
+    assert row[1].endswith("[47.3, 53.5]")  # Wilson's interval of 504 in 1,000
