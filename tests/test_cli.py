@@ -70,6 +70,10 @@ class Settings:
     sizes: tuple[int, ...] = (1, 2)
     """Not used."""
 
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, not {self.steps}")
+
 
 PRESETS = {"default": Settings(), "smoke": Settings(steps=2), "endless": Settings(steps=10**9)}
 
@@ -191,6 +195,40 @@ def test_runs_have_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "unknot/Planar-v0" in output
 
 
+def test_a_setting_out_of_its_range_is_told_and_nothing_is_written(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "steps must be at least 1, not 0" in fails("run toy --steps 0", 2, capsys)
+    assert not list(here.iterdir())
+
+
+def test_a_folder_may_be_called_as_the_experiment(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "--preset", "smoke", "--out", "toy", "toy"])
+    assert value(capsys.readouterr().out) in (here / "toy/table.md").read_text()
+
+
+@pytest.mark.parametrize("words", ["evaluate out", "show out", "list"])
+def test_a_damaged_config_is_told_in_one_line(
+    words: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = "runs/toy/out" if words == "list" else "out"
+    main(["run", "toy", "--preset", "smoke", "--out", out])
+    (here / out / "seed-0/config.json").write_text('{"experiment"')
+    capsys.readouterr()
+    error = fails(words, 2, capsys)
+    assert f"{out}/seed-0/config.json is not JSON" in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "toy", "--preset", "smoke", "--out", "out"])
+    path = here / "out/seed-0/metrics.json"
+    path.unlink()
+    path.mkdir()
+    capsys.readouterr()
+    assert "out/seed-0/metrics.json" in fails("show out", 2, capsys)
+
+
 def test_an_existing_folder_stays_as_it_is(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", "toy", "--preset", "smoke", "--out", "out"])
     before = {path: path.stat().st_mtime_ns for path in here.rglob("*")}
@@ -284,6 +322,7 @@ def test_help_knows_the_experiments_flags(capsys: pytest.CaptureFixture[str]) ->
     output = capsys.readouterr().out
     assert re.search(r"--steps INT +How many steps\. \(default: 2\)", output)
     assert "--resume" in output
+    assert "--preset {default,smoke,endless}" in output
 
 
 def test_a_person_can_play(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -19,7 +19,7 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from unknot import experiments
 from unknot.files import (
-    WeightsError,
+    FileError,
     find_seeds,
     pretrained_names,
     read_json,
@@ -36,8 +36,6 @@ EXTRAS = {
     "safetensors": "learn",
     "tensorboard": "learn",
     "scipy": "learn",
-    "sklearn": "learn",
-    "joblib": "learn",
     "matplotlib": "learn",
     "PIL": "learn",
     "stable_baselines3": "agents",
@@ -47,6 +45,7 @@ EXTRAS = {
 
 console = Console()
 S = TypeVar("S")
+P = TypeVar("P", bound=str)
 Named = Annotated[str, Positional, arg(metavar="RUN")]
 
 
@@ -56,14 +55,14 @@ class Others:
 
 
 @dataclasses.dataclass(frozen=True)
-class Run(Generic[S]):
+class Run(Generic[S, P]):
     """Run an experiment; it ends in the paper's table beside ours."""
 
     experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")]
     """Its name; `unknot list` gives them, `unknot run EXPERIMENT --help` its own flags."""
     settings: S
-    preset: str = "default"
-    """The settings to start from: smoke (under a minute), default, paper; flags change single ones."""
+    preset: P = "default"  # type: ignore[assignment]
+    """The settings to start from; flags change single ones."""
     seeds: int = 1
     """How many seeds, 0 to seeds - 1."""
     out: Path | None = None
@@ -86,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _dispatch(words)
-    except (UsageError, WeightsError, FileExistsError, FileNotFoundError) as error:
+    except (UsageError, FileError, FileExistsError, FileNotFoundError, IsADirectoryError) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").split(".")[0])
@@ -115,8 +114,14 @@ def _dispatch(words: list[str]) -> None:
         config=(OmitArgPrefixes, FlagCreatePairsOff),
     )
     if isinstance(options, Run):  # the experiment's name came after flags
-        name = options.experiment
-        _run([name, *(word for word in words[1:] if word != name)])
+        place = _place(options.experiment, words)
+        _run([words[place], *words[1:place], *words[place + 1 :]])
+
+
+def _place(experiment: str, words: list[str]) -> int:
+    """Return which of the words names the experiment; the same word may be a flag's value."""
+    valued = [f"--{field.name}" for field in dataclasses.fields(Run) if field.name != "resume"]
+    return next(k for k, word in enumerate(words) if word == experiment and words[k - 1] not in valued)
 
 
 def _run(words: list[str]) -> None:
@@ -126,8 +131,8 @@ def _run(words: list[str]) -> None:
     preset = _preset(words)
     if preset not in experiment.PRESETS:
         raise UsageError(unknown("preset", preset, experiment.PRESETS))
-    options = tyro.cli(
-        Run[experiment.Settings],  # type: ignore[name-defined]
+    options = tyro.cli(  # a ValueError of the settings is told as a wrong flag is
+        Run[experiment.Settings, Literal[*experiment.PRESETS]],  # type: ignore[name-defined, valid-type]
         prog="unknot run",
         default=Run(name, experiment.PRESETS[preset], preset),
         args=words,
@@ -259,7 +264,7 @@ def _say(line: str) -> None:
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,
-    "run": Run[Others],
+    "run": Run[Others, str],
     "evaluate": evaluate,
     "show": show,
     "play": play,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FORMAT",
+    "FileError",
     "Header",
     "WeightsError",
     "create_folder",
@@ -60,6 +61,10 @@ def require(extra: str, *modules: str) -> None:
             raise ModuleNotFoundError(
                 f'this part of unknot needs {module}: pip install "unknot[{extra}]"', name=module
             )
+
+
+class FileError(ValueError):
+    """A file that can't be used; the sentence names it and says why."""
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
@@ -116,12 +121,12 @@ def read_json(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is not JSON; the sentence names it.
+        FileError: the file is not JSON; the sentence names it.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error})") from error
+        raise FileError(f"{path} is not JSON ({error})") from error
 
 
 def _plain(value: Any) -> Any:
@@ -135,7 +140,7 @@ def _plain(value: Any) -> Any:
 # Weights
 
 
-class WeightsError(ValueError):
+class WeightsError(FileError):
     """A weight file that can't be used; the sentence says why."""
 
 
