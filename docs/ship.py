@@ -5,54 +5,78 @@
 puts the tables of RUN in docs/results/NAME/README.md, beside the pictures of its first seed, the metrics of
 all its seeds in experiments/pretrained/NAME/results.json, from where later runs take the rows that they did
 not run themselves, and the named models of its first seed, in half precision and measured anew, in
-experiments/pretrained/NAME/seed-0/.
+experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
+in the page below the command. All is read and measured before what shipped earlier is replaced.
 """
 
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from unknot.files import find_seeds, read_json, write_json, write_text
 from unknot.representation import WEIGHTS, load_learner, save_learner
 from unknot.running import load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
+NOTES = "notes.md"
 
 
 def ship(run: str, models: list[str]) -> None:
     """Copy what ships of a run (see above)."""
     seeds = find_seeds(run)
-    config = read_json(seeds[0] / "config.json")
-    name, count = config["experiment"], len(seeds)
-    experiment = load_experiment(name)
+    name = read_json(seeds[0] / "config.json")["experiment"]
     package, page = ROOT / "experiments/pretrained" / name, ROOT / "docs/results" / name
-    for folder in (package, page):
-        shutil.rmtree(folder, ignore_errors=True)
-    command = f"unknot run {name} --preset {config['preset']} --seeds {count}"
+    with TemporaryDirectory() as temporary:
+        new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
+        _write_package(seeds, models, new_package)
+        pictures = sorted((seeds[0] / models[0] / "figures").iterdir())
+        _replace(package, new_package)
+        _write_page(seeds, pictures, page / NOTES, new_page)  # tables fill gaps from what ships: now this run
+        _replace(page, new_page)
+
+
+def _replace(old: Path, new: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.copytree(new, old)
+
+
+def _write_package(seeds: list[Path], models: list[str], folder: Path) -> None:
+    config = read_json(seeds[0] / "config.json")
     metrics = [read_json(seed / "metrics.json") for seed in seeds]
-    write_json(package / "results.json", {"command": command, "version": config["version"], "seeds": metrics})
-    _ship_models(seeds[0], package / "seed-0", models)
-    write_json(package / "seed-0/metrics.json", experiment.evaluate(package / "seed-0", full=True))
-    pictures = sorted((seeds[0] / models[0] / "figures").iterdir())
-    for picture in pictures:
-        page.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(picture, page / picture.name)
-    source = f"[results.json](../../../experiments/pretrained/{name}/results.json)"
-    lines = [
-        f"# {name}",
-        f"`{command}` (unknot {config['version']}); the metrics of each seed: {source}.",
-        "",
-    ]
-    tables = "\n".join(table.to_markdown() for table in experiment.tabulate(metrics))
-    images = "\n".join(f"![{path.stem}]({path.name})\n" for path in pictures)
-    title = f"## Pictures of seed 0, {models[0]}\n"
-    write_text(page / "README.md", "\n".join([*lines, tables, title, images]))
-
-
-def _ship_models(seed: Path, folder: Path, models: list[str]) -> None:
+    shipped = {"command": _command(seeds), "version": config["version"], "seeds": metrics}
+    write_json(folder / "results.json", shipped)
+    seed = folder / "seed-0"
     for model in models:
-        save_learner(load_learner(seed / model / WEIGHTS), folder / model / WEIGHTS, half=True)
-    shutil.copyfile(seed / "config.json", folder / "config.json")
+        save_learner(load_learner(seeds[0] / model / WEIGHTS), seed / model / WEIGHTS, half=True)
+    shutil.copyfile(seeds[0] / "config.json", seed / "config.json")
+    write_json(seed / "metrics.json", load_experiment(config["experiment"]).evaluate(seed, full=True))
+
+
+def _write_page(seeds: list[Path], pictures: list[Path], notes: Path, folder: Path) -> None:
+    config = read_json(seeds[0] / "config.json")
+    name = config["experiment"]
+    folder.mkdir()
+    for picture in pictures:
+        shutil.copyfile(picture, folder / picture.name)
+    source = f"[results.json](../../../experiments/pretrained/{name}/results.json)"
+    parts = [
+        f"# {name}\n",
+        f"`{_command(seeds)}` (unknot {config['version']}); the metrics of each seed: {source}.\n",
+    ]
+    if notes.exists():
+        shutil.copyfile(notes, folder / NOTES)
+        parts.append(notes.read_text(encoding="utf-8"))
+    metrics = [read_json(seed / "metrics.json") for seed in seeds]
+    parts += [table.to_markdown() for table in load_experiment(name).tabulate(metrics)]
+    parts.append(f"## Pictures of seed 0, {pictures[0].parts[-3]}\n")
+    parts += [f"![{path.stem}]({path.name})\n" for path in pictures]
+    write_text(folder / "README.md", "\n".join(parts))
+
+
+def _command(seeds: list[Path]) -> str:
+    config = read_json(seeds[0] / "config.json")
+    return f"unknot run {config['experiment']} --preset {config['preset']} --seeds {len(seeds)}"
 
 
 if __name__ == "__main__":
