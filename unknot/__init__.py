@@ -8,7 +8,7 @@ from pkgutil import extend_path as _extend_path
 # At a checkout's root this folder comes before the installed package, which has the other rooms.
 __path__ = _extend_path(__path__, __name__)
 
-from unknot.envs.registration import register as _register  # noqa: E402
+from unknot.envs.registration import register as _register
 
 __all__ = ["__version__"]
 __version__ = "0.1.0"
