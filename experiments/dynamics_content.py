@@ -330,10 +330,10 @@ def _map_errors(learner: LocallyLinear, model: Model) -> tuple[float, float]:
 
 def _plan(learner: LocallyLinear, problems: Problems, images: str, cache: Path, seed: int) -> dict[str, Any]:
     known = reference(problems, cache)
-    allowed = np.full(len(known.steps), HORIZON) if problems.name.startswith("corners") else known.steps
-    rollout = roll_out(PlanningAgent(learner), problems, SETS[images], max(HORIZON, int(allowed.max())), seed)
+    longest = max(HORIZON, int(known.steps.max()))
+    rollout = roll_out(PlanningAgent(learner), problems, SETS[images], longest, seed)
     loss = planning_loss(rollout, problems.goals)
-    solved = successes(rollout, problems.goals, allowed)
+    solved = successes(rollout, problems.goals, known.steps)
     ratio = float(loss.mean() / known.best_loss.mean())
     return {**rate(solved), "count": len(solved), "loss": float(loss.mean()), "ratio": ratio}
 

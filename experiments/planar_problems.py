@@ -36,6 +36,8 @@ class Problems:
     """Keyword arguments of `unknot/Planar-v0`, the appearance left out."""
     starts: Array
     goals: Array
+    steps: int | None = None
+    """Steps allowed for success; None: `SLACK` times those that the best true path needs."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,17 @@ def make_environment(env: Mapping[str, Any], images: str = "X") -> Any:
 
 
 def draw_problems(task: str, env: Mapping[str, Any], count: int, seed: int) -> Problems:
-    """Draw starts and goals as the environment's task does at resets seeded seed, seed + 1, ..."""
+    """Draw starts and goals as the environment's task does at resets seeded seed, seed + 1, ...
+
+    From corner to corner `HORIZON` steps are allowed, as in the paper.
+    """
     with_task = {**env, "task": task}
     vector = gym.make_vec("unknot/Planar-v0", num_envs=count, **with_task)
     _, infos = vector.reset(seed=seed)
     vector.close()
     label = "-".join([task, *(f"{key}={value}" for key, value in sorted(env.items())), str(count), str(seed)])
-    return Problems(label, env, infos["factors"]["position"], infos["goal"]["position"])
+    steps = HORIZON if task == "corners" else None
+    return Problems(label, env, infos["factors"]["position"], infos["goal"]["position"], steps)
 
 
 def pc3_problems(starts: int, seed: int) -> Problems:
@@ -124,7 +130,7 @@ class Reference:
     """What the straight line and the best planner on the true map make of problems."""
 
     steps: NDArray[np.int64]
-    """(n,), steps allowed: `SLACK` times those that the best true path needs to succeed."""
+    """(n,), steps allowed (see `Problems`)."""
     best_loss: Array
     """(n,), least planning loss on the true map without noise."""
     floor: dict[str, float]
@@ -148,6 +154,8 @@ def _reference(problems: Problems) -> dict[str, Any]:
     near = np.linalg.norm(paths - problems.goals[:, None], axis=-1) <= NEAR
     arrival = np.where(near.any(1), near.argmax(1).clip(1), HORIZON)
     steps = np.ceil(SLACK * (arrival + STAY - 1)).astype(int)
+    if problems.steps is not None:
+        steps = np.full_like(steps, problems.steps)
     longest = max(HORIZON, int(steps.max()))
     best_loss = path_costs(paths, problems.goals)
     straight = roll_out(StraightLineExpert(), problems, "square", longest)
