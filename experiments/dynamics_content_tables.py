@@ -178,8 +178,7 @@ def _anywhere_table(models: _Models) -> Table:
         tuple(rows),
         (
             f"Steps allowed: from corner to corner {HORIZON}, anywhere {SLACK} times those of the best true "
-            "path; the rows of the straight line and of the best are counted by the latter in both. "
-            "Wilson's 95% interval in brackets.",
+            "path. Wilson's 95% interval in brackets.",
         ),
     )
 
