@@ -1,12 +1,12 @@
 """What RCE and E2C share: latent dynamics that are linear around a point, read from and drawn to images.
 
-Training on the bound alone folds the latent map, so both take three aids, each a named option that can be
-turned off (weight 0, or False):
+The bound alone leaves the shape of the map to the networks, so both take three aids, each a named option that
+can be turned off (weight 0, or False):
 
 - `gauge` fixes what the bound leaves free: the shared B is the identity times `gain`, the latent is centred,
   and a robust loss pulls μ(x') − μ(x) to B u, the encoding of a triple to what its action says.
 - `pull` keeps A near I, B near the shared B and c near 0, which the bound hardly determines where the
-  posterior is narrow; rollouts over many steps need it.
+  posterior is narrow.
 - `blocked` takes moves apart that did not go where their action says. Whether one did is read off the
   latents: they stayed, or the residual is out of proportion. Such moves tell nothing of the free dynamics;
   where they would have landed there is no passage, which a classifier learns once the map stands (`survey`).

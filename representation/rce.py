@@ -30,8 +30,8 @@ class RCE(LocallyLinear):
       to −1 for the last.
 
     Beside the aids of `LocallyLinear` there is `swap`: z of an image of X is drawn with the content of one
-    from another set, and encoding the drawing must give z and w back. Without it the two maps differ by
-    pixels; with it they coincide, though nothing pairs the sets.
+    from another set, and encoding the drawing must give z and w back. Nothing pairs
+    the sets; it is the shared decoder, and this, that makes the two maps coincide.
 
     Args:
         swap: weight of the swap term; it needs content and more than one set.
