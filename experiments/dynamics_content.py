@@ -294,14 +294,28 @@ def _references(tasks: Mapping[str, Problems], cache: Path) -> dict[str, Any]:
 
 @torch.no_grad()
 def _losses(learner: LocallyLinear, model: Model, images: str, seed: int) -> dict[str, float]:
-    """Return reconstruction and prediction loss on held-out triples."""
+    """Return reconstruction and prediction loss on held-out triples, and how often the shape is right.
+
+    A prediction's shape is right if it is nearer, in squared error, to the true next image than to the same
+    scene as the other set shows it.
+    """
     held_out = held_out_data(model, images, seed)
     x, after = held_out["observation"], held_out["next_observation"]
     drawn = learner.decode(learner.encode(x), learner.content(x))
+    predicted = learner.predict(x, held_out["action"])
+    (other,) = SETS.keys() - {images}
+    elsewhere = environment(model, other).render_factors({"position": held_out["next_position"]})
     return {
         "reconstruction": _excess(drawn, x),
-        "prediction": _excess(learner.predict(x, held_out["action"]), after),
+        "prediction": _excess(predicted, after),
+        "shape": 100
+        * float((_squared_error(predicted, after) < _squared_error(predicted, elsewhere)).mean()),
     }
+
+
+def _squared_error(drawn: Tensor, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    error: NDArray[np.float64] = np.square(drawn.numpy(force=True) - images / 255.0).sum((1, 2, 3))
+    return error
 
 
 def _excess(drawn: Tensor, images: NDArray[np.uint8]) -> float:

@@ -24,6 +24,7 @@ def model(success: float, **further: Any) -> dict[str, Any]:
         "reconstruction": 1.0,
         "prediction": 2.0,
         "map_error": 0.1,
+        "shape": 90.0,
         "corners": task(success, 4),
         "anywhere": task(success, 8),
         "one_shot": task(success, 4),
