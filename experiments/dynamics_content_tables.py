@@ -150,8 +150,8 @@ def _paper_table(models: _Models) -> Table:
             "R = 0.1 I); the paper gives neither its units nor T, Q, R: its losses don't compare with ours.",
             "The paper applies a plan in one go; 'success %' plans anew every fifth step, when surprised, "
             "and after a refusal.",
-            f"Success: within 2 px of the goal at each of the last 5 of {HORIZON} steps. Each seed has problems "
-            "of its own; the straight line and the best are on those of seed 0.",
+            f"Success: within 2 px of the goal at each of the last 5 of {HORIZON} steps.",
+            "Each seed has problems of its own; the straight line and the best are on those of seed 0.",
         ),
     )
 

@@ -55,7 +55,7 @@ def test_floors_and_ceilings_stand_beside_the_models() -> None:
     tables = tabulate(seeds)
     assert "4 runs a seed" in tables[0].title
     floor, ceiling = titled(tables, "With and without").rows[-2:]
-    assert floor == ("straight line", "", "11.0", "11.0", "", "11.0", "11.0", "")
+    assert floor == ("straight line", "", "11.0", "11.0", "", "", "11.0", "11.0", "", "")
     assert ceiling[0] == "best on the true map"
     assert ceiling[2] == "99.0"
     pc3 = titled(tables, "PC3").rows
