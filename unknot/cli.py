@@ -149,7 +149,7 @@ def _run(words: list[str]) -> None:
         again += [] if options.resume else ["--resume"]
         print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
         raise SystemExit(130) from None
-    _print(tables)
+    _print(tables[::-1])  # the first, the paper's own, ends up on the last screen
     _say(f"Figures, metrics, weights: {folder}")
     _say(f"Next: unknot show {folder}, or unknot evaluate {folder}")
 
