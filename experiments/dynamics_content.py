@@ -20,7 +20,7 @@ What is measured, on data and problems that no training has seen:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -80,9 +80,9 @@ class Model:
     content_dim: int = 2
     passive: bool = True
     """Whether it is given the action-less images of Y."""
-    env: Mapping[str, Any] | None = None
+    env: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of the environment."""
-    options: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of the learner."""
     effort: int = 1
     """Multiple of the settings' steps that it is trained for."""
@@ -138,10 +138,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for field in fields(self):
-            least = 1 if field.name in ("steps", "triples", "passive", "problems") else 0
-            if (value := getattr(self, field.name)) < least:
-                raise ValueError(f"{field.name} must be at least {least}, not {value}")
+        for name in (setting.name for setting in fields(self)):
+            least = 1 if name in ("steps", "triples", "passive", "problems") else 0
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
 PRESETS: dict[str, Settings] = {
@@ -161,12 +161,13 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         kept = folder / name / "metrics.json"
         if not kept.exists():
             learner = _train(model, settings, folder / name, seed, resume, f"seed {seed}: {name}")
+            if model.part in ("split", "solid"):
+                problems = draw_problems("anywhere", model.env, 8, FIRST_PROBLEM)
+                save_figures(learner, model.env, problems, folder / name / "figures")
             count = _problems(model, settings.problems)
             cache = folder.parent / "references"
+            # Last, so that a resume takes a model that has it as complete.
             write_json(kept, _measure(learner, model, cache, seed, count, references=seed == 0))
-            if model.part in ("split", "solid"):
-                problems = draw_problems("anywhere", model.env or {}, 8, FIRST_PROBLEM)
-                save_figures(learner, model.env or {}, problems, folder / name / "figures")
         metrics["models"][name] = read_json(kept)
     write_json(folder / "metrics.json", metrics)
     return metrics
@@ -214,7 +215,7 @@ def _train(
     options: dict[str, Any] = {
         "content_dim": model.content_dim,
         "steps": steps,
-        **(model.options or {}),
+        **model.options,
     }
     learner = model.learner(sets=2 if model.passive else 1, **options)
     learner.calibrate(triples["observation"])
@@ -253,7 +254,7 @@ def held_out_data(model: Model, images: str, seed: int) -> dict[str, NDArray[Any
 
 def environment(model: Model, images: str) -> Any:
     """Make the environment that shows a set of images."""
-    return make_environment(model.env or {}, images)
+    return make_environment(model.env, images)
 
 
 # Measuring
@@ -266,7 +267,7 @@ def _measure(
 
     With `references` they are also returned.
     """
-    env = model.env or {}
+    env = model.env
     tasks = {
         "corners": draw_problems("corners", env, min(20, problems), FIRST_PROBLEM + 20 * seed),
         "anywhere": draw_problems("anywhere", env, problems, FIRST_PROBLEM),
