@@ -1,0 +1,1 @@
+"""Measures of disentanglement: codes against the factors that are known."""
