@@ -1,0 +1,93 @@
+"""Batches for learners that interact: rollouts of a vector environment that is handed in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Discrete
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Act", "Behaviour", "draw_actions", "interactions", "uniform"]
+
+Act = Callable[[NDArray[np.uint8], Tensor], tuple[Tensor, Tensor]]
+"""Observations (n, h, w, c) and the mask of permitted actions (n, actions), bool, to the actions taken (n,)
+and the probability of each, (n,)."""
+Behaviour = Callable[[NDArray[np.uint8]], Act]
+"""A policy that may settle on something for a whole rollout: first observations to what acts thereafter."""
+
+
+def uniform(observation: NDArray[np.uint8]) -> Act:
+    """Act uniformly over the permitted actions: a `Behaviour`."""
+    return lambda _, mask: draw_actions(mask / mask.sum(1, keepdim=True))
+
+
+def draw_actions(probabilities: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw an action for each row of (n, actions) and return them and their probabilities, (n,) each."""
+    action = torch.multinomial(probabilities, 1)
+    return action[:, 0], probabilities.gather(1, action)[:, 0]
+
+
+def interactions(
+    env: VectorEnv[Any, Any, Any], seed: int, *, steps: int = 1, behaviour: Behaviour = uniform
+) -> Callable[[int], dict[str, Tensor]]:
+    """Make a source of batches that acts in an environment.
+
+    For each batch all copies are reset, by a seed made of `seed` and the number of the batch, and act for
+    `steps` steps. So a batch depends on that number, on torch's random state and on the weights of whoever
+    behaves, all of which a checkpoint holds: training resumes exactly.
+
+    Args:
+        env: its copies are the n rows of a batch; actions are discrete, and no episode ends within `steps`.
+        seed: of the resets.
+        steps: k, how often each copy acts.
+        behaviour: the policy.
+
+    Returns:
+        `batch_at(number)`, which gives a dict of tensors, those of actions without the axis k if it is 1:
+        `observation` and `next_observation`, uint8 (n, h, w, c), before the first action and after the last;
+        `between`, uint8 (n, k - 1, h, w, c), what was seen meanwhile, if k > 1; `action`, int64 (n, k);
+        `probability`, float32 (n, k), with which the behaviour took it; `action_mask`, bool (n, k, actions):
+        the environment's `info["action_mask"]` where it has one, else all true. A copy that permits no
+        action may take any.
+
+    Raises:
+        ValueError: `steps` below 1, or other than discrete actions; on use, an episode that ended within the steps, whose next observation
+            would be another episode's.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, not {steps}")
+    space = env.single_action_space
+    if not isinstance(space, Discrete):
+        raise ValueError(f"env must have discrete actions, not {space}")
+    actions = int(space.n)
+
+    def permitted(info: Mapping[str, Any]) -> Tensor:
+        if "action_mask" not in info:
+            return torch.ones(env.num_envs, actions, dtype=torch.bool)
+        mask = torch.as_tensor(info["action_mask"]).bool()
+        return mask | ~mask.any(1, keepdim=True)
+
+    def batch_at(number: int) -> dict[str, Tensor]:
+        entropy = np.random.SeedSequence([seed, number]).generate_state(1)
+        observation, info = env.reset(seed=int(entropy[0]))
+        act, seen, taken = behaviour(observation), [observation], []
+        for _ in range(steps):
+            mask = permitted(info)
+            action, probability = act(observation, mask)
+            observation, _, terminated, truncated, info = env.step(action.numpy(force=True))
+            if (ended := np.flatnonzero(terminated | truncated)).size:
+                raise ValueError(f"env must not end an episode within {steps} steps, but copies {ended} did")
+            seen.append(observation)
+            taken.append((action, probability, mask))
+        images = [torch.from_numpy(image) for image in seen]
+        names = ("action", "probability", "action_mask")
+        columns = zip(names, zip(*taken, strict=True), strict=True)
+        batch = {name: torch.stack(values, 1) if steps > 1 else values[0] for name, values in columns}
+        if steps > 1:
+            batch["between"] = torch.stack(images[1:-1], 1)
+        return {"observation": images[0], **batch, "next_observation": images[-1]}
+
+    return batch_at
