@@ -49,6 +49,11 @@ class Simulation(ABC):
     action_space: spaces.Space[Any]
     factor_space: spaces.Dict
 
+    @property
+    def goal_space(self) -> spaces.Dict:
+        """Those factors of `factor_space` that a goal has; all of them unless a task says otherwise."""
+        return self.factor_space
+
     @abstractmethod
     def check(self, factors: Factors) -> None:
         """Raise ValueError if a scene or a goal is impossible, naming the factor, the value, the reason."""
@@ -63,7 +68,11 @@ class Simulation(ABC):
 
     @abstractmethod
     def place(self, factors: Factors) -> None:
-        """Set those factors in all copies, and keep the rest."""
+        """Set those factors in all copies, and keep the rest.
+
+        Raises:
+            ValueError: a scene that `check` lets pass is impossible in its copy; nothing has changed then.
+        """
 
     @abstractmethod
     def observe(self, rows: Rows) -> Tree:
@@ -136,15 +145,23 @@ class Adapter:
         """
         return self.simulation.render_factors(self._factors("factors", factors, None))
 
-    def _factors(self, argument: str, factors: Mapping[str, Any], n: int | None) -> Factors:
-        """Check names, shapes and ranges of factors with n as their first axis (None: any, but one)."""
+    def _space(self, key: str) -> spaces.Dict:
+        """The space of what is given as `factors` or as `goal`."""
+        return self.simulation.goal_space if key == "goal" else self.factor_space
+
+    def _factors(self, key: str, factors: Mapping[str, Any], n: int | None, owner: str = "") -> Factors:
+        """Check names, shapes and ranges of `factors` or of a `goal`.
+
+        Their first axis is n (None: any, but one); errors name them as the owner's key.
+        """
+        known, argument = self._space(key), f"{owner}{key}"
         if not isinstance(factors, Mapping):
-            raise ValueError(f"{argument}={factors!r} must be a dict of factors: {list(self.factor_space)}")
+            raise ValueError(f"{argument}={factors!r} must be a dict of factors: {list(known)}")
         result: Factors = {}
         for name, value in factors.items():
-            if name not in self.factor_space.spaces:
-                raise ValueError(unknown(f"{argument} name", name, self.factor_space.spaces))
-            space = self.factor_space[name]
+            if name not in known.spaces:
+                raise ValueError(unknown(f"{argument} name", name, known.spaces))
+            space = known[name]
             array = _as_array(f"{argument}[{name!r}]", value, space)
             expected = ("n" if n is None else n, *cast("tuple[int, ...]", space.shape))
             if array.ndim != len(expected) or array.shape[1:] != expected[1:] or n not in (None, len(array)):
@@ -155,26 +172,30 @@ class Adapter:
             result[name] = array
         return result
 
-    def _possible(self, argument: str, factors: Mapping[str, Any], n: int) -> Factors:
+    def _possible(self, key: str, factors: Mapping[str, Any], n: int, owner: str = "") -> Factors:
         """Check that scenes can be: n is their first axis."""
-        result = self._factors(argument, factors, n)
+        result = self._factors(key, factors, n, owner)
         try:
             self.simulation.check(result)
         except ValueError as error:
-            raise ValueError(f"{argument}: {error}") from None
+            raise ValueError(f"{owner}{key}: {error}") from None
         return result
 
     def _actions(self, actions: Any) -> Array:
-        """Check a batch of actions: their shape, and that they are finite."""
-        array = np.asarray(actions)
-        expected = (self.simulation.num_envs, *cast("tuple[int, ...]", self.simulation.action_space.shape))
-        if array.dtype.kind not in "fiu" or array.shape != expected:
+        """Check a batch of actions: their shape, and that they are finite, or among a Discrete space's."""
+        array, space = np.asarray(actions), self.simulation.action_space
+        discrete = isinstance(space, spaces.Discrete)
+        kinds, numbers = ("iu", "integers") if discrete else ("fiu", "numbers")
+        expected = (self.simulation.num_envs, *cast("tuple[int, ...]", space.shape))
+        if array.dtype.kind not in kinds or array.shape != expected:
             raise ValueError(
-                f"actions of shape {array.shape} and type {array.dtype}, expected numbers of shape {expected}"
+                f"actions of shape {array.shape} and type {array.dtype}, "
+                f"expected {numbers} of shape {expected}"
             )
-        if not np.isfinite(array).all():
-            row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
-            raise ValueError(f"action {array[row].tolist()} of sub-environment {row} is not finite")
+        good = inside(space, array) if discrete else np.isfinite(array).reshape(len(array), -1).all(axis=1)
+        for row in np.flatnonzero(~good):
+            reason = f"outside {space}" if discrete else "not finite"
+            raise ValueError(f"action {array[row].tolist()} of sub-environment {row} is {reason}")
         return array
 
     def _restore(self, scenes: Sequence[Any], rows: Rows) -> list[np.random.Generator]:
@@ -183,7 +204,7 @@ class Adapter:
             check_scene(scene)
         generators = [scene_generator(scene["random_state"]) for scene in scenes]
         factors, goal = (
-            self._possible(f"scene's {key}", self._stack(key, scenes), len(scenes))
+            self._possible(key, self._stack(key, scenes), len(scenes), "scene's ")
             for key in ("factors", "goal")
         )
         try:
@@ -194,10 +215,11 @@ class Adapter:
 
     def _stack(self, key: str, scenes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Batch the factors or the goals of scenes, each of which must have them all."""
+        names = self._space(key).spaces
         for scene in scenes:
-            if not isinstance(scene[key], Mapping) or scene[key].keys() != self.factor_space.keys():
-                raise ValueError(f"scene's {key}={scene[key]!r} must have exactly {list(self.factor_space)}")
-        return {name: [scene[key][name] for scene in scenes] for name in self.factor_space}
+            if not isinstance(scene[key], Mapping) or scene[key].keys() != names.keys():
+                raise ValueError(f"scene's {key}={scene[key]!r} must have exactly {list(names)}")
+        return {name: [scene[key][name] for scene in scenes] for name in names}
 
     def _check_began(self) -> None:
         if not self._began:
@@ -252,7 +274,8 @@ class SimulationEnv(Adapter, gym.Env[Any, Any]):
         """Act.
 
         Raises:
-            ValueError: an action of another shape or not finite; nothing has changed then.
+            ValueError: an action of another shape, not finite, or not in a Discrete space; nothing has
+                changed then.
             ResetNeeded: before the first reset.
         """
         self._check_began()
@@ -349,7 +372,9 @@ def sample_space(space: spaces.Dict, n: int, rng: np.random.Generator) -> Factor
     """Draw n points, each component independently and uniformly over its space."""
     result = {}
     for name, part in space.spaces.items():
-        if isinstance(part, spaces.Box):
+        if isinstance(part, spaces.Box) and part.dtype.kind in "iu":
+            result[name] = rng.integers(part.low, part.high, (n, *part.shape), part.dtype, endpoint=True)
+        elif isinstance(part, spaces.Box):
             result[name] = rng.uniform(part.low, part.high, (n, *part.shape)).astype(part.dtype)
         elif isinstance(part, spaces.Discrete):
             result[name] = rng.integers(part.start, part.start + part.n, n, dtype=part.dtype)

@@ -104,7 +104,8 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         """Act in all copies.
 
         Raises:
-            ValueError: actions of another shape or not finite; nothing has changed then.
+            ValueError: actions of another shape, not finite, or not in a Discrete space; nothing has changed
+                then.
             ResetNeeded: before the first reset, or, with autoreset disabled, after an episode's end.
         """
         self._check_began()
