@@ -15,7 +15,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
-from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments
 from unknot.files import (
@@ -28,7 +28,16 @@ from unknot.files import (
     unknown,
 )
 from unknot.report import Table
-from unknot.running import CONFIG, UsageError, evaluate_run, load_experiment, new_folder, run_seeds, show_run
+from unknot.running import (
+    CONFIG,
+    Experiment,
+    UsageError,
+    evaluate_run,
+    load_experiment,
+    new_folder,
+    run_seeds,
+    show_run,
+)
 
 EXTRAS = {
     "torch": "learn",
@@ -60,7 +69,7 @@ class Run(Generic[S, P]):
 
     experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")]
     """Its name; `unknot list` gives them, `unknot run EXPERIMENT --help` its own flags."""
-    settings: S
+    settings: Annotated[S, arg(name="")]  # its flags stand beside these
     preset: P = "default"  # type: ignore[assignment]
     """The settings to start from; flags change single ones."""
     seeds: int = 1
@@ -111,7 +120,7 @@ def _dispatch(words: list[str]) -> None:
         prog="unknot",
         description="Worlds whose factors are known, learners that find them in pixels, planners.",
         args=words,
-        config=(OmitArgPrefixes, FlagCreatePairsOff),
+        config=(FlagCreatePairsOff,),
     )
     if isinstance(options, Run):  # the experiment's name came after flags
         place = _place(options.experiment, words)
@@ -131,13 +140,7 @@ def _run(words: list[str]) -> None:
     preset = _preset(words)
     if preset not in experiment.PRESETS:
         raise UsageError(unknown("preset", preset, experiment.PRESETS))
-    options = tyro.cli(  # a ValueError of the settings is told as a wrong flag is
-        Run[experiment.Settings, Literal[*experiment.PRESETS]],  # type: ignore[name-defined, valid-type]
-        prog="unknot run",
-        default=Run(name, experiment.PRESETS[preset], preset),
-        args=words,
-        config=(OmitArgPrefixes, FlagCreatePairsOff),
-    )
+    options = _options(experiment, name, preset, words)
     folder = options.out or (find_seeds(name)[0].parent if options.resume else new_folder(name))
     try:
         tables = run_seeds(
@@ -152,6 +155,20 @@ def _run(words: list[str]) -> None:
     _print(tables[::-1])  # the first, the paper's own, ends up on the last screen
     _say(f"Figures, metrics, weights: {folder}")
     _say(f"Next: unknot show {folder}, or unknot evaluate {folder}")
+
+
+def _options(experiment: Experiment, name: str, preset: str, words: list[str]) -> Run[Any, Any]:
+    """Parse the flags, those of the experiment's settings among them."""
+    try:
+        return tyro.cli(
+            Run[experiment.Settings, Literal[*experiment.PRESETS]],  # type: ignore[name-defined, valid-type]
+            prog="unknot run",
+            default=Run(name, experiment.PRESETS[preset], preset),
+            args=words,
+            config=(FlagCreatePairsOff,),
+        )
+    except ValueError as error:  # of settings out of range
+        raise UsageError(str(error)) from error
 
 
 def _preset(words: list[str]) -> str:
