@@ -1,7 +1,8 @@
 """Planners: they see a dynamics and a cost, and find actions.
 
 `ILQR` follows derivatives, `CEM` samples, `RecedingHorizon` plans again as it goes with either, and
-`Roadmap` finds the way among known states where neither would. All take batches of problems and tell for
+`Roadmap` finds the way among known states where neither would. Where moves are few, `BreadthFirst` and
+`Greedy` search over them. All take batches of problems and tell for
 each how it ended. What the states mean, where a dynamics comes from and who acts is not known here.
 """
 
@@ -16,12 +17,16 @@ from unknot.planners.derivatives import Linearizable  # noqa: E402
 from unknot.planners.ilqr import ILQR  # noqa: E402
 from unknot.planners.mpc import Memory, RecedingHorizon  # noqa: E402
 from unknot.planners.roadmap import Paths, Roadmap  # noqa: E402
+from unknot.planners.search import Arrival, BreadthFirst, Greedy  # noqa: E402
 
 __all__ = [
     "CEM",
     "ILQR",
+    "Arrival",
+    "BreadthFirst",
     "Cost",
     "Dynamics",
+    "Greedy",
     "Limits",
     "Linearizable",
     "Memory",

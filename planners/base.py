@@ -31,7 +31,8 @@ _SENTENCES = {
     ),
     Status.STUCK: (
         "No step of any size lowered the cost although its gradient is not zero: "
-        "look for a kink in the cost or the dynamics, or plan in float64."
+        "look for a kink in the cost or the dynamics, or plan in float64. "
+        "Of a search: its moves lead to nothing more that is new, or nearer; give it others."
     ),
     Status.INVALID: (
         "The start, or what the cost and the dynamics make of it, is not finite: there is no plan, "
