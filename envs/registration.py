@@ -15,6 +15,7 @@ class Row(NamedTuple):
 
 ENVIRONMENTS = {
     "unknot/Planar-v0": Row("unknot.envs.planar", "PlanarEnv", "PlanarVectorEnv"),
+    "unknot/MnistGrid-v0": Row("unknot.envs.mnist_grid", "MnistGridEnv", "MnistGridVectorEnv"),
 }
 
 
