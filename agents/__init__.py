@@ -2,9 +2,11 @@
 
 Every agent has Stable-Baselines3's `predict`, so that `evaluate_agent`, Stable-Baselines3's own
 `evaluate_policy` and a user's loop take any of them. Here live the experts that bound what can be achieved,
-evaluation, and agents that plan in what was learnt; learners and planners themselves live elsewhere.
+evaluation, agents that plan in what was learnt, and what joins environments and learners to
+Stable-Baselines3; learners and planners themselves live elsewhere.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from unknot.files import require
@@ -13,12 +15,17 @@ from .evaluation import Agent, Evaluation, evaluate_agent, wilson_interval
 from .experts import GridExpert, RandomAgent, StraightLineExpert
 
 if TYPE_CHECKING:
+    from .encoding import EncodedObservation, EncodedVectorObservation
     from .planning import PlanningAgent
+    from .stable_baselines import GymVecEnv
 
 __all__ = [
     "Agent",
+    "EncodedObservation",
+    "EncodedVectorObservation",
     "Evaluation",
     "GridExpert",
+    "GymVecEnv",
     "PlanningAgent",
     "RandomAgent",
     "StraightLineExpert",
@@ -27,11 +34,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Bring PlanningAgent, and with it torch, once it is asked for."""
-    if name == "PlanningAgent":
-        require("learn", "torch")
-        from .planning import PlanningAgent
+LATE = {
+    "EncodedObservation": ("learn", "torch", ".encoding"),
+    "EncodedVectorObservation": ("learn", "torch", ".encoding"),
+    "GymVecEnv": ("agents", "stable_baselines3", ".stable_baselines"),
+    "PlanningAgent": ("learn", "torch", ".planning"),
+}
+"""What is brought, and torch with it, once it is asked for: its extra, what that must install, its module."""
 
-        return PlanningAgent
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """Bring what needs an extra."""
+    if name not in LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    extra, needed, module = LATE[name]
+    require(extra, needed)
+    return getattr(import_module(module, __name__), name)

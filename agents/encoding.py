@@ -1,0 +1,144 @@
+"""Observations as codes: what a learner makes of the images, in place of the images."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Encode", "EncodedObservation", "EncodedVectorObservation"]
+
+Array: TypeAlias = NDArray[Any]
+Observation: TypeAlias = Any
+"""An array, or a dict of arrays."""
+Encode: TypeAlias = Callable[[NDArray[np.uint8]], Tensor | Array]
+"""Images uint8 (n, h, w, c) to codes (n, d): the `encode` of any learner, or a function."""
+
+
+class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
+    """An environment whose images come encoded: float32 (d,) in place of uint8 (h, w, c).
+
+    In a Dict observation every image is encoded, and the rest kept.
+
+        env = EncodedObservation(gym.make("unknot/Maze-v0", goal="image"), learner.encode)
+
+    Args:
+        env: it observes an image, or a Dict with images.
+        encode: images uint8 (n, h, w, c) to codes (n, d), a learner's `encode` for instance.
+
+    Raises:
+        ValueError: no image is observed, or `encode` can't take such images or returns no (n, d).
+    """
+
+    def __init__(self, env: gym.Env[Observation, Any], encode: Encode) -> None:
+        super().__init__(env)
+        self._codes = _Codes(encode, env.observation_space)
+        self.observation_space = self._codes.space
+
+    def observation(self, observation: Observation) -> Observation:
+        """Encode one observation."""
+        return _unbatch(self._codes(_batch([observation])))[0]
+
+
+class EncodedVectorObservation(VectorWrapper[Observation, Any, Observation, Any, Any]):
+    """`EncodedObservation` of a vector environment: the images of all copies are encoded at once.
+
+    Final observations, where copies restart in the step that ends them, come encoded, too.
+
+    Args:
+        env: its copies observe an image, or a Dict with images.
+        encode: images uint8 (n, h, w, c) to codes (n, d), a learner's `encode` for instance.
+
+    Raises:
+        ValueError: no image is observed, or `encode` can't take such images or returns no (n, d).
+    """
+
+    def __init__(self, env: VectorEnv[Observation, Any, Any], encode: Encode) -> None:
+        super().__init__(env)
+        self._codes = _Codes(encode, env.single_observation_space)
+        self.single_observation_space = self._codes.space
+        self.observation_space = batch_space(self._codes.space, env.num_envs)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin episodes, and encode what is seen."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return self._codes(observations), infos
+
+    def step(self, actions: Any) -> tuple[Observation, Any, Any, Any, dict[str, Any]]:
+        """Act, and encode what is seen."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        if "final_obs" in infos:
+            ended = np.flatnonzero(infos["_final_obs"])
+            codes = self._codes(_batch([infos["final_obs"][row] for row in ended]))
+            final = np.full(self.num_envs, None, dtype=object)
+            for row, code in zip(ended, _unbatch(codes), strict=True):
+                final[row] = code
+            infos = {**infos, "final_obs": final}
+        return self._codes(observations), rewards, terminated, truncated, infos
+
+
+class _Codes:
+    """Encodes batches of the observations of a space.
+
+    Attributes:
+        space: of one observation, once encoded.
+    """
+
+    def __init__(self, encode: Encode, space: spaces.Space[Any]) -> None:
+        self._encode = encode
+        parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
+        self._images = [name for name, part in parts.items() if _is_image(part)]
+        if not self._images:
+            raise ValueError(
+                f"env observes {space}, expected an image (uint8, h × w × c) or a Dict with some"
+            )
+        for name in self._images:
+            probe = np.zeros((2, *(parts[name].shape or ())), np.uint8)
+            shape = self._run(probe).shape[1:]
+            parts = {**parts, name: spaces.Box(-np.inf, np.inf, shape, np.float32)}
+        self.space = spaces.Dict(parts) if isinstance(space, spaces.Dict) else parts[""]
+
+    def __call__(self, observations: Observation) -> Observation:
+        """Encode a batch, with one call where all images have one shape."""
+        if not isinstance(observations, Mapping):
+            return self._run(observations)
+        images = [observations[name] for name in self._images]
+        if len({image.shape for image in images}) == 1:
+            codes = np.split(self._run(np.concatenate(images)), len(images))
+        else:
+            codes = [self._run(image) for image in images]
+        return {**observations, **dict(zip(self._images, codes, strict=True))}
+
+    @torch.no_grad()
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        codes = torch.as_tensor(self._encode(images)).numpy(force=True).astype(np.float32)
+        if codes.ndim != 2 or len(codes) != len(images):
+            raise ValueError(f"encode returned {codes.shape} for {len(images)} images, expected (n, d)")
+        return codes
+
+
+def _is_image(space: spaces.Space[Any]) -> bool:
+    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3
+
+
+def _batch(observations: list[Observation]) -> Observation:
+    """Stack single observations."""
+    if isinstance(observations[0], Mapping):
+        return {key: np.stack([one[key] for one in observations]) for key in observations[0]}
+    return np.stack(observations)
+
+
+def _unbatch(observations: Observation) -> list[Observation]:
+    """Return the observations of a batch."""
+    if not isinstance(observations, Mapping):
+        return list(observations)
+    names, columns = observations.keys(), observations.values()
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
