@@ -32,6 +32,8 @@ REWARDS = ("sparse", "dense")
 SOURCES = ("auto", "mnist", "digits")
 LEAST_CELL = 6
 """Pixels that a digit needs to be told from others."""
+MARGIN = 2
+"""Pixels cut off each side of a digit's image, where paper is empty: digits are larger in their cells then."""
 UPSCALE = 8
 """Pixels of a frame for people to a pixel of the image."""
 CHUNK = 4_096
@@ -69,7 +71,8 @@ def find_pool(source: str, split: str, cell: int) -> Pool:
     images, labels = mnist.load(split, source=source)
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels, minlength=10)
-    return Pool(shrink(images, cell), labels, order, np.cumsum(counts) - counts, counts)
+    inner = slice(MARGIN, -MARGIN)
+    return Pool(shrink(images[:, inner, inner], cell), labels, order, np.cumsum(counts) - counts, counts)
 
 
 def shrink(images: Images, side: int) -> Images:
