@@ -33,7 +33,7 @@ SOURCES = ("auto", "mnist", "digits")
 LEAST_CELL = 6
 """Pixels that a digit needs to be told from others."""
 MARGIN = 2
-"""Pixels cut off each side of a digit's image, where paper is empty: digits are larger in their cells then."""
+"""Pixels cut off each side of a digit's image, empty but for a stray stroke: digits fill their cells then."""
 UPSCALE = 8
 """Pixels of a frame for people to a pixel of the image."""
 CHUNK = 4_096

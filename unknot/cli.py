@@ -17,7 +17,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from unknot import experiments
+from unknot import experiments, mnist
 from unknot.files import (
     FileError,
     find_seeds,
@@ -227,9 +227,23 @@ def play(
         env = gym.make(environment, render_mode="rgb_array", **settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
-    noop = np.zeros_like(env.action_space.sample())
-    play(env, noop=noop)
+    discrete = isinstance(env.action_space, gym.spaces.Discrete)  # then no action need be doing nothing
+    play(env, noop=np.zeros_like(env.action_space.sample()), wait_on_player=discrete)
     env.close()
+
+
+def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
+    """Fetch a data set into the user's cache, once.
+
+    Args:
+        data: its name: mnist.
+    """
+    if data not in DATA:
+        raise UsageError(unknown("data set", data, DATA))
+    try:
+        _say(str(DATA[data]()))
+    except mnist.MnistError as error:
+        raise UsageError(str(error)) from error
 
 
 def _option(word: str) -> tuple[str, Any]:
@@ -279,10 +293,13 @@ def _say(line: str) -> None:
     console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
+DATA = {"mnist": mnist.fetch}
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,
     "run": Run[Others, str],
     "evaluate": evaluate,
     "show": show,
     "play": play,
+    "fetch": fetch,
 }
