@@ -4,6 +4,19 @@ What lives here needs numpy and gymnasium alone. A world is array code over a ba
 environments are made from it. How agents act in them, and what they learn, is elsewhere.
 """
 
+from .maze import Maze, MazeEnv, MazeVectorEnv
+from .maze_world import (
+    ACTIONS,
+    BLOCK,
+    FREE,
+    SWITCH,
+    WATER,
+    is_free,
+    move,
+    read_layout,
+    shortest_paths,
+    write_layout,
+)
 from .planar import Planar, PlanarEnv, PlanarVectorEnv
 from .planar_maps import MAPS, PlanarMap
 from .planar_world import APPEARANCES, COLLISIONS, Appearance, PlanarWorld, find_map
@@ -12,11 +25,19 @@ from .simulation import Simulation, SimulationEnv
 from .vector import SimulationVectorEnv
 
 __all__ = [
+    "ACTIONS",
     "APPEARANCES",
+    "BLOCK",
     "COLLISIONS",
     "ENVIRONMENTS",
+    "FREE",
     "MAPS",
+    "SWITCH",
+    "WATER",
     "Appearance",
+    "Maze",
+    "MazeEnv",
+    "MazeVectorEnv",
     "Planar",
     "PlanarEnv",
     "PlanarMap",
@@ -26,4 +47,9 @@ __all__ = [
     "SimulationEnv",
     "SimulationVectorEnv",
     "find_map",
+    "is_free",
+    "move",
+    "read_layout",
+    "shortest_paths",
+    "write_layout",
 ]

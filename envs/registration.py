@@ -14,6 +14,7 @@ class Row(NamedTuple):
 
 
 ENVIRONMENTS = {
+    "unknot/Maze-v0": Row("unknot.envs.maze", "MazeEnv", "MazeVectorEnv"),
     "unknot/Planar-v0": Row("unknot.envs.planar", "PlanarEnv", "PlanarVectorEnv"),
     "unknot/MnistGrid-v0": Row("unknot.envs.mnist_grid", "MnistGridEnv", "MnistGridVectorEnv"),
 }

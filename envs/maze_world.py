@@ -1,0 +1,130 @@
+"""Grid mazes as arrays: what a layout holds, where one can go, how far it is.
+
+Nothing here keeps a state. Layouts are uint8 arrays (n, rows, columns) of `FREE`, `BLOCK`, `WATER`, `SWITCH`;
+cells are (row, column), integers, the first row at the top.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Cells = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Layouts = NDArray[np.uint8]
+
+FREE, BLOCK, WATER, SWITCH = range(4)
+SYMBOLS = ".#~o"
+"""What a layout as text has for `FREE`, `BLOCK`, `WATER`, `SWITCH`."""
+SIZES = range(4, 17)
+"""Cells along an axis that a layout may have; more would be too small to see."""
+
+PAPER = (
+    "......",
+    "......",
+    "...#..",
+    "......",
+    "......",
+    "......",
+)
+"""Thomas et al., section 4.1: 6 × 6 cells, of which Figure 2 shows one that the agent can't reach, since an
+orange block is there. Which one, the paper leaves open."""
+
+ACTIONS = {
+    "down": (1, 0),
+    "left": (0, -1),
+    "right": (0, 1),
+    "up": (-1, 0),
+    "up_again": (-1, 0),
+    "down_left": (1, -1),
+    "pass": (0, 0),
+    "toggle": (0, 0),
+}
+"""By name, the offset (row, column) that an action asks for."""
+
+
+def read_layout(rows: Any) -> Layouts:
+    """Turn a layout as text into an array (size, size).
+
+    Raises:
+        ValueError: it isn't a list of as many strings as each is long, 4 to 16, all of `SYMBOLS`.
+    """
+    size = len(rows) if isinstance(rows, Sequence) and not isinstance(rows, str) else 0
+    if size not in SIZES or any(not isinstance(row, str) or len(row) != size for row in rows):
+        raise ValueError(
+            f"layout={rows!r} must be a name or a list of n strings of length n, "
+            f"n from {SIZES[0]} to {SIZES[-1]}"
+        )
+    if strange := set("".join(rows)) - set(SYMBOLS):
+        raise ValueError(f"layout={rows!r} has {sorted(strange)}; cells are of {SYMBOLS!r}")
+    return np.array([[SYMBOLS.index(symbol) for symbol in row] for row in rows], dtype=np.uint8)
+
+
+def write_layout(layout: Layouts) -> list[str]:
+    """Turn an array (size, size) into a layout as text."""
+    return ["".join(SYMBOLS[kind] for kind in row) for row in layout.tolist()]
+
+
+def is_free(free: Bools, cells: Cells) -> Bools:
+    """Tell which cells are on the board and free.
+
+    Args:
+        free: (n, rows, columns), where one can be.
+        cells: (n, ..., 2), on the board or off it; the ith in the ith board.
+
+    Returns:
+        (n, ...).
+    """
+    n, rows, columns = free.shape
+    row, column = cells[..., 0], cells[..., 1]
+    on_board = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    board = np.arange(n).reshape(n, *[1] * (row.ndim - 1))
+    at = np.where(on_board, (board * rows + row) * columns + column, 0)
+    result: Bools = free.reshape(-1)[at] & on_board
+    return result
+
+
+def move(free: Bools, cells: Cells, offsets: Cells) -> Cells:
+    """Move to the cells at some offset where they are free; only they count, so a corner can be cut.
+
+    Args:
+        free: (n, rows, columns), where one can be.
+        cells: (n, ..., 2), the ith in the ith board.
+        offsets: what broadcasts with `cells`.
+
+    Returns:
+        The new cells (n, ..., 2); those whose way is blocked, or leads off the board, stay.
+    """
+    ends = cells + offsets
+    moved: Cells = np.where(is_free(free, ends)[..., None], ends, cells)
+    return moved
+
+
+def shortest_paths(free: Bools, goals: Cells) -> Cells:
+    """Count the steps along rows and columns from every cell to a goal, by breadth-first search.
+
+    Args:
+        free: (n, rows, columns), where one can be.
+        goals: (n, 2), the ith in the ith board.
+
+    Returns:
+        (n, rows, columns), int64; -1 where no way leads to the goal, or where it isn't free.
+    """
+    distances = np.full(free.shape, -1, dtype=np.int64)
+    unseen = free.copy()
+    wave = np.zeros_like(free)
+    wave[np.arange(len(goals)), goals[:, 0], goals[:, 1]] = True
+    wave &= unseen
+    steps = 0
+    while wave.any():
+        distances[wave] = steps
+        unseen &= ~wave
+        grown = np.zeros_like(wave)
+        grown[:, 1:] |= wave[:, :-1]
+        grown[:, :-1] |= wave[:, 1:]
+        grown[:, :, 1:] |= wave[:, :, :-1]
+        grown[:, :, :-1] |= wave[:, :, 1:]
+        wave = grown & unseen
+        steps += 1
+    return distances
