@@ -1,1 +1,32 @@
-"""Measures of disentanglement: codes against the factors that are known."""
+"""Measures of disentanglement: codes against the factors that are known.
+
+`evaluate_codes` measures an encoder, any callable, on a factor source, an environment or a data set. Each
+metric is a function as well: of arrays of codes and factors or, where it holds factors, of encoder and
+source.
+"""
+
+from unknot.representation.metrics.dci import completeness, dci, disentanglement
+from unknot.representation.metrics.evaluation import METRICS, evaluate_codes
+from unknot.representation.metrics.factor_vae import factor_vae
+from unknot.representation.metrics.higgins import higgins, higgins_2
+from unknot.representation.metrics.mig import mig
+from unknot.representation.metrics.modularity import modularity
+from unknot.representation.metrics.sap import sap
+from unknot.representation.metrics.score import Score
+from unknot.representation.metrics.source import FactorSource
+
+__all__ = [
+    "METRICS",
+    "FactorSource",
+    "Score",
+    "completeness",
+    "dci",
+    "disentanglement",
+    "evaluate_codes",
+    "factor_vae",
+    "higgins",
+    "higgins_2",
+    "mig",
+    "modularity",
+    "sap",
+]

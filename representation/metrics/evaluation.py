@@ -1,0 +1,97 @@
+"""One call for all metrics."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from unknot.files import unknown
+from unknot.representation.metrics.dci import dci
+from unknot.representation.metrics.factor_vae import factor_vae
+from unknot.representation.metrics.higgins import higgins, higgins_2
+from unknot.representation.metrics.mig import mig
+from unknot.representation.metrics.modularity import modularity
+from unknot.representation.metrics.sap import sap
+from unknot.representation.metrics.score import Score
+from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
+
+__all__ = ["METRICS", "evaluate_codes"]
+
+ON_FACTORS: Mapping[str, Callable[..., Score]] = {
+    "mig": mig,
+    "dci": dci,
+    "dci_lasso": partial(dci, regressor="lasso"),
+    "dci_splits": partial(dci, regressor="random_forest_splits"),
+    "dci_boosting": partial(dci, regressor="gradient_boosting"),
+    "sap": sap,
+    "modularity": modularity,
+}
+"""Metrics of a sample: (codes, factors, categorical, seed=)."""
+
+ON_SOURCE: Mapping[str, Callable[..., Score]] = {
+    "higgins": higgins,
+    "higgins_2": higgins_2,
+    "factor_vae": factor_vae,
+}
+"""Metrics that draw images of their own, some factors held: (encode, source, seed=)."""
+
+METRICS = (*ON_FACTORS, *ON_SOURCE)
+"""The names."""
+
+
+def evaluate_codes(
+    encode: Encode,
+    source: FactorSource,
+    metrics: Iterable[str] = METRICS,
+    seed: int = 0,
+    *,
+    samples: int = 10_000,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Score]:
+    """Measure how disentangled codes are.
+
+    Args:
+        encode: any callable from images, uint8 (n, height, width, channels), to codes (n, dimensions), an array
+            or a tensor: a learner's `encode`, say.
+        source: an environment (`env.unwrapped`) or a data set. A Box factor counts as one factor a component;
+            components that can't vary are left out.
+        metrics: names out of `METRICS`.
+        seed: of all that is drawn. A metric's result does not depend on which others are asked for.
+        samples: drawn for the metrics of a sample; `higgins`, `higgins_2` and `factor_vae` draw their own.
+        settings: arguments of a metric by its name, as {"mig": {"bins": 50}}.
+
+    Returns:
+        Scores by name. `choices["factors"]` names the factors in the order of the parts' arrays.
+
+    Raises:
+        ValueError: an unknown metric, settings of one not asked for, or what the metrics themselves refuse.
+
+    Example:
+        >>> env = gym.make("unknot/Planar-v0").unwrapped
+        >>> evaluate_codes(learner.encode, env, ["mig", "dci"])["mig"].value
+    """
+    metrics, settings = list(metrics), settings or {}
+    for name in metrics:
+        if name not in METRICS:
+            raise ValueError(unknown("metric", name, METRICS))
+    for name in settings:
+        if name not in metrics:
+            raise ValueError(unknown("settings of the metric", name, metrics))
+    components = Components(source.factor_space)
+    sample = None
+    if any(name in ON_FACTORS for name in metrics):
+        factors = source.sample_factors(samples, np.random.default_rng(seed))
+        sample = (encode_factors(encode, source, factors), components.table(factors), components.categorical)
+    scores = {}
+    for name in metrics:
+        chosen = settings.get(name, {})
+        if name in ON_SOURCE:
+            score = ON_SOURCE[name](encode, source, seed=seed, **chosen)
+        else:
+            assert sample is not None
+            score = ON_FACTORS[name](*sample, seed=seed, **chosen)
+        choices = {**score.choices, "factors": components.names, "codes": "as encode returned them"}
+        scores[name] = replace(score, choices=choices)
+    return scores

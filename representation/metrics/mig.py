@@ -1,0 +1,66 @@
+"""The mutual information gap."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unknot.representation.metrics.information import binned, entropies, mutual_information
+from unknot.representation.metrics.score import Score, bootstrap, checked, top_gap
+
+__all__ = ["mig"]
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.intp]
+
+
+def mig(
+    codes: Floats,
+    factors: Floats,
+    categorical: NDArray[np.bool_] | None = None,
+    *,
+    seed: int = 0,
+    bins: int = 20,
+) -> Score:
+    """Measure by how much the dimension that knows a factor best leads the second, in shares of its entropy.
+
+    Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in variational autoencoders", 2018,
+    eq. 6:  MIG = 1/K Σ_k 1/H(v_k) (I(z_j(k); v_k) - max over j ≠ j(k) of I(z_j; v_k)).
+
+    They integrate over the posterior; here codes are what the encoder returns, in bins.
+
+    Args:
+        codes: (n, dimensions).
+        factors: (n, factors).
+        categorical: (factors,), whose numbers have no order; None: all have one.
+        seed: of the resamples.
+        bins: of equal width for what takes more values than that (see `binned`).
+
+    Returns:
+        A score in [0, 1]. Parts: `gaps` and `entropies` (nats) for each factor, `mutual_information` (nats).
+
+    Raises:
+        ValueError: shapes, numbers that are not finite, a factor that doesn't vary, `bins` below 2.
+    """
+    codes, factors = checked(codes, factors)
+    z, v = binned(codes, bins), binned(factors, bins, categorical)
+    information, entropy = mutual_information(z, v), entropies(v)
+    value = gap(information, entropy)
+    interval = bootstrap(
+        lambda rows: gap(mutual_information(z[rows], v[rows]), entropies(v[rows])),
+        value,
+        len(z),
+        np.random.default_rng(seed),
+    )
+    parts: dict[str, Any] = {
+        "gaps": top_gap(information) / entropy,
+        "entropies": entropy,
+        "mutual_information": information,
+    }
+    choices = {"bins": bins, "binning": "equal width, or a bin a value", "estimator": "counts (plug-in)"}
+    return Score(value, interval, parts, choices)
+
+
+def gap(information: Floats, entropy: Floats) -> float:
+    """Return eq. 6 from mutual information (dimensions, factors) and the factors' entropies."""
+    return float(np.mean(top_gap(information) / np.maximum(entropy, 1e-12)))

@@ -1,0 +1,111 @@
+"""What a metric returns, and how sure it is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Score", "bootstrap", "checked", "top_gap"]
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+RESAMPLES = 200
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a metric says of a code.
+
+    Attributes:
+        value: the metric, higher better.
+        interval: (low, high), 95% by bootstrap; `value` lies inside.
+        parts: what else the metric gives, by name; an array has an entry for each factor, each code
+            dimension, or is (code dimensions, factors).
+        choices: what the metric's definition leaves to whoever computes it, by name.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    parts: Mapping[str, Any]
+    choices: Mapping[str, Any]
+
+
+def bootstrap(
+    statistic: Callable[[Rows], float],
+    value: float,
+    n: int,
+    rng: np.random.Generator,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> tuple[float, float]:
+    """Return the 95% interval of a statistic of n examples, from 200 resamples of them.
+
+    The resamples' quantiles are shifted so that their median is the value: what is biased on a sample (mutual
+    information by counting, upward) is biased once more on a resample of it.
+
+    Args:
+        statistic: (n,) rows of the examples, some repeated, to the statistic.
+        value: the statistic of the examples themselves.
+        n: how many examples.
+        rng: draws the resamples.
+        bounds: what the statistic can be.
+    """
+    replicates = [statistic(rng.integers(n, size=n)) for _ in range(RESAMPLES)]
+    low, median, high = np.quantile(replicates, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+    low, high = np.clip([value + low - median, value + high - median], *bounds)
+    return float(low), float(high)
+
+
+def top_gap(scores: Floats, floor: Floats | float = 0.0) -> Floats:
+    """Return by how much the best code dimension leads the second, for each factor.
+
+    Args:
+        scores: (dimensions, factors).
+        floor: what a dimension that says nothing scores; it stands for the second where there is one alone.
+
+    Returns:
+        (factors,).
+    """
+    padded = np.vstack([scores, np.broadcast_to(floor, scores.shape[1:])]) if len(scores) == 1 else scores
+    ordered = np.sort(padded, axis=0)
+    gaps: Floats = ordered[-1] - ordered[-2]
+    return gaps
+
+
+def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Floats, Floats]:
+    """Return codes and factors as tables of numbers.
+
+    Args:
+        codes: (n, dimensions).
+        factors: (n, factors).
+        least_factors: that the metric needs.
+
+    Raises:
+        ValueError: other shapes, a number that is not finite, too few factors, or one that doesn't vary.
+    """
+    codes = np.asarray(codes, np.float64)
+    factors = np.zeros((len(codes), 0)) if factors is None else np.asarray(factors, np.float64)
+    for name, table in (("codes", codes), ("factors", factors)):
+        if table.ndim != 2 or len(table) != len(codes) or len(table) < 2:
+            raise ValueError(f"{name} have shape {table.shape}, expected (n, columns), one n of at least 2")
+        if not np.isfinite(table).all():
+            raise ValueError(f"{name} are not all finite")
+    if not codes.shape[1]:
+        raise ValueError("codes have no dimension")
+    if factors.shape[1]:
+        needed(factors.shape[1], least_factors)
+        constant = np.flatnonzero(np.ptp(factors, axis=0) == 0)
+        if constant.size:
+            raise ValueError(f"factors of columns {constant.tolist()} take one value in the whole sample")
+    return codes, factors
+
+
+def needed(factors: int, least: int) -> None:
+    """Raise ValueError if there are too few factors to tell apart."""
+    if factors < least:
+        raise ValueError(
+            f"the metric tells factors apart: it needs at least {least} that vary, not {factors}"
+        )

@@ -1,0 +1,153 @@
+"""What metrics measure on: a source of factors and of the images that they give, and an encoder.
+
+Environments and data sets are both factor sources; an encoder is any callable from images to codes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+__all__ = ["Components", "Encode", "FactorSource", "encode_factors"]
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Factors = dict[str, Array]
+"""Factors by name, as arrays whose first axis is the sample."""
+Encode = Callable[[NDArray[np.uint8]], Any]
+"""Images, uint8 (n, height, width, channels), to codes (n, dimensions), an array or a tensor."""
+
+BATCH = 500
+"""Images drawn and encoded at a time, which bounds the memory."""
+
+
+class FactorSource(Protocol):
+    """Whose factors are known: an environment (`env.unwrapped`), a data set."""
+
+    @property
+    def factor_space(self) -> spaces.Dict:
+        """The factors: Box, Discrete, MultiDiscrete or MultiBinary by name."""
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
+        """Draw factors by name, arrays with n as their first axis."""
+
+    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """Draw the images of factors: uint8 (n, height, width, channels)."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A factor of the space: `width` components of the table of shape `shape`."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    width: int
+
+
+class Components:
+    """The factors of a space as the columns of one table, each component of a factor a column.
+
+    Args:
+        space: Box, Discrete, MultiDiscrete and MultiBinary factors by name.
+
+    Attributes:
+        names: of the columns that can vary, "position[0]" where a factor has several components.
+        categorical: (columns,), whether a column's numbers are names of categories, without an order: those
+            of Discrete, MultiDiscrete and MultiBinary. A Box of integers is ordered.
+
+    Raises:
+        ValueError: no component can vary.
+        TypeError: a space of another kind.
+    """
+
+    def __init__(self, space: spaces.Dict) -> None:
+        self._parts = []
+        names, categorical, varies = [], [], []
+        for name, part in space.spaces.items():
+            low, high = _bounds(name, part)
+            shape, width = low.shape, low.size
+            self._parts.append(_Part(name, shape, np.dtype(part.dtype), width))
+            names += [name] if width == 1 else [f"{name}{list(index)}" for index in np.ndindex(shape)]
+            categorical += [not isinstance(part, spaces.Box)] * width
+            varies += (high > low).ravel().tolist()
+        self._columns = np.flatnonzero(varies)
+        self._width = len(names)
+        self.names = [names[column] for column in self._columns]
+        self.categorical = np.array(categorical, dtype=np.bool_)[self._columns]
+        if not self.names:
+            raise ValueError(f"factor_space={space} has no component that can vary")
+
+    def table(self, factors: Mapping[str, Array]) -> Floats:
+        """Return factors as a table: (n, columns)."""
+        return self._all(factors)[:, self._columns]
+
+    def replaced(self, factors: Mapping[str, Array], table: Floats) -> Factors:
+        """Return factors with the columns that can vary taken from a table, (n, columns)."""
+        values = self._all(factors)
+        values[:, self._columns] = table
+        result, start = Factors(), 0
+        for part in self._parts:
+            block = values[:, start : start + part.width]
+            result[part.name] = block.reshape(len(values), *part.shape).astype(part.dtype)
+            start += part.width
+        return result
+
+    def _all(self, factors: Mapping[str, Array]) -> Floats:
+        blocks = [
+            np.asarray(factors[part.name], np.float64).reshape(-1, part.width)
+            for part in self._parts
+            if part.width
+        ]
+        return np.concatenate(blocks, axis=1)
+
+
+def _bounds(name: str, space: spaces.Space[Any]) -> tuple[Array, Array]:
+    match space:
+        case spaces.Box():
+            return space.low, space.high
+        case spaces.Discrete():
+            return np.array(space.start), np.array(space.start + space.n - 1)
+        case spaces.MultiDiscrete():
+            return space.start, space.start + space.nvec - 1
+        case spaces.MultiBinary():
+            return np.zeros(space.shape, int), np.ones(space.shape, int)
+    raise TypeError(f"factor {name!r} is {space}: expected Box, Discrete, MultiDiscrete or MultiBinary")
+
+
+def encode_factors(encode: Encode, source: FactorSource, factors: Mapping[str, Array]) -> Floats:
+    """Draw factors and encode the images.
+
+    Args:
+        encode: images to codes; it is handed up to 500 images at a time.
+        source: what draws.
+        factors: by name, first axis n.
+
+    Returns:
+        Codes (n, dimensions).
+
+    Raises:
+        ValueError: codes of another shape, or not finite.
+    """
+    n = len(next(iter(factors.values())))
+    blocks = []
+    for start in range(0, n, BATCH):
+        batch = {name: values[start : start + BATCH] for name, values in factors.items()}
+        images = source.render_factors(batch)
+        blocks.append(_checked(encode(images), len(images)))
+    return np.concatenate(blocks)
+
+
+def _checked(codes: Any, n: int) -> Floats:
+    if isinstance(codes, torch.Tensor):
+        codes = codes.detach().to("cpu", torch.float64).numpy()
+    array = np.asarray(codes, np.float64)
+    if array.ndim != 2 or len(array) != n or not array.shape[1]:
+        raise ValueError(f"encode returned codes of shape {array.shape}, expected ({n}, dimensions)")
+    if not np.isfinite(array).all():
+        raise ValueError("encode returned codes that are not finite")
+    return array
