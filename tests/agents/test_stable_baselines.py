@@ -16,6 +16,7 @@ from unknot.agents import EncodedVectorObservation, GymVecEnv
 
 ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "unknot/Planar-v0": {"max_steps": 5, "reward": "dense", "noise": 1.0},
+    "unknot/Maze-v0": {"max_steps": 5, "size": 4},
 }
 N = 3
 
