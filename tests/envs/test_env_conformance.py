@@ -5,7 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -24,10 +24,16 @@ class Case(NamedTuple):
 
     settings: tuple[dict[str, Any], ...]
     """Settings under which single and vector environments are compared; short episodes."""
-    impossible: dict[str, Any]
-    """A scene in the factor space that can't be."""
     possible: tuple[dict[str, Any], dict[str, Any]]
-    """Two scenes that can."""
+    """Two scenes that can be begun with, of factors that goals have, too."""
+    impossible: dict[str, Any] | None
+    """A scene in the factor space that can't be; None where all can."""
+    still: Callable[[Any], Any]
+    """The action of an environment that changes nothing."""
+    plain: dict[str, Any]
+    """Settings under which one can change from each possible scene to the other, and no goal is drawn."""
+    exact: dict[str, Any]
+    """Settings under which nothing happens by chance."""
 
 
 CASES = {
@@ -38,11 +44,28 @@ CASES = {
             {"max_steps": 9, "reward": "dense", "terminate_on_success": True, "normalize_actions": True},
             {"max_steps": 4, "appearance": "oblique", "map": "random", "map_seed": 3},
         ),
-        impossible={"position": [20.5, 5.5]},
         possible=({"position": [4.0, 4.0]}, {"position": [30.25, 12.5]}),
-    )
+        impossible={"position": [20.5, 5.5]},
+        still=lambda env: np.zeros(2, dtype=np.float32),
+        plain={},
+        exact={"noise": 0.0},
+    ),
+    "unknot/Maze-v0": Case(
+        settings=(
+            {"max_steps": 4},
+            {"max_steps": 5, "task": "switch", "switches": 2, "water": 0.1, "size": 7},
+            {"max_steps": 4, "task": "switch", "switches": 1, "goal": "image", "reward": "dense"},
+            {"max_steps": 9, "terminate_on_success": True, "size": 5, "layout": "open", "goal": "image"},
+            {"max_steps": 4, "task": "none", "layout": ["..#.", "o~.o", "....", "#..."], "switch_states": 3},
+        ),
+        possible=({"agent": [1, 2]}, {"agent": [3, 1]}),
+        impossible={"agent": [2, 3]},
+        still=lambda env: env.unwrapped.actions.index("pass"),
+        plain={"layout": "paper", "goal": "image"},
+        exact={},
+    ),
 }
-IDS = sorted(ENVIRONMENTS)
+IDS = sorted(CASES)
 MODES = list(AutoresetMode)
 each_id = pytest.mark.parametrize("name", IDS)
 each_setting = pytest.mark.parametrize(
@@ -52,6 +75,17 @@ each_setting = pytest.mark.parametrize(
 
 def make(name: str, **settings: Any) -> Any:
     return gym.make(name, **settings).unwrapped
+
+
+def make_plain(name: str, **settings: Any) -> Any:
+    return make(name, **CASES[name].plain, **settings)
+
+
+def images(tree: Any) -> list[Any]:
+    """The images of an observation, or what else is there for each, the scene's own first."""
+    if isinstance(tree, gym.spaces.Dict | Mapping):
+        return [tree["observation"], tree["desired_goal"]]
+    return [tree]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -77,7 +111,7 @@ def actions_for(env: Any, steps: int, seed: int = 0) -> list[Any]:
 
 
 def test_every_row_has_a_case() -> None:
-    assert set(CASES) == set(IDS)
+    assert set(CASES) == set(ENVIRONMENTS)
 
 
 @each_id
@@ -148,7 +182,7 @@ def test_a_scene_that_lacks_something_is_refused(name: str, key: str) -> None:
 
 @each_id
 def test_factors_are_placed_and_the_rest_is_kept(name: str) -> None:
-    env = make(name)
+    env = make_plain(name)
     env.reset(seed=1)
     env.step(env.action_space.sample())
     before = env.scene()
@@ -161,42 +195,50 @@ def test_factors_are_placed_and_the_rest_is_kept(name: str) -> None:
 
 @each_id
 def test_what_is_set_is_what_is_drawn(name: str) -> None:
-    env = make(name)
+    env = make_plain(name)
     env.reset(seed=1)
     for scene in CASES[name].possible:
-        image = env.set_factors(scene)["observation"]
+        image = images(env.set_factors(scene))[0]
         assert same(image, env.render_factors({k: np.array([v]) for k, v in scene.items()})[0])
     assert same(env.render_factors({})[0], image)
 
 
 @each_id
 def test_sampled_factors_can_be_drawn(name: str) -> None:
-    env = make(name)
+    env = make_plain(name)
     factors = env.sample_factors(50, np.random.default_rng(0))
     assert all(env.factor_space.contains({k: v[i] for k, v in factors.items()}) for i in range(50))
-    images = env.render_factors(factors)
-    assert images.dtype == np.uint8
-    assert images.shape == (50, *env.observation_space["observation"].shape)
-    assert len({image.tobytes() for image in images}) == 50
+    drawn = env.render_factors(factors)
+    assert drawn.dtype == np.uint8
+    assert drawn.shape == (50, *images(env.observation_space)[0].shape)
+    scenes = {b"".join(v[i].tobytes() for v in factors.values()) for i in range(50)}
+    assert len({image.tobytes() for image in drawn}) == len(scenes)
 
 
 @each_id
 def test_what_is_impossible_is_refused_and_named(name: str) -> None:
-    env = make(name)
+    env = make_plain(name)
     env.reset(seed=1)
     before = env.scene()
     impossible = CASES[name].impossible
-    factor, value = next(iter(impossible.items()))
-    reason = rf"{factor}=\[{value[0]}.* is impossible: "
-    with pytest.raises(ValueError, match=reason):
-        env.set_factors(impossible)
-    for options in ({"factors": impossible}, {"goal": impossible}, {"scene": before | {"goal": impossible}}):
+    if impossible is not None:
+        factor, value = next(iter(impossible.items()))
+        reason = rf"{factor}=\[{value[0]}.* is impossible: "
         with pytest.raises(ValueError, match=reason):
-            env.reset(seed=2, options=options)
-    with pytest.raises(ValueError, match="outside"):
-        env.set_factors({factor: np.full_like(value, np.nan)})
-    with pytest.raises(ValueError, match=r"shape \(1, 1\)|shape \(1, 7\)"):
-        env.set_factors({factor: np.ones(7)})
+            env.set_factors(impossible)
+        for options in (
+            {"factors": impossible},
+            {"goal": impossible},
+            {"scene": before | {"goal": before["goal"] | impossible}},
+        ):
+            with pytest.raises(ValueError, match=reason):
+                env.reset(seed=2, options=options)
+    for factor, space in env.factor_space.items():
+        outside = np.full(space.shape, 99 if space.dtype.kind in "iu" else np.nan, dtype=space.dtype)
+        with pytest.raises(ValueError, match="outside"):
+            env.set_factors({factor: outside})
+        with pytest.raises(ValueError, match=r"shape \(1, 1\)|shape \(1, 7\)"):
+            env.set_factors({factor: np.ones(7, dtype=space.dtype)})
     with pytest.raises(ValueError, match="known"):
         env.set_factors({"colour": 1})
     assert env.scene() == before
@@ -219,14 +261,23 @@ def test_bad_actions_are_refused(name: str) -> None:
     env = make(name)
     env.reset(seed=1)
     before = env.scene()
-    good = env.action_space.sample()
-    for bad in (np.full_like(good, np.nan), np.full_like(good, np.inf)):
-        with pytest.raises(ValueError, match="not finite"):
-            env.step(bad)
-    for shapeless in (good[:-1], good[None], 0, "up", None):
+    bad, shapeless = bad_actions(env.action_space)
+    for action, reason in bad:
+        with pytest.raises(ValueError, match=reason):
+            env.step(action)
+    for action in (*shapeless, "up", None):
         with pytest.raises(ValueError, match="shape"):
-            env.step(shapeless)
+            env.step(action)
     assert env.scene() == before
+
+
+def bad_actions(space: Any) -> tuple[list[tuple[Any, str]], list[Any]]:
+    """Actions of the right shape that are refused, with the reason, and actions of another shape or kind."""
+    if isinstance(space, gym.spaces.Discrete):
+        return [(int(space.n), "outside"), (-1, "outside")], [[0], 0.0, np.float32(1)]
+    good = space.sample()
+    bad = [(np.full_like(good, value), "not finite") for value in (np.nan, np.inf)]
+    return bad, [good[:-1], good[None], 0]
 
 
 @each_id
@@ -265,7 +316,7 @@ def test_specs_and_environments_are_pickled_and_copied(name: str, settings: dict
 
 @each_id
 def test_frames_for_people_show_scene_and_goal(name: str) -> None:
-    env = make(name, render_mode="rgb_array")
+    env = make_plain(name, render_mode="rgb_array")
     first, second = CASES[name].possible
     frames = []
     for options in ({"factors": a, "goal": b} for a in (first, second) for b in (first, second)):
@@ -310,7 +361,7 @@ def test_keys_give_actions(name: str) -> None:
 
 
 def pair(name: str, mode: AutoresetMode, settings: dict[str, Any], n: int = 3) -> tuple[Any, SyncVectorEnv]:
-    native = gym.make_vec(name, num_envs=n, autoreset_mode=mode, **settings)
+    native: Any = gym.make_vec(name, num_envs=n, autoreset_mode=mode, **settings)
     sync = SyncVectorEnv([lambda: make(name, **settings)] * n, autoreset_mode=mode)
     assert native.unwrapped.__class__.__name__ == ENVIRONMENTS[name].vector_env
     return native, sync
@@ -342,28 +393,36 @@ def reset(env: Any, mask: Any) -> Any:
 @each_setting
 def test_vector_ends_by_success_as_single(name: str, settings: dict[str, Any]) -> None:
     """From a start at the goal, standing still, success comes in the middle of an episode."""
-    settings = settings | {"max_steps": 8, "terminate_on_success": True, "noise": 0.0}
+    case = CASES[name]
+    settings = settings | {"max_steps": 8, "terminate_on_success": True} | case.exact
     native, _ = pair(name, AutoresetMode.SAME_STEP, settings)
     singles = [make(name, **settings) for _ in range(3)]
-    starts = [native.unwrapped.sample_free(3, np.random.default_rng(i)) for i in range(2)]
-    starts[1][1] = starts[0][1]
-    native.reset(seed=0, options=batch(starts[0], starts[1]))
+    space = native.unwrapped.simulation.goal_space
+    if not space.spaces:
+        return  # a task without a goal
+    here, there = (whole(space, scene) for scene in case.possible)
+    options = [{"factors": start, "goal": there} for start in (here, there, here)]
+    native.reset(seed=0, options={key: stacked([o[key] for o in options]) for key in ("factors", "goal")})
     for i, env in enumerate(singles):
-        env.reset(seed=i, options=batch(starts[0][i], starts[1][i]))
-    still = np.zeros(native.action_space.shape, dtype=np.float32)
-    ends = []
-    for _ in range(5):
-        _, rewards, terminated, _, infos = native.step(still)
-        stepped = [env.step(still[0]) for env in singles]
+        env.reset(seed=i, options=options[i])
+    still = case.still(singles[0])
+    for _ in range(7):
+        _, rewards, terminated, _, infos = native.step(np.array([still] * 3))
+        stepped = [env.step(still) for env in singles]
         assert [float(r) for r in rewards] == [s[1] for s in stepped]
-        ends.append(terminated.tolist())
-        assert ends[-1] == [s[2] for s in stepped]
-    assert ends[-1][1]
-    assert infos["final_info"]["is_success"].tolist() == ends[-1]
+        assert terminated.tolist() == [s[2] for s in stepped]
+        if terminated.any():
+            break
+    assert infos["final_info"]["is_success"].tolist() == terminated.tolist() == [False, True, False]
 
 
-def batch(start: Any, goal: Any) -> dict[str, Any]:
-    return {"factors": {"position": start}, "goal": {"position": goal}}
+def whole(space: Any, scene: dict[str, Any]) -> dict[str, Any]:
+    """All factors that a goal has, those that a scene doesn't name at 0."""
+    return {name: scene.get(name, np.zeros(part.shape, part.dtype)) for name, part in space.items()}
+
+
+def stacked(scenes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {name: np.array([scene[name] for scene in scenes]) for name in scenes[0]}
 
 
 @each_setting
@@ -371,21 +430,18 @@ def test_vector_takes_options_with_a_leading_axis(name: str, settings: dict[str,
     native, _ = pair(name, AutoresetMode.NEXT_STEP, settings, n=2)
     singles = [make(name, **settings) for _ in range(2)]
     scenes = CASES[name].possible
-    stacked = {key: np.array([scene[key] for scene in scenes]) for key in scenes[0]}
-    for key in ("factors", "goal"):
-        observations, infos = native.reset(seed=3, options={key: stacked})
+    keys = ("goal", "factors") if native.unwrapped.simulation.goal_space.spaces else ("factors",)
+    for key in keys:
+        observations, infos = native.reset(seed=3, options={key: stacked(scenes)})
         for i, (env, scene) in enumerate(zip(singles, scenes, strict=True)):
             observation, info = env.reset(seed=3 + i, options={key: scene})
-            assert same(observation, at(observations, i))
+            assert same(images(observation), [image[i] for image in images(observations)])
             assert same(info["factors"], at(unmasked(infos["factors"]), i))
             assert same(info["goal"], at(unmasked(infos["goal"]), i))
-    assert same(
-        native.unwrapped.set_factors(stacked)["observation"][1],
-        singles[1].set_factors(scenes[1])["observation"],
-    )
-    assert native.unwrapped.scene() == [
-        env.set_factors(s) and env.scene() for env, s in zip(singles, scenes, strict=True)
-    ]
+    set_alone = [env.set_factors(scene) for env, scene in zip(singles, scenes, strict=True)]
+    set_together = native.unwrapped.set_factors(stacked(scenes))
+    assert same(images(set_together)[0][1], images(set_alone[1])[0])
+    assert native.unwrapped.scene() == [env.scene() for env in singles]
 
 
 def at(tree: Mapping[str, Any], i: int) -> dict[str, Any]:
@@ -417,7 +473,7 @@ def test_vector_gives_fresh_arrays(name: str) -> None:
     actions = actions_for(native, 2)
     second = native.step(actions[0])
     kept_second = copy.deepcopy(second)
-    for image in first[0].values():
+    for image in images(first[0]):
         image[:] = 7
     native.step(actions[1])
     assert same(second, kept_second)
@@ -427,16 +483,19 @@ def test_vector_gives_fresh_arrays(name: str) -> None:
 
 @each_id
 def test_vector_refuses_what_is_wrong(name: str) -> None:
-    native: Any = gym.make_vec(name, num_envs=3, autoreset_mode="Disabled", max_steps=1)
+    case = CASES[name]
+    native: Any = gym.make_vec(name, num_envs=3, autoreset_mode="Disabled", max_steps=1, **case.plain)
     with pytest.raises(ResetNeeded):
         native.step(native.action_space.sample())
     with pytest.raises(ResetNeeded):
         native.reset(options={"reset_mask": np.array([True, False, False])})
     native.reset(seed=1)
     before = native.unwrapped.scene()
-    factor, value = next(iter(CASES[name].impossible.items()))
+    factor, value = next(iter(case.possible[0].items()))
+    if case.impossible is not None:
+        with pytest.raises(ValueError, match="is impossible"):
+            native.reset(seed=2, options={"factors": stacked([case.impossible] * 3)})
     for options, message in (
-        ({"factors": {factor: np.array([value] * 3)}}, "is impossible"),
         ({"factors": {factor: np.array(value)}}, "expected"),
         ({"goal": {factor: np.array([value] * 2)}}, "expected"),
         ({"reset_mask": np.array([True])}, r"shape \(3,\)"),
@@ -449,10 +508,10 @@ def test_vector_refuses_what_is_wrong(name: str) -> None:
         native.reset(seed=2, options={"reset_mask": [True, True, True]})
     with pytest.raises(ValueError, match="2 entries"):
         native.reset(seed=[1, 2])
-    bad = native.action_space.sample()
-    bad[1] = np.nan
-    with pytest.raises(ValueError, match="sub-environment 1 is not finite"):
-        native.step(bad)
+    actions = native.action_space.sample()
+    actions[1], reason = bad_actions(native.single_action_space)[0][0]
+    with pytest.raises(ValueError, match=f"sub-environment 1 is {reason}"):
+        native.step(actions)
     assert native.unwrapped.scene() == before
     native.step(native.action_space.sample())
     with pytest.raises(ResetNeeded, match=r"\[0, 1, 2\]"):
