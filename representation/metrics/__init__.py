@@ -5,28 +5,39 @@ metric is a function as well: of arrays of codes and factors or, where it holds 
 source.
 """
 
+from unknot.representation.metrics.attribute_auc import attribute_auc
+from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
 from unknot.representation.metrics.dci import completeness, dci, disentanglement
 from unknot.representation.metrics.evaluation import METRICS, evaluate_codes
 from unknot.representation.metrics.factor_vae import factor_vae
 from unknot.representation.metrics.higgins import higgins, higgins_2
+from unknot.representation.metrics.hinton import hinton
 from unknot.representation.metrics.mig import mig
 from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
 from unknot.representation.metrics.score import Score
 from unknot.representation.metrics.source import FactorSource
+from unknot.representation.metrics.unsupervised import unsupervised
 
 __all__ = [
     "METRICS",
     "FactorSource",
     "Score",
+    "attribute_auc",
     "completeness",
+    "cvr",
     "dci",
     "disentanglement",
     "evaluate_codes",
     "factor_vae",
     "higgins",
     "higgins_2",
+    "hinton",
+    "mapc",
     "mig",
     "modularity",
     "sap",
+    "tdv",
+    "ud90",
+    "unsupervised",
 ]

@@ -34,16 +34,16 @@ def dci(
 ) -> Score:
     """Measure disentanglement, completeness and informativeness.
 
-    Eastwood and Williams, "A framework for the quantitative evaluation of disentangled representations", 2018,
-    section 2. A regressor f_j predicts each factor z_j from the code, inputs and targets normalised; R_ij is
-    the importance of c_i in predicting z_j. With P_ij = R_ij / Σ_j R_ij and P̃_ij = R_ij / Σ_i R_ij,
+    Eastwood and Williams, "A framework for the quantitative evaluation of disentangled representations",
+    2018, section 2. A regressor f_j predicts each factor z_j from the code, inputs and targets normalised;
+    R_ij is the importance of c_i in predicting z_j. With P_ij = R_ij / Σ_j R_ij and P̃_ij = R_ij / Σ_i R_ij,
     D_i = 1 - H_K(P_i.), averaged with the weights Σ_j R_ij / Σ_ij R_ij, and C_j = 1 - H_D(P̃_.j), averaged.
     The error is the root mean square, normalised by the factor's standard deviation; of a categorical factor,
     for which f_j is a classifier, the share of wrong answers.
 
-    Of 10 examples 8 train, 1 chooses the regressor's setting (the depth of trees, the strength of the penalty),
-    1 tests. The interval keeps the regressors and resamples the test set, on which importances are the increase
-    of the error when a dimension is shuffled.
+    Of 10 examples 8 train, 1 chooses the regressor's setting (the depth of trees, the strength of the
+    penalty), 1 tests. The interval keeps the regressors and resamples the test set, on which importances are
+    the increase of the error when a dimension is shuffled.
 
     Args:
         codes: (n, dimensions), n at least 30.
@@ -121,14 +121,15 @@ def completeness(importances: Floats) -> float:
 
 
 def focus(importances: Floats, axis: int) -> Floats:
-    """Return 1 - H(P) along an axis, the logarithm's base its length; 0 where all is 0, 1 for a length of 1."""
+    """Return 1 - H(P) along an axis, the logarithm's base its length; 0 where all is 0, 1 for length 1."""
     length = importances.shape[axis]
     total = importances.sum(axis=axis, keepdims=True)
     p = np.divide(importances, total, out=np.full_like(importances, 1 / length), where=total > 0)
     if length == 1:
         return np.where(total > 0, 1.0, 0.0).squeeze(axis)
     entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=axis) / np.log(length)
-    return np.clip(1 - entropy, 0.0, 1.0)
+    result: Floats = np.clip(1 - entropy, 0.0, 1.0)
+    return result
 
 
 # Regressors
@@ -285,4 +286,5 @@ def _informativeness(losses: Floats, categorical: NDArray[np.bool_]) -> float:
 
 def _normalised(table: Floats, train: Rows) -> Floats:
     deviation = table[train].std(axis=0)
-    return (table - table[train].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    result: Floats = (table - table[train].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return result

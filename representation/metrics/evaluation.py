@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from unknot.files import unknown
+from unknot.representation.metrics.attribute_auc import attribute_auc
+from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
 from unknot.representation.metrics.dci import dci
 from unknot.representation.metrics.factor_vae import factor_vae
 from unknot.representation.metrics.higgins import higgins, higgins_2
@@ -16,6 +18,7 @@ from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
 from unknot.representation.metrics.score import Score
 from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
+from unknot.representation.metrics.unsupervised import unsupervised
 
 __all__ = ["METRICS", "evaluate_codes"]
 
@@ -27,8 +30,18 @@ ON_FACTORS: Mapping[str, Callable[..., Score]] = {
     "dci_boosting": partial(dci, regressor="gradient_boosting"),
     "sap": sap,
     "modularity": modularity,
+    "attribute_auc": attribute_auc,
 }
-"""Metrics of a sample: (codes, factors, categorical, seed=)."""
+"""Metrics of codes and factors: (codes, factors, categorical, seed=)."""
+
+ON_CODES: Mapping[str, Callable[..., Score]] = {
+    "mapc": mapc,
+    "cvr": cvr,
+    "tdv": tdv,
+    "ud90": ud90,
+    "unsupervised": unsupervised,
+}
+"""Metrics of codes alone: (codes, seed=)."""
 
 ON_SOURCE: Mapping[str, Callable[..., Score]] = {
     "higgins": higgins,
@@ -37,7 +50,7 @@ ON_SOURCE: Mapping[str, Callable[..., Score]] = {
 }
 """Metrics that draw images of their own, some factors held: (encode, source, seed=)."""
 
-METRICS = (*ON_FACTORS, *ON_SOURCE)
+METRICS = (*ON_FACTORS, *ON_SOURCE, *ON_CODES)
 """The names."""
 
 
@@ -53,14 +66,15 @@ def evaluate_codes(
     """Measure how disentangled codes are.
 
     Args:
-        encode: any callable from images, uint8 (n, height, width, channels), to codes (n, dimensions), an array
-            or a tensor: a learner's `encode`, say.
+        encode: any callable from images, uint8 (n, height, width, channels), to codes (n, dimensions), an
+            array or a tensor: a learner's `encode`, say.
         source: an environment (`env.unwrapped`) or a data set. A Box factor counts as one factor a component;
             components that can't vary are left out.
         metrics: names out of `METRICS`.
         seed: of all that is drawn. A metric's result does not depend on which others are asked for.
         samples: drawn for the metrics of a sample; `higgins`, `higgins_2` and `factor_vae` draw their own.
-        settings: arguments of a metric by its name, as {"mig": {"bins": 50}}.
+        settings: arguments of a metric by its name, as {"mig": {"bins": 50}}. `tdv`'s `top` is the number of
+            factors unless given.
 
     Returns:
         Scores by name. `choices["factors"]` names the factors in the order of the parts' arrays.
@@ -80,18 +94,20 @@ def evaluate_codes(
         if name not in metrics:
             raise ValueError(unknown("settings of the metric", name, metrics))
     components = Components(source.factor_space)
-    sample = None
-    if any(name in ON_FACTORS for name in metrics):
-        factors = source.sample_factors(samples, np.random.default_rng(seed))
-        sample = (encode_factors(encode, source, factors), components.table(factors), components.categorical)
+    if not ON_SOURCE.keys() >= set(metrics):
+        drawn = source.sample_factors(samples, np.random.default_rng(seed))
+        codes, factors = encode_factors(encode, source, drawn), components.table(drawn)
     scores = {}
     for name in metrics:
-        chosen = settings.get(name, {})
+        chosen = {"seed": seed, **settings.get(name, {})}
+        if name == "tdv":
+            chosen.setdefault("top", len(components.names))
         if name in ON_SOURCE:
-            score = ON_SOURCE[name](encode, source, seed=seed, **chosen)
+            score = ON_SOURCE[name](encode, source, **chosen)
+        elif name in ON_CODES:
+            score = ON_CODES[name](codes, **chosen)
         else:
-            assert sample is not None
-            score = ON_FACTORS[name](*sample, seed=seed, **chosen)
+            score = ON_FACTORS[name](codes, factors, components.categorical, **chosen)
         choices = {**score.choices, "factors": components.names, "codes": "as encode returned them"}
         scores[name] = replace(score, choices=choices)
     return scores

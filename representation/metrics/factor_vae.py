@@ -25,9 +25,9 @@ def factor_vae(
 ) -> Score:
     """Measure how well the dimension that varies least tells which factor was held.
 
-    Kim and Mnih, "Disentangling by factorising", 2018, section 4. For a vote a factor k is held and the others
-    drawn; of the codes, divided by their standard deviations over the data, the dimension of the lowest
-    variance votes for k. The majority-vote classifier is made from some votes and tested on others.
+    Kim and Mnih, "Disentangling by factorising", 2018, section 4. For a vote a factor k is held and the
+    others drawn; of the codes, divided by their standard deviations over the data, the dimension of the
+    lowest variance votes for k. The majority-vote classifier is made from some votes and tested on others.
 
     The standard deviations are those over all votes' images, whose codes are distributed as the data's.
     Constant dimensions have no vote; if all are constant, they vote as one.
@@ -41,8 +41,8 @@ def factor_vae(
         images: for each vote.
 
     Returns:
-        The accuracy, in [0, 1] (the paper's error rate is 1 - value). Parts: `votes` (dimensions, factors), those
-        that made the classifier, `chance` (the share of the most frequent factor), `active_dimensions`.
+        The accuracy, in [0, 1] (the paper's error rate is 1 - value). Parts: `votes` (dimensions, factors),
+        those that made the classifier, `chance` (the share of the most frequent factor), `active_dimensions`.
 
     Raises:
         ValueError: fewer than two factors vary, or codes of a wrong shape or not finite.

@@ -32,7 +32,7 @@ def higgins(
     section 3. For an example a factor y is chosen; L pairs of images share y and differ in the others; the
     input is z_diff = 1/L Σ_l |z_l,1 - z_l,2|, the target y.
 
-    A code that leaves out one factor can still score 1: that factor is recognised by no difference being small
+    A code that leaves out one factor can still score 1: that factor is told by no difference being small
     (Kim and Mnih, 2018, section 4). `factor_vae` does not have this failure.
 
     Args:
@@ -75,8 +75,8 @@ def higgins_2(
 
     The form of Higgins et al., "Early visual concept learning with unsupervised deep learning", 2016, as
     "Quantifying the effects of enforcing disentanglement on variational autoencoders", 2017, section 3.1.2,
-    gives it. The images of a pair differ in one factor; the input is |z_1 - z_2| / max |z_1 - z_2|, zeros where
-    the codes are equal.
+    gives it. The images of a pair differ in one factor; the input is |z_1 - z_2| / max |z_1 - z_2|, zeros
+    where the codes are equal.
 
     Args:
         encode: images to codes.

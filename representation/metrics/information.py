@@ -14,8 +14,8 @@ Labels = NDArray[np.intp]
 def binned(table: Floats, bins: int, categorical: NDArray[np.bool_] | None = None) -> Labels:
     """Sort each column of a table into bins.
 
-    A column that is categorical, or takes no more values than there are bins, has a bin for each value; others
-    have `bins` of equal width from their least to their greatest value.
+    A column that is categorical, or takes no more values than there are bins, has a bin for each value; the
+    others have `bins` of equal width from their least to their greatest value.
 
     Args:
         table: (n, columns).
@@ -60,7 +60,8 @@ def mutual_information(a: Labels, b: Labels) -> Floats:
     """
     widths = b.max(axis=0) + 1
     joint = np.array([[_entropy(x * width + y) for y, width in zip(b.T, widths, strict=True)] for x in a.T])
-    return np.maximum(entropies(a)[:, None] + entropies(b) - joint, 0.0)
+    result: Floats = np.maximum(entropies(a)[:, None] + entropies(b) - joint, 0.0)
+    return result
 
 
 def _entropy(labels: NDArray[Any]) -> float:

@@ -24,8 +24,8 @@ def mig(
 ) -> Score:
     """Measure by how much the dimension that knows a factor best leads the second, in shares of its entropy.
 
-    Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in variational autoencoders", 2018,
-    eq. 6:  MIG = 1/K Σ_k 1/H(v_k) (I(z_j(k); v_k) - max over j ≠ j(k) of I(z_j; v_k)).
+    Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in variational autoencoders", 2018:
+    MIG = 1/K Σ_k 1/H(v_k) (I(z_j(k); v_k) - max over j ≠ j(k) of I(z_j; v_k)).
 
     They integrate over the posterior; here codes are what the encoder returns, in bins.
 
@@ -62,5 +62,5 @@ def mig(
 
 
 def gap(information: Floats, entropy: Floats) -> float:
-    """Return eq. 6 from mutual information (dimensions, factors) and the factors' entropies."""
+    """Return the gap from mutual information (dimensions, factors) and the factors' entropies."""
     return float(np.mean(top_gap(information) / np.maximum(entropy, 1e-12)))

@@ -23,9 +23,10 @@ def modularity(
 ) -> Score:
     """Measure how far each dimension has to do with one factor only.
 
-    Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018, section 2: with
-    m_if the mutual information of dimension i and factor f, θ_i the greatest of m_i and t_i the template that
-    is θ_i there and 0 elsewhere, δ_i = Σ_f (m_if - t_if)² / (θ_i² (N - 1)); the score is the mean of 1 - δ_i.
+    Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018. With
+    m_if the mutual information of dimension i and factor f, θ_i the greatest of m_i, and t_i the template
+    that is θ_i there and 0 elsewhere, δ_i = Σ_f (m_if - t_if)² / (θ_i² (N - 1)); the score is the mean of 1 -
+    δ_i.
 
     Dimensions that are constant know nothing, θ_i = 0, and are left out of the mean; if all are, it is 0.
 

@@ -79,7 +79,8 @@ def squared_correlation(z: Floats, y: Floats) -> Floats:
 
 def balanced_accuracy(correct: NDArray[np.bool_], y: Floats) -> Floats:
     """Return the mean over the classes of y, (n,), of the share of `correct`, (n, dimensions)."""
-    return np.mean([correct[y == label].mean(axis=0) for label in np.unique(y)], axis=0)
+    result: Floats = np.mean([correct[y == label].mean(axis=0) for label in np.unique(y)], axis=0)
+    return result
 
 
 def _correct(z: Floats, y: Floats, z_test: Floats, y_test: Floats) -> NDArray[np.bool_]:
@@ -87,7 +88,7 @@ def _correct(z: Floats, y: Floats, z_test: Floats, y_test: Floats) -> NDArray[np
     columns = []
     for i in range(z.shape[1]):
         tree = DecisionTreeClassifier(
-            max_leaf_nodes=len(np.unique(y)), class_weight="balanced", random_state=0
+            max_leaf_nodes=max(len(np.unique(y)), 2), class_weight="balanced", random_state=0
         )
         tree.fit(z[:, [i]], y)
         columns.append(tree.predict(z_test[:, [i]]) == y_test)

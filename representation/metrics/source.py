@@ -98,11 +98,8 @@ class Components:
         return result
 
     def _all(self, factors: Mapping[str, Array]) -> Floats:
-        blocks = [
-            np.asarray(factors[part.name], np.float64).reshape(-1, part.width)
-            for part in self._parts
-            if part.width
-        ]
+        n = len(next(iter(factors.values())))
+        blocks = [np.asarray(factors[part.name], np.float64).reshape(n, part.width) for part in self._parts]
         return np.concatenate(blocks, axis=1)
 
 
@@ -135,10 +132,11 @@ def encode_factors(encode: Encode, source: FactorSource, factors: Mapping[str, A
     """
     n = len(next(iter(factors.values())))
     blocks = []
-    for start in range(0, n, BATCH):
-        batch = {name: values[start : start + BATCH] for name, values in factors.items()}
-        images = source.render_factors(batch)
-        blocks.append(_checked(encode(images), len(images)))
+    with torch.no_grad():
+        for start in range(0, n, BATCH):
+            batch = {name: values[start : start + BATCH] for name, values in factors.items()}
+            images = source.render_factors(batch)
+            blocks.append(_checked(encode(images), len(images)))
     return np.concatenate(blocks)
 
 

@@ -1,0 +1,51 @@
+"""Hinton diagrams."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["hinton"]
+
+
+def hinton(axes: "Axes", matrix: NDArray[np.float64], factors: Sequence[str] | None = None) -> None:
+    """Draw importances as squares: white for positive, black for negative, the area for the magnitude.
+
+    Eastwood and Williams, 2018, fig. 2: row i is code dimension c_i, column j factor z_j. Ideally each
+    column, and each of as many rows, has one large square.
+
+    Args:
+        axes: matplotlib's, to draw in.
+        matrix: (dimensions, factors), as `dci` gives it in `parts["importances"]`.
+        factors: what the columns are called, as in `choices["factors"]`; default: z0, z1, ...
+
+    Raises:
+        ValueError: no matrix, or as many names as it has not columns.
+    """
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    matrix = np.asarray(matrix, np.float64)
+    if matrix.ndim != 2 or not matrix.size:
+        raise ValueError(f"matrix has shape {matrix.shape}, expected (dimensions, factors)")
+    rows, columns = matrix.shape
+    names = [f"z{j}" for j in range(columns)] if factors is None else list(factors)
+    if len(names) != columns:
+        raise ValueError(f"factors={names} are {len(names)} names for a matrix of {columns} columns")
+    sides = 0.9 * np.sqrt(np.abs(matrix) / max(np.abs(matrix).max(), 1e-300))
+    squares = [
+        Rectangle((j - side / 2, i - side / 2), side, side)
+        for i, line in enumerate(sides)
+        for j, side in enumerate(line)
+    ]
+    colours = ["white" if weight >= 0 else "black" for weight in matrix.ravel()]
+    axes.set_facecolor("gray")
+    axes.add_collection(PatchCollection(squares, facecolors=colours, edgecolors="none"))
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
+    axes.set_xticks(range(columns), names)
+    axes.set_yticks(range(rows), [f"c{i}" for i in range(rows)])
+    axes.tick_params(length=0)
