@@ -31,7 +31,8 @@ from .vector import SimulationVectorEnv
 
 DEFAULT_ACTIONS = ("down", "left", "right", "up", "pass", "toggle")
 NAMED_LAYOUTS = ("random", "open", "paper")
-TASKS = ("reach", "switch", "none")
+TASKS = {"reach": ("agent",), "switch": ("agent", "switches"), "none": ()}
+"""By name, the factors that a goal has."""
 GOALS = ("drawn", "image")
 REWARDS = ("sparse", "dense")
 WATER_COST = 0.2
@@ -61,7 +62,7 @@ class Maze(Simulation):
         switch_states: how many states, and shades, a switch has, 2 to 7.
         actions: names of actions, in their order; see `MazeEnv`.
         task: "reach" (the goal's cell), "switch" (the goal's cell, every switch one state further than at
-            the start), or "none" (no goal, no reward).
+            the start), or "none" (no goal: only water counts).
         goal: "drawn" (marked in the image) or "image" (shown as an image of its own, `desired_goal`).
         max_steps: steps after which an episode is truncated.
         reward: "sparse" (1 when the goal is met after a step, else 0) or "dense" (minus the number of steps
@@ -94,7 +95,7 @@ class Maze(Simulation):
         terminate_on_success: bool = False,
     ) -> None:
         for name, value, known in (("task", task, TASKS), ("goal", goal, GOALS), ("reward", reward, REWARDS)):
-            if value not in known:
+            if value not in list(known):  # a list: what was given may have no hash
                 raise ValueError(unknown(name, value, known))
         if max_steps < 1:
             raise ValueError(f"max_steps={max_steps} must be at least 1")
@@ -126,6 +127,7 @@ class Maze(Simulation):
         self.factor_space = spaces.Dict({"agent": spaces.Box(0, self.size - 1, (2,), np.int64)})
         if self.switch_count:
             self.factor_space["switches"] = spaces.Box(0, switch_states - 1, (self.switch_count,), np.int64)
+        self._goal_space = spaces.Dict({name: self.factor_space[name] for name in TASKS[task]})
 
         self.layouts = np.zeros((num_envs, self.size, self.size), dtype=np.uint8)
         self.agent = np.zeros((num_envs, 2), dtype=np.int64)
@@ -133,7 +135,7 @@ class Maze(Simulation):
         self.switches = np.zeros((num_envs, self.switch_count), dtype=np.int64)
         self.wanted = np.zeros((num_envs, self.switch_count), dtype=np.int64)
         self.steps = np.zeros(num_envs, dtype=np.int64)
-        # What follows from the layouts and the goals:
+        # What follows from layouts and goals:
         self._free = np.zeros(self.layouts.shape, dtype=np.bool_)
         self._switch_cells = np.zeros((num_envs, self.switch_count), dtype=np.int64)
         self._distances = np.zeros(self.layouts.shape, dtype=np.int64)
@@ -142,8 +144,7 @@ class Maze(Simulation):
     @property
     def goal_space(self) -> spaces.Dict:
         """The agent's cell; in the task "switch" the switches, too; in the task "none" nothing."""
-        names = {"reach": ("agent",), "switch": ("agent", "switches"), "none": ()}[self.task]
-        return spaces.Dict({name: self.factor_space[name] for name in names})
+        return self._goal_space
 
     def check(self, factors: Factors) -> None:
         """Raise ValueError if an agent can't be at `agent` in a layout that is the same in all episodes."""
@@ -227,7 +228,7 @@ class Maze(Simulation):
         agents = factors.get("agent", self.agent[first])
         switches = factors.get("switches", self.switches[first])
         boards = Frames(1, self.size, self.switch_states)
-        boards.draw(np.arange(1), self._codes(first[:1], False))
+        boards.draw(np.arange(1), self._codes(np.arange(1), False))
         return boards.alike(n).draw(np.arange(n), self._paint(first, agents, switches, switches))
 
     def frame(self, row: int) -> Images:
@@ -392,7 +393,7 @@ class Maze(Simulation):
 
     def _paint(self, rows: Rows, agents: Cells, switches: Cells, wanted: Cells) -> Codes:
         every = np.arange(len(rows))
-        codes = self.layouts[rows].reshape(len(rows), -1) * np.uint8(KIND)
+        codes = self.layouts[rows].reshape(len(rows), self.size * self.size) * np.uint8(KIND)
         if self.switch_count:
             codes[every[:, None], self._switch_cells[rows]] = KIND * switch_kind(
                 switches, wanted, self.switch_states

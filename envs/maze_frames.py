@@ -156,9 +156,10 @@ class Frames:
     def draw(self, boards: NDArray[np.intp], codes: Codes) -> Images:
         """Show codes (m, cells) on some boards; return fresh images of them (m, PIXELS, PIXELS, 3)."""
         looks = find_looks(self.size, self.shades)
-        which, cell = np.nonzero(self.codes[boards] != codes)
+        changed = np.flatnonzero(self.codes[boards] != codes)  # ten times faster than two indices at once
+        which, cell = np.divmod(changed, codes.shape[1])
         self.codes[boards] = codes
-        board, code = boards[which], codes[which, cell]
+        board, code = boards[which], codes.reshape(-1)[changed]
         for tiles in looks.tiles:
             here = tiles.cells[cell]
             window = tiles.sprites.shape[1:]

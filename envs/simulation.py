@@ -347,7 +347,8 @@ def inside(space: spaces.Space[Any], values: Array) -> NDArray[np.bool_]:
         low, high = space.low, space.high
     else:
         raise TypeError(f"{space} is neither a Box nor Discrete")
-    result: NDArray[np.bool_] = ((values >= low) & (values <= high)).reshape(len(values), -1).all(axis=1)
+    good = (values >= low) & (values <= high)
+    result: NDArray[np.bool_] = good.all(axis=tuple(range(1, good.ndim)))
     return result
 
 
