@@ -17,6 +17,7 @@ from .maze_world import (
     shortest_paths,
     write_layout,
 )
+from .mnist_grid import MnistGrid, MnistGridEnv, MnistGridVectorEnv
 from .planar import Planar, PlanarEnv, PlanarVectorEnv
 from .planar_maps import MAPS, PlanarMap
 from .planar_world import APPEARANCES, COLLISIONS, Appearance, PlanarWorld, find_map
@@ -38,6 +39,9 @@ __all__ = [
     "Maze",
     "MazeEnv",
     "MazeVectorEnv",
+    "MnistGrid",
+    "MnistGridEnv",
+    "MnistGridVectorEnv",
     "Planar",
     "PlanarEnv",
     "PlanarMap",

@@ -64,6 +64,19 @@ CASES = {
         plain={"layout": "paper", "goal": "image"},
         exact={},
     ),
+    "unknot/MnistGrid-v0": Case(
+        settings=(
+            {"max_steps": 4},
+            {"max_steps": 5, "reward": "dense", "size": 4, "pixels": 30, "split": "test"},
+            {"max_steps": 9, "terminate_on_success": True, "digits": "digits"},
+            {"max_steps": 4, "task": "none"},
+        ),
+        possible=({"first": [0, 0], "second": [0, 2]}, {"first": [0, 3], "second": [3, 1]}),
+        impossible=None,
+        still=lambda env: 3,  # the first digit up, from the upper edge
+        plain={},
+        exact={},
+    ),
 }
 IDS = sorted(CASES)
 MODES = list(AutoresetMode)
@@ -445,7 +458,8 @@ def test_vector_takes_options_with_a_leading_axis(name: str, settings: dict[str,
 
 
 def at(tree: Mapping[str, Any], i: int) -> dict[str, Any]:
-    return {key: value[i] for key, value in tree.items()}
+    """One row of a batch; numbers come out as Python's own."""
+    return {key: value[i] if value.ndim > 1 else value[i].item() for key, value in tree.items()}
 
 
 def unmasked(tree: Mapping[str, Any]) -> dict[str, Any]:
