@@ -268,8 +268,8 @@ class MnistGrid(Simulation):
     def frame(self, row: int) -> Images:
         """Draw the scene eight times larger, with the goal in green."""
         grey = self._draw(self.cells[[row]], self.images[[row]])[0]
-        tint = np.array([0.2, 0.7, 0.3]) * (self.task == "reach")
-        rgb = np.maximum(grey, tint * self.goal_frames[row]).astype(np.uint8)
+        goal = np.array([0.2, 0.7, 0.3]) * self.goal_frames[row]
+        rgb = np.maximum(grey, goal).astype(np.uint8)
         frame: Images = rgb.repeat(UPSCALE, axis=0).repeat(UPSCALE, axis=1)
         return frame
 
@@ -279,7 +279,8 @@ class MnistGrid(Simulation):
         self._draw_goals(rows)
 
     def _draw_goals(self, rows: Rows) -> None:
-        self.goal_frames[rows] = self._draw(self.goal_cells[rows], self.images[rows])
+        if self.task == "reach":
+            self.goal_frames[rows] = self._draw(self.goal_cells[rows], self.images[rows])
 
     def _changed(self, cells: Ints, images: Ints, factors: Factors) -> tuple[Ints, Ints]:
         """Return places (n, 2, 2) and images (n, 2) with some factors set.

@@ -10,7 +10,8 @@ import pytest
 
 import unknot  # noqa: F401  registers the environments
 from unknot import mnist
-from unknot.envs.mnist_grid import DIRECTIONS, find_pool, shrink
+from unknot.cli import main
+from unknot.envs.mnist_grid import DIRECTIONS, MnistGridEnv, find_pool, shrink
 
 STEPS = [(k, move) for k in ("first", "second") for move in DIRECTIONS.values()]
 """What the eight actions do."""
@@ -319,3 +320,24 @@ def test_arrows_and_letters_steer() -> None:
     env.reset(seed=0, options={"factors": at([2, 2], [2, 2])})
     for key, name, cell in ((pygame.K_UP, "first", [1, 2]), (pygame.K_d, "second", [2, 3])):
         assert env.step(keys[(key,)])[4]["factors"][name].tolist() == cell
+
+
+def test_play_waits_for_the_player(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No action does nothing here, so none is taken but by a key."""
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr("matplotlib.use", lambda _: None)  # Gymnasium's play asks for a window for good
+    press, leave = pygame.event.Event(pygame.KEYDOWN, key=pygame.K_s), pygame.event.Event(pygame.QUIT)
+    release = pygame.event.Event(pygame.KEYUP, key=pygame.K_s)
+    seen = iter([[], [press, release], [], [press], [release], [leave]])
+    monkeypatch.setattr(pygame.event, "get", lambda: next(seen))
+    actions: list[int] = []
+    original = MnistGridEnv.step
+
+    def step(env: MnistGridEnv, action: int) -> Any:
+        actions.append(action)
+        return original(env, action)
+
+    monkeypatch.setattr(MnistGridEnv, "step", step)
+    main(["play", "unknot/MnistGrid-v0", "digits=digits"])
+    assert actions == [4]
