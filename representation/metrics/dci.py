@@ -23,6 +23,9 @@ __all__ = ["REGRESSORS", "completeness", "dci", "disentanglement"]
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+LEAST_GAIN = 1e-5
+"""The least decrease of impurity, weighted by the share of examples, for which a forest's tree splits."""
+
 
 def dci(
     codes: Floats,
@@ -43,7 +46,8 @@ def dci(
 
     Of 10 examples 8 train, 1 chooses the regressor's setting (the depth of trees, the strength of the
     penalty), 1 tests. The interval keeps the regressors and resamples the test set, on which importances are
-    the increase of the error when a dimension is shuffled.
+    how far predictions move when a dimension is shuffled (of the lasso, |W_ij| again): it does not say what
+    other regressors of the same kind would give.
 
     Args:
         codes: (n, dimensions), n at least 30.
@@ -76,7 +80,7 @@ def dci(
     ]
     importances = np.stack([fit.importances for fit in fits], axis=1)
     losses = np.stack([fit.losses for fit in fits], axis=1)
-    increases = np.stack([_increases(fit, split.test, rng) for fit in fits], axis=2)
+    effects = np.stack([_effects(fit, split.test, rng) for fit in fits], axis=2)
 
     value = disentanglement(importances)
     complete = completeness(importances)
@@ -95,14 +99,12 @@ def dci(
         "errors": _errors(losses, kinds),
         "settings": [fit.setting for fit in fits],
         "importances": importances,
-        "completeness_interval": resampled(
-            lambda rows: completeness(np.maximum(increases[rows].mean(axis=0), 0)), complete
-        ),
+        "completeness_interval": resampled(lambda rows: completeness(effects[rows].mean(axis=0)), complete),
         "informativeness_interval": resampled(
             lambda rows: _informativeness(losses[rows], kinds), informative
         ),
     }
-    interval = resampled(lambda rows: disentanglement(np.maximum(increases[rows].mean(axis=0), 0)), value)
+    interval = resampled(lambda rows: disentanglement(effects[rows].mean(axis=0)), value)
     choices = {"regressor": regressor, **REGRESSORS[regressor].choices, "split": "80:10:10"}
     return Score(value, interval, parts, choices)
 
@@ -112,7 +114,7 @@ def disentanglement(importances: Floats) -> float:
     total = importances.sum()
     if total == 0:
         return 0.0
-    return float((focus(importances, axis=1) * importances.sum(axis=1)).sum() / total)
+    return float(min((focus(importances, axis=1) * importances.sum(axis=1)).sum() / total, 1.0))
 
 
 def completeness(importances: Floats) -> float:
@@ -153,16 +155,18 @@ class Regressor:
 def _lasso(categorical: bool, seed: int) -> dict[str, Any]:
     if categorical:
         return {
-            f"C={c}": LinearSVC(penalty="l1", dual=False, C=c, random_state=seed) for c in (0.01, 0.1, 1.0)
+            f"C={c}": LinearSVC(penalty="l1", dual=False, C=c, max_iter=10_000, random_state=seed)
+            for c in (0.01, 0.1, 1.0)
         }
     return {f"alpha={alpha}": Lasso(alpha=alpha) for alpha in (0.001, 0.01, 0.1)}
 
 
 def _forest(categorical: bool, seed: int) -> dict[str, Any]:
     kind = RandomForestClassifier if categorical else RandomForestRegressor
+    # Without a least gain a perfect code's targets, equal but for rounding, are split on whatever is there.
+    settings = {"n_estimators": 10, "max_features": None, "min_impurity_decrease": LEAST_GAIN}
     return {
-        f"max_depth={depth}": kind(n_estimators=10, max_depth=depth, max_features=None, random_state=seed)
-        for depth in (4, 8, 16)
+        f"max_depth={depth}": kind(max_depth=depth, random_state=seed, **settings) for depth in (4, 8, 16)
     }
 
 
@@ -191,7 +195,12 @@ def _splits(estimator: Any, codes: Floats) -> Floats:
     return shares
 
 
-_FOREST = {"trees": 10, "max_depth": "of 4, 8, 16 by validation", "features at a split": "all"}
+_FOREST = {
+    "trees": 10,
+    "max_depth": "of 4, 8, 16 by validation",
+    "features at a split": "all",
+    "least gain of a split": LEAST_GAIN,
+}
 
 REGRESSORS: Mapping[str, Regressor] = {
     "lasso": Regressor(
@@ -235,12 +244,11 @@ class Split:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A factor's regressor: its setting, its importances, its targets and losses on the test set."""
+    """A factor's regressor: its setting, its importances, its losses on the test set."""
 
     estimator: Any
     setting: str
     importances: Floats
-    target: Floats
     losses: Floats
 
 
@@ -255,7 +263,7 @@ def _fit(regressor: Regressor, split: Split, factor: Floats, categorical: bool, 
     )
     estimator = candidates[best]
     losses = _losses(estimator, split.test, target[test])
-    return _Fit(estimator, best, regressor.importances(estimator, split.test), target[test], losses)
+    return _Fit(estimator, best, regressor.importances(estimator, split.test), losses)
 
 
 def _losses(estimator: Any, codes: Floats, target: Floats) -> Floats:
@@ -265,14 +273,25 @@ def _losses(estimator: Any, codes: Floats, target: Floats) -> Floats:
     return np.asarray(wrong, np.float64)
 
 
-def _increases(fit: _Fit, codes: Floats, rng: np.random.Generator) -> Floats:
-    """Return by how much each test example's loss grows when a dimension is shuffled: (n, dimensions)."""
-    result = np.zeros_like(codes)
+def _effects(fit: _Fit, codes: Floats, rng: np.random.Generator) -> Floats:
+    """Return how far each test example's prediction moves when a dimension is shuffled: (n, dimensions).
+
+    Of a linear regressor the mean is |W_ij| times the mean difference of two values of c_i, R_ij again.
+    """
+    result, usual = np.zeros_like(codes), _predictions(fit.estimator, codes)
     for i in np.flatnonzero(fit.importances):
         shuffled = codes.copy()
         shuffled[:, i] = rng.permutation(shuffled[:, i])
-        result[:, i] = _losses(fit.estimator, shuffled, fit.target) - fit.losses
+        result[:, i] = np.abs(_predictions(fit.estimator, shuffled) - usual).mean(axis=1)
     return result
+
+
+def _predictions(estimator: Any, codes: Floats) -> Floats:
+    """Return predictions as numbers, (n, outputs): of a classifier those of its classes."""
+    for method in ("predict_proba", "decision_function", "predict"):
+        if hasattr(estimator, method):
+            return np.asarray(getattr(estimator, method)(codes), np.float64).reshape(len(codes), -1)
+    raise AttributeError(f"{estimator} predicts nothing")
 
 
 def _errors(losses: Floats, categorical: NDArray[np.bool_]) -> Floats:

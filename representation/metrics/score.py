@@ -56,7 +56,7 @@ def bootstrap(
     replicates = [statistic(rng.integers(n, size=n)) for _ in range(RESAMPLES)]
     low, median, high = np.quantile(replicates, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
     low, high = np.clip([value + low - median, value + high - median], *bounds)
-    return float(low), float(high)
+    return min(float(low), value), max(float(high), value)  # rounding must not leave the value outside
 
 
 def top_gap(scores: Floats, floor: Floats | float = 0.0) -> Floats:

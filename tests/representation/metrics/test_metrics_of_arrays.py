@@ -1,0 +1,416 @@
+"""Metrics of arrays, on codes worked out by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.metrics import mutual_info_score, roc_auc_score
+
+from unknot.representation.metrics import (
+    Score,
+    attribute_auc,
+    completeness,
+    cvr,
+    dci,
+    disentanglement,
+    hinton,
+    mapc,
+    mig,
+    modularity,
+    sap,
+    tdv,
+    ud90,
+    unsupervised,
+)
+from unknot.representation.metrics.attribute_auc import areas
+from unknot.representation.metrics.information import binned, mutual_information
+from unknot.representation.metrics.score import bootstrap
+
+Floats = NDArray[np.float64]
+Code = Callable[[Floats], Floats]
+
+TURN = np.array([[1.0, 1.0], [1.0, -1.0]])
+"""Rotates two dimensions by 45 degrees, but for the scale."""
+
+
+def grid(*sizes: int, repeats: int = 1) -> Floats:
+    """Return every combination of integer factors: (n, factors)."""
+    table = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, len(sizes))
+    return np.tile(table, (repeats, 1)).astype(np.float64)
+
+
+GRID = grid(8, 8, 8, repeats=2)  # the third column is noise to the two factors that are asked about
+FACTORS = GRID[:, :2]
+NORMAL = np.random.default_rng(0).normal(size=(2000, 4))
+
+
+def columns(*parts: NDArray[Any]) -> Floats:
+    return np.stack(parts, axis=1).astype(np.float64)
+
+
+CODES: dict[str, Code] = {
+    "perfect": lambda g: g[:, :2],
+    "permuted, scaled, turned round": lambda g: columns(-3 * g[:, 1], 0.1 * g[:, 0] + 7),
+    "rotated": lambda g: g[:, :2] @ TURN,
+    "one factor twice": lambda g: columns(g[:, 0], g[:, 0], g[:, 1]),
+    "constant": lambda g: np.full((len(g), 3), 0.1),
+    "noise": lambda g: g[:, 2:],
+    "longer by a constant": lambda g: columns(g[:, 0], np.full(len(g), 0.1), g[:, 1]),
+    "longer by noise": lambda g: columns(g[:, 0], g[:, 2], g[:, 1]),
+    "one factor only": lambda g: g[:, :1],
+    "one bit of each": lambda g: g[:, :2] // 4,
+}
+
+# Information and scores are exact on the grid. One bit of three known: a third. Alone on its factor, a
+# dimension leads the nothing that stands for a second one.
+MIG = {
+    "perfect": 1,
+    "permuted, scaled, turned round": 1,
+    "rotated": 0,
+    "one factor twice": 1 / 2,
+    "constant": 0,
+    "noise": 0,
+    "longer by a constant": 1,
+    "longer by noise": 1,
+    "one factor only": 1 / 2,
+    "one bit of each": 1 / 3,
+}
+# A dimension that knows both factors equally well is not modular, one that knows one is, however often.
+MODULARITY = dict.fromkeys(MIG, 1.0) | {"rotated": 0, "constant": 0, "noise": 0}
+# The correlation of 0..7 with whether it is over 3 is 2 / √(21/4), its square 16/21.
+SAP = MIG | {"one bit of each": 16 / 21}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_mig_by_hand(name: str) -> None:
+    assert mig(CODES[name](GRID), FACTORS).value == pytest.approx(MIG[name], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_modularity_by_hand(name: str) -> None:
+    assert modularity(CODES[name](GRID), FACTORS).value == pytest.approx(MODULARITY[name], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_sap_by_hand(name: str) -> None:
+    """Half of the grid tests, so that what is 0 on the whole of it is not quite."""
+    assert sap(CODES[name](GRID), FACTORS).value == pytest.approx(SAP[name], abs=0.06)
+
+
+def test_sap_of_ordered_factors_is_the_difference_of_squared_correlations() -> None:
+    a, b, _, _ = NORMAL.T
+    score = sap(columns(a + b, a), a[:, None])
+    expected = np.corrcoef(a, a + b)[0, 1] ** 2
+    assert score.parts["scores"][:, 0] == pytest.approx([expected, 1], abs=0.04)
+    assert score.value == pytest.approx(1 - expected, abs=0.04)
+
+
+def test_sap_of_categories_is_the_difference_of_balanced_accuracies() -> None:
+    factor = grid(3, repeats=400)
+    names = np.array([0.0, 5.0, -2.0])[factor[:, 0].astype(int)]  # a permutation of the order
+    code = columns(names, names > 1)
+    score = sap(code, factor, np.array([True]))
+    assert score.parts["scores"][:, 0] == pytest.approx([1, 2 / 3], abs=1e-9)
+    assert score.value == pytest.approx(1 / 3, abs=1e-9)
+    alone = sap(code[:, :1], factor, np.array([True]))
+    assert alone.value == pytest.approx(2 / 3, abs=1e-9)  # chance stands for the second
+
+
+def test_a_categorical_factor_has_a_bin_for_each_value() -> None:
+    """As many as 40 categories are one factor's; by order they would share 20 bins."""
+    table = grid(40, 3)
+    code = columns(table[:, 0] // 2, table[:, 1])
+    ordered = mig(code, table)
+    assert ordered.value == pytest.approx(1)
+    named = mig(code, table, np.array([True, False]))
+    assert named.value == pytest.approx((np.log(20) / np.log(40) + 1) / 2)
+    assert modularity(code, table, np.array([True, False])).value == pytest.approx(1)
+
+
+def test_a_perfect_code_of_more_values_than_bins_scores_one() -> None:
+    """32 positions, say: elsewhere the code is binned and the factor is not, which caps the score at 0.86."""
+    table = grid(32, 32)
+    assert mig(table, table).value == pytest.approx(1)
+
+
+def test_mutual_information_agrees_with_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 7, (300, 2)), rng.integers(0, 5, (300, 3))
+    expected = [[mutual_info_score(x, y) for y in b.T] for x in a.T]
+    assert mutual_information(a, b) == pytest.approx(np.array(expected), abs=1e-12)
+
+
+def test_bins_are_of_equal_width_and_hold_their_edges() -> None:
+    table = np.linspace(0, 1, 101)[:, None]
+    counts = np.bincount(binned(table, 4)[:, 0])
+    assert counts.tolist() == [25, 25, 25, 26]
+    assert binned(table[::50], 4)[:, 0].tolist() == [0, 1, 2]  # a value each, where they are few
+    with pytest.raises(ValueError, match="bins must be at least 2, not 1"):
+        binned(table, 1)
+
+
+# DCI
+
+
+@pytest.mark.parametrize(
+    ("importances", "disentangled", "complete"),
+    [
+        (np.eye(3), 1, 1),
+        (np.ones((3, 3)), 0, 0),
+        (np.zeros((2, 2)), 0, 0),
+        ([[1, 0], [1, 0], [0, 5]], 1, (1 - np.log(2) / np.log(3) + 1) / 2),
+        # D_1 = 0 with the weight 2/3, D_2 = 1 with 1/3; C_1 is that of (1/2, 1/2), C_2 is 1.
+        ([[1, 1], [1, 0]], 1 / 3, 1 / 2),
+        ([[1, 2, 1]], 1 - 1.5 * np.log(2) / np.log(3), 1),  # H(1/4, 1/2, 1/4) = 3/2 bits
+    ],
+)
+def test_disentanglement_and_completeness_by_hand(
+    importances: Any, disentangled: float, complete: float
+) -> None:
+    matrix = np.asarray(importances, np.float64)
+    assert disentanglement(matrix) == pytest.approx(disentangled, abs=1e-12)
+    assert completeness(matrix) == pytest.approx(complete, abs=1e-12)
+
+
+REGRESSORS = ("lasso", "random_forest", "random_forest_splits", "gradient_boosting")
+
+
+@pytest.mark.parametrize("regressor", REGRESSORS)
+@pytest.mark.parametrize(
+    ("name", "disentangled", "complete", "informative"),
+    [
+        ("perfect", (0.99, 1), (0.99, 1), (0.95, 1)),
+        ("permuted, scaled, turned round", (0.99, 1), (0.99, 1), (0.95, 1)),
+        ("rotated", (0, 0.2), (0, 0.2), (0.5, 1)),
+        ("constant", (0, 0), (0, 0), (0, 0.05)),
+        ("longer by a constant", (0.99, 1), (0.99, 1), (0.95, 1)),
+    ],
+)
+def test_dci_by_hand(
+    regressor: str,
+    name: str,
+    disentangled: tuple[float, float],
+    complete: tuple[float, float],
+    informative: tuple[float, float],
+) -> None:
+    score = dci(CODES[name](GRID), FACTORS, regressor=regressor)
+    assert disentangled[0] <= score.value <= disentangled[1]
+    assert complete[0] <= score.parts["completeness"] <= complete[1]
+    assert informative[0] <= score.parts["informativeness"] <= informative[1]
+
+
+def test_dci_of_a_factor_known_twice_is_disentangled_and_not_complete() -> None:
+    a, b, noise, _ = NORMAL.T
+    code = columns(a + 0.3 * noise, a - 0.3 * noise, b)  # each half of what is known of a
+    score = dci(code, columns(a, b), regressor="lasso")
+    assert score.value > 0.99
+    assert score.parts["completenesses"] == pytest.approx([1 - np.log(2) / np.log(3), 1], abs=0.05)
+
+
+def test_dci_keeps_noise_out_of_the_average() -> None:
+    a, b, noise, _ = NORMAL.T
+    score = dci(columns(a, noise, b), columns(a, b), regressor="lasso")
+    assert score.value > 0.99
+    assert score.parts["weights"] == pytest.approx([0.5, 0, 0.5], abs=0.01)
+
+
+def test_dci_errors_are_normalised() -> None:
+    """Of a + b, both standard, the best prediction of a leaves half of its variance."""
+    a, b, _, _ = NORMAL.T
+    score = dci(columns(a + b, b * 0), columns(100 * a, a + b), regressor="lasso")
+    assert score.parts["errors"] == pytest.approx([np.sqrt(0.5), 0], abs=0.1)
+
+
+def test_dci_of_categories_counts_wrong_answers() -> None:
+    table = grid(3, 4, 4, repeats=30)
+    kinds = np.array([True, False])
+    shuffled = np.array([1.0, 0.0, 2.0])[table[:, 0].astype(int)]
+    for regressor in REGRESSORS[1:]:
+        score = dci(columns(table[:, 1], shuffled), table[:, :2], kinds, regressor=regressor)
+        assert score.value > 0.95
+        assert score.parts["errors"] == pytest.approx([0, 0], abs=0.02)
+    one_hot = columns(*(shuffled == k for k in range(3)), table[:, 1])
+    linear = dci(one_hot.astype(np.float64), table[:, :2], kinds, regressor="lasso")
+    assert linear.value > 0.99
+    blind = dci(table[:, 1:], table[:, :2], kinds)
+    assert blind.parts["errors"][0] == pytest.approx(2 / 3, abs=0.1)
+
+
+def test_a_forest_that_counts_splits_gives_noise_what_impurity_does_not() -> None:
+    a, b, noise, rest = NORMAL.T
+    code = columns(a, b, noise)
+    factors = columns(a + 0.5 * rest, b)
+    counted = dci(code, factors, regressor="random_forest_splits")
+    decreased = dci(code, factors, regressor="random_forest")
+    assert counted.parts["importances"].sum(axis=0) == pytest.approx([1, 1])
+    assert counted.parts["weights"][2] > 2 * decreased.parts["weights"][2]
+    assert (counted.choices["importance"], decreased.choices["importance"]) == (
+        "cases split",
+        "decrease of impurity",
+    )
+
+
+def test_dci_intervals_come_from_the_test_set() -> None:
+    a, b, _, _ = NORMAL.T
+    code, factors = columns(a + 0.5 * b, b), columns(a, b)
+    few, many = dci(code[:300], factors[:300]), dci(code, factors)
+    for part in ("completeness_interval", "informativeness_interval"):
+        assert many.parts[part][1] - many.parts[part][0] < few.parts[part][1] - few.parts[part][0]
+    assert many.interval[1] - many.interval[0] < few.interval[1] - few.interval[0]
+
+
+# Covariances
+
+
+SIGNS = np.array([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
+"""Three uncorrelated dimensions of one variance."""
+
+
+def test_covariance_metrics_of_uncorrelated_dimensions() -> None:
+    assert mapc(SIGNS).value == pytest.approx(1)
+    assert cvr(SIGNS).value == pytest.approx(1)
+    assert unsupervised(SIGNS).value == pytest.approx(0, abs=1e-9)
+    for part in ("gaussian_total_correlation", "gaussian_wasserstein", "mutual_information"):
+        assert unsupervised(SIGNS).parts[part] == pytest.approx(0, abs=1e-9)
+
+
+def test_covariance_metrics_of_equal_dimensions() -> None:
+    code = np.repeat(SIGNS[:, :1], 4, axis=1)
+    assert mapc(code).parts["mapc"] == pytest.approx(1)
+    assert mapc(code).value == pytest.approx(0)
+    assert cvr(code).parts["cvr"] == pytest.approx(4)
+    assert cvr(code).parts["cvr_formula"] == pytest.approx(4 / 16)
+    assert cvr(code).value == pytest.approx(1 / 4)
+    score = unsupervised(code)
+    assert score.parts["gaussian_total_correlation"] == np.inf
+    assert score.value == pytest.approx(-(2 - 2 / np.sqrt(4)))
+    assert score.parts["mutual_information"] == pytest.approx(np.log(2))
+
+
+def test_covariance_metrics_of_one_correlation() -> None:
+    code = columns(SIGNS[:, 0], 0.6 * SIGNS[:, 0] + 0.8 * SIGNS[:, 1], SIGNS[:, 2])
+    assert mapc(code).parts["mapc"] == pytest.approx(0.6 / 3)
+    assert cvr(code).parts["cvr"] == pytest.approx((3 + 2 * 0.6) / 3)
+    score = unsupervised(code)
+    assert score.parts["gaussian_total_correlation"] == pytest.approx(-np.log(1 - 0.36) / 2)
+    # With unit variances W₂² is 2p - 2 Σ √λ, and the eigenvalues λ are 1.6, 0.4 and 1.
+    scale = 4 / 3  # each dimension's sample variance
+    expected = scale * (2 * 3 - 2 * (np.sqrt(1.6) + np.sqrt(0.4) + 1))
+    assert score.parts["gaussian_wasserstein"] == pytest.approx(expected)
+    assert score.value == pytest.approx(-expected / (3 * scale))
+
+
+def test_dead_dimensions_change_no_correlation() -> None:
+    code = columns(SIGNS[:, 0], np.full(4, 0.1), 0.6 * SIGNS[:, 0] + 0.8 * SIGNS[:, 1])
+    alive = code[:, [0, 2]]
+    for metric in (mapc, cvr, unsupervised):
+        assert metric(code).value == pytest.approx(metric(alive).value)
+    assert mapc(code).parts["active_dimensions"] == 2
+
+
+def test_variance_of_the_greatest_dimensions() -> None:
+    code = SIGNS * np.sqrt([1.0, 8.0, 1.0])
+    assert tdv(code, top=1).value == pytest.approx(0.8)
+    assert tdv(code, top=2).value == pytest.approx(0.9)
+    assert tdv(code, top=9).value == pytest.approx(1)
+    assert ud90(code).parts["ud90"] == 2  # 90% exactly is enough
+    assert ud90(code).value == pytest.approx(1 / 3)
+    assert ud90(columns(SIGNS[:, 0], 0 * SIGNS[:, 0])).parts["ud90"] == 1
+    with pytest.raises(ValueError, match="top must be at least 1, not 0"):
+        tdv(code, top=0)
+
+
+def test_a_code_that_is_constant_or_of_one_dimension_has_no_correlations() -> None:
+    constant = np.full((5, 2), 0.3)
+    for metric in (mapc, cvr, ud90, unsupervised):
+        assert metric(constant).value == 0
+    assert tdv(constant, top=1).value == 0
+    assert mapc(SIGNS[:, :1]).value == 1
+    assert cvr(SIGNS[:, :1]).value == pytest.approx(1)
+
+
+# Attributes
+
+
+def test_attribute_areas_agree_with_scikit_learn() -> None:
+    code = np.round(NORMAL[:, :2], 1)  # with ties
+    mask = NORMAL[:, 2] + code[:, 0] > 1
+    expected = [roc_auc_score(mask, column) for column in code.T]
+    result = areas(code, mask[:, None])[:, 0]
+    assert result == pytest.approx(np.maximum(expected, 1 - np.array(expected)))
+
+
+def test_attributes_by_hand() -> None:
+    """A dimension that counts three categories tells the outer ones, not the one between, at chance."""
+    table = grid(3, 2, 6)
+    kinds = np.array([True, True, False])
+    score = attribute_auc(-table, table, kinds)
+    assert score.parts["attributes"] == [(0, 0.0), (0, 1.0), (0, 2.0), (1, 0.0), (2, None)]
+    assert score.parts["areas"] == pytest.approx([1, 0.5, 1, 1, 1])
+    assert score.value == pytest.approx(4 / 5)
+    one_hot = columns(*(table[:, 0] == k for k in range(3))).astype(np.float64)
+    assert attribute_auc(one_hot, table[:, :1], kinds[:1]).value == 1
+    assert attribute_auc(one_hot * 0, table, kinds).parts["areas"] == pytest.approx([0.5] * 5)
+
+
+# What all share
+
+
+def test_the_interval_is_as_wide_as_chance_makes_it() -> None:
+    values = np.arange(400) % 4 < 3  # a share of 3/4 of 400: deviation √(3/16/400)
+    low, high = bootstrap(lambda rows: float(values[rows].mean()), 0.75, 400, np.random.default_rng(0))
+    assert low < 0.75 < high
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(3 / 16 / 400), rel=0.2)
+
+
+def test_the_interval_holds_a_value_that_is_biased_on_resamples() -> None:
+    """Noise seems to know more of a resample than of the sample: without a shift 0 is outside."""
+    score = modularity(NORMAL[:200, :2], NORMAL[:200, 2:])
+    assert score.interval[0] <= score.value <= score.interval[1]
+    information = mig(NORMAL[:200, :2], NORMAL[:200, 2:])
+    assert information.interval[0] <= information.value <= information.interval[1]
+
+
+@pytest.mark.parametrize("metric", [mig, modularity, sap, dci, attribute_auc])
+def test_bad_arrays_are_refused(metric: Callable[..., Score]) -> None:
+    good = NORMAL[:, :2]
+    for codes, factors, words in [
+        (good[:, 0], good, "codes have shape"),
+        (good, good[1:], "factors have shape"),
+        (good * np.nan, good, "codes are not all finite"),
+        (good[:, :0], good, "codes have no dimension"),
+        (good, good * [1, 0], r"factors of columns \[1\] take one value"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            metric(codes, factors)
+
+
+def test_what_dci_and_modularity_need() -> None:
+    with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
+        dci(NORMAL, NORMAL[:, :1])
+    with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
+        modularity(NORMAL, NORMAL[:, :1])
+    with pytest.raises(ValueError, match="20 examples are too few"):
+        dci(NORMAL[:20], NORMAL[:20])
+    with pytest.raises(ValueError, match="lasso"):
+        dci(NORMAL, NORMAL, regressor="laso")
+
+
+def test_hinton_diagrams_draw_areas_and_signs() -> None:
+    axes = Figure().add_subplot()
+    hinton(axes, np.array([[4.0, -1.0], [0.0, 2.0]]), ["x", "y"])
+    (squares,) = axes.collections
+    sides = [np.ptp(path.vertices, axis=0) for path in squares.get_paths()]
+    assert [side[0] ** 2 / sides[0][0] ** 2 for side in sides] == pytest.approx([1, 1 / 4, 0, 1 / 2])
+    assert [side[0] for side in sides] == pytest.approx([side[1] for side in sides])
+    assert np.asarray(squares.get_facecolor())[:, 0].tolist() == [1, 0, 1, 1]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "y"]
+    low, high = axes.get_ylim()
+    assert low > high  # the first dimension is on top
+    with pytest.raises(ValueError, match="1 names for a matrix of 2 columns"):
+        hinton(axes, np.eye(2), ["x"])
+    with pytest.raises(ValueError, match=r"shape \(3,\)"):
+        hinton(axes, np.ones(3))
