@@ -36,6 +36,7 @@ from unknot.agents.evaluation import Agent
 from unknot.experiments.dynamics_content_tables import tabulate
 from unknot.experiments.planar_figures import save_figures
 from unknot.experiments.planar_problems import (
+    CAMERAS,
     HORIZON,
     SETS,
     Problems,
@@ -80,6 +81,8 @@ class Model:
     content_dim: int = 2
     passive: bool = True
     """Whether it is given the action-less images of Y."""
+    sets: Mapping[str, str] = field(default_factory=lambda: SETS)
+    """The appearances of X and Y."""
     env: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of the environment."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +100,10 @@ MODELS: dict[str, Model] = {
     "rce-xy": Model("baselines", content_dim=0),
     "e2c-x": Model("baselines", E2C, content_dim=0, passive=False),
     "e2c-xy": Model("baselines", E2C, content_dim=0),
+    "camera": Model("camera", sets=CAMERAS, options={"views": True}),
+    "camera-late": Model("camera", sets=CAMERAS),
+    "camera-rce-xy": Model("camera", content_dim=0, sets=CAMERAS),
+    "camera-e2c-xy": Model("camera", E2C, content_dim=0, sets=CAMERAS),
     "noise-1": Model("noise", env={"noise": 1.0}),
     "noise-2": Model("noise", env={"noise": 2.0}),
     "gates": Model("maps", env={"map": "gates"}),
@@ -109,6 +116,8 @@ MODELS: dict[str, Model] = {
     "bare": Model("options", options=_BARE),
 }
 """Every model of the experiment by name: the split under the published rule first."""
+DRAWN = ("published", "solid", "camera")
+"""The models of which pictures are drawn."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,8 @@ class Settings:
     """Seeds of the split under the solid rule."""
     baselines: int = 2
     """Seeds of each baseline."""
+    camera: int = 3
+    """Seeds of the split and of each baseline where Y is another camera."""
     noise: int = 1
     """Seeds of the split with process noise, at each deviation."""
     maps: int = 1
@@ -146,9 +157,9 @@ class Settings:
 
 PRESETS: dict[str, Settings] = {
     "default": Settings(),
-    "smoke": Settings(60, 256, 128, problems=1, baselines=0, solid=0, noise=0, maps=0, options=0),
-    "demo": Settings(problems=200, baselines=0, solid=0, noise=0, maps=0, options=0),
-    "paper": Settings(steps=20_000, solid=10, baselines=10, noise=10, maps=10, options=10),
+    "smoke": Settings(60, 256, 128, problems=1, baselines=0, camera=0, solid=0, noise=0, maps=0, options=0),
+    "demo": Settings(problems=200, baselines=0, camera=0, solid=0, noise=0, maps=0, options=0),
+    "paper": Settings(steps=20_000, solid=10, baselines=10, camera=10, noise=10, maps=10, options=10),
 }
 
 
@@ -161,9 +172,9 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         kept = folder / name / "metrics.json"
         if not kept.exists():
             learner = _train(model, settings, folder / name, seed, resume, f"seed {seed}: {name}")
-            if model.part in ("split", "solid"):
+            if name in DRAWN:
                 problems = draw_problems("anywhere", model.env, 8, FIRST_PROBLEM)
-                save_figures(learner, model.env, problems, folder / name / "figures")
+                save_figures(learner, model.sets, problems, folder / name / "figures")
             count = _problems(model, settings.problems)
             cache = folder.parent / "references"
             # Last, so that a resume takes a model that has it as complete.
@@ -218,7 +229,9 @@ def _train(
         **model.options,
     }
     learner = model.learner(sets=2 if model.passive else 1, **options)
-    learner.calibrate(triples["observation"])
+    # A cross leaves the mean image that a square does; what another camera leaves is all its own.
+    seen = [triples["observation"], passive] if model.sets == CAMERAS else [triples["observation"]]
+    learner.calibrate(*seen)
     batch = min(BATCH, settings.triples, settings.passive)
     active = minibatches(
         {key: triples[key] for key in ("observation", "action", "next_observation")}, batch, seed
@@ -254,7 +267,7 @@ def held_out_data(model: Model, images: str, seed: int) -> dict[str, NDArray[Any
 
 def environment(model: Model, images: str) -> Any:
     """Make the environment that shows a set of images."""
-    return make_environment(model.env, images)
+    return make_environment(model.env, model.sets[images])
 
 
 # Measuring
@@ -276,7 +289,7 @@ def _measure(
     for images in SETS:
         result[images] = _losses(learner, model, images, seed)
         for task, posed in tasks.items():
-            result[images][task] = _plan(learner, posed, images, cache, seed)
+            result[images][task] = _plan(learner, posed, model.sets[images], cache, seed)
     result["Y"]["map_error"], result["X"]["map_error"] = _map_errors(learner, model)
     if model.part == "split":
         for images in SETS:
@@ -344,10 +357,12 @@ def _map_errors(learner: LocallyLinear, model: Model) -> tuple[float, float]:
     return errors[0], errors[1]
 
 
-def _plan(learner: LocallyLinear, problems: Problems, images: str, cache: Path, seed: int) -> dict[str, Any]:
+def _plan(
+    learner: LocallyLinear, problems: Problems, appearance: str, cache: Path, seed: int
+) -> dict[str, Any]:
     known = reference(problems, cache)
     longest = max(HORIZON, int(known.steps.max()))
-    rollout = roll_out(PlanningAgent(learner), problems, SETS[images], longest, seed)
+    rollout = roll_out(PlanningAgent(learner), problems, appearance, longest, seed)
     loss = planning_loss(rollout, problems.goals)
     solved = successes(rollout, problems.goals, known.steps)
     ratio = float(loss.mean() / known.best_loss.mean())

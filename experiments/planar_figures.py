@@ -10,31 +10,39 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unknot.agents import PlanningAgent
-from unknot.experiments.planar_problems import SETS, Problems, make_environment, roll_out
+from unknot.experiments.planar_problems import Problems, make_environment, roll_out
 from unknot.report import save_figure, save_gif
 from unknot.representation import LocallyLinear
 
 
-def save_figures(learner: LocallyLinear, env: Mapping[str, Any], problems: Problems, folder: Path) -> None:
-    """Draw the latent maps, four predictions and a planned run of each set, as files and in TensorBoard."""
+def save_figures(learner: LocallyLinear, sets: Mapping[str, str], problems: Problems, folder: Path) -> None:
+    """Draw the latent maps, four predictions and a planned run of each set, as files and in TensorBoard.
+
+    Args:
+        learner: the learner.
+        sets: the name and the appearance of each set.
+        problems: those of the runs; their environment is that of all pictures.
+        folder: where the files go.
+    """
     from torch.utils.tensorboard import SummaryWriter
 
+    env = problems.env
     farthest = int(np.linalg.norm(problems.goals - problems.starts, axis=1).argmax())
     with SummaryWriter(str(folder.parent)) as writer:
-        save_figure(latent_maps(learner, env), folder / "latent-maps.png", writer)
-        save_figure(predictions(learner, env), folder / "predictions.png", writer)
+        save_figure(latent_maps(learner, sets, env), folder / "latent-maps.png", writer)
+        save_figure(predictions(learner, sets, env), folder / "predictions.png", writer)
         agent = PlanningAgent(learner)
-        runs = {
-            name: roll_out(agent, problems, appearance, 25).positions for name, appearance in SETS.items()
-        }
+        runs = {name: roll_out(agent, problems, shown, 25).positions for name, shown in sets.items()}
         save_figure(planned_runs(runs, problems), folder / "planned-runs.png", writer)
-        for name in SETS:
-            world = make_environment(env, name).world
+        for name, appearance in sets.items():
+            world = make_environment(env, appearance).world
             frames = _frames(runs[name][:, farthest], problems.goals[farthest], world)
             save_gif(frames, folder / f"run-{name}.gif", writer, fps=5)
 
 
-def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 2000) -> Figure:
+def latent_maps(
+    learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[str, Any], count: int = 2000
+) -> Figure:
     """Draw where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
     positions = make_environment(env).sample_free(count, np.random.default_rng(0))
     colours = np.c_[positions / 40, np.full(count, 0.5)]
@@ -42,8 +50,8 @@ def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 200
     panels = figure.subplots(1, 3)
     panels[0].scatter(positions[:, 1], positions[:, 0], c=colours, s=3)
     panels[0].set_title("true positions")
-    for panel, (name, appearance) in zip(panels[1:], SETS.items(), strict=True):
-        images = make_environment(env, name).render_factors({"position": positions})
+    for panel, (name, appearance) in zip(panels[1:], sets.items(), strict=True):
+        images = make_environment(env, appearance).render_factors({"position": positions})
         z = learner.encode_all(images).numpy(force=True)
         panel.scatter(z[:, 1], z[:, 0], c=colours, s=3)
         panel.set_title(f"latent map of {name} ({appearance})")
@@ -54,15 +62,15 @@ def latent_maps(learner: LocallyLinear, env: Mapping[str, Any], count: int = 200
 
 
 @torch.no_grad()
-def predictions(learner: LocallyLinear, env: Mapping[str, Any]) -> Figure:
+def predictions(learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[str, Any]) -> Figure:
     """Draw what follows four actions, truly and as predicted, for each set (the paper's Fig. 3b and c)."""
     rng = np.random.default_rng(5)
     start = np.repeat(make_environment(env).sample_free(1, rng), 5, 0)
     actions = np.concatenate([np.zeros((1, 2)), rng.uniform(-3, 3, (4, 2))]).astype(np.float32)
     figure = Figure(figsize=(8, 6.6))
     panels = figure.subplots(4, 5)
-    for row, name in zip((0, 2), SETS, strict=True):
-        world = make_environment(env, name).world
+    for row, (name, appearance) in zip((0, 2), sets.items(), strict=True):
+        world = make_environment(env, appearance).world
         true = world.draw(world.move(start, actions.astype(float)))
         predicted = learner.predict(world.draw(start), actions).numpy(force=True)
         for column in range(5):

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 
 SETS = {"X": "square", "Y": "cross"}
 """The paper's observation sets and their appearances."""
+CAMERAS = {"X": "square", "Y": "oblique"}
+"""The observation sets of its introduction: one system from different angles."""
 SLACK = 1.5
 """Steps allowed, as a multiple of those that the best true path needs."""
 HORIZON = 40
@@ -48,9 +50,9 @@ class Rollout:
     actions: Array
 
 
-def make_environment(env: Mapping[str, Any], images: str = "X") -> Any:
-    """Make the environment that shows a set of images; `env` is as in `Problems`."""
-    return gym.make("unknot/Planar-v0", appearance=SETS[images], **env).unwrapped
+def make_environment(env: Mapping[str, Any], appearance: str = "square") -> Any:
+    """Make the environment that shows the agent in an appearance; `env` is as in `Problems`."""
+    return gym.make("unknot/Planar-v0", appearance=appearance, **env).unwrapped
 
 
 def draw_problems(task: str, env: Mapping[str, Any], count: int, seed: int) -> Problems:

@@ -28,7 +28,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from unknot.representation.learner import Learner, expand, image_tensor
-from unknot.representation.networks import BroadcastDecoder, ConvEncoder, mlp
+from unknot.representation.networks import BroadcastDecoder, ConvEncoder, Views, mlp
 
 __all__ = ["LocallyLinear"]
 
@@ -84,10 +84,13 @@ class Encoding:
     """q(z | x), (n, latent_dim)"""
     content: Gaussian
     """q(w | x), (n, content_dim)"""
+    seen: Gaussian
+    """q(z | x) before the content's camera places it (see `Views`); without `views` the same."""
 
     def split(self, sizes: list[int]) -> list["Encoding"]:
         """Cut the rows into blocks of the given sizes."""
-        parts = (torch.split(self.features, sizes), self.dynamics.split(sizes), self.content.split(sizes))
+        gaussians = (self.dynamics, self.content, self.seen)
+        parts = (torch.split(self.features, sizes), *(gaussian.split(sizes) for gaussian in gaussians))
         return [Encoding(*block) for block in zip(*parts, strict=True)]
 
 
@@ -161,6 +164,7 @@ class LocallyLinear(Learner):
         gauge: weight of the gauge (see the module); 0 leaves the shared B free.
         pull: weight of the pull on A, B and c.
         blocked: whether moves that were blocked are told from free ones.
+        views: whether content also says what the background is and where the camera stands (`Views`).
         landmarks: how many encoded states to remember (see `survey`).
         learning_rate: its peak; it rises for 30% of the steps and falls to 0 after them. The decoder's is
             three times as high.
@@ -179,6 +183,7 @@ class LocallyLinear(Learner):
         gauge: float = 1.0,
         pull: float = 1.0,
         blocked: bool = True,
+        views: bool = False,
         landmarks: int = 1000,
         learning_rate: float = 2e-3,
         steps: int = 2000,
@@ -198,6 +203,9 @@ class LocallyLinear(Learner):
         self.dynamics_head = nn.Linear(self.encoder.features, 2 * latent_dim)
         self.content_head = mlp(self.encoder.pooled_features, 32, 2 * content_dim) if content_dim else None
         self.decoder = BroadcastDecoder(self.shape, latent_dim, content_dim)
+        if views and not content_dim:
+            raise ValueError("views=True reads the camera off the content, but content_dim is 0")
+        self.views = Views(self.shape, content_priors(sets, content_dim), latent_dim) if views else None
         self.B = nn.Parameter(gain * torch.eye(latent_dim, action_dim), requires_grad=gauge == 0)
         self.transition = mlp(latent_dim, 64, 64, latent_dim * (3 + action_dim))
         for parameter in (self.transition[-1].weight, self.transition[-1].bias):
@@ -221,6 +229,7 @@ class LocallyLinear(Learner):
         """Return the constructor's keyword arguments."""
         names = "latent_dim action_dim content_dim sets gain gauge pull blocked learning_rate steps"
         own = {"shape": list(self.shape), "landmarks": self.landmark_count}  # a list, as JSON gives it back
+        own["views"] = self.views is not None
         return own | {name: getattr(self, name) for name in names.split()}
 
     # What others use
@@ -268,11 +277,19 @@ class LocallyLinear(Learner):
         """Return `encode` of any number of images, a batch at a time, without gradient."""
         return torch.cat([self.encode(images[k : k + batch]) for k in range(0, len(images), batch)])
 
-    def calibrate(self, images: NDArray[np.uint8]) -> None:
-        """Take the mean image of training data (uint8 (n, h, w, c)) for the background, before training."""
-        mean = image_tensor(images).mean(0)
-        self.encoder.mean.copy_(mean)
-        self.decoder.background.data.copy_(torch.logit(mean.clamp(0.02, 0.98)))
+    def calibrate(self, *images: NDArray[np.uint8]) -> None:
+        """Take mean images of training data for the background, before training.
+
+        Args:
+            images: uint8 (n, h, w, c), of each set; without `views` the mean over the sets serves for all.
+        """
+        means = torch.stack([image_tensor(each).mean(0) for each in images])
+        backgrounds = torch.logit(means.clamp(0.02, 0.98))
+        self.encoder.mean.copy_(means.mean(0))
+        self.decoder.background.data.copy_(backgrounds.mean(0))
+        if self.views is not None:
+            self.views.means.copy_(means)
+            self.views.backgrounds.data.copy_(backgrounds - backgrounds.mean(0))
 
     def posterior(self, images: NDArray[np.uint8] | Tensor) -> "Independent":  # type: ignore[type-arg]
         """Return q(z | x) of uint8 images (n, h, w, c), a distribution over (n, latent_dim)."""
@@ -298,7 +315,20 @@ class LocallyLinear(Learner):
             Expected images, float (n, h, w, c) in [0, 1].
         """
         w = self.content_means[:1].expand(len(z), -1) if w is None else w
-        return torch.sigmoid(self.decoder(z, w)).movedim(1, -1)
+        return torch.sigmoid(self.draw(self.see(z, w), w)).movedim(1, -1)
+
+    def see(self, z: Tensor, w: Tensor) -> Tensor:
+        """Return where the cameras of contents w (n, content_dim) see z (n, latent_dim)."""
+        return z if self.views is None else self.views.see(z, w)
+
+    def place(self, seen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z from where it is seen, the inverse of `see`, and log |det| of the map's Jacobian (n,)."""
+        return (seen, seen.new_zeros(len(seen))) if self.views is None else self.views.place(seen, w)
+
+    def draw(self, seen: Tensor, w: Tensor) -> Tensor:
+        """Return the logits (n, c, h, w) of drawings, given what `see` returns."""
+        logits: Tensor = self.decoder(seen, w)
+        return logits if self.views is None else logits + self.views.background(w)
 
     def matrices(self, z: Tensor) -> Matrices:
         """Return A, B and c around points z (n, latent_dim): the linear dynamics of the papers' eq. 2."""
@@ -392,13 +422,22 @@ class LocallyLinear(Learner):
 
     def _encode(self, images: Tensor) -> Encoding:
         features, pooled = self.encoder(images)
-        mean, log_variance = self.dynamics_head(features).chunk(2, -1)
-        dynamics = Gaussian(mean, (log_variance - 4).clamp(*LOG_VARIANCE))
         if self.content_head is None:
-            nothing = mean[:, :0]
-            return Encoding(features, dynamics, Gaussian(nothing, nothing))
+            seen, nothing = self._seen(features), features[:, :0]
+            return Encoding(features, seen, Gaussian(nothing, nothing), seen)
         mean, log_variance = self.content_head(pooled).chunk(2, -1)
-        return Encoding(features, dynamics, Gaussian(mean, (log_variance - 2).clamp(*LOG_VARIANCE)))
+        content = Gaussian(mean, (log_variance - 2).clamp(*LOG_VARIANCE))
+        known = mean.detach()  # where things are shall not teach what they are
+        if self.views is not None:
+            features, _ = self.encoder(images, self.views.mean(known))
+        seen = self._seen(features)
+        place, stretch = self.place(seen.mean, known)
+        wider = 2 / self.latent_dim * stretch[:, None]
+        return Encoding(features, Gaussian(place, seen.log_variance + wider), content, seen)
+
+    def _seen(self, features: Tensor) -> Gaussian:
+        mean, log_variance = self.dynamics_head(features).chunk(2, -1)
+        return Gaussian(mean, (log_variance - 4).clamp(*LOG_VARIANCE))
 
     def _residual(self, here: Encoding, after: Encoding, u: Tensor) -> Tensor:
         return after.dynamics.mean - here.dynamics.mean - u @ self.B.T
@@ -452,11 +491,17 @@ class LocallyLinear(Learner):
         trained = [
             (name, p) for name, p in self.named_parameters() if p.requires_grad and "obstacle" not in name
         ]
-        groups = [
-            {"params": [p for name, p in trained if not name.startswith("decoder.")], "pace": 1.0},
-            {"params": [p for name, p in trained if name.startswith("decoder.")], "pace": 3.0},
-        ]
-        return {"adam": torch.optim.Adam(groups, self.learning_rate)}
+        paces = {"decoder.": 3.0, "views.": 10.0, "": 1.0}
+        groups: dict[str, list[nn.Parameter]] = {start: [] for start in paces}
+        for name, parameter in trained:
+            groups[next(start for start in paces if name.startswith(start))].append(parameter)
+        chosen = [{"params": group, "pace": paces[start]} for start, group in groups.items() if group]
+        return {"adam": torch.optim.Adam(chosen, self.learning_rate)}
+
+
+def content_priors(sets: int, content_dim: int) -> Tensor:
+    """Return the means (sets, content_dim) of p(w) for each set: from 1 for the first to −1 for the last."""
+    return torch.linspace(1, -1, sets)[:, None].repeat(1, content_dim)
 
 
 def reconstruction(logits: Tensor, images: Tensor) -> Tensor:

@@ -6,10 +6,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unknot.representation.locally_linear import Encoding, Gaussian, LocallyLinear, reconstruction
+from unknot.representation.locally_linear import (
+    LOG_VARIANCE,
+    Encoding,
+    Gaussian,
+    LocallyLinear,
+    content_priors,
+    reconstruction,
+)
 from unknot.representation.networks import mlp
 
 __all__ = ["RCE"]
+
+RECENT = 1024
+"""States of X in whose plane the cameras of other sets are placed."""
 
 
 class RCE(LocallyLinear):
@@ -25,6 +35,9 @@ class RCE(LocallyLinear):
       alike (eq. 5 has x_t in the latter): so the bound stays one on log p(x_{t+1} | x_t, u_t).
     - X and Y are never paired. The prior of v (eq. 6) is the mixture of q(z | x_i) over the minibatch, each
       widened by the gain of one action, so that neighbouring components overlap; gradients go to v alone.
+      With `views` it is that over the last `RECENT` states, since this term then finds Y's camera: by its
+      entropy q(v | y) gains where the camera's map stretches Y's plane, by the prior it loses where the
+      plane comes to stick out of X's.
     - δ(z_t | ẑ, z̄, u) against δ(ẑ | z̄, z_t, u) leaves a factor |det A|, which eq. 5 drops; it is in here.
     - p(w) of set k is a unit Gaussian whose mean, the same in each dimension, goes from 1 for the first set
       to −1 for the last.
@@ -44,9 +57,11 @@ class RCE(LocallyLinear):
         self.backward_transition = mlp(
             self.encoder.features + self.latent_dim + self.action_dim, 64, 2 * self.latent_dim
         )
-        means = torch.linspace(1, -1, self.sets)[:, None].repeat(1, self.content_dim)
         self.content_priors: Tensor
-        self.register_buffer("content_priors", means)
+        self.register_buffer("content_priors", content_priors(self.sets, self.content_dim))
+        if self.views is not None:
+            self.recent: Tensor
+            self.register_buffer("recent", torch.randn(RECENT, self.latent_dim))
         self.optimizers = self._adam()
 
     def settings(self) -> dict[str, Any]:
@@ -59,8 +74,10 @@ class RCE(LocallyLinear):
         """Return the terms of −eq. 5, line by line, and the swap term."""
         n = len(u)
         z_hat, w_x = after.dynamics.sample(), after.content.sample()
-        v, w_y = passive.dynamics.sample(), passive.content.sample()
-        logits = self.decoder(torch.cat([z_hat, v]), torch.cat([w_x, w_y]))
+        seen, w_y = passive.seen.sample(), passive.content.sample()
+        v, stretch = self.place(seen, passive.content.mean.detach())
+        z, w = torch.cat([z_hat, v]), torch.cat([w_x, w_y])
+        logits = self.draw(self.see(z, w), w)
         losses = reconstruction(logits, images[n:])
 
         # z̄ from q(z̄ | ẑ, x_t), around the encoding of x_t; z_t follows from ẑ by the inverse dynamics.
@@ -79,7 +96,7 @@ class RCE(LocallyLinear):
         if len(v):
             per_set = len(v) // (self.sets - 1)
             terms["reconstruction_passive"] = losses[n:].mean()
-            terms["kl_v"] = (passive.dynamics.log_prob(v) - self._mixture(v, here)).mean()
+            terms["kl_v"] = (passive.seen.log_prob(seen) - stretch - self._mixture(v, here)).mean()
             if self.content_dim:
                 sets = 1 + torch.arange(len(v)) // per_set
                 terms["kl_w_passive"] = passive.content.kl(self._content_prior(sets)).mean()
@@ -92,15 +109,20 @@ class RCE(LocallyLinear):
         return Gaussian(mean, torch.zeros_like(mean))
 
     def _mixture(self, v: Tensor, here: Encoding) -> Tensor:
-        """Return log of the mean over the minibatch of q(z | x_i), widened, at v (m, latent_dim)."""
+        """Return log p(v), (m,), at v (m, latent_dim): see the class."""
         z = here.dynamics.detach()
+        if self.views is not None:
+            rows = (torch.arange(len(z.mean)) + int(self.updates) * len(z.mean)) % RECENT
+            self.recent[rows.to(v.device)] = z.mean
+            z = Gaussian(self.recent, torch.full_like(self.recent, LOG_VARIANCE[0]))
         variance = torch.logaddexp(z.log_variance, torch.full_like(z.mean, 2 * math.log(self.gain)))
         return torch.logsumexp(Gaussian(z.mean, variance).log_prob(v[:, None]), 1) - math.log(len(z.mean))
 
     def _swap_loss(self, here: Encoding, passive: Encoding) -> Tensor:
         """Draw z of X with contents of the other sets, encode the drawings, compare with what was drawn."""
         chosen = torch.randperm(len(passive.content.mean))[: len(here.dynamics.mean)]
-        z, w = here.dynamics.mean[: len(chosen)].detach(), passive.content.mean[chosen].detach()
-        again = self._encode(torch.sigmoid(self.decoder(z, w)))
-        difference = (again.dynamics.mean - z) / self.gain
+        z, w = here.dynamics.mean[: len(chosen)], passive.content.mean[chosen].detach()
+        seen = self.see(z, w).detach()  # kl_v alone finds the cameras
+        again = self._encode(torch.sigmoid(self.draw(seen, w)))
+        difference = (again.seen.mean - seen) / self.gain
         return 4 * difference.square().sum(-1).mean() + (again.content.mean - w).square().sum(-1).mean()

@@ -147,7 +147,8 @@ def encoding(n: int, learner: LocallyLinear, seed: int) -> Encoding:
         return Gaussian(normal(n, dim, seed=seed + k).requires_grad_(), normal(n, dim, seed=seed + k + 1) - 1)
 
     features = normal(n, learner.encoder.features, seed=seed + 5)
-    return Encoding(features, gaussian(learner.latent_dim, 1), gaussian(learner.content_dim, 3))
+    dynamics, content = gaussian(learner.latent_dim, 1), gaussian(learner.content_dim, 3)
+    return Encoding(features, dynamics, content, dynamics)
 
 
 def log_likelihood(learner: LocallyLinear, z: Tensor, w: Tensor, images: Tensor) -> Tensor:
@@ -224,6 +225,85 @@ def test_the_swap_term_asks_for_what_was_drawn() -> None:
     again = learner._encode(torch.sigmoid(learner.decoder(z, w)))
     places = ((again.dynamics.mean - z) / learner.gain).square().sum(1)
     torch.testing.assert_close(loss, (4 * places + (again.content.mean - w).square().sum(1)).mean())
+
+
+# Views
+
+
+def test_views_of_three_sets_are_learnt() -> None:
+    learner = fresh(RCE, content_dim=2, sets=3, views=True)
+    assert learner.views is not None
+    for seed in range(3):
+        terms = learner.update(small_batch(seed, sets=3))
+        assert all(np.isfinite(float(term)) for term in terms.values())
+    assert learner.views.cameras.abs().amax((1, 2)).min() > 1e-4
+
+
+def test_views_need_content() -> None:
+    with pytest.raises(ValueError, match="views=True reads the camera off the content, but content_dim is 0"):
+        RCE(views=True)
+
+
+def test_each_set_begins_with_its_own_background_and_it_does_not_move_what_is_encoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learner = fresh(RCE, content_dim=2, sets=2, views=True)
+    backgrounds = [pictures(1, 8, 12, 1, seed=seed) for seed in (1, 2)]
+    learner.calibrate(*backgrounds)
+    contents = [torch.full((1, 2), 9.0), torch.full((1, 2), -9.0)]
+    z, codes, drawn, things = normal(1, 2), [], [], []
+    for images, w in zip(backgrounds, contents, strict=True):
+        told = torch.cat([w, w], 1)
+        monkeypatch.setattr(learner.content_head, "forward", lambda pooled, told=told: told)
+        codes.append(learner.encode(images))
+        things.append(learner.decoder(z, w) - learner.decoder.background)
+        drawn.append(
+            torch.logit(learner.decode(z, w)) - torch.logit((torch.tensor(images) / 255).clamp(0.02, 0.98))
+        )
+    torch.testing.assert_close(codes[0], codes[1], atol=1e-4, rtol=0)
+    for image, thing in zip(drawn, things, strict=True):
+        torch.testing.assert_close(image, thing.movedim(1, -1), atol=1e-2, rtol=1e-2)
+
+
+def test_the_prior_of_v_finds_the_camera_that_the_sets_differ_by(no_noise: None) -> None:
+    torch.manual_seed(0)
+    learner = fresh(RCE, content_dim=2, sets=2, views=True, swap=0.0)
+    assert learner.views is not None
+    true = torch.tensor([[1.6, 0.0, -0.4], [0.0, 1.4, 0.1], [0.2, 0.0, 1.0]])  # the plane of Y to that of X
+    w = torch.full((64, 2), -9.0)
+    optimizer = torch.optim.Adam([learner.views.cameras], 0.02)
+
+    def seen_by_y(z: Tensor) -> Tensor:
+        after = torch.cat([z, torch.ones(len(z), 1)], 1) @ torch.linalg.inv(true).T
+        return after[:, :2] / after[:, 2:]
+
+    def error() -> float:
+        z = 3.6 * torch.rand(500, 2) - 1.8
+        with torch.no_grad():
+            return float((learner.views.place(seen_by_y(z), w[:1].expand(500, -1))[0] - z).norm(dim=1).mean())
+
+    before = error()
+    for _ in range(300):
+        z, v = (3.6 * torch.rand(64, 2) - 1.8 for _ in range(2))
+        tight = torch.full_like(z, -8.0)
+        here = Encoding(z, Gaussian(z, tight), Gaussian(w, w), Gaussian(z, tight))
+        place, log_determinant = learner.views.place(seen_by_y(v), w)
+        passive = Gaussian(place, tight + log_determinant[:, None])
+        loss = (passive.log_prob(passive.sample()) - learner._mixture(place, here)).mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        learner.updates += 1
+    assert before > 0.4
+    assert error() < 0.1  # of 3.6
+
+
+def test_the_swap_term_leaves_the_cameras_alone() -> None:
+    learner = bent(fresh(RCE, content_dim=2, sets=2, views=True))
+    assert learner.views is not None
+    learner._swap_loss(encoding(4, learner, 10), encoding(4, learner, 20)).backward()  # type: ignore[no-untyped-call]
+    assert learner.views.cameras.grad is None
+    assert learner.views.backgrounds.grad is not None
 
 
 def test_the_bound_of_e2c_is_that_of_its_paper(no_noise: None) -> None:
@@ -392,12 +472,13 @@ def test_the_mean_content_of_each_set_is_remembered() -> None:
     "learner",
     [
         fresh(RCE, latent_dim=3, content_dim=2, sets=2, gain=0.2, gauge=0.0, pull=0.5, swap=2.0),
+        fresh(RCE, content_dim=2, sets=2, views=True),
         fresh(E2C, shape=(8, 8, 3), consistency=0.3, blocked=False, learning_rate=1e-3),
     ],
 )
 def test_settings_and_weights_survive_a_file(learner: LocallyLinear, tmp_path: Path) -> None:
     images = pictures(6, *learner.shape)
-    bent(learner).calibrate(images)
+    bent(learner).calibrate(*[images] * learner.sets)
     for half in (False, True):
         save_learner(learner, tmp_path / "file", half=half)
         loaded = load_learner(tmp_path / "file")
