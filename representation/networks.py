@@ -172,7 +172,8 @@ class Views(nn.Module):
         return _project(torch.linalg.inv(self._cameras(content)), code)[0]
 
     def _shares(self, content: Tensor) -> Tensor:
-        return self.shares(content).softmax(-1)
+        shares: Tensor = self.shares(content).softmax(-1)
+        return shares
 
     def _cameras(self, content: Tensor) -> Tensor:
         moved = torch.einsum("ns,sij->nij", self._shares(content)[:, 1:], self.cameras)

@@ -268,26 +268,28 @@ def test_each_set_begins_with_its_own_background_and_it_does_not_move_what_is_en
 def test_the_prior_of_v_finds_the_camera_that_the_sets_differ_by(no_noise: None) -> None:
     torch.manual_seed(0)
     learner = fresh(RCE, content_dim=2, sets=2, views=True, swap=0.0)
-    assert learner.views is not None
+    views = learner.views
+    assert views is not None
     true = torch.tensor([[1.6, 0.0, -0.4], [0.0, 1.4, 0.1], [0.2, 0.0, 1.0]])  # the plane of Y to that of X
     w = torch.full((64, 2), -9.0)
-    optimizer = torch.optim.Adam([learner.views.cameras], 0.02)
+    optimizer = torch.optim.Adam([views.cameras], 0.02)
 
     def seen_by_y(z: Tensor) -> Tensor:
         after = torch.cat([z, torch.ones(len(z), 1)], 1) @ torch.linalg.inv(true).T
-        return after[:, :2] / after[:, 2:]
+        seen: Tensor = after[:, :2] / after[:, 2:]
+        return seen
 
     def error() -> float:
         z = 3.6 * torch.rand(500, 2) - 1.8
         with torch.no_grad():
-            return float((learner.views.place(seen_by_y(z), w[:1].expand(500, -1))[0] - z).norm(dim=1).mean())
+            return float((views.place(seen_by_y(z), w[:1].expand(500, -1))[0] - z).norm(dim=1).mean())
 
     before = error()
     for _ in range(300):
         z, v = (3.6 * torch.rand(64, 2) - 1.8 for _ in range(2))
         tight = torch.full_like(z, -8.0)
         here = Encoding(z, Gaussian(z, tight), Gaussian(w, w), Gaussian(z, tight))
-        place, log_determinant = learner.views.place(seen_by_y(v), w)
+        place, log_determinant = views.place(seen_by_y(v), w)
         passive = Gaussian(place, tight + log_determinant[:, None])
         loss = (passive.log_prob(passive.sample()) - learner._mixture(place, here)).mean()
         optimizer.zero_grad()
