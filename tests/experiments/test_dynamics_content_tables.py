@@ -72,6 +72,18 @@ def test_a_run_from_before_the_straight_line_was_measured_has_tables_too() -> No
     assert [row[0] for row in titled(tables, "PC3").rows][-2:] == ["ours: Y", "best on the true map"]
 
 
+def test_where_y_is_another_camera_the_way_is_compared_and_not_the_shape() -> None:
+    late = model(25)
+    late["Y"] = {**late["Y"], "anywhere": {**task(0, 8), "ratio": 17.0}}
+    split = model(100, references=REFERENCES)
+    tables = tabulate([{"seed": 0, "models": {"camera": split, "camera-late": late}}])
+    table = titled(tables, "What the split buys where Y is another camera")
+    assert [head for head in table.columns if "shape" in head] == []
+    assert [row[table.columns.index("Y: × best")] for row in table.rows[:2]] == ["2.00", "17.00"]
+    assert table.rows[-1][:4] == ("best on the true map", "", "99.0", "99.0")
+    assert any("seen by a camera" in note for note in table.notes)
+
+
 def test_intervals_count_the_problems_of_every_seed() -> None:
     few, many = model(100), model(50)
     many["X"] = {**many["X"], "anywhere": task(50, 992)}
