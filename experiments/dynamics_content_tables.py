@@ -259,8 +259,9 @@ _LOSS = _Last(
     2,
     (
         "× best: planning loss anywhere beside the least on the true map.",
-        "Y: the square seen by a camera at the lower edge that looks down at an angle. Views: content says "
-        "what the background is and, by a projective map, where the camera stands; without, it says how patches look.",
+        "Y: the square seen by a camera at the lower edge that looks down at an angle.",
+        "Views: content says what the background is and, by a projective map, where the camera stands; "
+        "without them it says how patches look.",
     ),
 )
 
