@@ -17,6 +17,7 @@ from unknot.files import WeightsError, load_weights, save_weights, unknown
 LEARNERS: dict[str, str] = {
     "RCE": "unknot.representation.rce",
     "E2C": "unknot.representation.e2c",
+    "Selectivity": "unknot.representation.selectivity",
 }
 """Class name to module. A weight file names a class, never a module: one that isn't a row here won't load."""
 

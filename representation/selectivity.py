@@ -1,0 +1,370 @@
+"""Independently controllable factors: selectivity, with continuous factors."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unknot.files import unknown
+from unknot.representation.interaction import Act, draw_actions
+from unknot.representation.learner import Learner, image_tensor
+
+__all__ = ["KERNELS", "SPACES", "Selectivity", "contrast"]
+
+SPACES = ("hypercube", "sphere", "simplex", "scaled_simplex")
+"""Where factors lie: [-1, 1]^K by tanh; length 1; from 0 with sum 1; the last times a tanh in (-1, 1)."""
+KERNELS = ("gaussian", "inner")
+"""Similarities A(h', h, φ): exp(-‖h' - (h + φ)‖² / 2σ²), or max(0, ⟨h' - h, φ⟩)."""
+SETTLE = (0.25, 0.6)
+"""Shares of training between which the pull and the sharpness rise from nothing to what they will be."""
+DRAWN = 64
+"""Images of a batch that the decoder draws, at most; drawing costs more than encoding."""
+LEAST = 1e-3
+"""What the inner product counts as at least, so that its logarithm exists."""
+
+
+class Selectivity(Learner):
+    """A code h = f(s) in which policies π(a | h, φ) cause the variations φ = Φ(h, z) that name them.
+
+    Thomas et al., "Disentangling the independently controllable factors of variation by interacting with
+    the world", 2018.
+
+    Maximised is the selectivity (eq. 1), in nats, for each of n factors φ of a state,
+
+        S(h, φ) = E[log A(h', h, φ) - log mean_φ' A(h', h, φ')],    s' by acting as π(· | h, φ) says.
+
+    Every transition serves all factors of its state: it counts for each by w = π(a | h, φ) / β(a | s), β what
+    it was acted by (over k steps, the products of both), and ∇(w (S - V)) = w ∇S + w (S - V) ∇log π is
+    appendix D's gradient, with the importance weights of A.1. Gradients of S reach encoder and generator,
+    those of log π policy, encoder and generator. Networks take two vectors as all products of their entries,
+    1 appended to each (A.1; without the 1, nothing would get through where one of them is 0).
+
+    The paper's own training is unstable. What is added to it, each with the value that turns it off:
+
+    - `spread`: φ is generated around its noise, its outputs before the squashing being spread z + Φ(h, z), so
+      that all of the space is covered from the first step (0).
+    - `sharpness`: these outputs are multiplied by it in the end, which draws factors of the hypercube to its
+      corners (1).
+    - `pull`: the final weight of w ‖h' - h - φ‖², w and φ without gradient. Selectivity alone fixes
+      directions, not lengths. Where no permitted action does what φ says, the policy does something else,
+      which should not be pulled there: each factor also counts by its share of the similarity,
+      A / mean_φ' A without gradient (0).
+    - `autoencode_from`: until that share of training the decoder learns from codes without gradient, since
+      reconstruction folds the map if it is there first (0).
+    - `gain`: the encoder's last layer starts that much larger, so that differences are not zero (1).
+
+    Batches are what `interactions` gives; k is read off them.
+
+    Args:
+        actions: how many there are.
+        shape: (height, width, channels) of the images; height and width are multiples of 16.
+        latent_dim: K, dimension of h and of φ.
+        space: one of `SPACES`.
+        kernel: one of `KERNELS`.
+        width: σ of the Gaussian kernel.
+        factors: n, at least 2, how many φ are drawn for a state.
+        selectivity: weight of the selectivity; 0 leaves an autoencoder, if `autoencode_from` is 0 too.
+        reconstruction: weight with which ‖s - g(f(s))‖², summed over pixels, reaches the encoder.
+        entropy: weight of the policies' entropy.
+        baseline: whether V is learnt, else it is 0.
+        batch_norm: whether convolutions are followed by batch normalisation, as in the paper.
+        exploration: ε of `behaviour`.
+        learning_rate: Adam's; it falls to 0 over the last fifth of training.
+        steps: updates that training will take.
+
+    Raises:
+        ValueError: an unknown space or kernel, or a number out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        actions: int,
+        shape: tuple[int, int, int] = (64, 64, 3),
+        latent_dim: int = 2,
+        space: str = "hypercube",
+        kernel: str = "gaussian",
+        width: float = 0.6,
+        factors: int = 32,
+        selectivity: float = 1.0,
+        spread: float = 2.0,
+        sharpness: float = 3.0,
+        pull: float = 1.0,
+        reconstruction: float = 0.02,
+        autoencode_from: float = 0.6,
+        entropy: float = 0.0,
+        baseline: bool = False,
+        batch_norm: bool = False,
+        gain: float = 5.0,
+        exploration: float = 0.1,
+        learning_rate: float = 1e-3,
+        steps: int = 2000,
+    ) -> None:
+        super().__init__()
+        for name, value, known in (("space", space, SPACES), ("kernel", kernel, KERNELS)):
+            if value not in known:
+                raise ValueError(unknown(name, value, known))
+        for name, number, least in (
+            ("actions", actions, 2),
+            ("latent_dim", latent_dim, 1),
+            ("factors", factors, 2),
+            ("steps", steps, 1),
+        ):
+            if number < least:
+                raise ValueError(f"{name} must be at least {least}, not {number}")
+        if not 0 <= exploration <= 1:
+            raise ValueError(f"exploration must be in [0, 1], not {exploration}")
+        if width <= 0:
+            raise ValueError(f"width must be above 0, not {width}")
+        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.actions, self.latent_dim, self.factors = actions, latent_dim, factors
+        self.space, self.kernel, self.width = space, kernel, width
+        self.selectivity, self.spread, self.sharpness, self.pull = selectivity, spread, sharpness, pull
+        self.reconstruction, self.autoencode_from = reconstruction, autoencode_from
+        self.entropy, self.baseline, self.batch_norm, self.gain = entropy, baseline, batch_norm, gain
+        self.exploration, self.learning_rate, self.steps = exploration, learning_rate, steps
+
+        self.noise_dim = latent_dim + (space == "scaled_simplex")
+        self.encoder = encoder(self.shape, latent_dim, batch_norm, gain)
+        self.decoder = decoder(self.shape, latent_dim)
+        self.generator = Bilinear(latent_dim, self.noise_dim, self.noise_dim)
+        self.policy = Bilinear(latent_dim, latent_dim, actions)
+        self.model = Bilinear(latent_dim, latent_dim, latent_dim)
+        self.value = nn.Sequential(nn.Linear(latent_dim, 64), nn.ReLU(), nn.Linear(64, 1))
+        self.updates: Tensor
+        self.register_buffer("updates", torch.tensor(0))
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        names = (
+            "actions latent_dim space kernel width factors selectivity spread sharpness pull reconstruction "
+            "autoencode_from entropy baseline batch_norm gain exploration learning_rate steps"
+        )
+        return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
+
+    # What others use
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return h, (n, latent_dim), of uint8 images (n, h, w, c)."""
+        codes: Tensor = self.encoder(image_tensor(images, self.updates.device))
+        return codes
+
+    def decode(self, h: Tensor) -> Tensor:
+        """Draw codes h (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
+        return torch.sigmoid(self.decoder(h)).movedim(1, -1)
+
+    def generate(self, h: Tensor, count: int) -> Tensor:
+        """Draw factors φ = Φ(h, z).
+
+        Args:
+            h: (..., latent_dim).
+            count: n.
+
+        Returns:
+            (..., n, latent_dim).
+        """
+        z = torch.randn(*h.shape[:-1], count, self.noise_dim, device=h.device)
+        raw = self.spread * z + self.generator(h[..., None, :], z)
+        return squash((1 + (self.sharpness - 1) * self._ramp(*SETTLE)) * raw, self.space)
+
+    def log_policy(self, h: Tensor, phi: Tensor, mask: Tensor) -> Tensor:
+        """Return log π(a | h, φ) over the permitted actions.
+
+        Args:
+            h: (..., latent_dim).
+            phi: (..., n, latent_dim).
+            mask: bool (..., actions), true where permitted, and at least one of a row is.
+
+        Returns:
+            (..., n, actions), very negative where not permitted.
+        """
+        logits: Tensor = self.policy(h[..., None, :], phi)
+        return logits.masked_fill(~mask[..., None, :], -1e9).log_softmax(-1)
+
+    def step(self, h: Tensor, phi: Tensor) -> Tensor:
+        """Return T(h, φ), (..., latent_dim): where acting by φ (..., latent_dim) leads from h, on average."""
+        change: Tensor = self.model(h, phi)
+        return h + change
+
+    def log_similarity(self, h: Tensor, after: Tensor, phi: Tensor) -> Tensor:
+        """Return log A(h', h, φ), (..., n), for h and h' (..., latent_dim) and φ (..., n, latent_dim)."""
+        change = (after - h)[..., None, :]
+        if self.kernel == "gaussian":
+            return -(change - phi).square().sum(-1) / (2 * self.width**2)
+        return (change * phi).sum(-1).clamp_min(LEAST).log()
+
+    @torch.no_grad()
+    def behaviour(self, observation: NDArray[np.uint8]) -> Act:
+        """Draw a factor for each of n copies, and act by it thereafter, ε-greedily: a `Behaviour`."""
+        phi = self.generate(self._look(observation), 1)
+
+        @torch.no_grad()
+        def act(observation: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
+            probabilities = self.log_policy(self._look(observation), phi, mask)[:, 0].exp()
+            even = mask / mask.sum(1, keepdim=True)
+            return draw_actions((1 - self.exploration) * probabilities + self.exploration * even)
+
+        return act
+
+    # Training
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one optimisation step on a batch of `interactions`.
+
+        Returns:
+            Means over the batch: `selectivity`; `information`, log π(a.. | φ) - log mean_φ' π(a.. | φ'), the
+            mutual information of factors and actions that the policies reach, which bounds the selectivity
+            as both do log n (appendix C); `pull`, `model`, `entropy`; `reconstruction` of an image.
+        """
+        images = frames(batch)
+        h = self.encode(images.flatten(0, 1)).reshape(*images.shape[:2], -1)
+        terms, loss = self._control(h, batch) if self.selectivity else ({}, h.new_zeros(()))
+        terms["reconstruction"] = self._redraw(h[:DRAWN, 0], images[:DRAWN, 0])
+        self._step(loss + terms["reconstruction"])
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _control(self, h: Tensor, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the terms that concern factors and policies, and their sum; h is (n, k + 1, latent_dim)."""
+        before, after = h[:, 0], h[:, -1]
+        phi = self.generate(before, self.factors)
+        action, probability, mask = (
+            steps_of(batch, name) for name in ("action", "probability", "action_mask")
+        )
+        log_policy = self.log_policy(h[:, :-1], phi[:, None], mask)
+        taken = log_policy.gather(-1, action[..., None, None].expand(-1, -1, self.factors, 1))[..., 0].sum(1)
+        weight = (taken - probability.log().sum(1, keepdim=True)).exp()
+        similarity = self.log_similarity(before, after, phi)
+        selectivity = contrast(similarity)
+        value = self.value(before.detach()) if self.baseline else torch.zeros_like(weight[:, :1])
+        fixed = weight.detach()
+        share = fixed * contrast(similarity.detach()).exp()
+        gap = (after - before)[:, None] - phi.detach()
+        surprise = after.detach()[:, None] - self.step(before.detach()[:, None], phi.detach())
+        terms = {
+            "selectivity": (weight * selectivity).mean(),
+            "information": (fixed * contrast(taken.detach())).mean(),
+            "pull": (share * gap.square().sum(-1)).mean(),
+            "model": (fixed * surprise.square().sum(-1)).mean(),
+            "entropy": -(log_policy.exp() * log_policy).sum(-1).mean(),
+        }
+        loss = (
+            -self.selectivity * (weight * (selectivity - value.detach())).mean()
+            + self.pull * self._ramp(*SETTLE) * terms["pull"]
+            + terms["model"]
+            - self.entropy * terms["entropy"]
+            + (fixed * (selectivity.detach() - value).square()).mean()
+        )
+        return terms, loss
+
+    def _redraw(self, h: Tensor, images: Tensor) -> Tensor:
+        """Return the reconstruction error; its gradient reaches the encoder with the weight it has now."""
+        weight = self.reconstruction if self._ramp(0, 1) >= self.autoencode_from else 0.0
+        code = h.detach() + weight * (h - h.detach())
+        return (self.decode(code) - images / 255).square().flatten(1).sum(1).mean()
+
+    def _step(self, loss: Tensor) -> None:
+        optimizer = self.optimizers["adam"]
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate * (1 - self._ramp(0.8, 1))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        self.updates += 1
+
+    def _ramp(self, start: float, end: float) -> float:
+        """Return how far training is from one share of its steps to another, in [0, 1]."""
+        return min(max((int(self.updates) / self.steps - start) / (end - start), 0.0), 1.0)
+
+    def _look(self, observation: NDArray[np.uint8]) -> Tensor:
+        """Encode as in evaluation, whatever the mode."""
+        training = self.training
+        try:
+            return self.eval().encode(observation)
+        finally:
+            self.train(training)
+
+
+def contrast(logarithms: Tensor) -> Tensor:
+    """Return log A_j - log mean_j' A_j' for n along the last axis: at most log n, 0 for equal ones."""
+    return logarithms - logarithms.logsumexp(-1, keepdim=True) + math.log(logarithms.shape[-1])
+
+
+def squash(raw: Tensor, space: str) -> Tensor:
+    """Bring a generator's outputs (..., K), or (..., K + 1) for "scaled_simplex", into a space of factors."""
+    if space == "hypercube":
+        return raw.tanh()
+    if space == "sphere":
+        return functional.normalize(raw, dim=-1)
+    if space == "simplex":
+        return raw.softmax(-1)
+    return raw[..., :-1].softmax(-1) * raw[..., -1:].tanh()
+
+
+def frames(batch: Mapping[str, Tensor]) -> Tensor:
+    """Return all that was seen in k steps, uint8 (n, k + 1, h, w, c)."""
+    between = batch.get("between", batch["observation"][:, None][:, :0])
+    return torch.cat([batch["observation"][:, None], between, batch["next_observation"][:, None]], 1)
+
+
+def steps_of(batch: Mapping[str, Tensor], name: str) -> Tensor:
+    """Return an entry of a batch with its axis k, which batches of one step lack."""
+    return batch[name] if "between" in batch else batch[name][:, None]
+
+
+# Networks
+
+
+class Bilinear(nn.Module):
+    """Two layers over all products of the entries of two vectors, 1 appended to each."""
+
+    def __init__(self, first: int, second: int, outputs: int, hidden: int = 64) -> None:
+        super().__init__()
+        products = (first + 1) * (second + 1)
+        self.layers = nn.Sequential(nn.Linear(products, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return (..., outputs) for (..., first) and (..., second)."""
+        a, b = (functional.pad(vector, (0, 1), value=1.0) for vector in (a, b))
+        result: Tensor = self.layers((a[..., :, None] * b[..., None, :]).flatten(-2))
+        return result
+
+
+def encoder(shape: tuple[int, int, int], outputs: int, batch_norm: bool, gain: float) -> nn.Sequential:
+    """Return four convolutions with leaky ReLU, the first one over patches of 4, and a linear layer."""
+    height, width, channels = shape
+    if height % 16 or width % 16:
+        raise ValueError(f"shape must have height and width in multiples of 16, not {shape}")
+    layers: list[nn.Module] = []
+    for before, after, kernel, stride in ((channels, 8, 4, 4), (8, 16, 3, 2), (16, 16, 3, 2), (16, 16, 3, 1)):
+        layers.append(nn.Conv2d(before, after, kernel, stride, padding=kernel % 2))
+        layers += [nn.BatchNorm2d(after)] if batch_norm else []
+        layers.append(nn.LeakyReLU())
+    linear = nn.Linear(16 * (height // 16) * (width // 16), outputs)
+    linear.weight.data.mul_(gain)
+    return nn.Sequential(*layers, nn.Flatten(), linear)
+
+
+def decoder(shape: tuple[int, int, int], inputs: int) -> nn.Sequential:
+    """Return the transposed architecture, with ReLU; it gives logits (n, c, h, w)."""
+    height, width, channels = shape
+    cells = (16, height // 16, width // 16)
+    return nn.Sequential(
+        nn.Linear(inputs, 64),
+        nn.ReLU(),
+        nn.Linear(64, math.prod(cells)),
+        nn.ReLU(),
+        nn.Unflatten(1, cells),
+        nn.ConvTranspose2d(16, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(16, 16, 4, 2, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(16, 8, 4, 2, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(8, channels, 4, 4),
+    )
