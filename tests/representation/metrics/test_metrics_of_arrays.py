@@ -39,7 +39,8 @@ TURN = np.array([[1.0, 1.0], [1.0, -1.0]])
 def grid(*sizes: int, repeats: int = 1) -> Floats:
     """Return every combination of integer factors: (n, factors)."""
     table = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, len(sizes))
-    return np.tile(table, (repeats, 1)).astype(np.float64)
+    result: Floats = np.tile(table, (repeats, 1)).astype(np.float64)
+    return result
 
 
 GRID = grid(8, 8, 8, repeats=2)  # the third column is noise to the two factors that are asked about
@@ -48,7 +49,8 @@ NORMAL = np.random.default_rng(0).normal(size=(2000, 4))
 
 
 def columns(*parts: NDArray[Any]) -> Floats:
-    return np.stack(parts, axis=1).astype(np.float64)
+    result: Floats = np.stack(parts, axis=1).astype(np.float64)
+    return result
 
 
 CODES: dict[str, Code] = {
@@ -131,7 +133,7 @@ def test_a_categorical_factor_has_a_bin_for_each_value() -> None:
 
 
 def test_a_perfect_code_of_more_values_than_bins_scores_one() -> None:
-    """32 positions, say: elsewhere the code is binned and the factor is not, which caps the score at 0.86."""
+    """32 positions, say: elsewhere the code is binned and the factor is not, which caps the score at 0.85."""
     table = grid(32, 32)
     assert mig(table, table).value == pytest.approx(1)
 
