@@ -1,0 +1,88 @@
+"""A plain autoencoder: what a bottleneck learns when nobody acts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from unknot.representation.discrete_selectivity import patch_encoder
+from unknot.representation.learner import Learner, image_tensor
+
+__all__ = ["Autoencoder"]
+
+
+class Autoencoder(Learner):
+    """The baseline of `DiscreteSelectivity`: the same encoder, trained to have its images drawn again.
+
+    Args:
+        shape: (height, width, channels) of the images; height and width are multiples of 8.
+        latent_dim: dimension of the codes.
+        learning_rate: Adam's.
+
+    Raises:
+        ValueError: another shape, or a latent dimension below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, int, int] = (40, 40, 1),
+        latent_dim: int = 8,
+        learning_rate: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        if latent_dim < 1:
+            raise ValueError(f"latent_dim must be at least 1, not {latent_dim}")
+        self.shape, self.latent_dim, self.learning_rate = tuple(shape), latent_dim, learning_rate
+        self.encoder = patch_encoder(shape, latent_dim)
+        height, width, channels = shape
+        cells = (32, height // 8, width // 8)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim, 128),
+            nn.ReLU(),
+            nn.Linear(128, 32 * cells[1] * cells[2]),
+            nn.ReLU(),
+            nn.Unflatten(1, cells),
+            nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(16, channels, 8, stride=4, padding=2),
+        )
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        return {
+            "shape": list(self.shape),
+            "latent_dim": self.latent_dim,
+            "learning_rate": self.learning_rate,
+        }
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return codes (n, latent_dim) of uint8 images (n, height, width, channels)."""
+        device = next(self.parameters()).device
+        codes: Tensor = self.encoder(image_tensor(images, device))
+        return codes
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Draw codes (n, latent_dim): images, float (n, height, width, channels) in [0, 1]."""
+        return torch.sigmoid(self.decoder(codes)).movedim(1, -1)
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one step on the images that transitions begin with.
+
+        Args:
+            batch: `observation`, uint8 (n, height, width, channels).
+
+        Returns:
+            `reconstruction`: the squared error of an image, summed over its pixels.
+        """
+        images = batch["observation"]
+        error = (self.decode(self.encode(images)) - images / 255).square().flatten(1).sum(1).mean()
+        optimizer = self.optimizers["adam"]
+        optimizer.zero_grad()
+        error.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return {"reconstruction": error.detach()}

@@ -1,0 +1,196 @@
+"""Discrete selectivity: rewards by hand, weights against enumeration, exact resume, and that it learns."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unknot.representation.autoencoder import Autoencoder
+from unknot.representation.discrete_selectivity import (
+    DiscreteSelectivity,
+    importance_weights,
+    information,
+    selectivity,
+)
+from unknot.representation.learner import Learner, load_learner, save_learner
+from unknot.representation.training import WEIGHTS, train
+
+CELL, SIDE = 8, 3
+SHAPE = (CELL * SIDE, CELL * SIDE, 1)
+MOVES = np.array([[1, 0], [0, -1], [0, 1], [-1, 0]])
+LEARNERS: list[Callable[[], Learner]] = [
+    lambda: DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=10),
+    lambda: Autoencoder(shape=SHAPE, latent_dim=3),
+]
+
+
+def draw(cells: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Draw a white square in a cell (n, 2) of a 3 × 3 grid."""
+    images = np.zeros((len(cells), SIDE, SIDE, CELL, CELL), np.uint8)
+    images[np.arange(len(cells)), cells[:, 0], cells[:, 1]] = 255
+    return images.swapaxes(2, 3).reshape(-1, *SHAPE)
+
+
+def batch_at(step: int, n: int = 64) -> dict[str, Tensor]:
+    """Move a square by one cell, uniformly over what is permitted."""
+    rng = np.random.default_rng(step)
+    cells = rng.integers(0, SIDE, (n, 2))
+    targets = cells[:, None] + MOVES
+    permitted = ((targets >= 0) & (targets < SIDE)).all(2)
+    action = (rng.random((n, 4)) * permitted).argmax(1)
+    return {
+        "observation": torch.from_numpy(draw(cells)),
+        "next_observation": torch.from_numpy(draw(targets[np.arange(n), action])),
+        "action": torch.from_numpy(action),
+        "probability": torch.from_numpy(1 / permitted.sum(1)).float(),
+    }
+
+
+CELLS = np.indices((SIDE, SIDE)).reshape(2, -1).T
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(
+        torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
+
+
+def test_selectivity_is_that_of_equation_1() -> None:
+    # Sharp: A is max(0, step), and 1 of 4 coordinates rises, then two as far as each other, then 3 to 1.
+    step = torch.tensor([[1.0, -1.0, -1.0, -1.0], [2.0, 2.0, -1.0, -1.0], [3.0, 1.0, -1.0, -1.0]])
+    reward = selectivity(step, 0.02)
+    torch.testing.assert_close(reward[0, 0], torch.tensor(math.log(4)))
+    torch.testing.assert_close(reward[1, :2], torch.full((2,), math.log(2)))
+    torch.testing.assert_close(reward[2, :2], torch.tensor([math.log(3), math.log(1)]))
+    assert (reward[:, 2:] < -20).all()
+
+
+def test_smoothing_is_a_softplus() -> None:
+    step, width = torch.tensor([[0.3, 0.0]], dtype=torch.float64), 0.5
+    a = width * np.log1p(np.exp(step.numpy() / width))
+    np.testing.assert_allclose(selectivity(step, width), np.log(a / a.mean()))
+
+
+def test_nothing_moved_is_worth_nothing() -> None:
+    assert selectivity(torch.zeros(5, 3), 0.1).abs().max() < 1e-6
+
+
+def test_far_falls_keep_a_finite_gradient() -> None:
+    step = torch.tensor([[-1e4, 1.0], [1e4, -1e4]], requires_grad=True)
+    selectivity(step, 0.1).sum().backward()  # type: ignore[no-untyped-call]
+    assert step.grad is not None
+    assert step.grad.isfinite().all()
+
+
+def test_weighted_rewards_are_the_policies_own_expectations_and_gradients() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)  # two features, three actions
+    rewards = torch.tensor([[0.5, -1.0], [2.0, 0.25], [0.0, 0.0]], dtype=torch.float64)  # action, feature
+    permitted = torch.tensor([0.8, 0.2], dtype=torch.float64)  # the third changes nothing, is never taken
+    log_policies = logits.log_softmax(1)
+
+    exact = torch.einsum("ka,ak->k", log_policies.exp(), rewards)
+    weights = importance_weights(log_policies.expand(2, 2, 3), torch.tensor([0, 1]), permitted)
+    expected = (permitted[:, None] * weights * rewards[:2]).sum(0)
+    torch.testing.assert_close(expected, exact)
+    (gradient,) = torch.autograd.grad(exact.sum(), logits, retain_graph=True)
+    torch.testing.assert_close(torch.autograd.grad(expected.sum(), logits)[0], gradient)
+
+
+def test_information_of_policies_that_part_and_that_agree() -> None:
+    apart = torch.eye(4)[None]
+    pairs = torch.eye(4)[None, [0, 0, 1, 1]]
+    mixed = torch.full((1, 4, 4), 0.25)
+    policies = torch.cat([apart, pairs, mixed])
+    torch.testing.assert_close(
+        information(policies.log()), torch.tensor([math.log(4), math.log(2), 0.0]), atol=1e-6, rtol=0
+    )
+
+
+def test_policies_are_distributions_and_leave_h_alone() -> None:
+    learner = LEARNERS[0]()
+    assert isinstance(learner, DiscreteSelectivity)
+    h = torch.randn(2, 4, requires_grad=True)
+    assert learner.log_policies(h).shape == (2, 4, 4)
+    torch.testing.assert_close(learner.log_policies(h).exp().sum(-1), torch.ones(2, 4))
+    learner.log_policies(h).sum().backward()  # type: ignore[no-untyped-call]
+    assert h.grad is None
+
+
+def test_learns_a_coordinate_for_each_direction() -> None:
+    torch.manual_seed(0)
+    learner = DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=300)
+
+    def least() -> float:
+        r = np.corrcoef(np.c_[learner.encode(draw(CELLS)).numpy(force=True), CELLS].T)[:4, 4:]
+        return float(np.abs(r).max(0).min())
+
+    before = least()
+    scalars = train(learner, batch_at, 300, progress=False)
+    policies = learner.log_policies(learner.encode(draw(CELLS))).exp().mean(0)
+    assert before < 0.9
+    assert least() > 0.98
+    assert sorted(policies.argmax(1).tolist()) == [0, 1, 2, 3]
+    assert policies.amax(1).min() > 0.9
+    assert scalars["selectivity"] <= scalars["information"] + 1e-3  # appendix C
+
+
+def test_the_autoencoder_draws_what_it_saw() -> None:
+    torch.manual_seed(0)
+    learner = Autoencoder(shape=SHAPE, latent_dim=3)
+    before = learner.update(batch_at(0))["reconstruction"]
+    train(learner, batch_at, 200, progress=False)
+    images = draw(CELLS)
+    drawn = learner.decode(learner.encode(images))
+    error = (drawn - torch.from_numpy(images) / 255).square().flatten(1).sum(1).mean()
+    assert drawn.shape == images.shape
+    assert error < before / 10
+
+
+@pytest.mark.parametrize("make", LEARNERS)
+def test_resumes_to_the_numbers_of_an_unbroken_run(make: Callable[[], Learner], tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    whole = make()
+    broken = make()
+    broken.load_state_dict(whole.state_dict())
+    train(whole, batch_at, 10, progress=False)
+    train(broken, batch_at, 4, folder=tmp_path, progress=False)
+    resumed = make()
+    train(resumed, batch_at, 10, folder=tmp_path, resume=True, progress=False)
+    assert same(resumed, whole)
+    assert not same(broken, whole)
+    assert same(load_learner(tmp_path / WEIGHTS), whole)
+
+
+@pytest.mark.parametrize("make", LEARNERS)
+def test_a_file_brings_back_the_settings(make: Callable[[], Learner], tmp_path: Path) -> None:
+    learner = make()
+    save_learner(learner, tmp_path / WEIGHTS)
+    assert load_learner(tmp_path / WEIGHTS).settings() == learner.settings()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"shape": (36, 40, 1)}, r"shape must have height and width in multiples of 8, not \(36, 40, 1\)"),
+        ({"actions": 1}, "actions must be at least 2, not 1"),
+        ({"features": 1}, "features must be at least 2, not 1"),
+        ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"smoothness": 0.0}, "smoothness must be positive, not 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be positive, not nan"),
+        ({"pull": -1.0}, "pull must not be negative, not -1.0"),
+    ],
+)
+def test_refuses(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        DiscreteSelectivity(**settings)
+
+
+def test_the_autoencoder_refuses_no_dimensions() -> None:
+    with pytest.raises(ValueError, match="latent_dim must be at least 1, not 0"):
+        Autoencoder(latent_dim=0)
