@@ -18,6 +18,10 @@ LEARNERS: dict[str, str] = {
     "RCE": "unknot.representation.rce",
     "E2C": "unknot.representation.e2c",
     "Selectivity": "unknot.representation.selectivity",
+    "SceneSelectivity": "unknot.representation.scene_selectivity",
+    "DiscreteSelectivity": "unknot.representation.discrete_selectivity",
+    "Autoencoder": "unknot.representation.autoencoder",
+    "LatentMoves": "unknot.representation.latent_moves",
 }
 """Class name to module. A weight file names a class, never a module: one that isn't a row here won't load."""
 
