@@ -199,8 +199,8 @@ def information(log_policies: Tensor) -> Tensor:
 def patch_encoder(shape: tuple[int, int, int], latent_dim: int) -> nn.Sequential:
     """Return a network from images (n, channels, height, width) in [0, 1] to codes (n, latent_dim).
 
-    The first convolution looks at 8 × 8 pixels every 4, the second at four of these by four: where a grid's
-    cells are 8 pixels wide, a digit that moves by one meets the same filters at the same place of its own, two units further on. The last
+    The first convolution looks at 8 × 8 pixels every 4, the second at four of these by four, every 2: where a
+    grid's cells are 8 pixels wide, filters meet a digit at the same place of its own in every cell. The last
     layer begins five times larger than is usual, so that steps in h are not all near 0.
 
     Args:
