@@ -1,18 +1,20 @@
 """Ship a finished run: tables and pictures in docs/results/, metrics and small weights in the package.
 
-    python docs/ship.py RUN published solid
+    python docs/ship.py RUN --models published solid --pictures published
 
-puts the tables of RUN in docs/results/NAME/README.md, beside the pictures of its first seed, the metrics of
-all its seeds in experiments/pretrained/NAME/results.json, from where later runs take the rows that they did
-not run themselves, and the named models of its first seed, in half precision and measured anew, in
-experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
+puts the tables of RUN in docs/results/NAME/README.md, beside the pictures that its first seed has in the named
+folders, the metrics of all its seeds in experiments/pretrained/NAME/results.json, from where later runs take
+the rows that they did not run themselves, and the named models of its first seed, in half precision and
+measured anew, in experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
 in the page below the command. All is read and measured before what shipped earlier is replaced.
 """
 
 import shutil
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import tyro
+from tyro.conf import Positional
 
 from unknot.files import find_seeds, read_json, write_json, write_text
 from unknot.representation import WEIGHTS, load_learner, save_learner
@@ -22,17 +24,23 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTES = "notes.md"
 
 
-def ship(run: str, models: list[str]) -> None:
-    """Copy what ships of a run (see above)."""
+def ship(run: Positional[str], models: tuple[str, ...], pictures: tuple[str, ...]) -> None:
+    """Copy what ships of a run to the documents and into the package.
+
+    Args:
+        run: a run folder.
+        models: folders of models below the first seed's.
+        pictures: folders below the first seed's, whose figures are copied.
+    """
     seeds = find_seeds(run)
     name = read_json(seeds[0] / "config.json")["experiment"]
     package, page = ROOT / "experiments/pretrained" / name, ROOT / "docs/results" / name
     with TemporaryDirectory() as temporary:
         new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
         _write_package(seeds, models, new_package)
-        pictures = sorted((seeds[0] / models[0] / "figures").iterdir())
+        paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
         _replace(package, new_package)
-        _write_page(seeds, pictures, page / NOTES, new_page)  # tables fill gaps from what ships: now this run
+        _write_page(seeds, paths, page / NOTES, new_page)  # tables fill gaps from what ships: now this run
         _replace(page, new_page)
 
 
@@ -69,8 +77,8 @@ def _write_page(seeds: list[Path], pictures: list[Path], notes: Path, folder: Pa
         parts.append(notes.read_text(encoding="utf-8"))
     metrics = [read_json(seed / "metrics.json") for seed in seeds]
     parts += [table.to_markdown() for table in load_experiment(name).tabulate(metrics)]
-    parts.append(f"## Pictures of seed 0, {pictures[0].parts[-3]}\n")
-    parts += [f"![{path.stem}]({path.name})\n" for path in pictures]
+    parts.append("## Pictures of seed 0\n")
+    parts += [f"![{path.parts[-3]}: {path.stem}]({path.name})\n" for path in pictures]
     write_text(folder / "README.md", "\n".join(parts))
 
 
@@ -80,4 +88,4 @@ def _command(seeds: list[Path]) -> str:
 
 
 if __name__ == "__main__":
-    ship(sys.argv[1], sys.argv[2:])
+    tyro.cli(ship)
