@@ -2,11 +2,12 @@
 
     python docs/ship.py RUN --models published solid --pictures published
 
-puts the tables of RUN in docs/results/NAME/README.md, beside the pictures that its first seed has in the named
-folders, the metrics of all its seeds in experiments/pretrained/NAME/results.json, from where later runs take
-the rows that they did not run themselves, and the named models of its first seed, in half precision and
-measured anew, in experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
-in the page below the command. All is read and measured before what shipped earlier is replaced.
+puts the tables of RUN in docs/results/NAME/README.md, beside the pictures that its first seed has in the
+named folders, the metrics of all its seeds in experiments/pretrained/NAME/results.json, from where later runs
+take the rows that they did not run themselves, and the named models of its first seed, in half precision and
+measured anew, in experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md
+stays, and stands in the page below the command. All is read and measured before what shipped earlier is
+replaced.
 """
 
 import shutil
