@@ -1,0 +1,349 @@
+"""Reinforcement learning on what was learnt: PPO on the maze's goal task, from pixels and from codes.
+
+The task: in an open maze, go from any cell to any other, which an image with the agent there shows. In every
+row of the table the same algorithm with the same hyperparameters meets the same episodes and sees the same
+two images, as they are or encoded: by the selectivity learner, by an autoencoder of the same network, by that
+network untrained, or as the true cells, which bound what a code can be worth. Codes are centred and scaled
+over the cells of the maze.
+
+What is measured: environment steps until 90% of a fixed set of episodes succeed, where a row ends; its
+success in other episodes then; and, beside it, the environment steps that the representation was learnt from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+
+import unknot  # noqa: F401  (registers the environments)
+from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent, wilson_interval
+from unknot.agents.encoding import Encode
+from unknot.agents.evaluation import Agent
+from unknot.agents.maze_experts import MazeExpert
+from unknot.files import load_weights, read_json, save_weights, write_json
+from unknot.report import Table, mean_deviation, save_figure
+from unknot.representation import WEIGHTS, load_learner, save_learner, train
+from unknot.representation.interaction import interactions
+from unknot.representation.learner import arrays, load_state
+from unknot.representation.selectivity import Selectivity
+
+__all__ = ["PAPER", "SMOKE", "Settings", "evaluate", "run", "tabulate"]
+
+MAZE = "unknot/Maze-v0"
+ACTIONS = ("down", "left", "right", "up")
+SIZE = 6
+BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": ACTIONS}
+ROWS = {
+    "pixels": "pixels",
+    "averaged": "pixels, averaged to 16 × 16",
+    "selectivity": "h of the selectivity learner",
+    "autoencoder": "h of an autoencoder",
+    "random": "h of the untrained network",
+    "factors": "true cells (ceiling)",
+}
+"""What PPO sees, by name, and what the table calls it."""
+ENCODERS: dict[str, dict[str, Any]] = {
+    "selectivity": {},
+    "autoencoder": {"selectivity": 0.0, "reconstruction": 1.0, "autoencode_from": 0.0},
+    "random": {},
+}
+"""Arguments of `Selectivity`; the last isn't trained."""
+BATCH = 128
+"""Transitions of an update of an encoder."""
+BAR = 0.9
+"""Success at which a row ends."""
+FIRST_EVALUATION, FIRST_TEST = 1_000_000, 2_000_000
+"""Seeds of the first episode of the evaluations while training, and of the test after it."""
+HYPERPARAMETERS: dict[str, Any] = {
+    "n_steps": 32,
+    "batch_size": 256,
+    "n_epochs": 4,
+    "learning_rate": 1e-3,
+    "gamma": 0.95,
+    "ent_coef": 0.01,
+}
+"""PPO's, in every row; those not here are Stable-Baselines3's own: two layers of 64 units see the codes, or
+averaged pixels; pixels as they are pass through its convolutions before."""
+POOL = 4
+"""Side of the squares of pixels that are averaged."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the part."""
+
+    seeds: int = 3
+    """Seeds that are run; later ones are left out."""
+    encoder_steps: int = 1500
+    """Updates of an encoder."""
+    max_steps: int = 30
+    """Steps of an episode at most."""
+    num_envs: int = 32
+    """Copies of the environment that PPO acts in at once."""
+    limit: int = 60_000
+    """Environment steps at which a row ends, whatever its success."""
+    evaluate_every: int = 2048
+    """Environment steps from one evaluation to the next."""
+    episodes: int = 200
+    """Episodes of an evaluation, and of the test."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that leave nothing to train on or to measure."""
+        for name in (setting.name for setting in fields(self)):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+SMOKE = Settings(seeds=1, encoder_steps=4, num_envs=8, limit=512, evaluate_every=256, episodes=8)
+PAPER = Settings(seeds=10, encoder_steps=5000, limit=1_000_000, episodes=1000)
+
+
+def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+    """Train PPO on each kind of observation; a row that has its `metrics.json` is complete."""
+    if seed >= settings.seeds:
+        return {}
+    rows: dict[str, Any] = {}
+    for name in ROWS:
+        path = folder / name
+        if not (path / "metrics.json").exists():
+            if name in ENCODERS:
+                _train_encoder(settings, name, path / "encoder", seed, resume)
+            encode = _encoder(name, path)
+            metrics = _train(settings, encode, path, seed)
+            metrics["before"] = _steps_before(settings, name)
+            metrics["test"] = _test(settings, path, encode, settings.episodes)
+            write_json(path / "metrics.json", metrics)
+        rows[name] = read_json(path / "metrics.json")
+    save_figure(learning_curves(rows), folder / "figures" / "learning-curves.png")
+    return {"rows": rows, "bounds": _bounds(settings, settings.episodes)}
+
+
+def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
+    """Test the policies again, from their weights; how they were learnt is as it was logged.
+
+    Raises:
+        FileNotFoundError: a row that is not complete.
+        WeightsError: weights that can't be used.
+    """
+    if seed >= settings.seeds:
+        return {}
+    episodes = settings.episodes if full else min(settings.episodes, 40)
+    rows = {}
+    for name in ROWS:
+        test = _test(settings, folder / name, _encoder(name, folder / name), episodes)
+        rows[name] = {**read_json(folder / name / "metrics.json"), "test": test}
+    return {"rows": rows, "bounds": _bounds(settings, episodes)}
+
+
+# What is observed
+
+
+def make_environment(
+    settings: Settings, num_envs: int, encode: Encode | None, **options: Any
+) -> VectorEnv[Any, Any, Any]:
+    """Make copies of the maze with the goal task, observed as they are or through an encoder."""
+    env = gym.make_vec(
+        MAZE,
+        num_envs=num_envs,
+        **BOARD,
+        goal="image",
+        max_steps=settings.max_steps,
+        terminate_on_success=True,
+        **options,
+    )
+    return env if encode is None else EncodedVectorObservation(env, encode)
+
+
+def average(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Average squares of 4 × 4 pixels, and return those of an image as a vector, in [0, 1]."""
+    n, height, width, channels = images.shape
+    lines = images.reshape(n, height // POOL, POOL, -1).sum(2, dtype=np.uint16)
+    squares = lines.reshape(n, height // POOL, width // POOL, POOL, channels).sum(3, dtype=np.uint16)
+    means: NDArray[np.float32] = squares.reshape(n, -1) / np.float32(255 * POOL**2)
+    return means
+
+
+class TrueCells:
+    """Reads the agent's cell off an image, by comparing it with images of all cells.
+
+    Args:
+        images: uint8 (cells, h, w, c), the agent in each.
+        cells: (cells, 2), row and column.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], cells: NDArray[np.int64]) -> None:
+        self._cells = {image.tobytes(): cell for image, cell in zip(images, cells, strict=True)}
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return (n, 2); (-1, -1) where there is no agent."""
+        nowhere = np.array([-1, -1])
+        return np.stack([self._cells.get(image.tobytes(), nowhere) for image in images])
+
+
+def scaled(encode: Encode, images: NDArray[np.uint8]) -> Encode:
+    """Centre an encoder's codes and scale them, each by its deviation over some images."""
+    with torch.no_grad():
+        codes = torch.as_tensor(encode(images)).double()
+    mean, deviation = codes.mean(0), codes.std(0) + 1e-6
+
+    def encode_scaled(images: NDArray[np.uint8]) -> torch.Tensor:
+        return (torch.as_tensor(encode(images)).double() - mean) / deviation
+
+    return encode_scaled
+
+
+def _encoder(name: str, folder: Path) -> Encode | None:
+    """Return what the row's observations are encoded by; None leaves them as they are."""
+    if name == "pixels":
+        return None
+    if name == "averaged":
+        return average
+    env: Any = gym.make(MAZE, **BOARD).unwrapped
+    env.reset(seed=0)
+    cells = np.indices((SIZE, SIZE)).reshape(2, -1).T
+    images = env.render_factors({"agent": cells})
+    if name == "factors":
+        return scaled(TrueCells(images, cells), images)
+    return scaled(load_learner(folder / "encoder" / WEIGHTS).encode, images)
+
+
+# Training and testing
+
+
+def _train_encoder(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> None:
+    """Train an encoder on single steps from anywhere in the maze, or write an untrained one."""
+    torch.manual_seed(seed)
+    learner = Selectivity(actions=len(ACTIONS), steps=settings.encoder_steps, **ENCODERS[name])
+    if name == "random":
+        save_learner(learner, folder / WEIGHTS)
+        return
+    env = gym.make_vec(MAZE, num_envs=BATCH, **BOARD, task="none")
+    train(
+        learner,
+        interactions(env, seed),
+        settings.encoder_steps,
+        folder=folder,
+        resume=resume,
+        description=f"seed {seed}: {name}",
+    )
+
+
+def _ppo(settings: Settings, encode: Encode | None, seed: int) -> PPO:
+    env = make_environment(settings, settings.num_envs, encode, autoreset_mode="SameStep")
+    return PPO("MultiInputPolicy", GymVecEnv(env), seed=seed, device="cpu", **HYPERPARAMETERS)
+
+
+def _train(settings: Settings, encode: Encode | None, folder: Path, seed: int) -> dict[str, Any]:
+    """Train PPO until enough of the evaluation's episodes succeed, write its weights and return its curve."""
+    model = _ppo(settings, encode, seed)
+    tests = make_environment(settings, settings.episodes, encode)
+    curve: list[tuple[int, float]] = []
+    success = 0.0
+    while success < BAR and model.num_timesteps < settings.limit:
+        model.learn(settings.evaluate_every, reset_num_timesteps=False)
+        success = evaluate_agent(model, tests, settings.episodes, FIRST_EVALUATION).success_rate
+        curve.append((model.num_timesteps, success))
+    save_weights(folder / WEIGHTS, arrays(model.policy.state_dict()), "PPO", HYPERPARAMETERS)
+    return {"curve": curve, "reached": success >= BAR}
+
+
+def _steps_before(settings: Settings, name: str) -> int:
+    """Return the environment steps that a row's encoder was trained on."""
+    return BATCH * settings.encoder_steps if name in ("selectivity", "autoencoder") else 0
+
+
+def _test(settings: Settings, folder: Path, encode: Encode | None, episodes: int) -> dict[str, Any]:
+    """Test a row's policy, from its weights, in episodes that did not decide when its training ended."""
+    model = _ppo(settings, encode, 0)
+    tensors, _ = load_weights(folder / WEIGHTS, "PPO")
+    load_state(model.policy, tensors, folder / WEIGHTS)
+    return _success(model, make_environment(settings, episodes, encode), episodes)
+
+
+def _bounds(settings: Settings, episodes: int) -> dict[str, Any]:
+    """Return what chance and the shortest path achieve in the test's episodes."""
+    env: Any = make_environment(settings, episodes, None)
+    agents: dict[str, Agent] = {
+        "random": RandomAgent(env.single_action_space),
+        "shortest": MazeExpert(env.simulation),
+    }
+    return {name: _success(agent, env, episodes) for name, agent in agents.items()}
+
+
+def _success(agent: Agent, env: VectorEnv[Any, Any, Any], episodes: int) -> dict[str, Any]:
+    result = evaluate_agent(agent, env, episodes, FIRST_TEST)
+    steps = result.steps[result.successes]
+    return {
+        "success": result.success_rate,
+        "count": episodes,
+        "steps": float(steps.mean()) if len(steps) else None,
+    }
+
+
+# What is shown
+
+
+def learning_curves(rows: Mapping[str, Any]) -> Figure:
+    """Draw success in the evaluations over environment steps, a curve for each row of a seed."""
+    figure = Figure(figsize=(6, 3.6))
+    panel = figure.subplots()
+    for name, label in ROWS.items():
+        steps, success = zip(*rows[name]["curve"], strict=True)
+        panel.plot(steps, [100 * share for share in success], ".-", label=label)
+    panel.axhline(100 * BAR, color="grey", linewidth=0.8)
+    panel.set_xlabel("environment steps")
+    panel.set_ylabel("episodes that succeed, %")
+    panel.legend(fontsize=8)
+    return figure
+
+
+def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
+    """Make the table of environment steps, a row for each kind of observation."""
+    seeds = [seed for seed in metrics if seed]
+    if not seeds:
+        return []
+    rows = [_row(label, [seed["rows"][name] for seed in seeds]) for name, label in ROWS.items()]
+    for name, label in {"random": "random actions (floor)", "shortest": "shortest path (ceiling)"}.items():
+        tests = [seed["bounds"][name] for seed in seeds]
+        rows.append((label, "", "", "", *_tested(tests)))
+    table = Table(
+        f"PPO on the maze's goal task: environment steps to {BAR:.0%} success",
+        ("PPO sees", "steps before", "environment steps", "seeds there", "success %", "steps to the goal"),
+        tuple(rows),
+        (
+            "Mean ± deviation over seeds. Steps before: environment steps, without reward, that the encoder "
+            "was trained on. Environment steps: PPO's, evaluations not counted, until a row ended, at the "
+            f"first evaluation of {BAR:.0%} or more or at the limit.",
+            "Success in other episodes than those that decided it, with Wilson's 95% interval over all "
+            "seeds; steps to the goal where it was reached.",
+        ),
+    )
+    return [table]
+
+
+def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
+    reached = sum(seed["reached"] for seed in seeds)
+    return (
+        label,
+        f"{seeds[0]['before']:,}",
+        ("" if reached == len(seeds) else "> ") + mean_deviation([seed["curve"][-1][0] for seed in seeds], 0),
+        f"{reached} of {len(seeds)}",
+        *_tested([seed["test"] for seed in seeds]),
+    )
+
+
+def _tested(tests: list[dict[str, Any]]) -> tuple[str, str]:
+    success, counts = ([test[key] for test in tests] for key in ("success", "count"))
+    solved = sum(share * count for share, count in zip(success, counts, strict=True))
+    low, high = wilson_interval(round(solved), sum(counts))
+    steps = [test["steps"] for test in tests if test["steps"] is not None]
+    share = mean_deviation([100 * share for share in success], 1)
+    return f"{share} [{100 * low:.1f}, {100 * high:.1f}]", mean_deviation(steps, 1) if steps else ""

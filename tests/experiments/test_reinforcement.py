@@ -1,0 +1,68 @@
+"""What PPO observes in the part `reinforcement`, and what its table says."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from unknot.experiments.controllable_factors import reinforcement
+from unknot.experiments.controllable_factors.reinforcement import ROWS, Settings, TrueCells, average, scaled
+
+
+@pytest.fixture(scope="module")
+def board() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The images of all cells, and the cells."""
+    env: Any = gym.make(reinforcement.MAZE, **reinforcement.BOARD).unwrapped
+    env.reset(seed=3)
+    cells = np.argwhere(np.ones((reinforcement.SIZE, reinforcement.SIZE)))
+    return env.render_factors({"agent": cells}), cells
+
+
+def test_true_cells_are_read_off_what_is_observed(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+    read = TrueCells(*board)
+    env: Any = reinforcement.make_environment(Settings(), 32, None)
+    observation, info = env.reset(seed=0)
+    assert read(observation["observation"]).tolist() == info["factors"]["agent"].tolist()
+    assert read(observation["desired_goal"]).tolist() == info["goal"]["agent"].tolist()
+    assert read(np.zeros_like(observation["observation"][:1])).tolist() == [[-1, -1]]
+
+
+def test_averages_are_those_of_squares(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+    images = board[0][:5]
+    means = average(images).reshape(5, 16, 16, 3)
+    for row, column in ((0, 0), (3, 7), (15, 15)):
+        square = images[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        np.testing.assert_allclose(means[:, row, column], square.mean((1, 2)) / 255, rtol=1e-5)
+
+
+def test_codes_are_centred_and_scaled(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+    images, cells = board
+    codes = torch.as_tensor(scaled(TrueCells(images, cells), images)(images)).numpy()
+    np.testing.assert_allclose(codes.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(codes.std(0, ddof=1), 1, atol=1e-5)
+    assert np.corrcoef(codes[:, 0], cells[:, 0])[0, 1] == pytest.approx(1)
+
+
+def row(steps: int, reached: bool, success: float) -> dict[str, Any]:
+    test = {"success": success, "count": 100, "steps": 4.0 if success else None}
+    return {"curve": [[steps, success]], "reached": reached, "before": 640, "test": test}
+
+
+def test_a_row_that_did_not_get_there_is_told_so() -> None:
+    bounds = {"random": row(0, False, 0.4)["test"], "shortest": row(0, True, 1.0)["test"]}
+    good = {"rows": {name: row(2000, True, 0.95) for name in ROWS}, "bounds": bounds}
+    bad = {"rows": {**good["rows"], "random": row(9000, False, 0.0)}, "bounds": bounds}
+    (table,) = reinforcement.tabulate([good, bad, {}])  # the third seed was not asked for
+    rows = {cells[0]: cells[1:] for cells in table.rows}
+    assert rows[ROWS["selectivity"]][:4] == ("640", "2000 ± 0", "2 of 2", "95.0 ± 0.0 [91.0, 97.3]")
+    assert rows[ROWS["random"]][1:3] == ("> 5500 ± 4950", "1 of 2")
+    assert rows["shortest path (ceiling)"][3:] == ("100.0 ± 0.0 [98.1, 100.0]", "4.0 ± 0.0")
+    assert reinforcement.tabulate([{}]) == []
+
+
+def test_settings_that_leave_nothing_to_do_are_refused() -> None:
+    with pytest.raises(ValueError, match="episodes must be at least 1, not 0"):
+        Settings(episodes=0)
