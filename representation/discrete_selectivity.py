@@ -70,7 +70,7 @@ class DiscreteSelectivity(Learner):
         spread: float = 1.0,
         pull: float = 1.0,
         shrink: float = 0.003,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 3e-3,
     ) -> None:
         super().__init__()
         for name, count, least in (("actions", actions, 2), ("features", features, 2), ("steps", steps, 1)):
