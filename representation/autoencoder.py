@@ -1,5 +1,6 @@
 """A plain autoencoder: what a bottleneck learns when nobody acts."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,16 +40,14 @@ class Autoencoder(Learner):
         self.shape, self.latent_dim, self.learning_rate = tuple(shape), latent_dim, learning_rate
         self.encoder = patch_encoder(shape, latent_dim)
         height, width, channels = shape
-        cells = (32, height // 8, width // 8)
+        cells = (16, height // 4, width // 4)
         self.decoder = nn.Sequential(
             nn.Linear(latent_dim, 128),
             nn.ReLU(),
-            nn.Linear(128, 32 * cells[1] * cells[2]),
+            nn.Linear(128, math.prod(cells)),
             nn.ReLU(),
             nn.Unflatten(1, cells),
-            nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(16, channels, 8, stride=4, padding=2),
+            nn.ConvTranspose2d(16, channels, 4, stride=4),
         )
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
