@@ -5,7 +5,7 @@ digits come from the test split. For each of x₁, y₁, x₂ and y₂ some late
 |correlation| of at least 0.95, in at least 9 of 10 seeds, and 0.98 if it can be.
 
 Digits and moves are the paper's. Sizes it doesn't give: 5 × 5 cells of 8 pixels, and as many features as
-there are moves, 8, since a factor has a direction. `Settings()` takes about two minutes a seed on one core,
+there are moves, 8, since a factor has a direction. `Settings()` takes about three minutes a seed on one core,
 baselines included.
 """
 
