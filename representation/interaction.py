@@ -31,7 +31,12 @@ def draw_actions(probabilities: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def interactions(
-    env: VectorEnv[Any, Any, Any], seed: int, *, steps: int = 1, behaviour: Behaviour = uniform
+    env: VectorEnv[Any, Any, Any],
+    seed: int,
+    *,
+    steps: int = 1,
+    behaviour: Behaviour = uniform,
+    masked: bool = True,
 ) -> Callable[[int], dict[str, Tensor]]:
     """Make a source of batches that acts in an environment.
 
@@ -44,6 +49,8 @@ def interactions(
         seed: of the resets.
         steps: k, how often each copy acts.
         behaviour: the policy.
+        masked: whether the environment's mask counts. Without it every action is permitted, and one that
+            can't be done changes nothing.
 
     Returns:
         `batch_at(number)`, which gives a dict of tensors, those of actions without the axis k if it is 1:
@@ -54,8 +61,8 @@ def interactions(
         action may take any.
 
     Raises:
-        ValueError: `steps` below 1, or other than discrete actions; on use, an episode that ended within the steps, whose next observation
-            would be another episode's.
+        ValueError: `steps` below 1, or other than discrete actions; on use, an episode that ended within the
+            steps, whose next observation would be another episode's.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, not {steps}")
@@ -65,7 +72,7 @@ def interactions(
     actions = int(space.n)
 
     def permitted(info: Mapping[str, Any]) -> Tensor:
-        if "action_mask" not in info:
+        if not masked or "action_mask" not in info:
             return torch.ones(env.num_envs, actions, dtype=torch.bool)
         mask = torch.as_tensor(info["action_mask"]).bool()
         return mask | ~mask.any(1, keepdim=True)

@@ -50,10 +50,10 @@ class Selectivity(Learner):
       that all of the space is covered from the first step (0).
     - `sharpness`: these outputs are multiplied by it in the end, which draws factors of the hypercube to its
       corners (1).
-    - `pull`: the final weight of w ‖h' - h - φ‖², w and φ without gradient. Selectivity alone fixes
-      directions, not lengths. Where no permitted action does what φ says, the policy does something else,
-      which should not be pulled there: each factor also counts by its share of the similarity,
-      A / mean_φ' A without gradient (0).
+    - `pull`: the final weight of w r ‖h' - h - φ‖², w, φ and r = A / mean_φ' A without gradient. Selectivity
+      alone fixes directions, not lengths; r, since a policy that can't do what φ says does something else,
+      which should not be pulled there (0).
+    - `entropy` keeps policies from settling before codes have, and is gone by half of training (0).
     - `autoencode_from`: until that share of training the decoder learns from codes without gradient, since
       reconstruction folds the map if it is there first (0).
     - `gain`: the encoder's last layer starts that much larger, so that differences are not zero (1).
@@ -70,7 +70,7 @@ class Selectivity(Learner):
         factors: n, at least 2, how many φ are drawn for a state.
         selectivity: weight of the selectivity; 0 leaves an autoencoder, if `autoencode_from` is 0 too.
         reconstruction: weight with which ‖s - g(f(s))‖², summed over pixels, reaches the encoder.
-        entropy: weight of the policies' entropy.
+        entropy: weight of the policies' entropy at first; it falls to 0.
         baseline: whether V is learnt, else it is 0.
         batch_norm: whether convolutions are followed by batch normalisation, as in the paper.
         exploration: ε of `behaviour`.
@@ -99,7 +99,7 @@ class Selectivity(Learner):
         autoencode_from: float = 0.6,
         entropy: float = 0.0,
         baseline: bool = False,
-        batch_norm: bool = False,
+        batch_norm: bool = True,
         gain: float = 5.0,
         exploration: float = 0.1,
         learning_rate: float = 1e-3,
@@ -126,7 +126,8 @@ class Selectivity(Learner):
         self.space, self.kernel, self.width = space, kernel, width
         self.selectivity, self.spread, self.sharpness, self.pull = selectivity, spread, sharpness, pull
         self.reconstruction, self.autoencode_from = reconstruction, autoencode_from
-        self.entropy, self.baseline, self.batch_norm, self.gain = entropy, baseline, batch_norm, gain
+        self.entropy, self.baseline = entropy, baseline
+        self.batch_norm, self.gain = batch_norm, gain
         self.exploration, self.learning_rate, self.steps = exploration, learning_rate, steps
 
         self.noise_dim = latent_dim + (space == "scaled_simplex")
@@ -214,6 +215,13 @@ class Selectivity(Learner):
 
     # Training
 
+    @torch.no_grad()
+    def assess(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return what `update` does of factors and policies, without training."""
+        images = frames(batch)
+        h = self.encode(images.flatten(0, 1)).reshape(*images.shape[:2], -1)
+        return {name: float(term) for name, term in self._control(h, batch)[0].items()}
+
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one optimisation step on a batch of `interactions`.
 
@@ -243,13 +251,13 @@ class Selectivity(Learner):
         selectivity = contrast(similarity)
         value = self.value(before.detach()) if self.baseline else torch.zeros_like(weight[:, :1])
         fixed = weight.detach()
-        share = fixed * contrast(similarity.detach()).exp()
+        share = contrast(similarity.detach()).exp()
         gap = (after - before)[:, None] - phi.detach()
         surprise = after.detach()[:, None] - self.step(before.detach()[:, None], phi.detach())
         terms = {
             "selectivity": (weight * selectivity).mean(),
             "information": (fixed * contrast(taken.detach())).mean(),
-            "pull": (share * gap.square().sum(-1)).mean(),
+            "pull": (fixed * share * gap.square().sum(-1)).mean(),
             "model": (fixed * surprise.square().sum(-1)).mean(),
             "entropy": -(log_policy.exp() * log_policy).sum(-1).mean(),
         }
@@ -257,7 +265,7 @@ class Selectivity(Learner):
             -self.selectivity * (weight * (selectivity - value.detach())).mean()
             + self.pull * self._ramp(*SETTLE) * terms["pull"]
             + terms["model"]
-            - self.entropy * terms["entropy"]
+            - self.entropy * (1 - self._ramp(0.1, 0.5)) * terms["entropy"]
             + (fixed * (selectivity.detach() - value).square()).mean()
         )
         return terms, loss
