@@ -1,8 +1,8 @@
 """Four directed factors of a maze's agent (section 4.1, Fig. 2).
 
 A maze of 6 × 6 cells with one block, seen as 64 × 64 pixels, and six actions: down, left, right, up, `up`
-once more, and down and left at once. The latent plane should hold four variations h' - h, one a direction, both
-`up`s in one and none for down-left, and the agent's row and column should be linear in h.
+once more, and down and left at once. The latent plane should hold four variations h' - h, one a direction,
+both `up`s in one and none for down-left, and the agent's row and column should be linear in h.
 
 Models, on the same number of transitions: ours; the paper's recipe as it is written (REINFORCE with a learnt
 baseline, actions by the policies of single factors, the autoencoder from the first step, a kernel of width
