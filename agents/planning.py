@@ -145,7 +145,7 @@ class PlanningAgent:
         Raises:
             ValueError: an observation without the two images, or images of another shape than the learner's.
         """
-        images = _images(observation)
+        images = goal_images(observation)
         single = images[0].ndim == 3
         z, goal = (self._encode(image[None] if single else image) for image in images)
         restart = None if episode_start is None else torch.as_tensor(np.atleast_1d(episode_start))
@@ -214,7 +214,7 @@ class PlanningAgent:
         return torch.where(refused[:, None] > 0, shaken.clamp(*self.limits), actions)
 
 
-def _images(observation: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+def goal_images(observation: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """Return the scene and the goal of an observation."""
     keys = ("observation", "desired_goal")
     if not isinstance(observation, Mapping) or not set(keys) <= observation.keys():

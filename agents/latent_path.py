@@ -1,0 +1,193 @@
+"""An agent that searches a way through what a learner learnt, from an image to an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unknot.files import find_seed
+from unknot.planners import Arrival, BreadthFirst, Greedy, Plan, Status
+from unknot.representation import WEIGHTS, Learner, load_learner
+from unknot.representation.latent_moves import LatentMoves
+
+from .planning import goal_images
+
+DOUBTS = (0.0, -4.0)
+"""Log odds from which a move is believed to happen; the next where the one before leaves no way."""
+
+
+@dataclass(frozen=True)
+class _State:
+    """What the agent remembers of n episodes."""
+
+    h: Tensor
+    """(n, dim), where they were at the last call."""
+    move: Tensor
+    """(n,), the move tried then; -1 for none."""
+    refused: Tensor
+    """(n, any, dim), where moves changed nothing; NaN where there is no entry."""
+    refused_moves: Tensor
+    """(n, any), which moves those were."""
+
+
+@dataclass(frozen=True)
+class _Scenes:
+    """Learnt moves in some scenes, as dynamics: a state is h and, as its last number, which scene."""
+
+    moves: LatentMoves
+    maps: Tensor
+    """(scenes, any), as the moves' `encode` gives them."""
+    memory: _State
+    doubt: float
+    """Log odds from which a move is believed to happen."""
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        h, scene = z[:, :-1], z[:, -1].long()
+        rows, move = torch.arange(len(z)), self.moves.nearest(u)
+        happens = self.moves.chance(self.maps, h, scene)[rows, move] > self.doubt
+        known = (self.memory.refused[scene] - h[:, None]).norm(dim=2) <= self.moves.reach / 2
+        barred = (known & (self.memory.refused_moves[scene] == move[:, None])).any(1)
+        goes = happens & ~barred & (move >= 0)
+        return torch.cat([torch.where(goes[:, None], self.moves.end(h)[rows, move], h), z[:, -1:]], 1)
+
+
+class _Sums:
+    """Moves that only add up, whatever the scene and the position: Thomas et al. (2018), appendix B.2."""
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        return torch.cat([z[:, :-1] + u, z[:, -1:]], 1)
+
+
+class LatentPathAgent:
+    """Finds its way from an image of the scene to an image of the goal by search over learnt moves.
+
+    Both images are encoded. From one code a breadth-first search looks for the other, by the moves that
+    `LatentMoves` expects to happen in this scene, and the first of them is made; then it searches anew. A
+    move that changed nothing is barred there for the rest of the episode. Where no way is believed open,
+    unlikely moves are believed too.
+
+    It acts as Stable-Baselines3's models do: all memory is in the state that `predict` returns.
+
+    Args:
+        learner: turns images into codes h.
+        moves: what can be done with them.
+        greedy: do as appendix B.2 of Thomas et al. (2018) instead: decompose the difference of the two codes
+            into moves, as if nothing were in the way. Such an agent remembers nothing.
+        horizon: the most moves in a plan.
+    """
+
+    def __init__(
+        self, learner: Learner, moves: LatentMoves, *, greedy: bool = False, horizon: int = 64
+    ) -> None:
+        self.learner, self.moves, self.greedy = learner.eval(), moves.eval(), greedy
+        self._greedy = Greedy(moves.moves, horizon)
+        self._search = BreadthFirst(moves.moves, horizon, merge=moves.reach / 2)
+
+    @classmethod
+    def load(cls, run: str | Path, name: str, seed: int | None = None, **settings: Any) -> Self:
+        """Load the learner and the moves of a run.
+
+        Args:
+            run: a run folder, its name, or weights that ship.
+            name: the folder of the pair in the seed's, such as "planning/reach".
+            seed: which of the run's seeds; the lowest unless told.
+            settings: those of the constructor.
+
+        Raises:
+            FileNotFoundError: no such run, seed or learner.
+            WeightsError: a file that can't be used.
+            TypeError: what lies in the place of the moves is something else.
+        """
+        folder = find_seed(run, seed) / name
+        learner, moves = (load_learner(folder / part / WEIGHTS) for part in ("learner", "moves"))
+        if not isinstance(moves, LatentMoves):
+            raise TypeError(f"{folder / 'moves'} holds a {type(moves).__name__}, expected LatentMoves")
+        return cls(learner, moves, **settings)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        observation: Mapping[str, NDArray[np.uint8]],
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[np.int64], Any]:
+        """Return actions and the state for the next call, as Stable-Baselines3's models do.
+
+        Args:
+            observation: `observation` and `desired_goal`, uint8 images (n, h, w, c), or (h, w, c) for one.
+            state: what the last call returned; None at first.
+            episode_start: (n,), bool, which rows begin an episode: what is remembered of them is dropped.
+            deterministic: no other way is known; there for the interface.
+
+        Returns:
+            int64 (n,), or () for one, and the state.
+
+        Raises:
+            ValueError: an observation without the two images.
+        """
+        images = goal_images(observation)
+        single = images[0].ndim == 3
+        scene, goal = (image[None] if single else image for image in images)
+        h, target = self.learner.encode(scene), self.learner.encode(goal)
+        maps = self.moves.encode(scene)
+        memory = self._remember(h, state, episode_start)
+        move = self.moves.nearest(self._plan(h, target, maps, memory).actions[:, 0])
+        actions = self.moves.actions[torch.where(move >= 0, move, self._still(h, maps))]
+        result = actions.numpy(force=True)
+        return (result[0] if single else result), _State(h, move, memory.refused, memory.refused_moves)
+
+    @torch.no_grad()
+    def plan(self, observation: Mapping[str, NDArray[np.uint8]]) -> Plan:
+        """Return the whole plan for one observation: its states are h and a last number without meaning."""
+        scene, goal = (image[None] for image in goal_images(observation))
+        h = self.learner.encode(scene)
+        return self._plan(
+            h, self.learner.encode(goal), self.moves.encode(scene), self._remember(h, None, None)
+        )
+
+    def _remember(self, h: Tensor, state: Any, episode_start: Any) -> _State:
+        """Add moves that changed nothing to what is remembered, and drop that of new episodes."""
+        n, dim = h.shape
+        if not isinstance(state, _State) or state.h.shape != h.shape:
+            none = torch.full((n,), -1)
+            return _State(h, none, h.new_full((n, 0, dim), torch.nan), none[:, None][:, :0])
+        began = torch.as_tensor(np.broadcast_to(False if episode_start is None else episode_start, (n,)))
+        still = (self.moves.nearest(h - state.h) < 0) & (state.move >= 0)
+        places = torch.cat([state.refused, torch.where(still[:, None], h, torch.nan)[:, None]], 1)
+        places = torch.where(began[:, None, None], torch.nan, places)
+        return _State(h, state.move, places, torch.cat([state.refused_moves, state.move[:, None]], 1))
+
+    def _plan(self, h: Tensor, goal: Tensor, maps: Tensor, memory: _State) -> Plan:
+        scene = torch.arange(len(h))[:, None].to(h)
+        start = torch.cat([h, scene], 1)
+        cost = Arrival(torch.cat([goal, scene], 1), self.moves.reach / 2)
+        if self.greedy:
+            return self._greedy.plan(_Sums(), cost, start)
+        plan = self._search.plan(_Scenes(self.moves, maps, memory, DOUBTS[0]), cost, start)
+        for doubt in DOUBTS[1:]:
+            rows = torch.nonzero(plan.status != Status.CONVERGED)[:, 0]
+            if len(rows):
+                again = self._search.plan(
+                    _Scenes(self.moves, maps, memory, doubt),
+                    Arrival(cost.goal[rows], cost.tolerance),
+                    start[rows],
+                )
+                plan = _replaced(plan, rows, again)
+        return plan
+
+    def _still(self, h: Tensor, maps: Tensor) -> Tensor:
+        """Return the move (n,) that is least likely to change anything: to stay by."""
+        return self.moves.chance(maps, h, torch.arange(len(h))).argmin(1)
+
+
+def _replaced(plan: Plan, rows: Tensor, by: Plan) -> Plan:
+    fields = ("actions", "states", "costs", "status")
+    return Plan(*(getattr(plan, name).index_copy(0, rows, getattr(by, name)) for name in fields))

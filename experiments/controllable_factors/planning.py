@@ -1,0 +1,417 @@
+"""Planning in what was learnt: from a start image to a goal image, in mazes that no training has seen.
+
+Appendix B.2 and B.3 of the paper. In mazes of 8 × 8 cells, 20% of them blocks, a selectivity learner finds h
+and its variations h' − h (one a move, and two for a switch); `LatentMoves` learns from a random walk which of
+them an image permits, and where; search over them finds a way. Every layout is new, in training and in the
+problems. Success: the agent is at the goal after at most twice the steps that the shortest way has.
+
+Rows, on the same problems: search in what was learnt; the paper's greedy decomposition of h(goal) − h(start);
+search with the encoder of the same network untrained, its variations the modes of all h' − h; greedy on the
+true positions (floor); breadth-first search on the true grid (ceiling).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.cluster import MeanShift
+from torch import Tensor
+
+import unknot  # noqa: F401  (registers the environments)
+from unknot.agents import wilson_interval
+from unknot.agents.evaluation import Agent, evaluate_agent
+from unknot.agents.latent_path import LatentPathAgent
+from unknot.agents.maze_experts import MazeExpert, fewest_steps
+from unknot.experiments.controllable_factors.planning_figures import save_figures
+from unknot.files import read_json, write_json
+from unknot.report import Table, mean_deviation
+from unknot.representation import WEIGHTS, Learner, load_learner, minibatches, save_learner, train
+from unknot.representation.interaction import Act, Behaviour, draw_actions, interactions, uniform
+from unknot.representation.latent_moves import LatentMoves
+from unknot.representation.scene_selectivity import SceneSelectivity
+
+__all__ = ["PAPER", "SMOKE", "Settings", "evaluate", "run", "tabulate"]
+
+MAZE = "unknot/Maze-v0"
+TASKS = ("reach", "switch")
+STEPS = ("down", "left", "right", "up")
+COPIES = 64
+"""Mazes of a batch."""
+WALK = 15
+"""Steps of the random walks that `LatentMoves` learns from."""
+SLACK = 2.0
+"""Multiple of the fewest steps within which the goal is to be reached."""
+FIRST_PROBLEM = 1_000_000
+"""Seed of the first problem; training's are made otherwise."""
+FORETOLD = 10
+"""Actions after which the place is foretold."""
+RARE = 0.02
+"""Share of all variations below which a cluster of them is none."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the part."""
+
+    steps: int = 600
+    """Updates of the selectivity learner; twice as many where there is a switch."""
+    moves: int = 400
+    """Updates of the moves."""
+    problems: int = 500
+    """Problems of each task."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that leave nothing to train on or to measure."""
+        for name in (setting.name for setting in fields(self)):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+SMOKE = Settings(steps=20, moves=10, problems=4)
+PAPER = Settings(steps=5000, moves=3000, problems=1000)
+
+
+def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+    """Train and measure the models of one seed, a folder each; with its `metrics.json` it is complete."""
+    metrics: dict[str, Any] = {}
+    for task in TASKS:
+        for name, trained in ((task, True), (f"{task}-random", False)):
+            path = folder / name
+            if not (path / "metrics.json").exists():
+                _train(settings, task, path, seed, resume, trained=trained)
+                write_json(path / "metrics.json", _measure(task, path, settings.problems))
+            metrics[name] = read_json(path / "metrics.json")
+        metrics[f"{task}-bounds"] = bounds(task, settings.problems)
+    save_figures({task: load(folder / task) for task in TASKS}, folder / "figures")
+    return metrics
+
+
+def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
+    """Measure again from the weights; on 100 problems of each task unless `full`.
+
+    Raises:
+        FileNotFoundError: a model whose training has not ended.
+        WeightsError: weights that can't be used.
+    """
+    problems = settings.problems if full else min(100, settings.problems)
+    metrics: dict[str, Any] = {}
+    for task in TASKS:
+        for name in (task, f"{task}-random"):
+            metrics[name] = _measure(task, folder / name, problems)
+        metrics[f"{task}-bounds"] = bounds(task, problems)
+    return metrics
+
+
+# Training
+
+
+def _train(settings: Settings, task: str, folder: Path, seed: int, resume: bool, *, trained: bool) -> None:
+    """Train the learner, or leave it as it starts, and the moves in its codes."""
+    torch.manual_seed(seed)
+    actions = actions_of(task)
+    env = make_mazes(COPIES, "none", actions, task == "switch")
+    learner = SceneSelectivity(actions=len(actions), **options(settings, task))
+    seen = transitions(env, seed, 16, len(actions) - 1 if task == "switch" else None)
+    label = f"seed {seed}: {folder.name}"
+    if trained:
+        train(
+            learner,
+            minibatches(seen, COPIES, seed),
+            learner.steps,
+            folder=folder / "learner",
+            resume=resume,
+            description=f"{label}, learner",
+        )
+    else:
+        save_learner(learner.eval(), folder / "learner" / WEIGHTS)
+    moves, made_by = find_moves(*(variations(learner, seen) if trained else changes(learner, seen)))
+    centre = encode_all(learner, seen["observation"]).mean(0)
+    torch.manual_seed(seed)  # so that a resume, which has trained no learner before, starts alike
+    model = LatentMoves(moves.tolist(), made_by.tolist(), centre=centre.tolist(), steps=settings.moves)
+    train(
+        model,
+        walks(env, learner, seed),
+        settings.moves,
+        folder=folder / "moves",
+        resume=resume,
+        description=f"{label}, moves",
+    )
+    env.close()
+
+
+def actions_of(task: str) -> tuple[str, ...]:
+    """Return the actions of a task."""
+    return (*STEPS, "toggle") if task == "switch" else STEPS
+
+
+def options(settings: Settings, task: str) -> dict[str, Any]:
+    """Return the selectivity learner's keyword arguments for a task."""
+    both = {"factors": 16, "entropy": 0.1}
+    if task == "reach":
+        return {"latent_dim": 2, "steps": settings.steps, **both}
+    return {"latent_dim": 3, "steps": 2 * settings.steps, "even": 0.1, "least": 1.0, **both}
+
+
+def make_mazes(copies: int, task: str, actions: tuple[str, ...], switch: bool, **options: Any) -> Any:
+    """Make mazes of 8 × 8 cells, 20% of them blocks, with a switch or without."""
+    return gym.make_vec(MAZE, num_envs=copies, task=task, actions=actions, switches=int(switch), **options)
+
+
+def transitions(env: Any, seed: int, walks: int, rare: int | None) -> dict[str, Tensor]:
+    """Collect transitions of random walks over permitted actions.
+
+    Args:
+        env: the mazes.
+        seed: of the walks.
+        walks: how many of 16 steps in each maze, every one in a new layout.
+        rare: an action that is seldom permitted (`toggle`). Where it is, it is taken half the time, and 40%
+            of the transitions that are kept are from there, so that what it does is not lost. None keeps all.
+    """
+    behaviour = uniform if rare is None else eager(rare)
+    source, kept = interactions(env, seed, steps=16, behaviour=behaviour), []
+    rng = np.random.default_rng(seed)
+    for number in range(walks):
+        walk = source(number)
+        images = torch.cat(
+            [walk["observation"][:, None], walk["between"], walk["next_observation"][:, None]], 1
+        )
+        columns = {name: walk[name] for name in ("action", "probability", "action_mask")}
+        columns |= {"observation": images[:, :-1], "next_observation": images[:, 1:]}
+        rows = np.arange(walk["action"].numel())
+        if rare is not None:
+            can = walk["action_mask"][..., rare].flatten().numpy()
+            others = rng.permutation(rows[~can])[: int(1.5 * can.sum())]
+            rows = np.concatenate([rows[can], others])
+        kept.append({name: column.flatten(0, 1)[rows] for name, column in columns.items()})
+    return {name: torch.cat([part[name] for part in kept]) for name in kept[0]}
+
+
+def eager(action: int) -> Behaviour:
+    """Take an action half the time where it is permitted, any other permitted one else."""
+
+    def act(_: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
+        shares = mask.float()
+        shares[:, action] *= (mask.sum(1) - 1).clamp(min=1)
+        return draw_actions(shares / shares.sum(1, keepdim=True))
+
+    return lambda observation: act
+
+
+def anything(observation: NDArray[np.uint8]) -> Act:
+    """Act uniformly over all actions, blocked ones too: a `Behaviour`."""
+    return lambda _, mask: draw_actions(torch.full(mask.shape, 1 / mask.shape[1]))
+
+
+def walks(env: Any, learner: Learner, seed: int) -> Any:
+    """Make a source of random walks as `LatentMoves` learns from them."""
+    source = interactions(env, seed, steps=WALK, behaviour=anything)
+
+    def batch_at(number: int) -> dict[str, Tensor]:
+        walk = source(number)
+        images = torch.cat(
+            [walk["observation"][:, None], walk["between"], walk["next_observation"][:, None]], 1
+        )
+        codes = encode_all(learner, images.flatten(0, 1)).unflatten(0, images.shape[:2])
+        return {"images": images, "codes": codes, "action": walk["action"]}
+
+    return batch_at
+
+
+@torch.no_grad()
+def encode_all(learner: Learner, images: Tensor) -> Tensor:
+    """Encode images part by part."""
+    return torch.cat([learner.encode(part) for part in images.split(256)])
+
+
+# The learnt variations
+
+
+@torch.no_grad()
+def variations(learner: SceneSelectivity, seen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return variations h' − h (n, dim) that policies of sampled factors make, and the actions they took.
+
+    Of transitions that were seen those are kept whose action a sampled factor's policy takes too.
+    """
+    h = encode_all(learner, seen["observation"])
+    after = encode_all(learner, seen["next_observation"])
+    policy = learner.log_policy(h, learner.generate(h, 1), seen["action_mask"])[:, 0].exp()
+    rows = draw_actions(policy)[0] == seen["action"]
+    return (after - h)[rows], seen["action"][rows]
+
+
+def changes(learner: Learner, seen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return all changes h' − h (n, dim) that were seen, and the actions."""
+    h, after = (encode_all(learner, seen[name]) for name in ("observation", "next_observation"))
+    return after - h, seen["action"]
+
+
+def find_moves(variations: Tensor, actions: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Find the modes of the density of variations, by mean shift with half their median length as bandwidth.
+
+    Args:
+        variations: (n, dim).
+        actions: (n,), that made them.
+
+    Returns:
+        The modes' means (modes, dim), the greatest first, and the action (modes,) that most often made each.
+    """
+    points, made_by = variations.double().numpy(), actions.numpy()
+    bandwidth = float(np.median(np.linalg.norm(points, axis=1))) / 2
+    labels = MeanShift(bandwidth=bandwidth, bin_seeding=True).fit_predict(points)
+    modes = [rows for k in range(labels.max() + 1) if (rows := labels == k).mean() >= RARE]
+    means = np.stack([points[rows].mean(0) for rows in modes])
+    return means, np.array([np.bincount(made_by[rows]).argmax() for rows in modes])
+
+
+# Measuring
+
+
+def _measure(task: str, folder: Path, problems: int) -> dict[str, Any]:
+    learner, moves = load(folder)
+    return {
+        "search": solve(LatentPathAgent(learner, moves), task, problems),
+        "greedy": solve(LatentPathAgent(learner, moves, greedy=True), task, problems),
+        "prediction": predict(learner, moves, task, problems),
+        "moves": moves.moves.tolist(),
+        "actions": moves.actions.tolist(),
+    }
+
+
+def load(folder: Path) -> tuple[Learner, LatentMoves]:
+    """Load a learner and its moves.
+
+    Raises:
+        FileNotFoundError: one whose training has not ended.
+        WeightsError: a file that can't be used.
+    """
+    learner, moves = (load_learner(folder / part / WEIGHTS) for part in ("learner", "moves"))
+    assert isinstance(moves, LatentMoves)
+    return learner, moves
+
+
+def bounds(task: str, problems: int) -> dict[str, Any]:
+    """Return what experts that see true positions achieve: the floor and the ceiling."""
+    return {name: solve(None, task, problems, greedy=name == "floor") for name in ("floor", "ceiling")}
+
+
+def solve(agent: Agent | None, task: str, problems: int, *, greedy: bool = False) -> dict[str, Any]:
+    """Pose the problems to an agent, or to an expert if it is None.
+
+    Returns:
+        The share solved within `SLACK` times the fewest steps, its Wilson interval, how many there were, and
+        the mean of the steps taken over the fewest where it was solved.
+    """
+    env = make_problems(task, problems)
+    env.reset(seed=[FIRST_PROBLEM + k for k in range(problems)])
+    fewest = fewest_steps(env.unwrapped.simulation)
+    result = evaluate_agent(
+        agent or MazeExpert(env.unwrapped.simulation, greedy=greedy),
+        env,
+        problems,
+        FIRST_PROBLEM,
+        max_steps=int(SLACK * fewest.max()),
+    )
+    env.close()
+    solved = (result.steps > 0) & (result.steps <= SLACK * fewest)
+    return {
+        "rate": float(solved.mean()),
+        "interval": wilson_interval(int(solved.sum()), problems),
+        "count": problems,
+        "length": float((result.steps / fewest)[solved].mean()) if solved.any() else None,
+    }
+
+
+def make_problems(task: str, problems: int) -> Any:
+    """Make mazes to be solved, the goal shown as an image."""
+    return make_mazes(
+        problems, task, actions_of(task), task == "switch", goal="image", terminate_on_success=True,
+        max_steps=1000,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def predict(learner: Learner, moves: LatentMoves, task: str, problems: int) -> dict[str, float]:
+    """Measure how often the place after ten random actions is foretold from the first image.
+
+    Returns:
+        The share where the predicted h lies, in the image, where the agent then is; `sums` the same where
+        variations are only added up.
+    """
+    env = make_mazes(problems, "none", actions_of(task), task == "switch")
+    images, info = env.reset(seed=FIRST_PROBLEM)
+    actions = np.random.default_rng(0).integers(len(actions_of(task)), size=(problems, FORETOLD))
+    h = encode_all(learner, torch.from_numpy(images))
+    path = moves.imagine(moves.encode(images), h, torch.from_numpy(actions))
+    first = [moves.actions.tolist().index(a) if a in moves.actions else -1 for a in range(actions.max() + 1)]
+    table = torch.cat([moves.moves, torch.zeros_like(moves.moves[:1])])
+    summed = h + table[torch.tensor(first)[torch.from_numpy(actions)]].sum(1)
+    for action in actions.T:
+        _, _, _, _, info = env.step(action)
+    env.close()
+    places = {"right": moves.place(path[:, -1]), "sums": moves.place(summed)}
+    truth = info["factors"]["agent"]
+    return {name: float((place.numpy() == truth).all(1).mean()) for name, place in places.items()}
+
+
+# Tables
+
+ROWS = (
+    ("Search in what was learnt", "{task}", "search"),
+    ("Greedy over the learnt variations (the paper's B.2)", "{task}", "greedy"),
+    ("Search, encoder untrained", "{task}-random", "search"),
+    ("Greedy on true positions (floor)", "{task}-bounds", "floor"),
+    ("Breadth-first search on the true grid (ceiling)", "{task}-bounds", "ceiling"),
+)
+BARS = {"reach": 0.95, "switch": 0.9}
+TITLES = {"reach": "go to the goal", "switch": "set the switch, then go to the goal"}
+
+
+def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
+    """Make the tables over seeds."""
+    return [_success_table(metrics, task) for task in TASKS] + [_prediction_table(metrics)]
+
+
+def _success_table(metrics: list[dict[str, Any]], task: str) -> Table:
+    rows = []
+    for title, folder, name in ROWS:
+        found = [seed[folder.format(task=task)][name] for seed in metrics]
+        rates = [each["rate"] for each in found]
+        lengths = [each["length"] for each in found if each["length"] is not None]
+        rows.append((
+            title,
+            mean_deviation(100 * np.array(rates), 1),
+            f"{100 * min(rates):.1f}",
+            mean_deviation(lengths) if lengths else "none",
+            f"{sum(rate >= BARS[task] for rate in rates)} of {len(rates)}",
+        ))  # fmt: skip
+    count = metrics[0][task]["search"]["count"]
+    return Table(
+        f"Planning from image to image: {TITLES[task]}",
+        ("", "solved, %", "worst seed", "steps / fewest", f"seeds with {100 * BARS[task]:.0f}%"),
+        tuple(rows),
+        (
+            f"{count} problems a seed, the same for every row and seed; layouts of 8 × 8 cells, 20% blocks, "
+            f"none seen in training. Solved: at the goal within {SLACK:g} times the fewest steps. "
+            "The paper shows one example of the greedy decomposition in an open maze and counts nothing.",
+        ),
+    )
+
+
+def _prediction_table(metrics: list[dict[str, Any]]) -> Table:
+    rows = []
+    for task in TASKS:
+        found = {
+            name: [100 * seed[task]["prediction"][name] for seed in metrics] for name in ("right", "sums")
+        }
+        rows.append((TITLES[task], *(mean_deviation(values, 1) for values in found.values())))
+    return Table(
+        f"Where the agent is after {FORETOLD} random actions, foretold from one image",
+        ("mazes for", "right cell, %", "adding variations up (the paper's B.2), %"),
+        tuple(rows),
+        ("The cell is where in the image the predicted h lies. The paper shows one example.",),
+    )

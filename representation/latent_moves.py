@@ -1,0 +1,260 @@
+"""Which of the learnt variations an image permits, anywhere in it: dynamics to search in."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unknot.representation.learner import Learner, image_tensor
+
+__all__ = ["LatentMoves"]
+
+PATCH = 8
+"""Side in pixels of a place."""
+READ = 4
+"""Places that are read, once trained: those that most of the attention goes to."""
+
+
+class LatentMoves(Learner):
+    """Predicts what each of a few variations of a latent h does, given an image of the scene.
+
+    Thomas et al. (2018), appendix B.2, predict by adding up variations dh, "independently from the position
+    h". That leaves out what stands in the way, and adds errors up. Here T(h, dh | image) says first whether
+    the variation happens, then where it ends. The image is any of the scene: the model reads it where h is,
+    not where the agent is seen, so that a path can be imagined through all of it, and in a maze that it was
+    not trained on. It learns from what an agent saw as it moved, from no positions, maps or masks:
+
+    - where h lies in an image: two images of a scene differ where the agent is in one and in the other, so
+      the mean of the two attentions shall be where they differ (cross-entropy);
+    - whether a variation happens: h' − h is nearer to it than to nothing (cross-entropy), asked of an image
+      of another time, or the agent in it would give away the place;
+    - where it ends: h' (squared error). All from an h with noise, so that what is imagined many moves ahead
+      is pulled back to the codes there are.
+
+    Args:
+        moves: (moves, dim), the variations h' − h.
+        actions: (moves,), the action that makes each.
+        centre: (dim,), the mean h.
+        shape: (height, width, channels) of the images, in multiples of 8.
+        features: channels of the map that an image is turned into.
+        hidden: units of the networks on h.
+        noise: deviation of the noise on h, as a share of the mean length of the moves.
+        learning_rate: Adam's; it falls to 0 over `steps` as a half cosine.
+        steps: updates of the whole training.
+
+    Raises:
+        ValueError: arguments that don't fit each other.
+    """
+
+    def __init__(
+        self,
+        moves: Sequence[Sequence[float]],
+        actions: Sequence[int],
+        *,
+        centre: Sequence[float],
+        shape: tuple[int, int, int] = (64, 64, 3),
+        features: int = 32,
+        hidden: int = 64,
+        noise: float = 0.15,
+        learning_rate: float = 3e-3,
+        steps: int = 600,
+    ) -> None:
+        super().__init__()
+        if not moves or len(moves) != len(actions) or {len(move) for move in moves} != {len(centre)}:
+            raise ValueError(
+                f"moves={moves!r} and actions={actions!r} must be as many, at least one, "
+                f"and all moves as long as centre={centre!r}"
+            )
+        if shape[0] % PATCH or shape[1] % PATCH:
+            raise ValueError(f"shape must have height and width in multiples of {PATCH}, not {shape}")
+        self._settings = {
+            "moves": [list(map(float, move)) for move in moves],
+            "actions": list(map(int, actions)),
+            "centre": list(map(float, centre)),
+            "shape": list(shape),
+            "features": features,
+            "hidden": hidden,
+            "noise": noise,
+            "learning_rate": learning_rate,
+            "steps": steps,
+        }
+        self.shape, self.noise, self.steps = tuple(shape), noise, steps
+        self.features = features
+        self.moves: Tensor
+        self.actions: Tensor
+        self.centre: Tensor
+        self.done: Tensor
+        self.register_buffer("moves", torch.tensor(self._settings["moves"]))
+        self.register_buffer("centre", torch.tensor(self._settings["centre"]))
+        self.register_buffer("actions", torch.tensor(self._settings["actions"]))
+        self.register_buffer("done", torch.zeros((), dtype=torch.long))
+        self.length = float(self.moves.norm(dim=1).mean())
+        self.reach = float(self.moves.norm(dim=1).min())
+        count, dim = self.moves.shape
+        places = shape[0] // PATCH * (shape[1] // PATCH)
+        self.maps = nn.Sequential(
+            nn.Conv2d(shape[2], 16, 4, stride=4),
+            nn.ReLU(),
+            nn.Conv2d(16, features, 2, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(features, features, 3, padding=1),
+            nn.ReLU(),
+        )
+        self.attention = nn.Sequential(
+            nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, places)
+        )
+        self.chances = nn.Sequential(nn.Linear(features + dim, hidden), nn.ReLU(), nn.Linear(hidden, count))
+        self.ends = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, count * dim))
+        optimizer = torch.optim.Adam(self.parameters(), learning_rate)
+        self.optimizers = {"adam": optimizer}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments as JSON."""
+        return self._settings
+
+    @torch.no_grad()
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return what images (n, h, w, c) show of what can be done where: (n, places x features)."""
+        return self._maps(images).flatten(1)
+
+    def chance(self, maps: Tensor, h: Tensor, scene: Tensor) -> Tensor:
+        """Return the log odds that each move happens.
+
+        Args:
+            maps: (scenes, places x features), as `encode` gives them.
+            h: (n, dim).
+            scene: (n,), int64, which of the scenes each h is in.
+
+        Returns:
+            (n, moves).
+        """
+        share, place = self._where(h).topk(READ, 1)
+        here = maps.view(len(maps), -1, self.features)[scene[:, None], place]
+        share = share / share.sum(1, keepdim=True)
+        return self._odds((share[:, :, None] * here).sum(1), h)
+
+    def end(self, h: Tensor) -> Tensor:
+        """Return where each move ends that happens at h (n, dim): (n, moves, dim)."""
+        added = self.ends(self._scaled(h)).view(len(h), *self.moves.shape)
+        ends: Tensor = h[:, None] + self.moves + self.length * added
+        return ends
+
+    def nearest(self, changes: Tensor) -> Tensor:
+        """Return which move changes of h (n, dim) are nearest to (n,); -1 if that is no change at all."""
+        still = torch.zeros_like(self.moves[:1])
+        return torch.cdist(changes, torch.cat([still, self.moves])).argmin(1) - 1
+
+    @torch.no_grad()
+    def imagine(self, maps: Tensor, h: Tensor, actions: Tensor) -> Tensor:
+        """Predict the codes that actions lead through.
+
+        Args:
+            maps: (n, places x features), as `encode` gives them.
+            h: (n, dim), where it begins.
+            actions: (n, steps), int64. One that no move is made by changes nothing.
+
+        Returns:
+            (n, steps + 1, dim), h first.
+        """
+        rows, path = torch.arange(len(h), device=h.device), [h]
+        for action in actions.unbind(1):
+            odds = self.chance(maps, path[-1], rows)
+            best, move = odds.masked_fill(self.actions != action[:, None], -torch.inf).max(1)
+            path.append(torch.where(best[:, None] > 0, self.end(path[-1])[rows, move], path[-1]))
+        return torch.stack(path, 1)
+
+    @torch.no_grad()
+    def place(self, h: Tensor) -> Tensor:
+        """Return where in an image h (..., dim) lies: (..., 2), row and column of a square of 8 pixels."""
+        place = self._where(h.flatten(0, -2)).argmax(1).view(h.shape[:-1])
+        columns = self.shape[1] // PATCH
+        return torch.stack([place // columns, place % columns], -1)
+
+    @torch.no_grad()
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        """Return what moves lead to.
+
+        Args:
+            z: (n, dim + places x features), h and what `encode` said of the scene.
+            u: (n, dim), each as the row of `moves` that it is nearest to, or 0 to stay.
+        """
+        h, maps = z[:, : self.moves.shape[1]], z[:, self.moves.shape[1] :]
+        rows = torch.arange(len(z), device=z.device)
+        move = self.nearest(u)
+        happens = (self.chance(maps, h, rows)[rows, move] > 0) & (move >= 0)
+        return torch.cat([torch.where(happens[:, None], self.end(h)[rows, move], h), maps], 1)
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one optimisation step.
+
+        Args:
+            batch: episodes: `images`, uint8 (n, k + 1, h, w, c); `codes`, their h, (n, k + 1, dim); `action`,
+                int64 (n, k).
+        """
+        images, codes, action = batch["images"], batch["codes"], batch["action"]
+        n, k = action.shape
+        rows, device = torch.arange(n, device=codes.device), codes.device
+        seen, other = torch.randint(k + 1, (2, n), device=device)
+        noisy = codes + self.noise * self.length * torch.randn_like(codes)
+        maps = self._maps(images[rows, seen])
+        where = self._where(noisy[rows, seen]) + self._where(noisy[rows, other])
+        differ = self._difference(images[rows, seen], images[rows, other])
+        place = -(differ * (where / 2 + 1e-6).log()).sum(1).mean()
+
+        before, after = noisy[:, :-1].flatten(0, 1), codes[:, 1:].flatten(0, 1)
+        here = torch.einsum("nkp,npf->nkf", self._where(before).view(n, k, -1), maps)
+        odds = self._odds(here.flatten(0, 1), before)
+        made = self.nearest((codes[:, 1:] - codes[:, :-1]).flatten(0, 1))
+        tried = action.flatten()[:, None] == self.actions
+        happened = made[:, None] == torch.arange(len(self.moves), device=device)
+        chance = functional.binary_cross_entropy_with_logits(
+            odds, happened.float(), tried.float(), reduction="sum"
+        ) / tried.sum().clamp(min=1)
+        miss = (self.end(before) - after[:, None]).square().sum(2) / self.length**2
+        end = (miss * happened).sum() / happened.sum().clamp(min=1)
+
+        optimizer = self.optimizers["adam"]
+        optimizer.zero_grad()
+        (place + chance + end).backward()  # type: ignore[no-untyped-call]
+        self._schedule()
+        optimizer.step()
+        wrong = ((odds > 0) != happened)[tried].float().mean()
+        return {
+            "loss/place": place.detach(),
+            "loss/chance": chance.detach(),
+            "loss/end": end.detach(),
+            "wrong": wrong,
+        }
+
+    def _schedule(self) -> None:
+        share = float(self.done) / self.steps
+        for group in self.optimizers["adam"].param_groups:
+            group["lr"] = self._settings["learning_rate"] * (1 + np.cos(np.pi * min(share, 1.0))) / 2
+        self.done += 1
+
+    def _maps(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return maps (n, places, features)."""
+        maps: Tensor = self.maps(image_tensor(images, self.moves.device)).flatten(2).mT
+        return maps
+
+    def _odds(self, here: Tensor, h: Tensor) -> Tensor:
+        odds: Tensor = self.chances(torch.cat([here, self._scaled(h)], 1))
+        return odds
+
+    def _where(self, h: Tensor) -> Tensor:
+        where: Tensor = self.attention(self._scaled(h)).softmax(1)
+        return where
+
+    def _scaled(self, h: Tensor) -> Tensor:
+        return (h - self.centre) / self.length
+
+    def _difference(self, some: Tensor, others: Tensor) -> Tensor:
+        """Return where images differ, as shares of all their difference: (n, places)."""
+        squared = (image_tensor(some) - image_tensor(others)).square().sum(1, keepdim=True)
+        pooled = functional.avg_pool2d(squared, PATCH).flatten(1)
+        shares: Tensor = pooled / pooled.sum(1, keepdim=True).clamp(min=1e-9)
+        return shares
