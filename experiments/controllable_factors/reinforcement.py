@@ -82,7 +82,7 @@ class Settings:
 
     seeds: int = 3
     """Seeds that are run; later ones are left out."""
-    encoder_steps: int = 1500
+    encoder_steps: int = 1000
     """Updates of an encoder."""
     max_steps: int = 30
     """Steps of an episode at most."""
