@@ -9,6 +9,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "unknot.experiments.dynamics_content",
         "plan from pixels in the planar world, in a set of images that came without actions",
     ),
+    "controllable-factors": (
+        "unknot.experiments.controllable_factors",
+        "find what actions control, each by itself, in mazes and moved digits; plan with it",
+    ),
 }
 
 __all__ = ["EXPERIMENTS"]
