@@ -19,6 +19,7 @@ LEARNERS: dict[str, str] = {
     "E2C": "unknot.representation.e2c",
     "Selectivity": "unknot.representation.selectivity",
     "SceneSelectivity": "unknot.representation.scene_selectivity",
+    "MultistepSelectivity": "unknot.representation.multistep_selectivity",
     "DiscreteSelectivity": "unknot.representation.discrete_selectivity",
     "Autoencoder": "unknot.representation.autoencoder",
     "LatentMoves": "unknot.representation.latent_moves",

@@ -1,0 +1,250 @@
+"""Embeddings of policies that take several steps, and the latent model of where they lead."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unknot.representation.interaction import Act, draw_actions
+from unknot.representation.learner import image_tensor
+from unknot.representation.scene_selectivity import PlaceEncoder
+from unknot.representation.selectivity import Bilinear, Selectivity, contrast, steps_of
+
+__all__ = ["MultistepSelectivity"]
+
+LAY_OUT = 0.2
+"""Share of training in which single steps are learnt, which lays out the codes."""
+WIDE = 2.5
+"""How many times wider the kernel is when k steps begin to be learnt."""
+DRAWN = 32
+"""Images of a batch that the decoder draws."""
+RATES = {"encoder": 0.05, "policy": 0.2, "generator": 2.0}
+"""By part, the multiple of the learning rate that it has after `LAY_OUT`; others keep it."""
+
+
+class MultistepSelectivity(Selectivity):
+    """`Selectivity` of policies of k steps, φ being what they change in k steps, with T(h, φ) beside it.
+
+    Thomas et al. 2018, section 4.2, whose authors "suffer from mode collapsing of some factors". What is
+    other than in `Selectivity`:
+
+    - For the first fifth of training each of the k steps counts as a transition of its own, and lays out the
+      codes as in section 4.1: a step is a corner of the square. Factors of k steps lie in [-k, k]^K.
+    - A policy is given what is left to do, φ - (h_t - h), at step t. A policy that is given φ can't know how
+      far it has come, if it sees h_t alone.
+    - z chooses one of m names: Φ(h, z) has m outputs, and φ is that at which z ~ N(0, 1)^m is largest, so
+      each is as likely. All m count in each update. From a continuum of φ some always lie between two cells,
+      where neither policy nor T is sure; names move to what their policies do (`attraction`).
+    - A batch is acted by the policies of names and, with probability `exploration`, at random. Importance
+      weights are relative to that mixture, whichever name it was: so none is large, and the mean of a
+      transition's is nearly 1.
+    - Policies sharpen, their logits multiplied by up to `sharpness`.
+    - `even` keeps the axes apart as in `SceneSelectivity`, whose encoder it is.
+    - The decoder learns from codes without gradient, unless `reconstruction` is set, and by cross-entropy.
+
+    Batches are what `interactions` gives with `steps=horizon` and `behaviour=learner.behaviour`.
+
+    Args:
+        horizon: k.
+        names: m, how many φ a state has.
+        attraction: final weight of ‖φ - (h' - h)‖², h' - h without gradient, weighted as the pull is.
+        even: weight of tr C - log det C, C the mean of (h_t+1 - h_t)(h_t+1 - h_t)' over a batch.
+        width: of the Gaussian kernel in the end.
+        settings: `Selectivity`'s others; `factors` are those of a single step.
+
+    Raises:
+        ValueError: as `Selectivity` does, or a horizon below 1, or fewer than two names.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int = 3,
+        names: int = 24,
+        attraction: float = 2.0,
+        even: float = 0.1,
+        width: float = 0.36,
+        sharpness: float = 4.0,
+        exploration: float = 0.25,
+        entropy: float = 0.02,
+        reconstruction: float = 0.0,
+        learning_rate: float = 2e-3,
+        **settings: Any,
+    ) -> None:
+        super().__init__(
+            width=width,
+            sharpness=sharpness,
+            exploration=exploration,
+            entropy=entropy,
+            reconstruction=reconstruction,
+            learning_rate=learning_rate,
+            **settings,
+        )
+        for name, value, least in (("horizon", horizon, 1), ("names", names, 2)):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
+        self.horizon, self.names, self.attraction, self.even = horizon, names, attraction, even
+        self.encoder = PlaceEncoder(self.shape, self.latent_dim, self.gain)  # type: ignore[assignment]
+        self.generator = Names(self.latent_dim, names)  # type: ignore[assignment]
+        self.model = Bilinear(self.latent_dim, self.latent_dim, self.latent_dim, 128)
+        groups = [
+            {"params": list(module.parameters()), "name": name} for name, module in self.named_children()
+        ]
+        self.optimizers = {"adam": torch.optim.Adam(groups, learning_rate)}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        own = {name: getattr(self, name) for name in ("horizon", "names", "attraction", "even")}
+        return super().settings() | own
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return h, (n, latent_dim), of uint8 images (n, h, w, c); an image that recurs is encoded once."""
+        array = torch.as_tensor(images).numpy(force=True)
+        rows = np.ascontiguousarray(array).reshape(len(array), -1)
+        whole = rows.view(np.dtype((np.void, rows.shape[1])))[:, 0]
+        _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
+        return super().encode(array[first])[torch.from_numpy(inverse).to(self.updates.device)]
+
+    def generate(self, h: Tensor, count: int) -> Tensor:
+        """Draw factors (..., count, latent_dim) for h (..., latent_dim)."""
+        names = self.horizon * self.generator(h)
+        chosen = torch.randint(self.names, (*h.shape[:-1], count, 1), device=h.device)
+        phi: Tensor = names.gather(-2, chosen.expand(*chosen.shape[:-1], self.latent_dim))
+        return phi
+
+    def log_policy(self, h: Tensor, phi: Tensor, mask: Tensor) -> Tensor:
+        """Return log π(a | h, φ), where φ is what is left to do; shapes as in `Selectivity`."""
+        logits: Tensor = self._sharpness() * self.policy(h[..., None, :], phi)
+        return logits.masked_fill(~mask[..., None, :], -1e9).log_softmax(-1)
+
+    def step(self, h: Tensor, phi: Tensor) -> Tensor:
+        """Return T(h, φ), (..., latent_dim): where acting by φ (..., latent_dim) for k steps leads from h."""
+        error: Tensor = self.model(h, phi)
+        return h + phi + error
+
+    @torch.no_grad()
+    def behaviour(self, observation: NDArray[np.uint8]) -> Act:
+        """Act by a name's policy for k steps, or at random: a `Behaviour`."""
+        start = self._look(observation)
+        phi = self.generate(start, 1)
+        share = 1.0 if self._lays_out() else self.exploration
+        random = torch.rand(len(start), 1, device=start.device) < share
+
+        @torch.no_grad()
+        def act(observation: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
+            h = self._look(observation)
+            probabilities = self.log_policy(h, phi - (h - start)[:, None], mask)[:, 0].exp()
+            return draw_actions(torch.where(random, mask / mask.sum(1, keepdim=True), probabilities))
+
+        return act
+
+    def _control(self, h: Tensor, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the terms that concern factors and policies, and their sum; h is (n, k + 1, latent_dim)."""
+        single = self._lays_out()
+        action, mask = (steps_of(batch, name) for name in ("action", "action_mask"))
+        changes = (h[:, 1:] - h[:, :-1]).flatten(0, 1)
+        if single:
+            h = torch.stack([h[:, :-1], h[:, 1:]], 2).flatten(0, 1)
+            action, mask = action.reshape(-1, 1), mask.reshape(-1, 1, self.actions)
+            noise = torch.randn(len(h), self.factors, self.latent_dim, device=h.device)
+            phi = (self.spread * noise).tanh()
+        else:
+            phi = self.horizon * self.generator(h[:, 0].detach())
+        before, now, after = h[:, 0], h[:, :-1].detach(), h[:, -1]
+        left = phi[:, None] - (now - now[:, :1])[:, :, None]
+        log_policy = self.log_policy(now, left, mask)
+        index = action[..., None, None].expand(*action.shape, phi.shape[1], 1)
+        taken = log_policy.gather(-1, index)[..., 0].sum(1)
+        weight = (taken - self._log_mixture(taken.detach(), mask, single)).exp()
+        change = (after - before)[:, None]
+        similarity = -(change - phi).square().sum(-1) / (2 * self._width() ** 2)
+        selectivity, share = contrast(similarity), contrast(similarity.detach()).exp()
+        fixed = weight.detach()
+        surprise = after.detach()[:, None] - self.step(before.detach()[:, None], phi.detach())
+        spread = changes.mT @ changes / len(changes) + 1e-4 * torch.eye(self.latent_dim, device=h.device)
+        terms = {
+            "selectivity": (weight * selectivity).mean(),
+            "information": (fixed * contrast(taken.detach())).mean(),
+            "pull": (fixed * share * (change - phi.detach()).square().sum(-1)).mean(),
+            "attraction": (fixed * share * (change.detach() - phi).square().sum(-1)).mean(),
+            "model": (fixed * surprise.square().sum(-1)).mean(),
+            "entropy": -(log_policy.exp() * log_policy).sum(-1).mean(),
+            "uneven": spread.trace() - spread.logdet(),
+        }
+        loss = (
+            -self.selectivity * terms["selectivity"]
+            + self.pull * self._ramp(0.3 * LAY_OUT, 0.7 * LAY_OUT) * terms["pull"]
+            + self.even * terms["uneven"]
+        )
+        if not single:
+            loss = (
+                loss
+                + self.attraction * self._later(0, 0.1) * terms["attraction"]
+                + terms["model"]
+                - self.entropy * (1 - self._later(0, 0.5)) * terms["entropy"]
+            )
+        return terms, loss
+
+    def _redraw(self, h: Tensor, images: Tensor) -> Tensor:
+        """Return the cross-entropy of images; the squared error is flat where nothing is drawn yet."""
+        code = h.detach() + self.reconstruction * (h - h.detach())
+        logits, pixels = self.decoder(code[:DRAWN]), image_tensor(images[:DRAWN], h.device)
+        loss = functional.binary_cross_entropy_with_logits(logits, pixels, reduction="sum")
+        return loss / len(logits)
+
+    def _log_mixture(self, taken: Tensor, mask: Tensor, single: bool) -> Tensor:
+        """Return the log probability (n, 1) of actions that names take by `taken` under the behaviour."""
+        even = -mask.sum(-1).log().sum(1, keepdim=True)
+        if single:
+            return even
+        named = taken.logsumexp(1, keepdim=True) - math.log(self.names)
+        return torch.logaddexp(even + math.log(self.exploration), named + math.log(1 - self.exploration))
+
+    # Schedules
+
+    def _lays_out(self) -> bool:
+        return self._ramp(0, 1) < LAY_OUT
+
+    def _later(self, start: float, end: float) -> float:
+        """Return how far training is from one share to another of what follows the layout, in [0, 1]."""
+        return self._ramp(*(LAY_OUT + (1 - LAY_OUT) * share for share in (start, end)))
+
+    def _sharpness(self) -> float:
+        return 1 + (self.sharpness - 1) * self._later(0.3, 0.7)
+
+    def _width(self) -> float:
+        return 0.6 if self._lays_out() else self.width * WIDE ** (1 - self._later(0, 0.6))
+
+    def _step(self, loss: Tensor) -> None:
+        optimizer = self.optimizers["adam"]
+        for group in optimizer.param_groups:
+            slower = 1.0 if self._lays_out() else RATES.get(group["name"], 1.0)
+            group["lr"] = slower * self.learning_rate * (1 - self._later(0.7, 1))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        self.updates += 1
+
+
+class Names(nn.Module):
+    """Two layers from h to m factors in [-1, 1]^K, spread all over at first."""
+
+    def __init__(self, latent_dim: int, names: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim, hidden), nn.ReLU(), nn.Linear(hidden, names * latent_dim)
+        )
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.normal_(last.bias, std=0.8)  # tanh of it is uniform
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Return (..., m, latent_dim) for (..., latent_dim)."""
+        factors: Tensor = self.layers(h).unflatten(-1, (-1, self.latent_dim)).tanh()
+        return factors
