@@ -1,10 +1,11 @@
 """Reinforcement learning on what was learnt: PPO on the maze's goal task, from pixels and from codes.
 
-The task: in an open maze, go from any cell to any other, which an image with the agent there shows. In every
-row of the table the same algorithm with the same hyperparameters meets the same episodes and sees the same
-two images, as they are or encoded: by the selectivity learner, by an autoencoder of the same network, by that
-network untrained, or as the true cells, which bound what a code can be worth. Codes are centred and scaled
-over the cells of the maze.
+The task: in the maze of the part `maze`, go from any cell to any other, which an image with the agent there
+shows. In every row of the table the same algorithm with the same hyperparameters meets the same episodes and
+sees the same two images, as they are or encoded: by the selectivity learner, by an autoencoder of the same
+network, by that network untrained, or as the true cells, which bound what a code can be worth. The learners
+are those of the part `maze` where it was run for the seed, else they are trained here as there. Codes are
+centred and scaled over the cells of the maze.
 
 What is measured: environment steps until 90% of a fixed set of episodes succeed, where a row ends; its
 success in other episodes then; and, beside it, the environment steps that the representation was learnt from.
@@ -28,6 +29,8 @@ from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, eval
 from unknot.agents.encoding import Encode
 from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
+from unknot.envs.maze_world import PAPER as LAYOUT
+from unknot.experiments.controllable_factors import maze
 from unknot.files import load_weights, read_json, save_weights, write_json
 from unknot.report import Table, mean_deviation, save_figure
 from unknot.representation import WEIGHTS, load_learner, save_learner, train
@@ -38,9 +41,7 @@ from unknot.representation.selectivity import Selectivity
 __all__ = ["PAPER", "SMOKE", "Settings", "evaluate", "run", "tabulate"]
 
 MAZE = "unknot/Maze-v0"
-ACTIONS = ("down", "left", "right", "up")
-SIZE = 6
-BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": ACTIONS}
+BOARD: dict[str, Any] = {"layout": "paper", "actions": ("down", "left", "right", "up")}
 ROWS = {
     "pixels": "pixels",
     "averaged": "pixels, averaged to 16 × 16",
@@ -50,14 +51,8 @@ ROWS = {
     "factors": "true cells (ceiling)",
 }
 """What PPO sees, by name, and what the table calls it."""
-ENCODERS: dict[str, dict[str, Any]] = {
-    "selectivity": {},
-    "autoencoder": {"selectivity": 0.0, "reconstruction": 1.0, "autoencode_from": 0.0},
-    "random": {},
-}
-"""Arguments of `Selectivity`; the last isn't trained."""
-BATCH = 128
-"""Transitions of an update of an encoder."""
+ENCODERS = ("selectivity", "autoencoder", "random")
+"""The rows whose encoders are models of the part `maze`."""
 BAR = 0.9
 """Success at which a row ends."""
 FIRST_EVALUATION, FIRST_TEST = 1_000_000, 2_000_000
@@ -82,8 +77,8 @@ class Settings:
 
     seeds: int = 3
     """Seeds that are run; later ones are left out."""
-    encoder_steps: int = 1000
-    """Updates of an encoder."""
+    encoder_steps: int = 1500
+    """Updates of an encoder that is trained here."""
     max_steps: int = 30
     """Steps of an episode at most."""
     num_envs: int = 32
@@ -114,12 +109,10 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     for name in ROWS:
         path = folder / name
         if not (path / "metrics.json").exists():
-            if name in ENCODERS:
+            if name in ENCODERS and not _shared(folder, name):
                 _train_encoder(settings, name, path / "encoder", seed, resume)
-            encode = _encoder(name, path)
-            metrics = _train(settings, encode, path, seed)
-            metrics["before"] = _steps_before(settings, name)
-            metrics["test"] = _test(settings, path, encode, settings.episodes)
+            metrics = _train(settings, name, folder, seed)
+            metrics["test"] = _test(settings, name, folder, settings.episodes)
             write_json(path / "metrics.json", metrics)
         rows[name] = read_json(path / "metrics.json")
     save_figure(learning_curves(rows), folder / "figures" / "learning-curves.png")
@@ -138,7 +131,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     episodes = settings.episodes if full else min(settings.episodes, 40)
     rows = {}
     for name in ROWS:
-        test = _test(settings, folder / name, _encoder(name, folder / name), episodes)
+        test = _test(settings, name, folder, episodes)
         rows[name] = {**read_json(folder / name / "metrics.json"), "test": test}
     return {"rows": rows, "bounds": _bounds(settings, episodes)}
 
@@ -200,40 +193,47 @@ def scaled(encode: Encode, images: NDArray[np.uint8]) -> Encode:
     return encode_scaled
 
 
-def _encoder(name: str, folder: Path) -> Encode | None:
-    """Return what the row's observations are encoded by; None leaves them as they are."""
+def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
+    """Return what a row's observations are encoded by, and the environment steps that it was trained on.
+
+    None leaves observations as they are.
+    """
     if name == "pixels":
-        return None
+        return None, 0
     if name == "averaged":
-        return average
+        return average, 0
     env: Any = gym.make(MAZE, **BOARD).unwrapped
     env.reset(seed=0)
-    cells = np.indices((SIZE, SIZE)).reshape(2, -1).T
+    cells = np.argwhere([[symbol == "." for symbol in row] for row in LAYOUT])
     images = env.render_factors({"agent": cells})
     if name == "factors":
-        return scaled(TrueCells(images, cells), images)
-    return scaled(load_learner(folder / "encoder" / WEIGHTS).encode, images)
+        return scaled(TrueCells(images, cells), images), 0
+    learner = load_learner((_shared(folder, name) or folder / name / "encoder") / WEIGHTS)
+    assert isinstance(learner, Selectivity)
+    steps = 0 if name == "random" else maze.COPIES * learner.steps
+    return scaled(learner.encode, images), steps
+
+
+def _shared(folder: Path, name: str) -> Path | None:
+    """Return the folder of the part `maze` that has this encoder, unless one was trained here."""
+    theirs = folder.parent / "maze" / name
+    complete = (theirs / "metrics.json").exists() and not (folder / name / "encoder").exists()
+    return theirs if complete else None
 
 
 # Training and testing
 
 
 def _train_encoder(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> None:
-    """Train an encoder on single steps from anywhere in the maze, or write an untrained one."""
+    """Train an encoder as the part `maze` does, or write an untrained one."""
     torch.manual_seed(seed)
-    learner = Selectivity(actions=len(ACTIONS), steps=settings.encoder_steps, **ENCODERS[name])
+    learner = Selectivity(actions=len(maze.ACTIONS), steps=settings.encoder_steps, **maze.MODELS[name])
     if name == "random":
         save_learner(learner, folder / WEIGHTS)
         return
-    env = gym.make_vec(MAZE, num_envs=BATCH, **BOARD, task="none")
-    train(
-        learner,
-        interactions(env, seed),
-        settings.encoder_steps,
-        folder=folder,
-        resume=resume,
-        description=f"seed {seed}: {name}",
-    )
+    batch_at = interactions(maze.make_maze(maze.COPIES), seed, masked=False)
+    label = f"seed {seed}: {name}"
+    train(learner, batch_at, settings.encoder_steps, folder=folder, resume=resume, description=label)
 
 
 def _ppo(settings: Settings, encode: Encode | None, seed: int) -> PPO:
@@ -241,8 +241,9 @@ def _ppo(settings: Settings, encode: Encode | None, seed: int) -> PPO:
     return PPO("MultiInputPolicy", GymVecEnv(env), seed=seed, device="cpu", **HYPERPARAMETERS)
 
 
-def _train(settings: Settings, encode: Encode | None, folder: Path, seed: int) -> dict[str, Any]:
+def _train(settings: Settings, name: str, folder: Path, seed: int) -> dict[str, Any]:
     """Train PPO until enough of the evaluation's episodes succeed, write its weights and return its curve."""
+    encode, before = _encoder(name, folder)
     model = _ppo(settings, encode, seed)
     tests = make_environment(settings, settings.episodes, encode)
     curve: list[tuple[int, float]] = []
@@ -251,20 +252,16 @@ def _train(settings: Settings, encode: Encode | None, folder: Path, seed: int) -
         model.learn(settings.evaluate_every, reset_num_timesteps=False)
         success = evaluate_agent(model, tests, settings.episodes, FIRST_EVALUATION).success_rate
         curve.append((model.num_timesteps, success))
-    save_weights(folder / WEIGHTS, arrays(model.policy.state_dict()), "PPO", HYPERPARAMETERS)
-    return {"curve": curve, "reached": success >= BAR}
+    save_weights(folder / name / WEIGHTS, arrays(model.policy.state_dict()), "PPO", HYPERPARAMETERS)
+    return {"curve": curve, "reached": success >= BAR, "before": before}
 
 
-def _steps_before(settings: Settings, name: str) -> int:
-    """Return the environment steps that a row's encoder was trained on."""
-    return BATCH * settings.encoder_steps if name in ("selectivity", "autoencoder") else 0
-
-
-def _test(settings: Settings, folder: Path, encode: Encode | None, episodes: int) -> dict[str, Any]:
+def _test(settings: Settings, name: str, folder: Path, episodes: int) -> dict[str, Any]:
     """Test a row's policy, from its weights, in episodes that did not decide when its training ended."""
+    encode, _ = _encoder(name, folder)
     model = _ppo(settings, encode, 0)
-    tensors, _ = load_weights(folder / WEIGHTS, "PPO")
-    load_state(model.policy, tensors, folder / WEIGHTS)
+    tensors, _ = load_weights(folder / name / WEIGHTS, "PPO")
+    load_state(model.policy, tensors, folder / name / WEIGHTS)
     return _success(model, make_environment(settings, episodes, encode), episodes)
 
 
