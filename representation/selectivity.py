@@ -22,7 +22,7 @@ KERNELS = ("gaussian", "inner")
 """Similarities A(h', h, φ): exp(-‖h' - (h + φ)‖² / 2σ²), or max(0, ⟨h' - h, φ⟩)."""
 SETTLE = (0.25, 0.6)
 """Shares of training between which the pull and the sharpness rise from nothing to what they will be."""
-DRAWN = 64
+DRAWN = 32
 """Images of a batch that the decoder draws, at most; drawing costs more than encoding."""
 LEAST = 1e-3
 """What the inner product counts as at least, so that its logarithm exists."""
@@ -53,7 +53,7 @@ class Selectivity(Learner):
     - `pull`: the final weight of w r ‖h' - h - φ‖², w, φ and r = A / mean_φ' A without gradient. Selectivity
       alone fixes directions, not lengths; r, since a policy that can't do what φ says does something else,
       which should not be pulled there (0).
-    - `entropy` keeps policies from settling before codes have, and is gone by half of training (0).
+    - `entropy` keeps policies from settling before codes have, and fades away (0).
     - `autoencode_from`: until that share of training the decoder learns from codes without gradient, since
       reconstruction folds the map if it is there first (0).
     - `gain`: the encoder's last layer starts that much larger, so that differences are not zero (1).
@@ -70,7 +70,8 @@ class Selectivity(Learner):
         factors: n, at least 2, how many φ are drawn for a state.
         selectivity: weight of the selectivity; 0 leaves an autoencoder, if `autoencode_from` is 0 too.
         reconstruction: weight with which ‖s - g(f(s))‖², summed over pixels, reaches the encoder.
-        entropy: weight of the policies' entropy at first; it falls to 0.
+        entropy: weight of the policies' entropy in the first tenth of training.
+        commit: share of training, above 0.1, by which that weight has fallen to 0.
         baseline: whether V is learnt, else it is 0.
         batch_norm: whether convolutions are followed by batch normalisation, as in the paper.
         exploration: ε of `behaviour`.
@@ -98,6 +99,7 @@ class Selectivity(Learner):
         reconstruction: float = 0.02,
         autoencode_from: float = 0.6,
         entropy: float = 0.0,
+        commit: float = 0.5,
         baseline: bool = False,
         batch_norm: bool = True,
         gain: float = 5.0,
@@ -119,6 +121,8 @@ class Selectivity(Learner):
                 raise ValueError(f"{name} must be at least {least}, not {number}")
         if not 0 <= exploration <= 1:
             raise ValueError(f"exploration must be in [0, 1], not {exploration}")
+        if not 0.1 < commit <= 1:
+            raise ValueError(f"commit must be above 0.1 and at most 1, not {commit}")
         if width <= 0:
             raise ValueError(f"width must be above 0, not {width}")
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
@@ -126,7 +130,7 @@ class Selectivity(Learner):
         self.space, self.kernel, self.width = space, kernel, width
         self.selectivity, self.spread, self.sharpness, self.pull = selectivity, spread, sharpness, pull
         self.reconstruction, self.autoencode_from = reconstruction, autoencode_from
-        self.entropy, self.baseline = entropy, baseline
+        self.entropy, self.commit, self.baseline = entropy, commit, baseline
         self.batch_norm, self.gain = batch_norm, gain
         self.exploration, self.learning_rate, self.steps = exploration, learning_rate, steps
 
@@ -145,16 +149,17 @@ class Selectivity(Learner):
         """Return the constructor's keyword arguments."""
         names = (
             "actions latent_dim space kernel width factors selectivity spread sharpness pull reconstruction "
-            "autoencode_from entropy baseline batch_norm gain exploration learning_rate steps"
+            "autoencode_from entropy commit baseline batch_norm gain exploration learning_rate steps"
         )
         return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
 
     # What others use
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return h, (n, latent_dim), of uint8 images (n, h, w, c)."""
-        codes: Tensor = self.encoder(image_tensor(images, self.updates.device))
-        return codes
+        """Return h, (n, latent_dim), of uint8 images (n, h, w, c); an image that recurs is encoded once."""
+        first, copies = distinct(torch.as_tensor(images))
+        codes: Tensor = self.encoder(image_tensor(images[first], self.updates.device))
+        return codes[copies.to(codes.device)]
 
     def decode(self, h: Tensor) -> Tensor:
         """Draw codes h (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
@@ -265,7 +270,7 @@ class Selectivity(Learner):
             -self.selectivity * (weight * (selectivity - value.detach())).mean()
             + self.pull * self._ramp(*SETTLE) * terms["pull"]
             + terms["model"]
-            - self.entropy * (1 - self._ramp(0.1, 0.5)) * terms["entropy"]
+            - self.entropy * (1 - self._ramp(0.1, self.commit)) * terms["entropy"]
             + (fixed * (selectivity.detach() - value).square()).mean()
         )
         return terms, loss
@@ -301,6 +306,14 @@ class Selectivity(Learner):
 def contrast(logarithms: Tensor) -> Tensor:
     """Return log A_j - log mean_j' A_j' for n along the last axis: at most log n, 0 for equal ones."""
     return logarithms - logarithms.logsumexp(-1, keepdim=True) + math.log(logarithms.shape[-1])
+
+
+def distinct(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Tell which of n images are the first of their kind, (m,), and which of these each one copies, (n,)."""
+    rows = images.flatten(1).contiguous().numpy(force=True)
+    whole = rows.view(np.dtype((np.void, rows.shape[1])))[:, 0]
+    _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
+    return torch.from_numpy(first), torch.from_numpy(copies)
 
 
 def squash(raw: Tensor, space: str) -> Tensor:

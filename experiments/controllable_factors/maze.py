@@ -16,7 +16,7 @@ with permitted actions alone, as in the paper's figure.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -55,6 +55,8 @@ MERGED = (0, 1, 2, 3, 3, 4)
 COLOURS = ("black", "navy", "green", "deeppink", "orange", "deepskyblue")
 COPIES = 128
 """Mazes of a batch."""
+START, FRESH = 1_000_000, 500_000
+"""What is added to a seed for the next start, and for transitions that training hasn't seen."""
 SAMPLES = 1000
 """Variations that are sampled, as in the paper."""
 BANDWIDTH = 0.25
@@ -62,9 +64,11 @@ BANDWIDTH = 0.25
 SHARE = 0.05
 """Share of the variations that makes a peak of their density a mode."""
 METRICS = ("mig", "dci", "sap")
+TURN = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
+"""From h to the diagonals of the square of factors, along which a variation at its corner lies."""
 
 MODELS: dict[str, dict[str, Any]] = {
-    "selectivity": {"factors": 16, "entropy": 0.2},
+    "selectivity": {"factors": 16, "entropy": 0.1},
     "as published": {
         "baseline": True,
         "width": 2**0.5,
@@ -85,8 +89,10 @@ MODELS: dict[str, dict[str, Any]] = {
 class Settings:
     """Settings of the part."""
 
-    steps: int = 1500
+    steps: int = 1200
     """Updates of each model, on 128 transitions each."""
+    starts: int = 3
+    """How often ours is trained from new weights; the start with the highest selectivity is kept."""
     samples: int = 2000
     """Scenes on which disentanglement is measured."""
 
@@ -97,7 +103,7 @@ class Settings:
                 raise ValueError(f"{name} must be at least 1, not {value}")
 
 
-SMOKE = Settings(steps=8, samples=100)
+SMOKE = Settings(steps=8, starts=2, samples=100)
 PAPER = Settings(steps=50_000, samples=10_000)
 
 
@@ -110,9 +116,16 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             learner = _train(settings, name, path, seed, resume)
             if name != "random":
                 save_figure(draw(learner, seed), folder / "figures" / f"maze-{path.name}.png")
-            write_json(path / "metrics.json", measure(learner, settings, seed))
+            single = _single_starts(path, seed) if name == "selectivity" else {}
+            write_json(path / "metrics.json", measure(learner, settings, seed) | single)
         metrics[name] = read_json(path / "metrics.json")
     return metrics
+
+
+def _single_starts(folder: Path, seed: int) -> dict[str, list[bool]]:
+    """Tell which starts meet the bar by themselves, whether or not they were kept."""
+    learners = [load_learner(path / WEIGHTS) for path in sorted(folder.glob("start-*"))]
+    return {"starts": [measure_plane(cast(Selectivity, learner), seed)["met"] for learner in learners]}
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -130,10 +143,25 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
         learner = load_learner(path / WEIGHTS)
         assert isinstance(learner, Selectivity)
         metrics[name] = measure(learner, settings, seed)
+        if name == "selectivity":
+            metrics[name] |= _single_starts(path, seed)
     return metrics
 
 
 def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:
+    """Train a model; keep the start with the highest selectivity, which knows no factors."""
+    if name != "selectivity":
+        return _train_once(settings, name, folder, seed, resume)
+    found, scores = [], []
+    for start in range(settings.starts):
+        found.append(_train_once(settings, name, folder / f"start-{start}", seed + START * start, resume))
+        scores.append(selectivity_reached(found[-1], seed))
+    best = found[int(np.argmax(scores))]
+    save_learner(best, folder / WEIGHTS)
+    return best
+
+
+def _train_once(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:
     torch.manual_seed(seed)
     learner = Selectivity(actions=len(ACTIONS), steps=settings.steps, **MODELS[name])
     if name == "random":
@@ -141,11 +169,21 @@ def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool)
         return learner
     published = {"behaviour": learner.behaviour} if name == "as published" else {"masked": False}
     env = make_maze(COPIES)
+    label = f"maze, {name}, {folder.name}" if folder.name.startswith("start") else f"maze, {name}"
     batch_at = interactions(env, seed, **published)
-    label = f"seed {seed}: maze, {name}"
     train(learner, batch_at, settings.steps, folder=folder, resume=resume, description=label)
     env.close()
     return learner
+
+
+def selectivity_reached(learner: Selectivity, seed: int) -> float:
+    """Return the mean selectivity, in nats, over transitions that training hasn't seen."""
+    env = make_maze(COPIES)
+    torch.manual_seed(seed)
+    batch_at = interactions(env, seed + FRESH, masked=False)
+    reached = np.mean([learner.assess(batch_at(number))["selectivity"] for number in range(30)])
+    env.close()
+    return float(reached)
 
 
 def make_maze(copies: int) -> Any:
@@ -169,15 +207,29 @@ class Variations:
 @torch.no_grad()
 def measure(learner: Selectivity, settings: Settings, seed: int) -> dict[str, Any]:
     """Measure what the paper's Fig. 2 shows, and how disentangled h is."""
+    env = make_maze(COPIES)
+    torch.manual_seed(seed)
+    assessed = learner.assess(interactions(env, seed + FRESH, masked=False)(0))
+    codings = {"": learner.encode, "_turned": lambda images: learner.encode(images) @ TURN}
+    scores = {
+        name + suffix: score.value
+        for suffix, encode in codings.items()
+        for name, score in evaluate_codes(
+            encode, env.unwrapped, METRICS, seed, samples=settings.samples
+        ).items()
+    }
+    env.close()
+    reached = {name: assessed[name] for name in ("selectivity", "information")}
+    return measure_plane(learner, seed) | {"bound": float(np.log(learner.factors))} | reached | scores
+
+
+@torch.no_grad()
+def measure_plane(learner: Selectivity, seed: int) -> dict[str, Any]:
+    """Measure what the bar is about: modes, their actions, the linear map, the angles."""
     positions, codes, effects = survey(learner)
     variations = sample_variations(learner, seed)
     modes = find_modes(variations.change)
     pure, owners = purities(modes, variations.action)
-    env = make_maze(COPIES)
-    torch.manual_seed(seed)
-    assessed = learner.assess(interactions(env, seed + 1, masked=False)(0))
-    scores = evaluate_codes(learner.encode, env.unwrapped, METRICS, seed, samples=settings.samples)
-    env.close()
     result = {
         "modes": len(pure),
         "purity": min(pure, default=0.0),
@@ -185,9 +237,6 @@ def measure(learner: Selectivity, settings: Settings, seed: int) -> dict[str, An
         "rows": linear_fit(codes, positions[:, 0]),
         "columns": linear_fit(codes, positions[:, 1]),
         "angle": worst_angle(effects),
-        "bound": float(np.log(learner.factors)),
-        **{name: assessed[name] for name in ("selectivity", "information")},
-        **{name: score.value for name, score in scores.items()},
     }
     return result | {"met": meets_bar(result)}
 
@@ -336,19 +385,32 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
                 "off 90°",
                 "selectivity, nats",
                 "information, nats",
-                *(name.upper() for name in METRICS),
+                *(f"{name.upper()}, turned" for name in METRICS),
                 "seeds that meet the bar",
             ),
             (*rows, goal),
             (
                 "The paper shows four modes, both `up`s in one and none for down-left, and calls x and y "
                 "recoverable from h; it gives no number.",
+                _told_of_starts([start for seed in metrics for start in seed["selectivity"]["starts"]]),
                 "Modes: peaks of the density of 1,000 h' − h with 5% of them at least; purity: of the mode "
                 "where an action's share is least. Selectivity is at most the information of factors and "
-                f"actions, that at most log n = {metrics[0]['selectivity']['bound']:.2f} (appendix C).",
+                f"actions, that at most log n = {metrics[0]['selectivity']['bound']:.2f} (appendix C). Where "
+                "a wall stops the action that a factor stands for, neither can be had.",
+                "MIG, DCI, SAP: of h as it is, then turned by 45°, for all models alike: factors lie at the "
+                "corners of a square, so directions are its diagonals, and no axis of h is a direction.",
             ),
         )
     ]
+
+
+def _told_of_starts(met: list[bool]) -> str:
+    if not met:
+        return "The start that is kept is the one of highest selectivity; here it came alone."
+    return (
+        "Ours is the start of highest selectivity among a few, which looks at no factor; "
+        f"of all {len(met)} starts, {sum(met)} meet the bar by themselves."
+    )
 
 
 def _row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -369,6 +431,6 @@ def _row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
         over("angle", 1),
         over("selectivity") if trained else "",
         over("information") if trained else "",
-        *(over(metric) for metric in METRICS),
+        *(f"{over(metric)}, {over(metric + '_turned')}" for metric in METRICS),
         count("met"),
     )

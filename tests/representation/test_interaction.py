@@ -1,3 +1,5 @@
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -12,9 +14,9 @@ ACTIONS = ("down", "left", "right", "up")
 STEPS = {"down": (1, 0), "left": (0, -1), "right": (0, 1), "up": (-1, 0)}
 
 
-def maze(copies: int = 16, **options: object) -> gym.vector.VectorEnv:  # type: ignore[type-arg]
-    settings = {"size": 4, "layout": "open", "task": "none", "actions": ACTIONS} | options
-    return gym.make_vec("unknot/Maze-v0", num_envs=copies, **settings)  # type: ignore[arg-type]
+def maze(copies: int = 16, **options: Any) -> Any:
+    settings: dict[str, Any] = {"size": 4, "layout": "open", "task": "none", "actions": ACTIONS} | options
+    return gym.make_vec("unknot/Maze-v0", num_envs=copies, **settings)
 
 
 def agents(images: Tensor) -> NDArray[np.int64]:
