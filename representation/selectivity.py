@@ -157,7 +157,8 @@ class Selectivity(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return h, (n, latent_dim), of uint8 images (n, h, w, c); an image that recurs is encoded once."""
-        first, copies = distinct(torch.as_tensor(images))
+        images = torch.as_tensor(images)
+        first, copies = distinct(images)
         codes: Tensor = self.encoder(image_tensor(images[first], self.updates.device))
         return codes[copies.to(codes.device)]
 
