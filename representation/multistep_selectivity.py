@@ -21,8 +21,6 @@ LAY_OUT = 0.2
 """Share of training in which single steps are learnt, which lays out the codes."""
 WIDE = 2.5
 """How many times wider the kernel is when k steps begin to be learnt."""
-DRAWN = 32
-"""Images of a batch that the decoder draws."""
 RATES = {"encoder": 0.05, "policy": 0.2, "generator": 2.0}
 """By part, the multiple of the learning rate that it has after `LAY_OUT`; others keep it."""
 
@@ -101,14 +99,6 @@ class MultistepSelectivity(Selectivity):
         """Return the constructor's keyword arguments."""
         own = {name: getattr(self, name) for name in ("horizon", "names", "attraction", "even")}
         return super().settings() | own
-
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return h, (n, latent_dim), of uint8 images (n, h, w, c); an image that recurs is encoded once."""
-        array = torch.as_tensor(images).numpy(force=True)
-        rows = np.ascontiguousarray(array).reshape(len(array), -1)
-        whole = rows.view(np.dtype((np.void, rows.shape[1])))[:, 0]
-        _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
-        return super().encode(array[first])[torch.from_numpy(inverse).to(self.updates.device)]
 
     def generate(self, h: Tensor, count: int) -> Tensor:
         """Draw factors (..., count, latent_dim) for h (..., latent_dim)."""
@@ -193,7 +183,7 @@ class MultistepSelectivity(Selectivity):
     def _redraw(self, h: Tensor, images: Tensor) -> Tensor:
         """Return the cross-entropy of images; the squared error is flat where nothing is drawn yet."""
         code = h.detach() + self.reconstruction * (h - h.detach())
-        logits, pixels = self.decoder(code[:DRAWN]), image_tensor(images[:DRAWN], h.device)
+        logits, pixels = self.decoder(code), image_tensor(images, h.device)
         loss = functional.binary_cross_entropy_with_logits(logits, pixels, reduction="sum")
         return loss / len(logits)
 
@@ -224,7 +214,7 @@ class MultistepSelectivity(Selectivity):
         optimizer = self.optimizers["adam"]
         for group in optimizer.param_groups:
             slower = 1.0 if self._lays_out() else RATES.get(group["name"], 1.0)
-            group["lr"] = slower * self.learning_rate * (1 - self._later(0.7, 1))
+            group["lr"] = slower * self.learning_rate * (1 - self._later(0.4, 1))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

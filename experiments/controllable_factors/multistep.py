@@ -319,31 +319,28 @@ def draw(learner: Selectivity, seed: int, shown: int = 12) -> Figure:
         panel.set_yticks([])
         panel.set_ylabel(f"t + {step}" if step else "t", fontsize=8)
     plane = figure.add_subplot(grid[:, 1])
-    centre = phi.mean(0)
-    axes = torch.linalg.svd(phi - centre, full_matrices=False)[2][:2].T
-    points = ((phi - centre) @ axes).numpy(force=True)
+    axes = torch.linalg.svd(phi - phi.mean(0), full_matrices=False)[2][:2].T
+    points = ((phi - phi.mean(0)) @ axes).numpy(force=True)
     plane.scatter(points[:, 0], points[:, 1], s=12, color="grey")
-    picked = spread_out(points, shown)
-    pictures = learner.decode(learner.step(start, phi[picked])).numpy(force=True)
     reach = np.abs(points).max() + 1e-6
-    for number, (row, picture) in enumerate(zip(picked, pictures, strict=True)):
-        outward = points[row] / (np.linalg.norm(points[row]) + 1e-6)
-        angle = math.atan2(outward[1], outward[0])
-        place = reach * (1.6 + 0.55 * (number % 2)) * np.array([math.cos(angle), math.sin(angle)])
-        colour = "green" if row == 0 else "black"
+    picked = sorted(spread_out(points, shown), key=lambda row: math.atan2(points[row, 1], points[row, 0]))
+    pictures = learner.decode(learner.step(start, phi[picked])).numpy(force=True)
+    for row, picture, angle in zip(
+        picked, pictures, np.linspace(-math.pi, math.pi, len(picked), endpoint=False), strict=True
+    ):
+        acted = row == 0
         box = AnnotationBbox(
             OffsetImage(picture, zoom=0.6),
-            points[row],
-            xybox=place,
+            (points[row, 0], points[row, 1]),
+            xybox=(2.3 * reach * math.cos(angle), 2.1 * reach * math.sin(angle)),
             boxcoords="data",
-            bboxprops={"edgecolor": colour, "linewidth": 2 if row == 0 else 0.5},
-            arrowprops={"arrowstyle": "<-", "color": colour},
+            bboxprops={"edgecolor": "green" if acted else "black", "linewidth": 3 if acted else 0.5},
+            arrowprops={"arrowstyle": "<-", "color": "green" if acted else "grey"},
             pad=0.1,
         )
         plane.add_artist(box)
-    plane.set_xlim(-2.7 * reach, 2.7 * reach)
-    plane.set_ylim(-2.7 * reach, 2.7 * reach)
-    plane.set_title("φ(h, z) by its principal components, and T(h, φ), decoded; green: acted at the left")
+    plane.set(xlim=(-2.7 * reach, 2.7 * reach), ylim=(-2.5 * reach, 2.5 * reach), xticks=[], yticks=[])
+    plane.set_title("φ(h, z), principal components, and T(h, φ), decoded; green: acted", fontsize=10)
     return figure
 
 
