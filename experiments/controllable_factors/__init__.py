@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
-from unknot.experiments.controllable_factors import digits, maze, planning, reinforcement
+from unknot.experiments.controllable_factors import digits, maze, multistep, planning, reinforcement
 from unknot.experiments.controllable_factors.digits import Settings as DigitsSettings
 from unknot.experiments.controllable_factors.maze import Settings as MazeSettings
+from unknot.experiments.controllable_factors.multistep import Settings as MultistepSettings
 from unknot.experiments.controllable_factors.planning import Settings as PlanningSettings
 from unknot.experiments.controllable_factors.reinforcement import Settings as ReinforcementSettings
 from unknot.files import read_json, write_json
@@ -45,6 +46,7 @@ class Part(Protocol):
 PARTS: dict[str, Part] = {
     "maze": cast(Part, maze),
     "digits": cast(Part, digits),
+    "multistep": cast(Part, multistep),
     "planning": cast(Part, planning),
     "reinforcement": cast(Part, reinforcement),
 }
@@ -58,6 +60,7 @@ class Settings:
     """The part to run."""
     maze: MazeSettings = field(default_factory=MazeSettings)
     digits: DigitsSettings = field(default_factory=DigitsSettings)
+    multistep: MultistepSettings = field(default_factory=MultistepSettings)
     planning: PlanningSettings = field(default_factory=PlanningSettings)
     reinforcement: ReinforcementSettings = field(default_factory=ReinforcementSettings)
 

@@ -376,9 +376,8 @@ def _neighbours(cells: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
     """Make the table over seeds."""
-    rows = [
-        _row(name, found) for name in MODELS if (found := [seed[name] for seed in metrics if name in seed])
-    ]
+    found = {name: [seed[name] for seed in metrics if name in seed] for name in MODELS}
+    rows = [_row(name, seeds) for name, seeds in found.items() if seeds]
     goal = ("asked for", "4", "≥ 0.95", "none", "≥ 0.98", "≥ 0.98", "≤ 10°", "", "", "", "", "", "9 of 10")
     return [
         Table(
