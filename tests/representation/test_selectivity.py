@@ -226,8 +226,8 @@ def test_codes_and_drawings_have_their_shapes() -> None:
 
 def test_it_learns_a_small_maze() -> None:
     torch.set_num_threads(1)
-    model = learner(steps=300, factors=8, entropy=0.1, reconstruction=0.0)
-    train(model, interactions(maze(32), 0, masked=False), 300, progress=False)
+    model = learner(steps=300, factors=8, entropy=0.05, pull=3.0, reconstruction=0.0)
+    train(model, interactions(maze(64), 0, masked=False), 300, progress=False)
     env = maze(16)
     cells = np.stack(np.divmod(np.arange(16), 4), 1)
     env.reset(seed=0)
