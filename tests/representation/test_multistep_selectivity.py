@@ -1,0 +1,165 @@
+import itertools
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import unknot  # noqa: F401  (registers the environments)
+from unknot.representation import WEIGHTS, load_learner, train
+from unknot.representation.interaction import interactions
+from unknot.representation.multistep_selectivity import MultistepSelectivity
+
+ACTIONS = ("down", "left", "right", "up")
+
+
+def maze(copies: int = 32, size: int = 4) -> Any:
+    return gym.make_vec(
+        "unknot/Maze-v0", num_envs=copies, size=size, layout="open", task="none", actions=ACTIONS
+    )
+
+
+def learner(**settings: Any) -> Any:
+    torch.manual_seed(0)
+    return MultistepSelectivity(actions=4, **{"steps": 10, "names": 6, "horizon": 2, **settings})
+
+
+def test_factors_are_names_each_as_likely() -> None:
+    model = learner()
+    h = torch.randn(2, 2)
+    phi = model.generate(h, 6000)
+    assert phi.shape == (2, 6000, 2)
+    assert phi.abs().max() <= model.horizon
+    for row, names in zip(phi, model.horizon * model.generator(h), strict=True):
+        found, counts = np.unique(row.numpy(force=True), axis=0, return_counts=True)
+        np.testing.assert_array_equal(found, np.unique(names.numpy(force=True), axis=0))
+        np.testing.assert_allclose(counts / 6000, np.full(6, 1 / 6), atol=0.02)
+
+
+def test_names_are_spread_over_the_square_before_training() -> None:
+    names = learner(names=2000).generator(torch.zeros(2))
+    assert [float((names < edge).float().mean()) for edge in (-0.5, 0.0, 0.5)] == pytest.approx(
+        [0.25, 0.5, 0.75], abs=0.03
+    )
+
+
+@torch.no_grad()
+def probabilities(model: Any, env: Any) -> dict[tuple[int, ...], Tensor]:
+    """Return by way of two steps from the corner (0, 0) with what log probability each name takes it."""
+    result = {}
+    for way in itertools.product(range(4), repeat=2):
+        observation, info = env.reset(seed=0, options={"factors": {"agent": np.array([[0, 0]])}})
+        start = model._look(observation)
+        names = model.horizon * model.generator(start)
+        total, masks = torch.zeros(1, model.names), []
+        for action in way:
+            mask = torch.as_tensor(info["action_mask"]).bool()
+            masks.append(mask)
+            h = model._look(observation)
+            total += model.log_policy(h, names - (h - start)[:, None], mask)[..., action]
+            observation, *_, info = env.step(np.array([action]))
+        result[way] = model._log_mixture(total, torch.stack(masks, 1), False).exp()[0, 0]
+        if not bool(masks[0][0, way[0]]) or not bool(masks[1][0, way[1]]):
+            del result[way]
+    return result
+
+
+def test_weights_are_relative_to_what_the_behaviour_does() -> None:
+    model = learner(exploration=0.3, gain=20.0)
+    model.updates += 5  # beyond the layout
+    expected = probabilities(model, maze(1))
+    assert float(sum(expected.values())) == pytest.approx(1, abs=1e-5)
+
+    copies = 3000
+    env = maze(copies)
+    observation, info = env.reset(seed=0, options={"factors": {"agent": np.zeros((copies, 2), int)}})
+    act = model.behaviour(observation)
+    ways = []
+    for _ in range(2):
+        action, _ = act(observation, torch.as_tensor(info["action_mask"]).bool())
+        ways.append(action)
+        observation, *_, info = env.step(action.numpy())
+    taken, counts = np.unique(torch.stack(ways, 1).numpy(), axis=0, return_counts=True)
+    assert {tuple(way.tolist()) for way in taken} == set(expected)
+    for way, count in zip(taken, counts, strict=True):
+        assert float(count) / copies == pytest.approx(float(expected[tuple(way.tolist())]), abs=0.03)
+
+
+def test_the_layout_is_acted_at_random() -> None:
+    model = learner(gain=20.0)
+    env = maze(4000)
+    observation, _ = env.reset(seed=0, options={"factors": {"agent": np.full((4000, 2), 1)}})
+    action, probability = model.behaviour(observation)(observation, torch.ones(4000, 4, dtype=torch.bool))
+    torch.testing.assert_close(probability, torch.full((4000,), 0.25))
+    np.testing.assert_allclose(np.bincount(action.numpy()) / 4000, np.full(4, 0.25), atol=0.03)
+
+
+def test_policies_sharpen_towards_the_end() -> None:
+    model = learner(sharpness=4.0)
+    h, phi, mask = torch.randn(50, 2), torch.randn(50, 3, 2), torch.ones(50, 4, dtype=torch.bool)
+    before = model.log_policy(h, phi, mask)
+    model.updates += 10
+    torch.testing.assert_close(model.log_policy(h, phi, mask), (4 * before).log_softmax(-1))
+
+
+def test_the_decoder_leaves_codes_alone_unless_told() -> None:
+    images = torch.from_numpy(maze(8).reset(seed=0)[0])
+    for reconstruction, reaches in ((0.0, False), (0.5, True)):
+        model = learner(reconstruction=reconstruction)
+        model._redraw(model.encode(images), images).backward()
+        assert any(p.grad is not None and p.grad.any() for p in model.decoder.parameters())
+        assert any(p.grad is not None and p.grad.any() for p in model.encoder.parameters()) == reaches
+
+
+def train_for(steps: int, folder: Path, resume: bool = False) -> MultistepSelectivity:
+    torch.manual_seed(7)
+    model = MultistepSelectivity(actions=4, names=6, horizon=2, steps=10)
+    env = maze(8)
+    batch_at = interactions(env, 3, steps=2, behaviour=model.behaviour)
+    train(model, batch_at, steps, folder=folder, resume=resume, progress=False)
+    return model
+
+
+def test_a_resumed_run_reaches_the_same_numbers(tmp_path: Path) -> None:
+    whole = train_for(6, tmp_path / "whole")  # the layout ends after 2 of its steps
+    train_for(3, tmp_path / "parts")
+    parts = train_for(6, tmp_path / "parts", resume=True)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, parts.state_dict()[name]), name
+
+
+def test_weights_are_loaded_with_their_settings(tmp_path: Path) -> None:
+    model = train_for(3, tmp_path)
+    loaded = load_learner(tmp_path / WEIGHTS)
+    assert isinstance(loaded, MultistepSelectivity)
+    assert loaded.settings() == model.settings()
+    images = maze(8).reset(seed=1)[0]
+    assert torch.equal(loaded.encode(images), model.encode(images))
+
+
+def test_two_steps_are_told_apart() -> None:
+    torch.manual_seed(0)
+    model = MultistepSelectivity(actions=4, names=12, horizon=2, steps=120, learning_rate=4e-3)
+    batch_at = interactions(maze(64), 0, steps=2, behaviour=model.behaviour)
+    model.train()
+    for number in range(120):
+        scalars = model.update(batch_at(number))
+    assert float(scalars["information"]) > 1.2  # of log 12 = 2.5; what untrained policies have is below 0.1
+    assert float(scalars["selectivity"]) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"horizon": 0}, "horizon must be at least 1, not 0"),
+        ({"names": 1}, "names must be at least 2, not 1"),
+        ({"width": 0.0}, "width must be above 0"),
+        ({"shape": (30, 64, 3)}, "shape"),
+    ],
+)
+def test_bad_settings_are_named(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        learner(**settings)
