@@ -77,8 +77,8 @@ class Settings:
 
     seeds: int = 3
     """Seeds that are run; later ones are left out."""
-    encoder_steps: int = 1500
-    """Updates of an encoder that is trained here."""
+    encoder_steps: int = 1200
+    """Updates of an encoder that is trained here; there is but one start then."""
     max_steps: int = 30
     """Steps of an episode at most."""
     num_envs: int = 32
@@ -208,10 +208,11 @@ def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
     images = env.render_factors({"agent": cells})
     if name == "factors":
         return scaled(TrueCells(images, cells), images), 0
-    learner = load_learner((_shared(folder, name) or folder / name / "encoder") / WEIGHTS)
+    source = _shared(folder, name) or folder / name / "encoder"
+    learner = load_learner(source / WEIGHTS)
     assert isinstance(learner, Selectivity)
-    steps = 0 if name == "random" else maze.COPIES * learner.steps
-    return scaled(learner.encode, images), steps
+    starts = 0 if name == "random" else max(1, len(list(source.glob("start-*"))))
+    return scaled(learner.encode, images), starts * maze.COPIES * learner.steps
 
 
 def _shared(folder: Path, name: str) -> Path | None:
@@ -317,8 +318,8 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
         tuple(rows),
         (
             "Mean ± deviation over seeds. Steps before: environment steps, without reward, that the encoder "
-            "was trained on. Environment steps: PPO's, evaluations not counted, until a row ended, at the "
-            f"first evaluation of {BAR:.0%} or more or at the limit.",
+            "was trained on, all its starts. Environment steps: PPO's, evaluations not counted, until a row "
+            f"ended, at the first evaluation of {BAR:.0%} or more or at the limit.",
             "Success in other episodes than those that decided it, with Wilson's 95% interval over all "
             "seeds; steps to the goal where it was reached.",
         ),
