@@ -21,13 +21,13 @@ def smoke(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_a_run_leaves_what_the_run_folder_promises(smoke: tuple[str, Path]) -> None:
-    _, folder = smoke
+    name, folder = smoke
     seed = folder / "seed-0"
     assert (seed / "config.json").exists()
     assert list(seed.rglob("weights.safetensors"))
     assert list(seed.rglob("events.*"))
     assert list(seed.rglob("figures/*.png"))
-    assert list(seed.rglob("figures/*.gif"))
+    assert list(seed.rglob("figures/*.gif")) or name != "dynamics-content"
     tables, figures = show_run(str(folder))
     assert tables
     assert all(path.exists() for path in figures)
