@@ -80,9 +80,9 @@ MODELS: dict[str, dict[str, Any]] = {
 class Settings:
     """Settings of the part."""
 
-    steps: int = 1600
+    steps: int = 2200
     """Updates of each model, on 128 times three transitions each."""
-    baselines: int = 3
+    baselines: int = 1
     """Seeds whose baselines are trained as well; later ones train ours alone."""
     trials: int = 1000
     """Trials in which T(h, φ) is compared with what happens."""
