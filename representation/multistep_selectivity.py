@@ -64,7 +64,7 @@ class MultistepSelectivity(Selectivity):
         self,
         *,
         horizon: int = 3,
-        names: int = 24,
+        names: int = 16,
         attraction: float = 2.0,
         even: float = 0.1,
         width: float = 0.36,
