@@ -19,7 +19,7 @@ from unknot.representation.latent_moves import LatentMoves
 
 from .planning import goal_images
 
-DOUBTS = (0.0, -4.0)
+DOUBTS = (2.0, 0.0, -4.0)
 """Log odds from which a move is believed to happen; the next where the one before leaves no way."""
 
 
@@ -35,6 +35,10 @@ class _State:
     """(n, any, dim), where moves changed nothing; NaN where there is no entry."""
     refused_moves: Tensor
     """(n, any), which moves those were."""
+    plan: Plan | None = None
+    """What was last planned for each."""
+    used: Tensor | None = None
+    """(n,), how many moves of it were made."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,9 @@ class LatentPathAgent:
     """Finds its way from an image of the scene to an image of the goal by search over learnt moves.
 
     Both images are encoded. From one code a breadth-first search looks for the other, by the moves that
-    `LatentMoves` expects to happen in this scene, and the first of them is made; then it searches anew. A
-    move that changed nothing is barred there for the rest of the episode. Where no way is believed open,
-    unlikely moves are believed too.
+    `LatentMoves` expects to happen in this scene; it searches anew where it finds itself elsewhere than
+    planned. A move that changed nothing is barred there for the rest of the episode. Where no way is believed
+    open, unlikely moves are believed too.
 
     It acts as Stable-Baselines3's models do: all memory is in the state that `predict` returns.
 
@@ -88,7 +92,7 @@ class LatentPathAgent:
     ) -> None:
         self.learner, self.moves, self.greedy = learner.eval(), moves.eval(), greedy
         self._greedy = Greedy(moves.moves, horizon)
-        self._search = BreadthFirst(moves.moves, horizon, merge=moves.reach / 2)
+        self._search = BreadthFirst(moves.moves, horizon, merge=moves.reach / 2, limit=400)
 
     @classmethod
     def load(cls, run: str | Path, name: str, seed: int | None = None, **settings: Any) -> Self:
@@ -136,22 +140,44 @@ class LatentPathAgent:
         images = goal_images(observation)
         single = images[0].ndim == 3
         scene, goal = (image[None] if single else image for image in images)
-        h, target = self.learner.encode(scene), self.learner.encode(goal)
+        h, target = self._codes(scene, goal)
         maps = self.moves.encode(scene)
         memory = self._remember(h, state, episode_start)
-        move = self.moves.nearest(self._plan(h, target, maps, memory).actions[:, 0])
+        plan, used = self._current_plan(h, target, maps, memory, episode_start)
+        move = self.moves.nearest(plan.actions[torch.arange(len(h)), used])
         actions = self.moves.actions[torch.where(move >= 0, move, self._still(h, maps))]
         result = actions.numpy(force=True)
-        return (result[0] if single else result), _State(h, move, memory.refused, memory.refused_moves)
+        memory = _State(h, move, memory.refused, memory.refused_moves, plan, used + 1)
+        return (result[0] if single else result), memory
+
+    def _current_plan(
+        self, h: Tensor, goal: Tensor, maps: Tensor, memory: _State, episode_start: Any
+    ) -> tuple[Plan, Tensor]:
+        """Plan anew where nothing is planned, or no way was found, or h isn't as planned; (n,) moves made."""
+        plan, used = memory.plan, memory.used
+        if plan is None or used is None:
+            return self._plan(h, goal, maps, memory), torch.zeros(len(h), dtype=torch.long)
+        began = torch.as_tensor(np.broadcast_to(False if episode_start is None else episode_start, (len(h),)))
+        expected = plan.states[torch.arange(len(h)), used][:, :-1]
+        off = ~((h - expected).norm(dim=1) <= self.moves.reach / 2)
+        over = used >= plan.actions.shape[1]
+        rows = torch.nonzero(began | off | over | (plan.status != Status.CONVERGED))[:, 0]
+        if not len(rows):
+            return plan, used
+        some = _State(h[rows], memory.move[rows], memory.refused[rows], memory.refused_moves[rows])
+        again = self._plan(h[rows], goal[rows], maps[rows], some)
+        return _replaced(plan, rows, again), used.index_fill(0, rows, 0)
 
     @torch.no_grad()
     def plan(self, observation: Mapping[str, NDArray[np.uint8]]) -> Plan:
         """Return the whole plan for one observation: its states are h and a last number without meaning."""
         scene, goal = (image[None] for image in goal_images(observation))
-        h = self.learner.encode(scene)
-        return self._plan(
-            h, self.learner.encode(goal), self.moves.encode(scene), self._remember(h, None, None)
-        )
+        h, target = self._codes(scene, goal)
+        return self._plan(h, target, self.moves.encode(scene), self._remember(h, None, None))
+
+    def _codes(self, scene: NDArray[np.uint8], goal: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        h, target = (self.moves.in_scene(scene, self.learner.encode(images)) for images in (scene, goal))
+        return h, target
 
     def _remember(self, h: Tensor, state: Any, episode_start: Any) -> _State:
         """Add moves that changed nothing to what is remembered, and drop that of new episodes."""
@@ -163,7 +189,8 @@ class LatentPathAgent:
         still = (self.moves.nearest(h - state.h) < 0) & (state.move >= 0)
         places = torch.cat([state.refused, torch.where(still[:, None], h, torch.nan)[:, None]], 1)
         places = torch.where(began[:, None, None], torch.nan, places)
-        return _State(h, state.move, places, torch.cat([state.refused_moves, state.move[:, None]], 1))
+        refused_moves = torch.cat([state.refused_moves, state.move[:, None]], 1)
+        return _State(h, state.move, places, refused_moves, state.plan, state.used)
 
     def _plan(self, h: Tensor, goal: Tensor, maps: Tensor, memory: _State) -> Plan:
         scene = torch.arange(len(h))[:, None].to(h)

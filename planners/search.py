@@ -48,23 +48,26 @@ class BreadthFirst:
     and time grow with the square of how many are told apart.
 
     A problem whose goal is reached has converged; it is stuck where nothing new can be reached, and has
-    run into the limit where the horizon ends before. It then gets the way to the nearest state found.
+    run into a limit where the horizon ends before, or there are too many states. It then gets the way to
+    the nearest state found.
 
     Args:
         actions: (moves, action dim), what can be done. In a plan zeros follow the arrival, so dynamics take
             the action 0 as staying.
         horizon: The most moves in a plan.
         merge: Distance, Euclidean, up to which two states of a problem are one.
+        limit: States of a problem from which on no more are looked for.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
-    def __init__(self, actions: Tensor, horizon: int, *, merge: float) -> None:
+    def __init__(self, actions: Tensor, horizon: int, *, merge: float, limit: int = 1000) -> None:
         if not merge >= 0:
             raise ValueError(f"merge={merge}, expected a distance of at least 0")
         self.actions, self.merge = _checked_moves(actions), merge
         self.horizon = whole("horizon", horizon, 1)
+        self.limit = whole("limit", limit, 1)
 
     @torch.no_grad()
     def plan(
@@ -89,7 +92,7 @@ class BreadthFirst:
         frontier, arrived = known, _at_goal(cost, states)[:, 0]
         for _ in range(self.horizon):
             first = states.shape[1] - frontier.shape[1]
-            open_ = frontier & ~arrived[:, None]
+            open_ = frontier & ~(arrived | (known.sum(1) >= self.limit))[:, None]
             if not bool(open_.any()):
                 break
             reached = self._expand(dynamics, states[:, first:], open_)

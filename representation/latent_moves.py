@@ -15,6 +15,8 @@ __all__ = ["LatentMoves"]
 
 PATCH = 8
 """Side in pixels of a place."""
+THINGS = 8
+"""Things in a scene whose places may tell what it adds to h."""
 READ = 4
 """Places that are read, once trained: those that most of the attention goes to."""
 
@@ -30,7 +32,9 @@ class LatentMoves(Learner):
 
     - where h lies in an image: two images of a scene differ where the agent is in one and in the other, so
       the mean of the two attentions shall be where they differ (cross-entropy);
-    - whether a variation happens: h' − h is nearer to it than to nothing (cross-entropy), asked of an image
+    - what a scene adds to all its codes, by the places of things in it, learnt with all that follows;
+    - whether a variation happens: h' − h is nearer to it than to nothing (cross-entropy, in which that it
+      happens, that something else does, and that nothing does count alike, however rare). The image asked is
       of another time, or the agent in it would give away the place;
     - where it ends: h' (squared error). All from an h with noise, so that what is imagined many moves ahead
       is pulled back to the codes there are.
@@ -104,6 +108,12 @@ class LatentMoves(Learner):
             nn.Conv2d(features, features, 3, padding=1),
             nn.ReLU(),
         )
+        self.things = nn.Linear(features, THINGS)
+        self.added = nn.Linear(2 * THINGS, dim)
+        nn.init.zeros_(self.added.weight)
+        axes = [torch.linspace(-1, 1, side // PATCH) for side in shape[:2]]
+        self.grid: Tensor
+        self.register_buffer("grid", torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2))
         self.attention = nn.Sequential(
             nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, places)
         )
@@ -120,6 +130,15 @@ class LatentMoves(Learner):
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return what images (n, h, w, c) show of what can be done where: (n, places x features)."""
         return self._maps(images).flatten(1)
+
+    @torch.no_grad()
+    def in_scene(self, images: NDArray[np.uint8] | Tensor, h: Tensor) -> Tensor:
+        """Return h (n, dim) less what the scenes of images (n, h, w, c) add to it: what other methods take.
+
+        A code may tell something of a scene that no action changes. Two codes that are compared, or follow
+        each other, are of one scene: use the same image for both.
+        """
+        return h - self._added(self._maps(images))
 
     def chance(self, maps: Tensor, h: Tensor, scene: Tensor) -> Tensor:
         """Return the log odds that each move happens.
@@ -179,7 +198,7 @@ class LatentMoves(Learner):
         """Return what moves lead to.
 
         Args:
-            z: (n, dim + places x features), h and what `encode` said of the scene.
+            z: (n, dim + places x features), h in its scene (`in_scene`) and what `encode` said of the scene.
             u: (n, dim), each as the row of `moves` that it is nearest to, or 0 to stay.
         """
         h, maps = z[:, : self.moves.shape[1]], z[:, self.moves.shape[1] :]
@@ -199,8 +218,9 @@ class LatentMoves(Learner):
         n, k = action.shape
         rows, device = torch.arange(n, device=codes.device), codes.device
         seen, other = torch.randint(k + 1, (2, n), device=device)
-        noisy = codes + self.noise * self.length * torch.randn_like(codes)
         maps = self._maps(images[rows, seen])
+        codes = codes - self._added(maps)[:, None]
+        noisy = codes + self.noise * self.length * torch.randn_like(codes)
         where = self._where(noisy[rows, seen]) + self._where(noisy[rows, other])
         differ = self._difference(images[rows, seen], images[rows, other])
         place = -(differ * (where / 2 + 1e-6).log()).sum(1).mean()
@@ -211,9 +231,10 @@ class LatentMoves(Learner):
         made = self.nearest((codes[:, 1:] - codes[:, :-1]).flatten(0, 1))
         tried = action.flatten()[:, None] == self.actions
         happened = made[:, None] == torch.arange(len(self.moves), device=device)
-        chance = functional.binary_cross_entropy_with_logits(
-            odds, happened.float(), tried.float(), reduction="sum"
-        ) / tried.sum().clamp(min=1)
+        chance = (
+            functional.binary_cross_entropy_with_logits(odds, happened.float(), reduction="none")
+            * balanced(tried, happened, made[:, None] >= 0)
+        ).sum()
         miss = (self.end(before) - after[:, None]).square().sum(2) / self.length**2
         end = (miss * happened).sum() / happened.sum().clamp(min=1)
 
@@ -241,6 +262,12 @@ class LatentMoves(Learner):
         maps: Tensor = self.maps(image_tensor(images, self.moves.device)).flatten(2).mT
         return maps
 
+    def _added(self, maps: Tensor) -> Tensor:
+        """Return what scenes, by their maps (n, places, features), add to h: (n, dim)."""
+        where = self.things(maps).softmax(1).mT @ self.grid
+        added: Tensor = self.added(where.flatten(1))
+        return added
+
     def _odds(self, here: Tensor, h: Tensor) -> Tensor:
         odds: Tensor = self.chances(torch.cat([here, self._scaled(h)], 1))
         return odds
@@ -258,3 +285,17 @@ class LatentMoves(Learner):
         pooled = functional.avg_pool2d(squared, PATCH).flatten(1)
         shares: Tensor = pooled / pooled.sum(1, keepdim=True).clamp(min=1e-9)
         return shares
+
+
+def balanced(tried: Tensor, happened: Tensor, something: Tensor) -> Tensor:
+    """Return weights (n, moves) with sum 1, of a move's three outcomes as much for each that there is.
+
+    Args:
+        tried: bool (n, moves), where a move was tried.
+        happened: bool (n, moves), where it happened.
+        something: bool (n, 1), where any move did.
+    """
+    weights = torch.zeros(tried.shape, device=tried.device)
+    for cases in (tried & happened, tried & ~happened & something, tried & ~something):
+        weights += cases / cases.sum(0).clamp(min=1)
+    return weights / weights.sum().clamp(min=1)

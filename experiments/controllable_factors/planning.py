@@ -10,8 +10,8 @@ search with the encoder of the same network untrained, its variations the modes 
 true positions (floor); breadth-first search on the true grid (ceiling).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,10 @@ from unknot.experiments.controllable_factors.planning_figures import save_figure
 from unknot.files import read_json, write_json
 from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, Learner, load_learner, minibatches, save_learner, train
-from unknot.representation.interaction import Act, Behaviour, draw_actions, interactions, uniform
+from unknot.representation.interaction import Behaviour, draw_actions, interactions, uniform
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
+from unknot.representation.selectivity import frames
 
 __all__ = ["PAPER", "SMOKE", "Settings", "evaluate", "run", "tabulate"]
 
@@ -44,6 +45,8 @@ COPIES = 64
 """Mazes of a batch."""
 WALK = 15
 """Steps of the random walks that `LatentMoves` learns from."""
+REUSED = 2
+"""Updates of the moves on each batch of walks."""
 SLACK = 2.0
 """Multiple of the fewest steps within which the goal is to be reached."""
 FIRST_PROBLEM = 1_000_000
@@ -60,16 +63,18 @@ class Settings:
 
     steps: int = 600
     """Updates of the selectivity learner; twice as many where there is a switch."""
-    moves: int = 400
+    moves: int = 1000
     """Updates of the moves."""
+    baselines: int = 1
+    """Seeds whose untrained encoders are measured as well."""
     problems: int = 500
     """Problems of each task."""
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name in (setting.name for setting in fields(self)):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+        for name, least in (("steps", 1), ("moves", 1), ("baselines", 0), ("problems", 1)):
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
 SMOKE = Settings(steps=20, moves=10, problems=4)
@@ -80,8 +85,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     """Train and measure the models of one seed, a folder each; with its `metrics.json` it is complete."""
     metrics: dict[str, Any] = {}
     for task in TASKS:
-        for name, trained in ((task, True), (f"{task}-random", False)):
-            path = folder / name
+        for name in _models(settings, task, seed):
+            path, trained = folder / name, name == task
             if not (path / "metrics.json").exists():
                 _train(settings, task, path, seed, resume, trained=trained)
                 write_json(path / "metrics.json", _measure(task, path, settings.problems))
@@ -101,10 +106,14 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     problems = settings.problems if full else min(100, settings.problems)
     metrics: dict[str, Any] = {}
     for task in TASKS:
-        for name in (task, f"{task}-random"):
+        for name in _models(settings, task, seed):
             metrics[name] = _measure(task, folder / name, problems)
         metrics[f"{task}-bounds"] = bounds(task, problems)
     return metrics
+
+
+def _models(settings: Settings, task: str, seed: int) -> list[str]:
+    return [task, f"{task}-random"][: 2 if seed < settings.baselines else 1]
 
 
 # Training
@@ -116,7 +125,8 @@ def _train(settings: Settings, task: str, folder: Path, seed: int, resume: bool,
     actions = actions_of(task)
     env = make_mazes(COPIES, "none", actions, task == "switch")
     learner = SceneSelectivity(actions=len(actions), **options(settings, task))
-    seen = transitions(env, seed, 16, len(actions) - 1 if task == "switch" else None)
+    rare = actions.index("toggle") if task == "switch" else None
+    seen = transitions(env, seed, 16, rare)
     label = f"seed {seed}: {folder.name}"
     if trained:
         train(
@@ -135,7 +145,7 @@ def _train(settings: Settings, task: str, folder: Path, seed: int, resume: bool,
     model = LatentMoves(moves.tolist(), made_by.tolist(), centre=centre.tolist(), steps=settings.moves)
     train(
         model,
-        walks(env, learner, seed),
+        walks(env, learner, seed, rare),
         settings.moves,
         folder=folder / "moves",
         resume=resume,
@@ -154,7 +164,15 @@ def options(settings: Settings, task: str) -> dict[str, Any]:
     both = {"factors": 16, "entropy": 0.1}
     if task == "reach":
         return {"latent_dim": 2, "steps": settings.steps, **both}
-    return {"latent_dim": 3, "steps": 2 * settings.steps, "even": 0.1, "least": 1.0, **both}
+    return {
+        "latent_dim": 3,
+        "steps": 2 * settings.steps,
+        "even": 0.1,
+        "least": 1.0,
+        "pull": 3.0,
+        "calm": 0.03,
+        **both,
+    }
 
 
 def make_mazes(copies: int, task: str, actions: tuple[str, ...], switch: bool, **options: Any) -> Any:
@@ -177,9 +195,7 @@ def transitions(env: Any, seed: int, walks: int, rare: int | None) -> dict[str, 
     rng = np.random.default_rng(seed)
     for number in range(walks):
         walk = source(number)
-        images = torch.cat(
-            [walk["observation"][:, None], walk["between"], walk["next_observation"][:, None]], 1
-        )
+        images = frames(walk)
         columns = {name: walk[name] for name in ("action", "probability", "action_mask")}
         columns |= {"observation": images[:, :-1], "next_observation": images[:, 1:]}
         rows = np.arange(walk["action"].numel())
@@ -202,22 +218,33 @@ def eager(action: int) -> Behaviour:
     return lambda observation: act
 
 
-def anything(observation: NDArray[np.uint8]) -> Act:
-    """Act uniformly over all actions, blocked ones too: a `Behaviour`."""
-    return lambda _, mask: draw_actions(torch.full(mask.shape, 1 / mask.shape[1]))
+def restless(rare: int | None) -> Behaviour:
+    """Act uniformly, blocked actions too, but take `rare` half the time where it is permitted."""
+
+    def act(_: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
+        shares = torch.ones(mask.shape)
+        if rare is not None:
+            shares[mask[:, rare], rare] = mask.shape[1] - 1
+        return draw_actions(shares / shares.sum(1, keepdim=True))
+
+    return lambda observation: act
 
 
-def walks(env: Any, learner: Learner, seed: int) -> Any:
-    """Make a source of random walks as `LatentMoves` learns from them."""
-    source = interactions(env, seed, steps=WALK, behaviour=anything)
+def walks(env: Any, learner: Learner, seed: int, rare: int | None) -> Callable[[int], dict[str, Tensor]]:
+    """Make a source of random walks as `LatentMoves` learns from them; see `restless`."""
+    source = interactions(env, seed, steps=WALK, behaviour=restless(rare))
 
-    def batch_at(number: int) -> dict[str, Tensor]:
-        walk = source(number)
-        images = torch.cat(
-            [walk["observation"][:, None], walk["between"], walk["next_observation"][:, None]], 1
-        )
-        codes = encode_all(learner, images.flatten(0, 1)).unflatten(0, images.shape[:2])
-        return {"images": images, "codes": codes, "action": walk["action"]}
+    kept: dict[int, dict[str, Tensor]] = {}  # the latest, since walking costs more than learning from it
+
+    def batch_at(step: int) -> dict[str, Tensor]:
+        number = step // REUSED
+        if number not in kept:
+            kept.clear()
+            walk = source(number)
+            images = frames(walk)
+            codes = encode_all(learner, images.flatten(0, 1)).unflatten(0, images.shape[:2])
+            kept[number] = {"images": images, "codes": codes, "action": walk["action"]}
+        return kept[number]
 
     return batch_at
 
@@ -327,10 +354,9 @@ def solve(agent: Agent | None, task: str, problems: int, *, greedy: bool = False
 
 
 def make_problems(task: str, problems: int) -> Any:
-    """Make mazes to be solved, the goal shown as an image."""
+    """Make mazes to be solved, the goal shown as an image; who has arrived rests, which costs no planning."""
     return make_mazes(
-        problems, task, actions_of(task), task == "switch", goal="image", terminate_on_success=True,
-        max_steps=1000,
+        problems, task, actions_of(task), task == "switch", goal="image", max_steps=1000,
     )  # fmt: skip
 
 
@@ -345,7 +371,7 @@ def predict(learner: Learner, moves: LatentMoves, task: str, problems: int) -> d
     env = make_mazes(problems, "none", actions_of(task), task == "switch")
     images, info = env.reset(seed=FIRST_PROBLEM)
     actions = np.random.default_rng(0).integers(len(actions_of(task)), size=(problems, FORETOLD))
-    h = encode_all(learner, torch.from_numpy(images))
+    h = moves.in_scene(images, encode_all(learner, torch.from_numpy(images)))
     path = moves.imagine(moves.encode(images), h, torch.from_numpy(actions))
     first = [moves.actions.tolist().index(a) if a in moves.actions else -1 for a in range(actions.max() + 1)]
     table = torch.cat([moves.moves, torch.zeros_like(moves.moves[:1])])
@@ -379,7 +405,10 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
 def _success_table(metrics: list[dict[str, Any]], task: str) -> Table:
     rows = []
     for title, folder, name in ROWS:
-        found = [seed[folder.format(task=task)][name] for seed in metrics]
+        model = folder.format(task=task)
+        found = [seed[model][name] for seed in metrics if model in seed]
+        if not found:
+            continue
         rates = [each["rate"] for each in found]
         lengths = [each["length"] for each in found if each["length"] is not None]
         rows.append((

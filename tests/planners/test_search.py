@@ -122,6 +122,21 @@ def test_a_goal_beyond_the_horizon() -> None:
     assert long.status.tolist() == [Status.CONVERGED]
 
 
+def test_states_are_limited() -> None:
+    class Plane:
+        """Without an end; and a cell of which nothing leads on."""
+
+        def step(self, z: Tensor, u: Tensor) -> Tensor:
+            return torch.where(z[:, :1] > 50, z, z + u)
+
+    start = torch.tensor([[0.0, 0.0], [60.0, 0.0]])
+    goal = torch.tensor([[9.0, 0.0], [0.0, 0.0]])
+    few = BreadthFirst(MOVES, 20, merge=0.1, limit=50).plan(Plane(), Arrival(goal, 0.1), start)
+    many = BreadthFirst(MOVES, 20, merge=0.1, limit=500).plan(Plane(), Arrival(goal, 0.1), start)
+    assert few.status.tolist() == [Status.ITERATION_LIMIT, Status.STUCK]
+    assert many.status.tolist() == [Status.CONVERGED, Status.STUCK]
+
+
 def breadth_first(horizon: int) -> BreadthFirst:
     return BreadthFirst(MOVES, horizon, merge=0.1)
 
@@ -207,6 +222,7 @@ def test_other_planners_take_an_arrival() -> None:
         (lambda: BreadthFirst(MOVES, 0, merge=0.1), "horizon=0"),
         (lambda: Greedy(MOVES, 0), "horizon=0"),
         (lambda: BreadthFirst(MOVES, 5, merge=-1.0), "merge=-1"),
+        (lambda: BreadthFirst(MOVES, 5, merge=0.1, limit=0), "limit=0"),
         (lambda: Arrival(torch.zeros(2), 0.1), "goal has the shape"),
         (lambda: Arrival(torch.zeros(1, 2), -0.1), "tolerance=-0.1"),
     ],
