@@ -19,29 +19,33 @@ from tyro.conf import Positional
 
 from unknot.files import find_seeds, read_json, write_json, write_text
 from unknot.representation import WEIGHTS, load_learner, save_learner
-from unknot.running import load_experiment
+from unknot.running import METRICS, load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTES = "notes.md"
 
 
-def ship(run: Positional[str], models: tuple[str, ...], pictures: tuple[str, ...]) -> None:
+def ship(
+    run: Positional[str], models: tuple[str, ...], pictures: tuple[str, ...], command: str | None = None
+) -> None:
     """Copy what ships of a run to the documents and into the package.
 
     Args:
         run: a run folder.
         models: folders of models below the first seed's.
         pictures: folders below the first seed's, whose figures are copied.
+        command: what repeats the run, where it was put together from several.
     """
     seeds = find_seeds(run)
     name = read_json(seeds[0] / "config.json")["experiment"]
     package, page = ROOT / "experiments/pretrained" / name, ROOT / "docs/results" / name
     with TemporaryDirectory() as temporary:
         new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
-        _write_package(seeds, models, new_package)
+        _write_package(seeds, models, command or _command(seeds), new_package)
         paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
         _replace(package, new_package)
-        _write_page(seeds, paths, page / NOTES, new_page)  # tables fill gaps from what ships: now this run
+        # tables fill gaps from what ships: now this run
+        _write_page(seeds, paths, page / NOTES, command or _command(seeds), new_page)
         _replace(page, new_page)
 
 
@@ -50,19 +54,21 @@ def _replace(old: Path, new: Path) -> None:
     shutil.copytree(new, old)
 
 
-def _write_package(seeds: list[Path], models: list[str], folder: Path) -> None:
+def _write_package(seeds: list[Path], models: tuple[str, ...], command: str, folder: Path) -> None:
     config = read_json(seeds[0] / "config.json")
-    metrics = [read_json(seed / "metrics.json") for seed in seeds]
-    shipped = {"command": _command(seeds), "version": config["version"], "seeds": metrics}
+    metrics = [read_json(seed / METRICS) for seed in seeds]
+    shipped = {"command": command, "version": config["version"], "seeds": metrics}
     write_json(folder / "results.json", shipped)
     seed = folder / "seed-0"
     for model in models:
         save_learner(load_learner(seeds[0] / model / WEIGHTS), seed / model / WEIGHTS, half=True)
+        if (measured := seeds[0] / model / METRICS).exists():
+            shutil.copyfile(measured, seed / model / METRICS)
     shutil.copyfile(seeds[0] / "config.json", seed / "config.json")
-    write_json(seed / "metrics.json", load_experiment(config["experiment"]).evaluate(seed, full=True))
+    write_json(seed / METRICS, load_experiment(config["experiment"]).evaluate(seed, full=True))
 
 
-def _write_page(seeds: list[Path], pictures: list[Path], notes: Path, folder: Path) -> None:
+def _write_page(seeds: list[Path], pictures: list[Path], notes: Path, command: str, folder: Path) -> None:
     config = read_json(seeds[0] / "config.json")
     name = config["experiment"]
     folder.mkdir()
@@ -71,12 +77,12 @@ def _write_page(seeds: list[Path], pictures: list[Path], notes: Path, folder: Pa
     source = f"[results.json](../../../experiments/pretrained/{name}/results.json)"
     parts = [
         f"# {name}\n",
-        f"`{_command(seeds)}` (unknot {config['version']}); the metrics of each seed: {source}.\n",
+        f"`{command}` (unknot {config['version']}); the metrics of each seed: {source}.\n",
     ]
     if notes.exists():
         shutil.copyfile(notes, folder / NOTES)
         parts.append(notes.read_text(encoding="utf-8"))
-    metrics = [read_json(seed / "metrics.json") for seed in seeds]
+    metrics = [read_json(seed / METRICS) for seed in seeds]
     parts += [table.to_markdown() for table in load_experiment(name).tabulate(metrics)]
     parts.append("## Pictures of seed 0\n")
     parts += [f"![{path.parts[-3]}: {path.stem}]({path.name})\n" for path in pictures]

@@ -112,10 +112,11 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
         full: measure on all scenes of the settings, else on 500 at most.
 
     Raises:
-        FileNotFoundError: a model that has no weights.
+        FileNotFoundError: no weights of the selectivity learner; a baseline may lack.
         WeightsError: weights that can't be used.
     """
-    learners = {name: load_learner(folder / name / WEIGHTS) for name in MODELS}
+    names = [name for name in MODELS if name == "selectivity" or (folder / name / WEIGHTS).exists()]
+    learners = {name: load_learner(folder / name / WEIGHTS) for name in names}
     count = settings.scenes if full else min(settings.scenes, QUICK_SCENES)
     return _measure_all(learners, draw_scenes(count), seed)
 
@@ -251,7 +252,9 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
 def _factor_table(metrics: list[dict[str, Any]]) -> Table:
     rows = []
     for name, title in MODELS.items():
-        models = [each["models"][name] for each in metrics]
+        models = [each["models"][name] for each in metrics if name in each["models"]]
+        if not models:
+            continue
         least = [model["least"] for model in models]
         r = (mean_deviation([model["correlation"][factor] for model in models], 3) for factor in FACTORS)
         rows.append(
@@ -284,7 +287,9 @@ def _factor_table(metrics: list[dict[str, Any]]) -> Table:
 def _policy_table(metrics: list[dict[str, Any]]) -> Table:
     rows = []
     for name in ("selectivity", "bare", "random"):
-        models = [each["models"][name] for each in metrics]
+        models = [each["models"][name] for each in metrics if name in each["models"]]
+        if not models:
+            continue
         purity, moves, nats = (
             mean_deviation([model[key] for model in models]) for key in ("purity", "moves", "information")
         )
