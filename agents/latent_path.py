@@ -157,7 +157,7 @@ class LatentPathAgent:
         plan, used = memory.plan, memory.used
         if plan is None or used is None:
             return self._plan(h, goal, maps, memory), torch.zeros(len(h), dtype=torch.long)
-        began = torch.as_tensor(np.broadcast_to(False if episode_start is None else episode_start, (len(h),)))
+        began = _began(episode_start, len(h))
         expected = plan.states[torch.arange(len(h)), used][:, :-1]
         off = ~((h - expected).norm(dim=1) <= self.moves.reach / 2)
         over = used >= plan.actions.shape[1]
@@ -185,7 +185,7 @@ class LatentPathAgent:
         if not isinstance(state, _State) or state.h.shape != h.shape:
             none = torch.full((n,), -1)
             return _State(h, none, h.new_full((n, 0, dim), torch.nan), none[:, None][:, :0])
-        began = torch.as_tensor(np.broadcast_to(False if episode_start is None else episode_start, (n,)))
+        began = _began(episode_start, n)
         still = (self.moves.nearest(h - state.h) < 0) & (state.move >= 0)
         places = torch.cat([state.refused, torch.where(still[:, None], h, torch.nan)[:, None]], 1)
         places = torch.where(began[:, None, None], torch.nan, places)
@@ -218,3 +218,10 @@ class LatentPathAgent:
 def _replaced(plan: Plan, rows: Tensor, by: Plan) -> Plan:
     fields = ("actions", "states", "costs", "status")
     return Plan(*(getattr(plan, name).index_copy(0, rows, getattr(by, name)) for name in fields))
+
+
+def _began(episode_start: Any, count: int) -> Tensor:
+    """Return which of `count` episodes begin, bool (count,); None says that none does."""
+    return torch.from_numpy(
+        np.broadcast_to(False if episode_start is None else episode_start, (count,)).copy()
+    )
