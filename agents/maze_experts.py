@@ -82,18 +82,19 @@ class MazeExpert:
             distance: Array = np.abs(cells - bound[:, None]).sum(2)
             return distance
         ways = shortest_paths(free, bound)
-        return ways[np.arange(len(cells))[:, None], cells[..., 0], cells[..., 1]]
+        steps: Array = ways[np.arange(len(cells))[:, None], cells[..., 0], cells[..., 1]]
+        return steps
 
 
 def fewest_steps(maze: Maze) -> Array:
     """Return how many actions each copy of a maze is from success, as `MazeExpert` would act: (n,), int64."""
     free, every = maze.layouts != BLOCK, np.arange(maze.num_envs)
+    straight: Array = shortest_paths(free, maze.goal)[every, maze.agent[:, 0], maze.agent[:, 1]]
     if maze.task != "switch":
-        return shortest_paths(free, maze.goal)[every, maze.agent[:, 0], maze.agent[:, 1]]
+        return straight
     switch = np.argwhere(maze.layouts == SWITCH)[:, 1:]
     ways = shortest_paths(free, switch)
     there, back = (ways[every, cells[:, 0], cells[:, 1]] for cells in (maze.agent, maze.goal))
     unset = (maze.switches != maze.wanted).any(1)
-    straight = shortest_paths(free, maze.goal)[every, maze.agent[:, 0], maze.agent[:, 1]]
     steps: Array = np.where(unset, there + 1 + back, straight)
     return steps

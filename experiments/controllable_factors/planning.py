@@ -242,7 +242,7 @@ def walks(env: Any, learner: Learner, seed: int, rare: int | None) -> Callable[[
             kept.clear()
             walk = source(number)
             images = frames(walk)
-            codes = encode_all(learner, images.flatten(0, 1)).unflatten(0, images.shape[:2])
+            codes = encode_all(learner, images.flatten(0, 1)).reshape(*images.shape[:2], -1)
             kept[number] = {"images": images, "codes": codes, "action": walk["action"]}
         return kept[number]
 
@@ -252,7 +252,7 @@ def walks(env: Any, learner: Learner, seed: int, rare: int | None) -> Callable[[
 @torch.no_grad()
 def encode_all(learner: Learner, images: Tensor) -> Tensor:
     """Encode images part by part."""
-    return torch.cat([learner.encode(part) for part in images.split(256)])
+    return torch.cat([learner.encode(part) for part in torch.split(images, 256)])
 
 
 # The learnt variations
