@@ -33,7 +33,8 @@ class MultistepSelectivity(Selectivity):
     other than in `Selectivity`:
 
     - For the first 15% of training each of the k steps counts as a transition of its own, and lays out the
-      codes as in section 4.1: a step is a corner of the square. Factors of k steps lie in [-k, k]^K.
+      codes as in section 4.1: a step is a corner of the square. Then codes stay as they are, and factors of k
+      steps, which lie in [-k, k]^K, are learnt on them.
     - A policy is given what is left to do, φ - (h_t - h), at step t. A policy that is given φ can't know how
       far it has come, if it sees h_t alone.
     - z chooses one of m names: Φ(h, z) has m outputs, and φ is that at which z ~ N(0, 1)^m is largest, so
@@ -44,7 +45,8 @@ class MultistepSelectivity(Selectivity):
       transition's is nearly 1.
     - Policies sharpen, their logits multiplied by up to `sharpness`.
     - `even` keeps the axes apart as in `SceneSelectivity`, whose encoder it is.
-    - The decoder learns from codes without gradient, unless `reconstruction` is set, and by cross-entropy.
+    - The decoder learns from codes without gradient, unless `reconstruction` is set (it counts in the
+      layout), and by cross-entropy.
 
     Batches are what `interactions` gives with `steps=horizon` and `behaviour=learner.behaviour`.
 

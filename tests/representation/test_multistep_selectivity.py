@@ -114,6 +114,22 @@ def test_the_decoder_leaves_codes_alone_unless_told() -> None:
         assert any(p.grad is not None and p.grad.any() for p in model.encoder.parameters()) == reaches
 
 
+def test_codes_stay_once_they_are_laid_out() -> None:
+    model = learner()
+    batch_at = interactions(maze(8), 0, steps=2, behaviour=model.behaviour)
+    model.train()
+    weights = [parameter.detach().clone() for parameter in model.encoder.parameters()]
+    model.update(batch_at(0))
+    assert not torch.equal(weights[0], model.encoder.convolutions[0].weight)
+    model.update(batch_at(1))
+    laid_out = [parameter.detach().clone() for parameter in model.encoder.parameters()]
+    named = [parameter.detach().clone() for parameter in model.generator.parameters()]
+    for number in range(2, 5):
+        model.update(batch_at(number))
+    assert all(map(torch.equal, laid_out, model.encoder.parameters()))
+    assert not any(map(torch.equal, named, model.generator.parameters()))
+
+
 def train_for(steps: int, folder: Path, resume: bool = False) -> MultistepSelectivity:
     torch.manual_seed(7)
     model = MultistepSelectivity(actions=4, names=6, horizon=2, steps=10)
