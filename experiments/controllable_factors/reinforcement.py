@@ -1,11 +1,11 @@
 """Reinforcement learning on what was learnt: PPO on the maze's goal task, from pixels and from codes.
 
-The task: in the maze of the part `maze`, go from any cell to any other, which an image with the agent there
-shows. In every row of the table the same algorithm with the same hyperparameters meets the same episodes and
-sees the same two images, as they are or encoded: by the selectivity learner, by an autoencoder of the same
-network, by that network untrained, or as the true cells, which bound what a code can be worth. The learners
-are those of the part `maze` where it was run for the seed, else they are trained here as there. Codes are
-centred and scaled over the cells of the maze.
+The task: in an open maze, go from any cell to any other, which an image with the agent there shows. In every
+row of the table the same algorithm with the same hyperparameters meets the same episodes and sees the same
+two images, as they are or encoded: by the selectivity learner, by an autoencoder of the same network, by that
+network untrained, or as the true cells, which bound what a code can be worth. The learners are those of the
+part `maze` where it was run for the seed, else they are trained here as there: in its maze, which has a block
+that the open one has not. Codes are centred and scaled over the cells of the open maze.
 
 What is measured: environment steps until 90% of a fixed set of episodes succeed, where a row ends; its
 success in other episodes then; and, beside it, the environment steps that the representation was learnt from.
@@ -29,7 +29,6 @@ from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, eval
 from unknot.agents.encoding import Encode
 from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
-from unknot.envs.maze_world import PAPER as LAYOUT
 from unknot.experiments.controllable_factors import maze
 from unknot.files import load_weights, read_json, save_weights, write_json
 from unknot.report import Table, mean_deviation, save_figure
@@ -41,7 +40,8 @@ from unknot.representation.selectivity import Selectivity
 __all__ = ["PAPER", "SMOKE", "Settings", "evaluate", "run", "tabulate"]
 
 MAZE = "unknot/Maze-v0"
-BOARD: dict[str, Any] = {"layout": "paper", "actions": ("down", "left", "right", "up")}
+SIZE = 6
+BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": ("down", "left", "right", "up")}
 ROWS = {
     "pixels": "pixels",
     "averaged": "pixels, averaged to 16 × 16",
@@ -204,7 +204,7 @@ def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
         return average, 0
     env: Any = gym.make(MAZE, **BOARD).unwrapped
     env.reset(seed=0)
-    cells = np.argwhere([[symbol == "." for symbol in row] for row in LAYOUT])
+    cells = np.indices((SIZE, SIZE)).reshape(2, -1).T
     images = env.render_factors({"agent": cells})
     if name == "factors":
         return scaled(TrueCells(images, cells), images), 0

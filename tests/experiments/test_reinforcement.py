@@ -8,7 +8,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from unknot.envs.maze_world import PAPER as LAYOUT
 from unknot.experiments.controllable_factors import reinforcement
 from unknot.experiments.controllable_factors.reinforcement import ROWS, Settings, TrueCells, average, scaled
 
@@ -18,7 +17,7 @@ def board() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The images of all cells, and the cells."""
     env: Any = gym.make(reinforcement.MAZE, **reinforcement.BOARD).unwrapped
     env.reset(seed=3)
-    cells = np.argwhere([[symbol == "." for symbol in row] for row in LAYOUT])
+    cells = np.argwhere(np.ones((reinforcement.SIZE, reinforcement.SIZE)))
     return env.render_factors({"agent": cells}), cells
 
 
