@@ -147,21 +147,23 @@ class LatentPathAgent:
         move = self.moves.nearest(plan.actions[torch.arange(len(h)), used])
         actions = self.moves.actions[torch.where(move >= 0, move, self._still(h, maps))]
         result = actions.numpy(force=True)
-        memory = _State(h, move, memory.refused, memory.refused_moves, plan, used + 1)
+        used = (used + 1).clamp(max=plan.actions.shape[1] - 1)  # at the goal it may rest for longer
+        memory = _State(h, move, memory.refused, memory.refused_moves, plan, used)
         return (result[0] if single else result), memory
 
     def _current_plan(
         self, h: Tensor, goal: Tensor, maps: Tensor, memory: _State, episode_start: Any
     ) -> tuple[Plan, Tensor]:
-        """Plan anew where nothing is planned, or no way was found, or h isn't as planned; (n,) moves made."""
+        """Plan anew where h isn't as planned, or a plan ended short of the goal; (n,) are moves made."""
         plan, used = memory.plan, memory.used
         if plan is None or used is None:
             return self._plan(h, goal, maps, memory), torch.zeros(len(h), dtype=torch.long)
         began = _began(episode_start, len(h))
         expected = plan.states[torch.arange(len(h)), used][:, :-1]
         off = ~((h - expected).norm(dim=1) <= self.moves.reach / 2)
-        over = used >= plan.actions.shape[1]
-        rows = torch.nonzero(began | off | over | (plan.status != Status.CONVERGED))[:, 0]
+        moves = (plan.actions != 0).any(2).sum(1)  # of a plan with none another would be the same
+        ended = (plan.status != Status.CONVERGED) & (used == moves) & (moves > 0)
+        rows = torch.nonzero(began | off | ended)[:, 0]
         if not len(rows):
             return plan, used
         some = _State(h[rows], memory.move[rows], memory.refused[rows], memory.refused_moves[rows])

@@ -53,6 +53,10 @@ FIRST_PROBLEM = 1_000_000
 """Seed of the first problem; training's are made otherwise."""
 FORETOLD = 10
 """Actions after which the place is foretold."""
+MOST = 8
+"""Modes that are moves, at most; there are 6 with a switch, and codes of an untrained encoder have many."""
+SAMPLE = 2000
+"""Variations at most whose modes are looked for."""
 RARE = 0.02
 """Share of all variations below which a cluster of them is none."""
 
@@ -67,6 +71,8 @@ class Settings:
     """Updates of the moves."""
     baselines: int = 1
     """Seeds whose untrained encoders are measured as well."""
+    walks: int = 16
+    """Random walks of 16 steps in each of 64 mazes that the selectivity learner learns from."""
     problems: int = 500
     """Problems of each task."""
 
@@ -77,8 +83,8 @@ class Settings:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
-SMOKE = Settings(steps=20, moves=10, problems=4)
-PAPER = Settings(steps=5000, moves=3000, problems=1000)
+SMOKE = Settings(steps=10, moves=4, walks=1, problems=2)
+PAPER = Settings(steps=5000, moves=5000, walks=64, problems=1000)
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
@@ -126,7 +132,7 @@ def _train(settings: Settings, task: str, folder: Path, seed: int, resume: bool,
     env = make_mazes(COPIES, "none", actions, task == "switch")
     learner = SceneSelectivity(actions=len(actions), **options(settings, task))
     rare = actions.index("toggle") if task == "switch" else None
-    seen = transitions(env, seed, 16, rare)
+    seen = transitions(env, seed, settings.walks, rare)
     label = f"seed {seed}: {folder.name}"
     if trained:
         train(
@@ -287,10 +293,12 @@ def find_moves(variations: Tensor, actions: Tensor) -> tuple[NDArray[np.float64]
     Returns:
         The modes' means (modes, dim), the greatest first, and the action (modes,) that most often made each.
     """
-    points, made_by = variations.double().numpy(), actions.numpy()
+    every = -(-len(variations) // SAMPLE)
+    points, made_by = variations[::every].double().numpy(), actions[::every].numpy()
     bandwidth = float(np.median(np.linalg.norm(points, axis=1))) / 2
     labels = MeanShift(bandwidth=bandwidth, bin_seeding=True).fit_predict(points)
     modes = [rows for k in range(labels.max() + 1) if (rows := labels == k).mean() >= RARE]
+    modes = sorted(modes, key=np.sum, reverse=True)[:MOST]
     means = np.stack([points[rows].mean(0) for rows in modes])
     return means, np.array([np.bincount(made_by[rows]).argmax() for rows in modes])
 
