@@ -278,8 +278,7 @@ def _factor_table(metrics: list[dict[str, Any]]) -> Table:
             f"test split, which no training saw. Digits are {sources}. DCI: disentanglement of the four.",
             "The floor is the random encoder; 1 is the ceiling. A seed counts if all four factors do.",
             f"Bar: at least {BAR} for all four, in 9 of 10 seeds; aim: {AIM}.",
-            "The paper (B.1, Fig. 4): “for each of them, at least one f_k recovers it almost linearly, from "
-            "the raw pixels only”; it gives no numbers.",
+            "The paper shows one latent or more that follows each nearly linearly (B.1, Fig. 4); no numbers.",
         ),
     )
 
