@@ -185,16 +185,16 @@ def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
 
 
 def check_weights(folder: Path) -> None:
-    """Load every weight file of a seed folder, checkpoints apart.
+    """Load the weights of every learner in a seed folder.
 
     Raises:
         FileNotFoundError: there is none.
         WeightsError: one can't be used.
     """
     from unknot.representation.learner import load_learner
-    from unknot.representation.training import CHECKPOINT
+    from unknot.representation.training import WEIGHTS
 
-    weights = [path for path in sorted(folder.rglob("*.safetensors")) if path.name != CHECKPOINT]
+    weights = sorted(folder.rglob(WEIGHTS))
     if not weights:
         raise FileNotFoundError(f"{folder} has no weights")
     for path in weights:

@@ -53,6 +53,8 @@ ROWS = {
 """What PPO sees, by name, and what the table calls it."""
 ENCODERS = ("selectivity", "autoencoder", "random")
 """The rows whose encoders are models of the part `maze`."""
+POLICY = "policy.safetensors"
+"""PPO's weights, which are those of no learner."""
 BAR = 0.9
 """Success at which a row ends."""
 FIRST_EVALUATION, FIRST_TEST = 1_000_000, 2_000_000
@@ -253,7 +255,7 @@ def _train(settings: Settings, name: str, folder: Path, seed: int) -> dict[str, 
         model.learn(settings.evaluate_every, reset_num_timesteps=False)
         success = evaluate_agent(model, tests, settings.episodes, FIRST_EVALUATION).success_rate
         curve.append((model.num_timesteps, success))
-    save_weights(folder / name / WEIGHTS, arrays(model.policy.state_dict()), "PPO", HYPERPARAMETERS)
+    save_weights(folder / name / POLICY, arrays(model.policy.state_dict()), "PPO", HYPERPARAMETERS)
     return {"curve": curve, "reached": success >= BAR, "before": before}
 
 
@@ -261,8 +263,8 @@ def _test(settings: Settings, name: str, folder: Path, episodes: int) -> dict[st
     """Test a row's policy, from its weights, in episodes that did not decide when its training ended."""
     encode, _ = _encoder(name, folder)
     model = _ppo(settings, encode, 0)
-    tensors, _ = load_weights(folder / name / WEIGHTS, "PPO")
-    load_state(model.policy, tensors, folder / name / WEIGHTS)
+    tensors, _ = load_weights(folder / name / POLICY, "PPO")
+    load_state(model.policy, tensors, folder / name / POLICY)
     return _success(model, make_environment(settings, episodes, encode), episodes)
 
 

@@ -124,7 +124,7 @@ def test_policies_are_distributions_and_leave_h_alone() -> None:
 
 def test_learns_a_coordinate_for_each_direction() -> None:
     torch.manual_seed(0)
-    learner = DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=300)
+    learner = DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=300, learning_rate=1e-3)
 
     def least() -> float:
         r = np.corrcoef(np.c_[learner.encode(draw(CELLS)).numpy(force=True), CELLS].T)[:4, 4:]
