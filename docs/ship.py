@@ -37,15 +37,16 @@ def ship(
         command: what repeats the run, where it was put together from several.
     """
     seeds = find_seeds(run)
+    command = command or _command(seeds)
     name = read_json(seeds[0] / "config.json")["experiment"]
     package, page = ROOT / "experiments/pretrained" / name, ROOT / "docs/results" / name
     with TemporaryDirectory() as temporary:
         new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
-        _write_package(seeds, models, command or _command(seeds), new_package)
+        _write_package(seeds, models, command, new_package)
         paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
         _replace(package, new_package)
         # tables fill gaps from what ships: now this run
-        _write_page(seeds, paths, page / NOTES, command or _command(seeds), new_page)
+        _write_page(seeds, paths, page / NOTES, command, new_page)
         _replace(page, new_page)
 
 

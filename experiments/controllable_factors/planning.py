@@ -78,7 +78,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name, least in (("steps", 1), ("moves", 1), ("baselines", 0), ("problems", 1)):
+        for name, least in (("steps", 1), ("moves", 1), ("walks", 1), ("baselines", 0), ("problems", 1)):
             if (value := getattr(self, name)) < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
 
