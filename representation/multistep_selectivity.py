@@ -13,7 +13,14 @@ from torch.nn import functional
 from unknot.representation.interaction import Act, draw_actions
 from unknot.representation.learner import image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
-from unknot.representation.selectivity import Bilinear, Selectivity, contrast, steps_of
+from unknot.representation.selectivity import (
+    Bilinear,
+    Selectivity,
+    contrast,
+    log_taken,
+    steps_of,
+    unevenness,
+)
 
 __all__ = ["MultistepSelectivity"]
 
@@ -21,9 +28,8 @@ LAY_OUT = 0.15
 """Share of training in which single steps are learnt, which lays out the codes."""
 WIDE = 2.5
 """How many times wider the kernel is when k steps begin to be learnt."""
-RATES = {"encoder": 0.0, "policy": 0.2, "generator": 2.0}
-"""By part, the multiple of the learning rate that it has after `LAY_OUT`; others keep it. Codes stay as they
-are then: in one of two seeds an axis collapsed when they went on learning, at a twentieth of the rate."""
+RATES = {"policy": 0.2, "generator": 2.0}
+"""By part, the multiple of the learning rate that it has after `LAY_OUT`; others keep it."""
 
 
 class MultistepSelectivity(Selectivity):
@@ -136,6 +142,12 @@ class MultistepSelectivity(Selectivity):
 
         return act
 
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one optimisation step on a batch of `interactions`; returns what `Selectivity.update` does."""
+        # codes stay as laid out: in one of two seeds an axis collapsed when they went on learning
+        self.encoder.requires_grad_(self._lays_out())
+        return super().update(batch)
+
     def _control(self, h: Tensor, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """Return the terms that concern factors and policies, and their sum; h is (n, k + 1, latent_dim)."""
         single = self._lays_out()
@@ -151,15 +163,13 @@ class MultistepSelectivity(Selectivity):
         before, now, after = h[:, 0], h[:, :-1].detach(), h[:, -1]
         left = phi[:, None] - (now - now[:, :1])[:, :, None]
         log_policy = self.log_policy(now, left, mask)
-        index = action[..., None, None].expand(*action.shape, phi.shape[1], 1)
-        taken = log_policy.gather(-1, index)[..., 0].sum(1)
+        taken = log_taken(log_policy, action)
         weight = (taken - self._log_mixture(taken.detach(), mask, single)).exp()
         change = (after - before)[:, None]
         similarity = -(change - phi).square().sum(-1) / (2 * self._width() ** 2)
         selectivity, share = contrast(similarity), contrast(similarity.detach()).exp()
         fixed = weight.detach()
         surprise = after.detach()[:, None] - self.step(before.detach()[:, None], phi.detach())
-        spread = changes.mT @ changes / len(changes) + 1e-4 * torch.eye(self.latent_dim, device=h.device)
         terms = {
             "selectivity": (weight * selectivity).mean(),
             "information": (fixed * contrast(taken.detach())).mean(),
@@ -167,7 +177,7 @@ class MultistepSelectivity(Selectivity):
             "attraction": (fixed * share * (change.detach() - phi).square().sum(-1)).mean(),
             "model": (fixed * surprise.square().sum(-1)).mean(),
             "entropy": -(log_policy.exp() * log_policy).sum(-1).mean(),
-            "uneven": spread.trace() - spread.logdet(),
+            "uneven": unevenness(changes),
         }
         loss = (
             -self.selectivity * terms["selectivity"]

@@ -6,7 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.representation.selectivity import Bilinear, Selectivity, contrast, steps_of
+from unknot.representation.selectivity import (
+    Bilinear,
+    Selectivity,
+    contrast,
+    log_taken,
+    steps_of,
+    unevenness,
+)
 
 __all__ = ["PlaceEncoder", "SceneSelectivity"]
 
@@ -72,8 +79,7 @@ class SceneSelectivity(Selectivity):
     def _control(self, h: Tensor, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         terms, loss = super()._control(h, batch)
         change = h[:, -1] - h[:, 0]
-        spread = change.mT @ change / len(change) + 1e-4 * torch.eye(self.latent_dim, device=h.device)
-        uneven = spread.trace() - spread.logdet()
+        uneven = unevenness(change)
         length = (change + 1e-6).norm(dim=1)  # where it is 0 the norm has no derivative
         short = (self.least - length).relu().square().mean()
         size = h.square().sum(-1).mean()
@@ -87,8 +93,7 @@ class SceneSelectivity(Selectivity):
         phi = self.generate(h[:, 0], self.factors).detach()
         action, mask = (steps_of(batch, name) for name in ("action", "action_mask"))
         log_policy = self.log_policy(h[:, :-1], phi[:, None], mask)
-        index = action[..., None, None].expand(*action.shape, self.factors, 1)
-        taken = log_policy.gather(-1, index)[..., 0].sum(1)
+        taken = log_taken(log_policy, action)
         share = contrast(self.log_similarity(h[:, 0], h[:, -1], phi)).exp()
         return -(share * taken).mean()
 

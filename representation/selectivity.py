@@ -251,7 +251,7 @@ class Selectivity(Learner):
             steps_of(batch, name) for name in ("action", "probability", "action_mask")
         )
         log_policy = self.log_policy(h[:, :-1], phi[:, None], mask)
-        taken = log_policy.gather(-1, action[..., None, None].expand(-1, -1, self.factors, 1))[..., 0].sum(1)
+        taken = log_taken(log_policy, action)
         weight = (taken - probability.log().sum(1, keepdim=True)).exp()
         similarity = self.log_similarity(before, after, phi)
         selectivity = contrast(similarity)
@@ -315,6 +315,18 @@ def distinct(images: Tensor) -> tuple[Tensor, Tensor]:
     whole = rows.view(np.dtype((np.void, rows.shape[1])))[:, 0]
     _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
     return torch.from_numpy(first), torch.from_numpy(copies)
+
+
+def log_taken(log_policy: Tensor, action: Tensor) -> Tensor:
+    """Return the log probability (n, m) by m policies (n, k, m, actions) of the k actions taken, (n, k)."""
+    index = action[..., None, None].expand(*action.shape, log_policy.shape[2], 1)
+    return log_policy.gather(-1, index)[..., 0].sum(1)
+
+
+def unevenness(changes: Tensor) -> Tensor:
+    """Return tr C - log det C, C the mean product of changes (n, d): least where C is the identity."""
+    spread = changes.mT @ changes / len(changes) + 1e-4 * torch.eye(changes.shape[1], device=changes.device)
+    return spread.trace() - spread.logdet()
 
 
 def squash(raw: Tensor, space: str) -> Tensor:
