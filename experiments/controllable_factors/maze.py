@@ -157,17 +157,18 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:
     """Train a model; keep the start with the highest selectivity, which knows no factors."""
     if name != "selectivity":
-        return _train_once(settings, name, folder, seed, resume)
+        return train_once(settings, name, folder, seed, resume)
     found, scores = [], []
     for start in range(settings.starts):
-        found.append(_train_once(settings, name, folder / f"start-{start}", seed + START * start, resume))
+        found.append(train_once(settings, name, folder / f"start-{start}", seed + START * start, resume))
         scores.append(selectivity_reached(found[-1], seed))
     best = found[int(np.argmax(scores))]
     save_learner(best, folder / WEIGHTS)
     return best
 
 
-def _train_once(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:
+def train_once(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:
+    """Train one of `MODELS` from one start, or write an untrained one."""
     torch.manual_seed(seed)
     learner = Selectivity(actions=len(ACTIONS), steps=settings.steps, **MODELS[name])
     if name == "random":
@@ -298,7 +299,7 @@ def find_modes(points: Floats, bandwidth: float = BANDWIDTH, share: float = SHAR
     Returns:
         (n,): modes counted from 0, the largest first; -1 where a point climbs to none.
     """
-    width = bandwidth * np.sqrt(np.square(points).sum(1).mean()) + 1e-12
+    width = kernel_width(points, bandwidth)
     peaks = points.copy()
     for _ in range(50):
         weights = np.exp(-np.square(peaks[:, None] - points).sum(-1) / (2 * width**2))
@@ -313,6 +314,11 @@ def find_modes(points: Floats, bandwidth: float = BANDWIDTH, share: float = SHAR
     ranks[order] = np.arange(len(order))
     result: NDArray[np.int64] = ranks[labels]
     return result
+
+
+def kernel_width(points: Floats, bandwidth: float) -> float:
+    """Return the width of the Gaussian kernel of a density of points (n, d)."""
+    return float(bandwidth * np.sqrt(np.square(points).sum(1).mean()) + 1e-12)
 
 
 def purities(modes: NDArray[np.int64], actions: NDArray[np.int64]) -> tuple[list[float], list[int]]:
@@ -352,7 +358,7 @@ def draw(learner: Selectivity, seed: int) -> Figure:
     reach = 1.3 * np.abs(points).max() + 1e-6
     axis = np.linspace(-reach, reach, 80)
     grid = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
-    width = BANDWIDTH * np.sqrt(np.square(points).sum(1).mean()) + 1e-12
+    width = kernel_width(points, BANDWIDTH)
     heights = np.exp(-np.square(grid[:, None] - points).sum(-1) / (2 * width**2)).mean(1)
     density.contourf(axis, axis, heights.reshape(80, 80), 12, cmap="Greys")
     for index, action in enumerate(ACTIONS):

@@ -32,8 +32,7 @@ from unknot.agents.maze_experts import MazeExpert
 from unknot.experiments.controllable_factors import maze
 from unknot.files import load_weights, read_json, save_weights, write_json
 from unknot.report import Table, mean_deviation, save_figure
-from unknot.representation import WEIGHTS, load_learner, save_learner, train
-from unknot.representation.interaction import interactions
+from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.learner import arrays, load_state
 from unknot.representation.selectivity import Selectivity
 
@@ -112,7 +111,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         path = folder / name
         if not (path / "metrics.json").exists():
             if name in ENCODERS and not _shared(folder, name):
-                _train_encoder(settings, name, path / "encoder", seed, resume)
+                training = maze.Settings(steps=settings.encoder_steps)
+                maze.train_once(training, name, path / "encoder", seed, resume)
             metrics = _train(settings, name, folder, seed)
             metrics["test"] = _test(settings, name, folder, settings.episodes)
             write_json(path / "metrics.json", metrics)
@@ -225,18 +225,6 @@ def _shared(folder: Path, name: str) -> Path | None:
 
 
 # Training and testing
-
-
-def _train_encoder(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> None:
-    """Train an encoder as the part `maze` does, or write an untrained one."""
-    torch.manual_seed(seed)
-    learner = Selectivity(actions=len(maze.ACTIONS), steps=settings.encoder_steps, **maze.MODELS[name])
-    if name == "random":
-        save_learner(learner, folder / WEIGHTS)
-        return
-    batch_at = interactions(maze.make_maze(maze.COPIES), seed, masked=False)
-    label = f"seed {seed}: {name}"
-    train(learner, batch_at, settings.encoder_steps, folder=folder, resume=resume, description=label)
 
 
 def _ppo(settings: Settings, encode: Encode | None, seed: int) -> PPO:
