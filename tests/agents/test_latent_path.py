@@ -121,7 +121,7 @@ def test_the_expert_sets_the_switch_first() -> None:
     env = gym.make_vec(
         "unknot/Maze-v0", num_envs=30, task="switch", switches=1, actions=(*STEPS, "toggle"), max_steps=200
     )
-    env.reset(seed=list(range(30)))
+    env.reset(seed=0)  # seed + i for each
     maze = cast(Any, env.unwrapped).simulation
     fewest = fewest_steps(maze)
     result = evaluate_agent(MazeExpert(maze), env, 30, 0)

@@ -1,8 +1,11 @@
 """Learnt moves: what their losses weigh, what they predict by hand-set parts, and that they learn."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from unknot.representation import load_learner, save_learner
 from unknot.representation.latent_moves import LatentMoves, balanced
@@ -37,7 +40,7 @@ def test_step_stays_where_nothing_happens_and_where_nothing_is_asked() -> None:
     with torch.no_grad():
         for parameter in (*moves.ends.parameters(), *moves.chances.parameters()):
             parameter.zero_()
-        moves.chances[-1].bias.copy_(torch.tensor([5.0, -5.0, 5.0]))
+        cast(nn.Linear, moves.chances[-1]).bias.copy_(torch.tensor([5.0, -5.0, 5.0]))
     maps = moves.encode(np.zeros((4, 16, 16, 3), np.uint8))
     z = torch.cat([torch.ones(4, 2), maps], 1)
     u = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [0.0, 0.0]])
