@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
+from unknot.experiments.controllable_factors.models import check_least
 from unknot.report import Table, mean_deviation, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 from unknot.representation.autoencoder import Autoencoder
@@ -67,9 +68,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name, least in (("steps", 1), ("batch", 1), ("scenes", 50)):
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        check_least(self, steps=1, batch=1, scenes=50)
 
 
 SMOKE = Settings(steps=20, batch=16, scenes=100)

@@ -26,7 +26,13 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.maze_world import PAPER as LAYOUT
-from unknot.files import read_json, write_json
+from unknot.experiments.controllable_factors.models import (
+    check_least,
+    complete,
+    load_complete,
+    model_folder,
+    names_for,
+)
 from unknot.report import Table, mean_deviation, save_figure
 from unknot.representation import WEIGHTS, load_learner, save_learner, train
 from unknot.representation.interaction import draw_actions, interactions
@@ -100,9 +106,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name, least in (("steps", 1), ("starts", 1), ("baselines", 0), ("samples", 1)):
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        check_least(self, steps=1, starts=1, baselines=0, samples=1)
 
 
 SMOKE = Settings(steps=8, starts=2, samples=100)
@@ -111,27 +115,14 @@ PAPER = Settings(steps=50_000, samples=10_000)
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, a folder each; one with a `metrics.json` is complete."""
-    metrics = {}
-    for name in _models(settings, seed):
-        path = folder / name.replace(" ", "-")
-        if not (path / "metrics.json").exists():
-            learner = _train(settings, name, path, seed, resume)
-            if name != "random":
-                save_figure(draw(learner, seed), folder / "figures" / f"maze-{path.name}.png")
-            single = _single_starts(path, seed) if name == "selectivity" else {}
-            write_json(path / "metrics.json", measure(learner, settings, seed) | single)
-        metrics[name] = read_json(path / "metrics.json")
-    return metrics
 
+    def make(name: str, path: Path) -> dict[str, Any]:
+        learner = _train(settings, name, path, seed, resume)
+        if name != "random":
+            save_figure(draw(learner, seed), folder / "figures" / f"maze-{path.name}.png")
+        return _measure_all(learner, settings, name, path, seed)
 
-def _models(settings: Settings, seed: int) -> list[str]:
-    return list(MODELS) if seed < settings.baselines else list(MODELS)[:1]
-
-
-def _single_starts(folder: Path, seed: int) -> dict[str, list[bool]]:
-    """Tell which starts meet the bar by themselves, whether or not they were kept."""
-    learners = [load_learner(path / WEIGHTS) for path in sorted(folder.glob("start-*"))]
-    return {"starts": [measure_plane(cast(Selectivity, learner), seed)["met"] for learner in learners]}
+    return complete(names_for(MODELS, settings.baselines, seed), folder, make)
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -142,16 +133,21 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
         WeightsError: weights that can't be used.
     """
     metrics = {}
-    for name in _models(settings, seed):
-        path = folder / name.replace(" ", "-")
-        if not (path / WEIGHTS).exists():
-            raise FileNotFoundError(f"{path} has no weights: resume the run first")
-        learner = load_learner(path / WEIGHTS)
-        assert isinstance(learner, Selectivity)
-        metrics[name] = measure(learner, settings, seed)
-        if name == "selectivity":
-            metrics[name] |= _single_starts(path, seed)
+    for name in names_for(MODELS, settings.baselines, seed):
+        learner = cast(Selectivity, load_complete(folder, name))
+        metrics[name] = _measure_all(learner, settings, name, model_folder(folder, name), seed)
     return metrics
+
+
+def _measure_all(
+    learner: Selectivity, settings: Settings, name: str, folder: Path, seed: int
+) -> dict[str, Any]:
+    """Measure a model; of ours also tell which starts meet the bar by themselves, kept or not."""
+    result = measure(learner, settings, seed)
+    if name != "selectivity":
+        return result
+    starts = [load_learner(path / WEIGHTS) for path in sorted(folder.glob("start-*"))]
+    return result | {"starts": [measure_plane(cast(Selectivity, start), seed)["met"] for start in starts]}
 
 
 def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.files import read_json, write_json
+from unknot.experiments.controllable_factors.models import check_least, complete, load_complete, names_for
 from unknot.report import Table, mean_deviation, save_figure
-from unknot.representation import WEIGHTS, load_learner, save_learner, train
+from unknot.representation import WEIGHTS, save_learner, train
 from unknot.representation.interaction import draw_actions, interactions
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 from unknot.representation.selectivity import Selectivity
@@ -89,9 +89,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name, least in (("steps", 1), ("baselines", 0), ("trials", 1)):
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        check_least(self, steps=1, baselines=0, trials=1)
 
 
 SMOKE = Settings(steps=10, trials=50)
@@ -100,16 +98,14 @@ PAPER = Settings(steps=50_000, trials=10_000)
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, a folder each; one with a `metrics.json` is complete."""
-    metrics = {}
-    for name in _models(settings, seed):
-        path = folder / name.replace(" ", "-")
-        if not (path / "metrics.json").exists():
-            learner = _train(settings, name, path, seed, resume)
-            if name != "untrained":
-                save_figure(draw(learner, seed), folder / "figures" / f"multistep-{path.name}.png")
-            write_json(path / "metrics.json", measure(learner, settings, seed))
-        metrics[name] = read_json(path / "metrics.json")
-    return metrics
+
+    def make(name: str, path: Path) -> dict[str, Any]:
+        learner = _train(settings, name, path, seed, resume)
+        if name != "untrained":
+            save_figure(draw(learner, seed), folder / "figures" / f"multistep-{path.name}.png")
+        return measure(learner, settings, seed)
+
+    return complete(names_for(MODELS, settings.baselines, seed), folder, make)
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -119,19 +115,10 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
         FileNotFoundError: a model whose training has not ended.
         WeightsError: weights that can't be used.
     """
-    metrics = {}
-    for name in _models(settings, seed):
-        path = folder / name.replace(" ", "-")
-        if not (path / "metrics.json").exists():
-            raise FileNotFoundError(f"{path} has no metrics: resume the run first")
-        learner = load_learner(path / WEIGHTS)
-        assert isinstance(learner, Selectivity)
-        metrics[name] = measure(learner, settings, seed)
-    return metrics
-
-
-def _models(settings: Settings, seed: int) -> list[str]:
-    return list(MODELS) if seed < settings.baselines else list(MODELS)[:1]
+    return {
+        name: measure(cast(Selectivity, load_complete(folder, name)), settings, seed)
+        for name in names_for(MODELS, settings.baselines, seed)
+    }
 
 
 def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:

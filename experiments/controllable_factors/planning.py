@@ -27,8 +27,8 @@ from unknot.agents import wilson_interval
 from unknot.agents.evaluation import Agent, evaluate_agent
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.maze_experts import MazeExpert, fewest_steps
+from unknot.experiments.controllable_factors.models import check_least, complete, names_for
 from unknot.experiments.controllable_factors.planning_figures import save_figures
-from unknot.files import read_json, write_json
 from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, Learner, load_learner, minibatches, save_learner, train
 from unknot.representation.interaction import Behaviour, draw_actions, interactions, uniform
@@ -78,9 +78,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name, least in (("steps", 1), ("moves", 1), ("walks", 1), ("baselines", 0), ("problems", 1)):
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        check_least(self, steps=1, moves=1, walks=1, baselines=0, problems=1)
 
 
 SMOKE = Settings(steps=10, moves=4, walks=1, problems=2)
@@ -89,14 +87,15 @@ PAPER = Settings(steps=5000, moves=5000, walks=64, problems=1000)
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, a folder each; with its `metrics.json` it is complete."""
+
+    def make(name: str, path: Path) -> dict[str, Any]:
+        task, _, untrained = name.partition("-")
+        _train(settings, task, path, seed, resume, trained=not untrained)
+        return _measure(task, path, settings.problems)
+
     metrics: dict[str, Any] = {}
     for task in TASKS:
-        for name in _models(settings, task, seed):
-            path, trained = folder / name, name == task
-            if not (path / "metrics.json").exists():
-                _train(settings, task, path, seed, resume, trained=trained)
-                write_json(path / "metrics.json", _measure(task, path, settings.problems))
-            metrics[name] = read_json(path / "metrics.json")
+        metrics |= complete(_models(settings, task, seed), folder, make)
         metrics[f"{task}-bounds"] = bounds(task, settings.problems)
     save_figures({task: load(folder / task) for task in TASKS}, folder / "figures")
     return metrics
@@ -119,7 +118,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 
 
 def _models(settings: Settings, task: str, seed: int) -> list[str]:
-    return [task, f"{task}-random"][: 2 if seed < settings.baselines else 1]
+    return names_for((task, f"{task}-random"), settings.baselines, seed)
 
 
 # Training

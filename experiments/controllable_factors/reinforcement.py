@@ -30,7 +30,8 @@ from unknot.agents.encoding import Encode
 from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
 from unknot.experiments.controllable_factors import maze
-from unknot.files import load_weights, read_json, save_weights, write_json
+from unknot.experiments.controllable_factors.models import check_least, complete
+from unknot.files import load_weights, read_json, save_weights
 from unknot.report import Table, mean_deviation, save_figure
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.learner import arrays, load_state
@@ -93,9 +94,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name in (setting.name for setting in fields(self)):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+        check_least(self, **dict.fromkeys((setting.name for setting in fields(self)), 1))
 
 
 SMOKE = Settings(seeds=1, encoder_steps=4, num_envs=8, limit=512, evaluate_every=256, episodes=8)
@@ -106,17 +105,15 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     """Train PPO on each kind of observation; a row that has its `metrics.json` is complete."""
     if seed >= settings.seeds:
         return {}
-    rows: dict[str, Any] = {}
-    for name in ROWS:
-        path = folder / name
-        if not (path / "metrics.json").exists():
-            if name in ENCODERS and not _shared(folder, name):
-                training = maze.Settings(steps=settings.encoder_steps)
-                maze.train_once(training, name, path / "encoder", seed, resume)
-            metrics = _train(settings, name, folder, seed)
-            metrics["test"] = _test(settings, name, folder, settings.episodes)
-            write_json(path / "metrics.json", metrics)
-        rows[name] = read_json(path / "metrics.json")
+
+    def make(name: str, path: Path) -> dict[str, Any]:
+        if name in ENCODERS and not _shared(folder, name):
+            training = maze.Settings(steps=settings.encoder_steps)
+            maze.train_once(training, name, path / "encoder", seed, resume)
+        metrics = _train(settings, name, folder, seed)
+        return metrics | {"test": _test(settings, name, folder, settings.episodes)}
+
+    rows = complete(ROWS, folder, make)
     save_figure(learning_curves(rows), folder / "figures" / "learning-curves.png")
     return {"rows": rows, "bounds": _bounds(settings, settings.episodes)}
 
