@@ -1,0 +1,1 @@
+"""Sources of images whose factors are known, drawn batch by batch: each is a factor source."""

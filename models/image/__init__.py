@@ -1,0 +1,1 @@
+"""Models of single images: each is a learner, a file a method."""
