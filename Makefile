@@ -11,8 +11,9 @@ ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
 demo: install
 	$(BIN)/unknot run dynamics-content --preset demo
 
+# Two workers of one thread each: most tests are too small for more threads to help.
 test: lint types
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: install
 	$(BIN)/ruff check .
