@@ -1,7 +1,7 @@
 """A plain autoencoder: what a bottleneck learns when nobody acts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,22 +9,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unknot.files import unknown
 from unknot.representation.discrete_selectivity import patch_encoder
 from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.scene_selectivity import PlaceEncoder
 
-__all__ = ["Autoencoder"]
+__all__ = ["ENCODERS", "Autoencoder"]
+
+ENCODERS: dict[str, Callable[[tuple[int, int, int], int], nn.Module]] = {
+    "patches": patch_encoder,
+    "places": lambda shape, latent_dim: PlaceEncoder(shape, latent_dim, gain=5.0),
+}
+"""The networks of `DiscreteSelectivity` and of `SceneSelectivity`."""
 
 
 class Autoencoder(Learner):
-    """The baseline of `DiscreteSelectivity`: the same encoder, trained to have its images drawn again.
+    """The baseline of selectivity: the same encoder, trained to have its images drawn again.
 
     Args:
         shape: (height, width, channels) of the images; height and width are multiples of 8.
         latent_dim: dimension of the codes.
+        encoder: one of `ENCODERS`.
         learning_rate: Adam's.
 
     Raises:
-        ValueError: another shape, or a latent dimension below 1.
+        ValueError: another shape, an unknown encoder, or a latent dimension below 1.
     """
 
     def __init__(
@@ -32,13 +41,17 @@ class Autoencoder(Learner):
         *,
         shape: tuple[int, int, int] = (40, 40, 1),
         latent_dim: int = 8,
+        encoder: str = "patches",
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
         if latent_dim < 1:
             raise ValueError(f"latent_dim must be at least 1, not {latent_dim}")
+        if encoder not in ENCODERS:
+            raise ValueError(unknown("encoder", encoder, ENCODERS))
         self.shape, self.latent_dim, self.learning_rate = tuple(shape), latent_dim, learning_rate
-        self.encoder = patch_encoder(shape, latent_dim)
+        self.network = encoder
+        self.encoder = ENCODERS[encoder](shape, latent_dim)
         height, width, channels = shape
         cells = (16, height // 4, width // 4)
         self.decoder = nn.Sequential(
@@ -56,6 +69,7 @@ class Autoencoder(Learner):
         return {
             "shape": list(self.shape),
             "latent_dim": self.latent_dim,
+            "encoder": self.network,
             "learning_rate": self.learning_rate,
         }
 

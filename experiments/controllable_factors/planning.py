@@ -6,14 +6,15 @@ them an image permits, and where; search over them finds a way. Every layout is 
 problems. Success: the agent is at the goal after at most twice the steps that the shortest way has.
 
 Rows, on the same problems: search in what was learnt; the paper's greedy decomposition of h(goal) − h(start);
-search with the encoder of the same network untrained, its variations the modes of all h' − h; greedy on the
-true positions (floor); breadth-first search on the true grid (ceiling).
+search with the same encoder as part of a plain autoencoder, trained on the same images as often, and left
+untrained, the variations of both the modes of all h' − h; greedy on the true positions (floor); breadth-first
+search on the true grid (ceiling).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -31,6 +32,7 @@ from unknot.experiments.controllable_factors.models import check_least, complete
 from unknot.experiments.controllable_factors.planning_figures import save_figures
 from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, Learner, load_learner, minibatches, save_learner, train
+from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.interaction import Behaviour, draw_actions, interactions, uniform
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
@@ -70,7 +72,7 @@ class Settings:
     moves: int = 1000
     """Updates of the moves."""
     baselines: int = 1
-    """Seeds whose untrained encoders are measured as well."""
+    """Seeds whose autoencoders and untrained encoders are measured as well."""
     walks: int = 16
     """Random walks of 16 steps in each of 64 mazes that the selectivity learner learns from."""
     problems: int = 500
@@ -89,8 +91,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     """Train and measure the models of one seed, a folder each; with its `metrics.json` it is complete."""
 
     def make(name: str, path: Path) -> dict[str, Any]:
-        task, _, untrained = name.partition("-")
-        _train(settings, task, path, seed, resume, trained=not untrained)
+        task, _, baseline = name.partition("-")
+        _train(settings, task, baseline, path, seed, resume)
         return _measure(task, path, settings.problems)
 
     metrics: dict[str, Any] = {}
@@ -118,33 +120,37 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 
 
 def _models(settings: Settings, task: str, seed: int) -> list[str]:
-    return names_for((task, f"{task}-random"), settings.baselines, seed)
+    return names_for((task, f"{task}-autoencoder", f"{task}-random"), settings.baselines, seed)
 
 
 # Training
 
 
-def _train(settings: Settings, task: str, folder: Path, seed: int, resume: bool, *, trained: bool) -> None:
-    """Train the learner, or leave it as it starts, and the moves in its codes."""
+def _train(settings: Settings, task: str, baseline: str, folder: Path, seed: int, resume: bool) -> None:
+    """Train the learner, or that of a baseline, and the moves in its codes."""
     torch.manual_seed(seed)
     actions = actions_of(task)
     env = make_mazes(COPIES, "none", actions, task == "switch")
-    learner = SceneSelectivity(actions=len(actions), **options(settings, task))
+    chosen = options(settings, task)
+    learner: Learner = SceneSelectivity(actions=len(actions), **chosen)
+    if baseline == "autoencoder":
+        learner = Autoencoder(shape=(64, 64, 3), latent_dim=chosen["latent_dim"], encoder="places")
     rare = actions.index("toggle") if task == "switch" else None
     seen = transitions(env, seed, settings.walks, rare)
     label = f"seed {seed}: {folder.name}"
-    if trained:
+    if baseline == "random":
+        save_learner(learner.eval(), folder / "learner" / WEIGHTS)
+    else:
         train(
             learner,
             minibatches(seen, COPIES, seed),
-            learner.steps,
+            chosen["steps"],
             folder=folder / "learner",
             resume=resume,
             description=f"{label}, learner",
         )
-    else:
-        save_learner(learner.eval(), folder / "learner" / WEIGHTS)
-    moves, made_by = find_moves(*(variations(learner, seen) if trained else changes(learner, seen)))
+    made = changes(learner, seen) if baseline else variations(cast(SceneSelectivity, learner), seen)
+    moves, made_by = find_moves(*made)
     centre = encode_all(learner, seen["observation"]).mean(0)
     torch.manual_seed(seed)  # so that a resume, which has trained no learner before, starts alike
     model = LatentMoves(moves.tolist(), made_by.tolist(), centre=centre.tolist(), steps=settings.moves)
@@ -396,6 +402,7 @@ def predict(learner: Learner, moves: LatentMoves, task: str, problems: int) -> d
 ROWS = (
     ("Search in what was learnt", "{task}", "search"),
     ("Greedy over the learnt variations (the paper's B.2)", "{task}", "greedy"),
+    ("Search, encoder of an autoencoder", "{task}-autoencoder", "search"),
     ("Search, encoder untrained", "{task}-random", "search"),
     ("Greedy on true positions (floor)", "{task}-bounds", "floor"),
     ("Breadth-first search on the true grid (ceiling)", "{task}-bounds", "ceiling"),
