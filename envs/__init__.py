@@ -4,6 +4,7 @@ What lives here needs numpy and gymnasium alone. A world is array code over a ba
 environments are made from it. How agents act in them, and what they learn, is elsewhere.
 """
 
+from .factor_observation import FactorObservation, FactorVectorObservation
 from .maze import Maze, MazeEnv, MazeVectorEnv
 from .maze_world import (
     ACTIONS,
@@ -36,6 +37,8 @@ __all__ = [
     "SWITCH",
     "WATER",
     "Appearance",
+    "FactorObservation",
+    "FactorVectorObservation",
     "Maze",
     "MazeEnv",
     "MazeVectorEnv",

@@ -126,6 +126,11 @@ class Adapter:
         """The factors of one scene."""
         return self.simulation.factor_space
 
+    @property
+    def goal_space(self) -> spaces.Dict:
+        """Those factors that a goal has; nothing where a task has no goal."""
+        return self.simulation.goal_space
+
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
         """Draw n scenes' factors, each component independently and uniformly over `factor_space`."""
         return sample_space(self.factor_space, n, rng)
@@ -147,7 +152,7 @@ class Adapter:
 
     def _space(self, key: str) -> spaces.Dict:
         """The space of what is given as `factors` or as `goal`."""
-        return self.simulation.goal_space if key == "goal" else self.factor_space
+        return self.goal_space if key == "goal" else self.factor_space
 
     def _factors(self, key: str, factors: Mapping[str, Any], n: int | None, owner: str = "") -> Factors:
         """Check names, shapes and ranges of `factors` or of a `goal`.
