@@ -5,6 +5,7 @@ environments are made from it. How agents act in them, and what they learn, is e
 """
 
 from .factor_observation import FactorObservation, FactorVectorObservation
+from .goal_conditioned import GoalConditioned, GoalConditionedVector
 from .maze import Maze, MazeEnv, MazeVectorEnv
 from .maze_world import (
     ACTIONS,
@@ -39,6 +40,8 @@ __all__ = [
     "Appearance",
     "FactorObservation",
     "FactorVectorObservation",
+    "GoalConditioned",
+    "GoalConditionedVector",
     "Maze",
     "MazeEnv",
     "MazeVectorEnv",

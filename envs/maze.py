@@ -168,9 +168,27 @@ class Maze(Simulation):
         self.switches[rows] = (self.switches[rows] + toggled) % self.switch_states
         self.steps[rows] += 1
         success = self._success(rows)
-        rewards = success.astype(np.float64) if self.reward == "sparse" else -self._misses(rows)
-        rewards -= WATER_COST * (self._kind(rows) == WATER)
+        distance = self._distances[rows, self.agent[rows, 0], self.agent[rows, 1]]
+        rewards = self._rewards(success, distance, self._wrong(rows), self._kind(rows))
         return rewards, success & self.terminate_on_success, self.steps[rows] >= self.max_steps
+
+    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
+        """Return rewards by where steps end; a random layout isn't known, so none may depend on it."""
+        if self.fixed is None and (self.reward == "dense" or self.counts.water):
+            raise ValueError(
+                f"reward={self.reward!r} with water={self.counts.water} cells depends on the random layout, "
+                "not on factors and goal alone; take reward='sparse' and water=0, or a fixed layout"
+            )
+        at, to = achieved["agent"], desired["agent"]
+        layout = np.full((self.size, self.size), FREE) if self.fixed is None else self.fixed
+        wrong, distance = np.zeros((2, len(at)), dtype=np.int64)
+        if self.task == "switch":
+            wrong = (achieved["switches"] != desired["switches"]).sum(axis=1)
+        if self.reward == "dense":
+            boards = np.broadcast_to(layout != BLOCK, (len(to), *layout.shape))
+            distance = shortest_paths(boards, to)[np.arange(len(at)), at[:, 0], at[:, 1]]
+        success = (at == to).all(axis=1) & (wrong == 0)
+        return self._rewards(success, distance, wrong, layout[at[:, 0], at[:, 1]])
 
     def place(self, factors: Factors) -> None:
         """Set the agents' cells and the switches' states."""
@@ -359,15 +377,18 @@ class Maze(Simulation):
         success: Bools = (self.agent[rows] == self.goal[rows]).all(axis=1) & (self._wrong(rows) == 0)
         return success
 
-    def _misses(self, rows: Rows) -> Array:
-        """What is left to do (n,): steps to the goal, and switches to set."""
-        if self.task == "none":
-            return np.zeros(len(rows))
-        distances = self._distances[rows, self.agent[rows, 0], self.agent[rows, 1]]
-        # No way leads there only where somebody put it so; then it is further than any way.
-        distances = np.where(distances < 0, self.size * self.size, distances)
-        misses: Array = (distances + self._wrong(rows)).astype(np.float64)
-        return misses
+    def _rewards(self, success: Bools, distance: Array, wrong: Array, kind: Array) -> Array:
+        """Return rewards (n,) by steps to the goal, switches to set, and what agents stand on."""
+        if self.reward == "sparse":
+            rewards = success.astype(np.float64)
+        elif self.task == "none":
+            rewards = np.zeros(len(kind))
+        else:
+            # No way leads there only where somebody put it so; then it is further than any way.
+            distance = np.where(distance < 0, self.size * self.size, distance)
+            rewards = -(distance + wrong).astype(np.float64)
+        rewards -= WATER_COST * (kind == WATER)
+        return rewards
 
     def _action_mask(self, rows: Rows) -> Array:
         """Tell which actions would change the scene (n, actions), int8."""

@@ -202,14 +202,15 @@ class MnistGrid(Simulation):
         self.cells[rows] = cells
         steps = self.steps[rows] + 1
         self.steps[rows] = steps
-        success = self._success(rows)
-        if self.task == "none":
-            rewards = np.zeros(len(rows))
-        elif self.reward == "sparse":
-            rewards = success.astype(np.float64)
-        else:
-            rewards = -np.abs(cells - self.goal_cells[rows]).sum(axis=(1, 2)).astype(np.float64)
-        return rewards, success & self.terminate_on_success, steps >= self.max_steps
+        ended = self._success(rows) & self.terminate_on_success
+        return self._rewards(cells, self.goal_cells[rows]), ended, steps >= self.max_steps
+
+    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
+        """Return rewards by where steps end."""
+        cells, goals = (
+            np.stack([factors[name] for name in DIGITS], axis=1) for factors in (achieved, desired)
+        )
+        return self._rewards(cells, goals)
 
     def place(self, factors: Factors) -> None:
         """Set places and classes."""
@@ -305,6 +306,14 @@ class MnistGrid(Simulation):
 
     def _goal(self, rows: Rows) -> Factors:
         return {} if self.task == "none" else self._places(self.goal_cells[rows])
+
+    def _rewards(self, cells: Ints, goals: Ints) -> Array:
+        """Return rewards (n,) of digits in cells (n, 2, 2) that shall be in others."""
+        if self.task == "none":
+            return np.zeros(len(cells))
+        left = np.abs(cells - goals).sum(axis=(1, 2))
+        rewards: Array = left == 0 if self.reward == "sparse" else -left
+        return rewards.astype(np.float64)
 
     def _success(self, rows: Rows) -> Bools:
         success: Bools = (self.cells[rows] == self.goal_cells[rows]).all(axis=(1, 2))

@@ -153,8 +153,15 @@ class Planar(Simulation):
         steps = self.steps[rows] + 1
         near_steps = np.where(near, self.near_steps[rows] + 1, 0)
         self.position[rows], self.steps[rows], self.near_steps[rows] = position, steps, near_steps
-        rewards = near.astype(np.float64) if self.reward == "sparse" else -np.sqrt(squared)
-        return rewards, (near_steps >= STAY) & self.terminate_on_success, steps >= self.max_steps
+        return (
+            self._rewards(squared),
+            (near_steps >= STAY) & self.terminate_on_success,
+            steps >= self.max_steps,
+        )
+
+    def goal_rewards(self, achieved: Factors, desired: Factors) -> Floats:
+        """Return rewards by where steps end."""
+        return self._rewards(squared_distance(achieved["position"], desired["position"]))
 
     def place(self, factors: Factors) -> None:
         """Set positions."""
@@ -245,6 +252,13 @@ class Planar(Simulation):
             if not len(pending):
                 return found
         raise RuntimeError(f"task {self.task!r} finds no free place for start or goal on this map")
+
+    def _rewards(self, squared: Floats) -> Floats:
+        """Return rewards by squared distances from goals."""
+        rewards: Floats = (
+            (squared <= NEAR * NEAR).astype(np.float64) if self.reward == "sparse" else -np.sqrt(squared)
+        )
+        return rewards
 
     def _offsets(self, actions: Array) -> Floats:
         """Return what actions ask for, in pixels."""

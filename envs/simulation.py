@@ -75,6 +75,18 @@ class Simulation(ABC):
         """
 
     @abstractmethod
+    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
+        """Return the rewards of steps that end in scenes, for goals in place of the copies' own: (n,).
+
+        Args:
+            achieved: what such scenes have of the factors of `goal_space`, arrays with a first axis n.
+            desired: the goals.
+
+        Raises:
+            ValueError: the rewards depend on more than these.
+        """
+
+    @abstractmethod
     def observe(self, rows: Rows) -> Tree:
         """Return observations."""
 
@@ -149,6 +161,23 @@ class Adapter:
             ValueError: a factor is unknown, of another shape, or outside its space.
         """
         return self.simulation.render_factors(self._factors("factors", factors, None))
+
+    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
+        """Return the rewards of steps by where they end and what the goal is.
+
+        Args:
+            achieved: arrays by name, first axis n: of the scenes, those factors that `goal_space` has.
+            desired: the goals alike.
+
+        Returns:
+            (n,), float64.
+
+        Raises:
+            ValueError: there is no goal, or the rewards depend on more than these.
+        """
+        if not self.goal_space.spaces:
+            raise ValueError("the environment's task has no goal")
+        return self.simulation.goal_rewards(achieved, desired)
 
     def _space(self, key: str) -> spaces.Dict:
         """The space of what is given as `factors` or as `goal`."""

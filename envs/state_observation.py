@@ -1,0 +1,134 @@
+"""Wrappers that make observations of what an environment shows and of what its infos tell."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector.utils import batch_space
+from numpy.typing import DTypeLike
+
+from .simulation import Array, Factors, Tree, take
+
+__all__ = ["FlatFactors", "Form", "StateObservation", "StateVectorObservation"]
+
+
+class FlatFactors:
+    """Factors by name as one flat array, and back; a Discrete factor is its number.
+
+    Args:
+        space: of the factors; they stand in its order.
+        dtype: of the flat array.
+
+    Attributes:
+        space: of the flat array, a Box (d,) in the factors' own units.
+    """
+
+    def __init__(self, space: spaces.Dict, dtype: DTypeLike) -> None:
+        self._parts = {name: _as_box(name, part) for name, part in space.items()}
+        bounds = [(part.low.ravel(), part.high.ravel()) for part in self._parts.values()]
+        low, high = (np.concatenate(ends).astype(dtype) for ends in zip(*bounds, strict=True))
+        self.space = spaces.Box(low, high, dtype=low.dtype.type)
+
+    def flatten(self, factors: Mapping[str, Any]) -> Array:
+        """Return the factors of one scene as (d,), those of n scenes as (n, d)."""
+        arrays = []
+        for name, part in self._parts.items():
+            array = np.asarray(factors[name], self.space.dtype)
+            arrays.append(array.reshape(*array.shape[: array.ndim - len(part.shape)], -1))
+        return np.concatenate(arrays, axis=-1)
+
+    def unflatten(self, flat: Array) -> Factors:
+        """Return the factors that (..., d) stands for, in their own types."""
+        ends = np.cumsum([part.low.size for part in self._parts.values()])
+        pieces = np.split(flat, ends[:-1], axis=-1)
+        return {
+            name: piece.reshape(*flat.shape[:-1], *part.shape).astype(part.dtype)
+            for (name, part), piece in zip(self._parts.items(), pieces, strict=True)
+        }
+
+
+def _as_box(name: str, space: spaces.Space[Any]) -> spaces.Box:
+    if isinstance(space, spaces.Discrete):
+        return spaces.Box(int(space.start), int(space.start + space.n - 1), (), np.int64)
+    if not isinstance(space, spaces.Box):
+        raise TypeError(f"factor {name!r}: {space} is neither a Box nor Discrete")
+    return space
+
+
+class Form(Protocol):
+    """What observations become."""
+
+    @property
+    def space(self) -> spaces.Space[Any]:
+        """The space of one observation."""
+        ...
+
+    def __call__(self, observation: Tree, info: Mapping[str, Any]) -> Tree:
+        """Return the observation, or a batch of them, from what was seen and told."""
+        ...
+
+
+class StateObservation(gym.Wrapper[Tree, Any, Any, Any]):
+    """An environment whose observations have another form.
+
+    Args:
+        env: the environment.
+        form: of its observations.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], form: Form) -> None:
+        super().__init__(env)
+        self._form = form
+        self.observation_space = form.space
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Tree, dict[str, Any]]:
+        """Begin an episode."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._form(observation, info), info
+
+    def step(self, action: Any) -> tuple[Tree, Any, bool, bool, dict[str, Any]]:
+        """Act."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return self._form(observation, info), reward, terminated, truncated, info
+
+
+class StateVectorObservation(VectorWrapper[Tree, Any, Any, Any, Any]):
+    """`StateObservation` of a native vector environment, final observations included.
+
+    Args:
+        env: the environment.
+        form: of its observations.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], form: Form) -> None:
+        super().__init__(env)
+        self._form = form
+        self.single_observation_space = form.space
+        self.observation_space = batch_space(form.space, env.num_envs)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Tree, dict[str, Any]]:
+        """Begin episodes."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return self._formed(observations), infos
+
+    def step(self, actions: Any) -> tuple[Tree, Any, Any, Any, dict[str, Any]]:
+        """Act."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        if "final_obs" in infos:
+            final = np.full(self.num_envs, None, dtype=object)
+            for row in np.flatnonzero(infos["_final_obs"]):
+                final[row] = self._form(infos["final_obs"][row], take(infos["final_info"], row))
+            infos = {**infos, "final_obs": final}
+        return self._formed(observations), rewards, terminated, truncated, infos
+
+    def _formed(self, observations: Tree) -> Tree:
+        """Form the observations of all copies, of some of which the infos at hand may tell nothing."""
+        simulation = self.unwrapped.simulation  # type: ignore[attr-defined]
+        return self._form(observations, simulation.info(np.arange(self.num_envs)))
