@@ -1,0 +1,115 @@
+"""What sources of still images share: factors that take the values of a grid, independent of each other."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Factors", "GridSource", "Images"]
+
+Images = NDArray[np.uint8]
+Factors = dict[str, NDArray[Any]]
+
+BATCH = 1000
+"""Images drawn at a time where all are drawn."""
+
+
+class GridSource(ABC):
+    """A factor source whose factors are drawn evenly from a grid.
+
+    Args:
+        categorical: names of the factors whose numbers are names of categories, 0 to n - 1.
+        **values: the values of each factor, rising, (n,).
+
+    Attributes:
+        factor_space: Discrete, and Box of single numbers from a factor's least value to its greatest.
+        values: the values by name; combinations are counted with the last factor changing fastest.
+    """
+
+    def __init__(self, categorical: tuple[str, ...] = (), **values: ArrayLike) -> None:
+        self.values = {
+            name: np.asarray(each, np.int64 if name in categorical else np.float64)
+            for name, each in values.items()
+        }
+        self.factor_space = spaces.Dict(
+            {
+                name: spaces.Discrete(len(each))
+                if name in categorical
+                else spaces.Box(float(each[0]), float(each[-1]), (), np.float64)
+                for name, each in self.values.items()
+            }
+        )
+
+    def __len__(self) -> int:
+        """Return how many combinations the grid has."""
+        return int(np.prod([len(each) for each in self.values.values()]))
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
+        """Draw factors evenly from the grid: arrays (n,) by name."""
+        return self.combinations(rng.integers(len(self), size=n))
+
+    @abstractmethod
+    def render_factors(self, factors: Mapping[str, Any]) -> Images:
+        """Draw factors, each (n,): uint8 (n, height, width, channels)."""
+
+    def distinct(self) -> NDArray[np.int64]:
+        """Return the numbers of the combinations whose image no combination before them has.
+
+        All are drawn once, in batches; what is kept of an image is a hash.
+        """
+        seen, first = set[bytes](), []
+        for start in range(0, len(self), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(self)))
+            for row, image in zip(rows, self.render_factors(self.combinations(rows)), strict=True):
+                digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+                if digest not in seen:
+                    seen.add(digest)
+                    first.append(row)
+        return np.array(first)
+
+    def combinations(self, rows: NDArray[np.int64]) -> Factors:
+        """Return the factors of the combinations of these numbers, (n,)."""
+        indices = np.unravel_index(rows, [len(each) for each in self.values.values()])
+        return {name: each[i] for (name, each), i in zip(self.values.items(), indices, strict=True)}
+
+    def rows(self, factors: Mapping[str, Any]) -> NDArray[np.int64]:
+        """Return the numbers (n,) of the combinations nearest to factors."""
+        given = self.checked(factors)
+        indices = tuple(_nearest(each, given[name]) for name, each in self.values.items())
+        rows: NDArray[np.int64] = np.ravel_multi_index(indices, [len(each) for each in self.values.values()])
+        return rows
+
+    def checked(self, factors: Mapping[str, Any]) -> Factors:
+        """Return factors as arrays, every one of the space and none besides.
+
+        Raises:
+            ValueError: a factor that lacks, is unknown, is out of its range or of another length.
+        """
+        known = self.factor_space.spaces
+        if factors.keys() != known.keys():
+            raise ValueError(f"factors must be {sorted(known)}, not {sorted(factors)}")
+        arrays = {name: np.asarray(factors[name]) for name in known}
+        n = len(next(iter(arrays.values())))
+        for name, array in arrays.items():
+            low, high, shape = _range(known[name])
+            if array.shape != (n, *shape):
+                raise ValueError(f"{name} must be of shape {(n, *shape)}, not {array.shape}")
+            if n and not (array.min() >= low and array.max() <= high):
+                raise ValueError(f"{name} must be in [{low:g}, {high:g}], not {array.min()} to {array.max()}")
+        return arrays
+
+
+def _range(space: spaces.Space[Any]) -> tuple[float, float, tuple[int, ...]]:
+    if isinstance(space, spaces.Discrete):
+        return 0, int(space.n) - 1, ()
+    assert isinstance(space, spaces.Box)
+    return float(space.low.min()), float(space.high.max()), space.shape
+
+
+def _nearest(values: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.intp]:
+    middles = (values[1:] + values[:-1]) / 2
+    return np.searchsorted(middles, wanted)

@@ -1,0 +1,49 @@
+"""Factors that vary without being counted."""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from unknot.files import unknown
+from unknot.models.data.grid import Factors, Images
+from unknot.representation.metrics import FactorSource
+
+__all__ = ["Nuisance"]
+
+
+class Nuisance:
+    """A source some of whose factors go on varying but are no factors any more.
+
+    So are papers measured that leave a factor out (the shape of 2D Shapes, Kim and Mnih, 2018). The factors
+    left out are drawn by a generator that the others seed: the same factors give the same images.
+
+    Args:
+        source: what draws.
+        *names: of the factors left out.
+
+    Raises:
+        ValueError: a name that is no factor of the source.
+    """
+
+    def __init__(self, source: FactorSource, *names: str) -> None:
+        known = source.factor_space.spaces
+        for name in names:
+            if name not in known:
+                raise ValueError(unknown("factor", name, known))
+        self.source, self.names = source, names
+        self.factor_space = spaces.Dict({name: known[name] for name in known if name not in names})
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
+        """Draw the factors that are left: arrays by name, first axis n."""
+        drawn = self.source.sample_factors(n, rng)
+        return {name: drawn[name] for name in self.factor_space}
+
+    def render_factors(self, factors: Mapping[str, Any]) -> Images:
+        """Draw the images of factors, those left out as they come: uint8 (n, height, width, channels)."""
+        arrays = [np.ascontiguousarray(factors[name]) for name in self.factor_space]
+        seed = zlib.crc32(b"".join(array.tobytes() for array in arrays))
+        drawn = self.source.sample_factors(len(arrays[0]), np.random.default_rng(seed))
+        return self.source.render_factors({**factors, **{name: drawn[name] for name in self.names}})

@@ -1,0 +1,122 @@
+"""Sources but 2D Shapes: the blob, published files, nuisances, streams."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from unknot.files import FileError
+from unknot.models.data.blob import Blob
+from unknot.models.data.files import read_dsprites, read_shapes3d
+from unknot.models.data.nuisance import Nuisance
+from unknot.models.data.shapes2d import Shapes2D
+from unknot.models.data.stream import stream
+
+
+def test_a_blob_is_brightest_where_it_is_and_falls_off_as_a_gaussian_does() -> None:
+    source = Blob(pixels=50, deviation=0.1)
+    image = source.render_factors({"x": np.array([0.5]), "y": np.array([0.0])})[0, :, :, 0].astype(float)
+    columns = (np.arange(50) + 0.5) / 50
+    np.testing.assert_allclose(
+        image[9] + image[10], 2 * 255 * np.exp(-(((columns - 0.5) / 0.1) ** 2) / 2 - 0.005), atol=1.5
+    )
+    np.testing.assert_allclose(image[9], image[10])
+    np.testing.assert_allclose(image, image[:, ::-1])
+    for arguments in ({"pixels": 4}, {"deviation": 0.3}, {"positions": 1}):
+        with pytest.raises(ValueError, match=next(iter(arguments))):
+            Blob(**arguments)
+
+
+GRID = ((0, 0.9, 2), (0, 0.5, 2), (0, 0.5, 2), (0.75, 1.25, 2), (0, 3, 4), (-30, 30, 3))
+"""Least, greatest and number of the values of 3D Shapes' factors, fewer than published."""
+
+
+def write_dsprites(path: Path, source: Shapes2D, **other: Any) -> None:
+    factors = source.combinations(np.arange(len(source)))
+    columns = [np.ones(len(source)), *(factors[name] + (name == "shape") for name in source.values)]
+    arrays = {
+        "imgs": (source.render_factors(factors)[..., 0] > 0).astype(np.uint8),
+        "latents_values": np.stack(columns, 1),
+        "metadata": np.array({"a pickle": True}, dtype=object),
+    }
+    np.savez_compressed(path, **arrays | other)
+
+
+def test_the_file_of_dsprites_is_the_same_source(tmp_path: Path) -> None:
+    source = Shapes2D(scales=2, orientations=3, positions=4)
+    write_dsprites(tmp_path / "dsprites.npz", source)
+    stored = read_dsprites(tmp_path / "dsprites.npz")
+    assert stored.factor_space == source.factor_space
+    factors = source.sample_factors(300, np.random.default_rng(0))
+    np.testing.assert_array_equal(stored.render_factors(factors), source.render_factors(factors))
+    for name, values in stored.sample_factors(300, np.random.default_rng(0)).items():
+        np.testing.assert_array_equal(values, factors[name])
+    near = {**factors, "x": np.clip(factors["x"] + 0.1, 0, 1)}
+    np.testing.assert_array_equal(stored.render_factors(near), source.render_factors(factors))
+
+
+def test_other_files_are_not_taken_for_dsprites(tmp_path: Path) -> None:
+    path = tmp_path / "other.npz"
+    source = Shapes2D(scales=1, orientations=2, positions=2)
+    write_dsprites(path, source, imgs=np.zeros((3, 64, 64, 3), np.uint8))
+    with pytest.raises(FileError, match="expected uint8"):
+        read_dsprites(path)
+    write_dsprites(path, source, latents_values=np.zeros((24, 6)))
+    with pytest.raises(FileError, match="not a grid"):
+        read_dsprites(path)
+    np.savez(path, images=np.zeros(3))
+    with pytest.raises(FileError, match="not the dSprites archive"):
+        read_dsprites(path)
+    path.write_bytes(b"no archive")
+    with pytest.raises(FileError, match="not the dSprites archive"):
+        read_dsprites(path)
+    with pytest.raises(FileNotFoundError):
+        read_dsprites(tmp_path / "none.npz")
+
+
+def test_the_file_of_3d_shapes_is_a_source(tmp_path: Path) -> None:
+    values = [np.linspace(low, high, n) for low, high, n in GRID]
+    labels = np.stack(np.meshgrid(*values, indexing="ij"), -1).reshape(-1, 6)
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 8, 8, 3), dtype=np.uint8)
+    with h5py.File(tmp_path / "3dshapes.h5", "w") as file:
+        file["images"], file["labels"] = images, labels
+    source = read_shapes3d(tmp_path / "3dshapes.h5")
+    assert source.factor_space["shape"] == spaces.Discrete(4)
+    rows = np.array([100, 3, 3, 191, 0])
+    factors = source.combinations(rows)
+    np.testing.assert_allclose(np.stack(list(factors.values()), 1), labels[rows])
+    np.testing.assert_array_equal(source.render_factors(factors), images[rows])
+    (tmp_path / "other.h5").write_bytes(b"no h5")
+    with pytest.raises(FileError, match="not the file of 3D Shapes"):
+        read_shapes3d(tmp_path / "other.h5")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        read_shapes3d(tmp_path / "none.h5")
+
+
+def test_a_nuisance_varies_and_is_no_factor() -> None:
+    whole = Shapes2D()
+    source = Nuisance(whole, "shape", "orientation")
+    assert list(source.factor_space) == ["scale", "x", "y"]
+    factors = source.sample_factors(60, np.random.default_rng(0))
+    images = source.render_factors(factors)
+    np.testing.assert_array_equal(images, source.render_factors(factors))
+    held = {name: np.full(60, values[0]) for name, values in factors.items()}
+    assert len(np.unique(source.render_factors(held), axis=0)) > 40
+    square = whole.render_factors({**held, "shape": np.zeros(60, int), "orientation": np.zeros(60)})
+    assert abs(images.mean() / square.mean() - 1) < 0.5
+    with pytest.raises(ValueError, match="did you mean 'shape'"):
+        Nuisance(whole, "shapes")
+
+
+def test_a_stream_is_a_pure_function_of_the_step() -> None:
+    batch_at = stream(Shapes2D(pixels=32), 5, seed=1, factors=True)
+    first, second, again = batch_at(0), batch_at(1), batch_at(0)
+    assert set(first) == {"observation", "shape", "scale", "orientation", "x", "y"}
+    assert all(first[name].equal(again[name]) for name in first)
+    assert not first["x"].equal(second["x"])
+    assert list(stream(Blob(), 2, seed=0)(0)) == ["observation"]
+    with pytest.raises(ValueError, match="batch_size must be at least 1, not 0"):
+        stream(Blob(), 0, seed=0)
