@@ -117,7 +117,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     """Train and measure the models of one seed, a folder each; one with a `metrics.json` is complete."""
 
     def make(name: str, path: Path) -> dict[str, Any]:
-        learner = _train(settings, name, path, seed, resume)
+        learner = train_model(settings, name, path, seed, resume)
         if name != "random":
             save_figure(draw(learner, seed), folder / "figures" / f"maze-{path.name}.png")
         return _measure_all(learner, settings, name, path, seed)
@@ -150,20 +150,22 @@ def _measure_all(
     return result | {"starts": [measure_plane(cast(Selectivity, start), seed)["met"] for start in starts]}
 
 
-def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:
-    """Train a model; keep the start with the highest selectivity, which knows no factors."""
+def train_model(
+    settings: Settings, name: str, folder: Path, seed: int, resume: bool, layout: str = "paper"
+) -> Selectivity:
+    """Train a model; of ours keep the start with the highest selectivity, which knows no factors."""
     if name != "selectivity":
-        return train_once(settings, name, folder, seed, resume)
+        return _train(settings, name, folder, seed, resume, layout)
     found, scores = [], []
     for start in range(settings.starts):
-        found.append(train_once(settings, name, folder / f"start-{start}", seed + START * start, resume))
-        scores.append(selectivity_reached(found[-1], seed))
+        found.append(_train(settings, name, folder / f"start-{start}", seed + START * start, resume, layout))
+        scores.append(selectivity_reached(found[-1], seed, layout))
     best = found[int(np.argmax(scores))]
     save_learner(best, folder / WEIGHTS)
     return best
 
 
-def train_once(settings: Settings, name: str, folder: Path, seed: int, resume: bool) -> Selectivity:
+def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool, layout: str) -> Selectivity:
     """Train one of `MODELS` from one start, or write an untrained one."""
     torch.manual_seed(seed)
     learner = Selectivity(actions=len(ACTIONS), steps=settings.steps, **MODELS[name])
@@ -171,7 +173,7 @@ def train_once(settings: Settings, name: str, folder: Path, seed: int, resume: b
         save_learner(learner.eval(), folder / WEIGHTS)
         return learner
     published = {"behaviour": learner.behaviour} if name == "as published" else {"masked": False}
-    env = make_maze(COPIES)
+    env = make_maze(COPIES, layout)
     label = f"maze, {name}, {folder.name}" if folder.name.startswith("start") else f"maze, {name}"
     batch_at = interactions(env, seed, **published)
     train(learner, batch_at, settings.steps, folder=folder, resume=resume, description=label)
@@ -179,9 +181,9 @@ def train_once(settings: Settings, name: str, folder: Path, seed: int, resume: b
     return learner
 
 
-def selectivity_reached(learner: Selectivity, seed: int) -> float:
+def selectivity_reached(learner: Selectivity, seed: int, layout: str) -> float:
     """Return the mean selectivity, in nats, over transitions that training hasn't seen."""
-    env = make_maze(COPIES)
+    env = make_maze(COPIES, layout)
     torch.manual_seed(seed)
     batch_at = interactions(env, seed + FRESH, masked=False)
     reached = np.mean([learner.assess(batch_at(number))["selectivity"] for number in range(30)])
@@ -189,9 +191,11 @@ def selectivity_reached(learner: Selectivity, seed: int) -> float:
     return float(reached)
 
 
-def make_maze(copies: int) -> Any:
-    """Make mazes of the paper's layout."""
-    return gym.make_vec("unknot/Maze-v0", num_envs=copies, layout="paper", task="none", actions=ACTIONS)
+def make_maze(copies: int, layout: str = "paper") -> Any:
+    """Make mazes of 6 × 6 cells, all of one layout: the paper's has a block, the open one none."""
+    return gym.make_vec(
+        "unknot/Maze-v0", num_envs=copies, size=6, layout=layout, task="none", actions=ACTIONS
+    )
 
 
 # Measuring

@@ -4,8 +4,9 @@ The task: in an open maze, go from any cell to any other, which an image with th
 row of the table the same algorithm with the same hyperparameters meets the same episodes and sees the same
 two images, as they are or encoded: by the selectivity learner, by an autoencoder of the same network, by that
 network untrained, or as the true cells, which bound what a code can be worth. The learners are those of the
-part `maze` where it was run for the seed, else they are trained here as there: in its maze, which has a block
-that the open one has not. Codes are centred and scaled over the cells of the open maze.
+part `maze`, trained in the open maze: one from the paper's layout never saw the cell under its block, and
+without the block in sight its codes of all other cells are off, too. Codes are centred and scaled over the
+cells.
 
 What is measured: environment steps until 90% of a fixed set of episodes succeed, where a row ends; its
 success in other episodes then; and, beside it, the environment steps that the representation was learnt from.
@@ -52,7 +53,7 @@ ROWS = {
 }
 """What PPO sees, by name, and what the table calls it."""
 ENCODERS = ("selectivity", "autoencoder", "random")
-"""The rows whose encoders are models of the part `maze`."""
+"""The rows whose encoders are trained, or left untrained, as models of the part `maze`."""
 POLICY = "policy.safetensors"
 """PPO's weights, which are those of no learner."""
 BAR = 0.9
@@ -80,7 +81,7 @@ class Settings:
     seeds: int = 3
     """Seeds that are run; later ones are left out."""
     encoder_steps: int = 1200
-    """Updates of an encoder that is trained here; there is but one start then."""
+    """Updates of an encoder, from each of its starts."""
     max_steps: int = 30
     """Steps of an episode at most."""
     num_envs: int = 32
@@ -107,9 +108,9 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         return {}
 
     def make(name: str, path: Path) -> dict[str, Any]:
-        if name in ENCODERS and not _shared(folder, name):
+        if name in ENCODERS:
             training = maze.Settings(steps=settings.encoder_steps)
-            maze.train_once(training, name, path / "encoder", seed, resume)
+            maze.train_model(training, name, path / "encoder", seed, resume, layout="open")
         metrics = _train(settings, name, folder, seed)
         return metrics | {"test": _test(settings, name, folder, settings.episodes)}
 
@@ -207,18 +208,11 @@ def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
     images = env.render_factors({"agent": cells})
     if name == "factors":
         return scaled(TrueCells(images, cells), images), 0
-    source = _shared(folder, name) or folder / name / "encoder"
+    source = folder / name / "encoder"
     learner = load_learner(source / WEIGHTS)
     assert isinstance(learner, Selectivity)
     starts = 0 if name == "random" else max(1, len(list(source.glob("start-*"))))
     return scaled(learner.encode, images), starts * maze.COPIES * learner.steps
-
-
-def _shared(folder: Path, name: str) -> Path | None:
-    """Return the folder of the part `maze` that has this encoder, unless one was trained here."""
-    theirs = folder.parent / "maze" / name
-    complete = (theirs / "metrics.json").exists() and not (folder / name / "encoder").exists()
-    return theirs if complete else None
 
 
 # Training and testing

@@ -1,5 +1,7 @@
 """What PPO observes in the part `reinforcement`, and what its table says."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -8,8 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from unknot.experiments.controllable_factors import reinforcement
+from unknot.experiments.controllable_factors import maze, reinforcement
 from unknot.experiments.controllable_factors.reinforcement import ROWS, Settings, TrueCells, average, scaled
+from unknot.representation.interaction import interactions
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,29 @@ def test_codes_are_centred_and_scaled(board: tuple[NDArray[np.uint8], NDArray[np
     np.testing.assert_allclose(codes.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(codes.std(0, ddof=1), 1, atol=1e-5)
     assert np.corrcoef(codes[:, 0], cells[:, 0])[0, 1] == pytest.approx(1)
+
+
+def test_encoders_learn_from_the_maze_that_ppo_acts_in(
+    board: tuple[NDArray[np.uint8], NDArray[np.int64]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: set[bytes] = set()
+
+    def watched(*arguments: Any, **options: Any) -> Callable[[int], dict[str, torch.Tensor]]:
+        batch_at = interactions(*arguments, **options)
+
+        def watched_at(number: int) -> dict[str, torch.Tensor]:
+            batch = batch_at(number)
+            seen.update(image.tobytes() for image in batch["observation"].numpy())
+            return batch
+
+        return watched_at
+
+    monkeypatch.setattr(maze, "interactions", watched)
+    monkeypatch.setattr(reinforcement, "ROWS", {"selectivity": ROWS["selectivity"]})
+    few = Settings(encoder_steps=1, num_envs=8, limit=1, evaluate_every=1, episodes=2)
+    metrics = reinforcement.run(few, tmp_path, 0, False)
+    assert seen == {image.tobytes() for image in board[0]}
+    assert metrics["rows"]["selectivity"]["before"] == 3 * maze.COPIES  # of three starts
 
 
 def row(steps: int, reached: bool, success: float) -> dict[str, Any]:
