@@ -2,8 +2,9 @@
 
 `ILQR` follows derivatives, `CEM` samples, `RecedingHorizon` plans again as it goes with either, and
 `Roadmap` finds the way among known states where neither would. Where moves are few, `BreadthFirst` and
-`Greedy` search over them. All take batches of problems and tell for
-each how it ended. What the states mean, where a dynamics comes from and who acts is not known here.
+`Greedy` search over them. All of these take batches of problems and tell for each how it ended. `PoseCEM` and
+`DirectionSearch` look for a single pose in SE(3), by a score. What the states mean, where a dynamics comes
+from and who acts is not known here.
 """
 
 from unknot.files import require
@@ -16,6 +17,7 @@ from unknot.planners.costs import QuadraticCost, RowCost  # noqa: E402
 from unknot.planners.derivatives import Linearizable  # noqa: E402
 from unknot.planners.ilqr import ILQR  # noqa: E402
 from unknot.planners.mpc import Memory, RecedingHorizon  # noqa: E402
+from unknot.planners.pose_search import DirectionSearch, PoseCEM, PosePath  # noqa: E402
 from unknot.planners.roadmap import Paths, Roadmap  # noqa: E402
 from unknot.planners.search import Arrival, BreadthFirst, Greedy  # noqa: E402
 
@@ -25,6 +27,7 @@ __all__ = [
     "Arrival",
     "BreadthFirst",
     "Cost",
+    "DirectionSearch",
     "Dynamics",
     "Greedy",
     "Limits",
@@ -33,6 +36,8 @@ __all__ = [
     "Paths",
     "Plan",
     "Planner",
+    "PoseCEM",
+    "PosePath",
     "QuadraticCost",
     "RecedingHorizon",
     "Roadmap",

@@ -97,8 +97,7 @@ class CEM:
         for _ in range(self.iterations + 1):
             samples = self._sample(mean, deviation)
             values = self._values(dynamics, many, start[rows], samples)
-            value, which = values.min(1)
-            chosen = samples[torch.arange(batch, device=start.device), which]
+            chosen, value = (found[:, 0] for found in best_rows(samples, values, 1))
             best = torch.where((value < least)[:, None, None], chosen, best)
             least = torch.minimum(value, least)
             costs.append(least)
@@ -117,8 +116,7 @@ class CEM:
     def _sample(self, mean: Tensor, deviation: Tensor) -> Tensor:
         """Return plans (batch, population, horizon, action dim), the mean first."""
         shape = (len(mean), self.population - 1, *mean.shape[1:])
-        device = mean.device if self.generator is None else self.generator.device
-        noise = torch.randn(shape, generator=self.generator, dtype=mean.dtype, device=device).to(mean.device)
+        noise = normal(shape, mean, self.generator)
         samples = torch.cat([mean[:, None], mean[:, None] + deviation[:, None] * noise], 1)
         if self.limits is None:
             return samples
@@ -133,8 +131,7 @@ class CEM:
     def _refit(
         self, samples: Tensor, values: Tensor, mean: Tensor, deviation: Tensor
     ) -> tuple[Tensor, Tensor]:
-        elite = values.topk(self.elites, 1, largest=False).indices
-        kept = samples.gather(1, elite[..., None, None].expand(-1, -1, *samples.shape[2:]))
+        kept, _ = best_rows(samples, values, self.elites)
         centre = kept.mean(1)
         spread = (kept - centre[:, None]).square().mean(1).sqrt()
         old = self.smoothing
@@ -148,3 +145,22 @@ class CEM:
         actions = torch.where(valid[:, None, None], actions, torch.nan)
         status = torch.where(valid, status, int(Status.INVALID))
         return Plan(actions, unroll(dynamics, start, actions), costs, status)
+
+
+def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw standard normal numbers where the generator is, and bring them where `like` is, in its dtype."""
+    device = like.device if generator is None else generator.device
+    return torch.randn(shape, generator=generator, dtype=like.dtype, device=device).to(like.device)
+
+
+def best_rows(samples: Tensor, costs: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the samples (batch, count, ...) of least cost, the best first, and their costs (batch, count).
+
+    Args:
+        samples: (batch, n, ...).
+        costs: (batch, n).
+        count: at most n.
+    """
+    least, rows = costs.topk(count, 1, largest=False)
+    index = rows.reshape(*rows.shape, *[1] * (samples.ndim - 2)).expand(-1, -1, *samples.shape[2:])
+    return samples.gather(1, index), least

@@ -1,0 +1,134 @@
+"""Search over poses: rotations composed by hand, a known optimum found, bad arguments named."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from unknot.planners import DirectionSearch, PoseCEM
+from unknot.planners.pose_search import compose
+
+QUARTER = math.pi / 2
+GOALS = torch.tensor([[0.1, 0.0, 0.2, 0.0, 2.5, 0.0], [-0.1, 0.1, 0.0, 1.0, -1.0, 2.0]], dtype=torch.float64)
+"""The second is half a turn from no rotation, nearly: a sum of rotation vectors would lose its way."""
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def errors(poses: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
+    """Return metres and radians (batch, n) between poses (batch, n, 6) and goals (batch, 6)."""
+    goals = goals[:, None].expand_as(poses)
+    one, other = (Rotation.from_rotvec(x.reshape(-1, 6)[:, 3:].numpy()) for x in (poses, goals))
+    angle = torch.from_numpy((one.inv() * other).magnitude()).view(poses.shape[:2])
+    return (poses - goals)[..., :3].norm(dim=-1), angle
+
+
+def nearness(goals: Tensor) -> Callable[[Tensor], Tensor]:
+    def score(poses: Tensor) -> Tensor:
+        metres, radians = errors(poses, goals)
+        return -((metres / 0.05) ** 2) - radians**2
+
+    return score
+
+
+def test_moves_are_made_in_the_frame_of_the_pose() -> None:
+    pose = torch.tensor([1.0, 2.0, 3.0, 0.0, 0.0, QUARTER])
+    moved = compose(pose, torch.tensor([0.5, 0.0, 0.1, 0.0, 0.0, 1.0]))
+    torch.testing.assert_close(moved, torch.tensor([1.0, 2.5, 3.1, 0.0, 0.0, QUARTER + 1]))
+
+
+def test_rotations_are_composed_and_not_added() -> None:
+    about_x, about_y = torch.zeros(2, 6, dtype=torch.float64)
+    about_x[3], about_y[4] = QUARTER, QUARTER
+    third = 2 * math.pi / 3 / math.sqrt(3)  # x then y: a third of a turn about (1, 1, 1), as cubes turn
+    torch.testing.assert_close(compose(about_x, about_y)[3:], torch.full((3,), third, dtype=torch.float64))
+    torch.testing.assert_close(compose(about_y, about_x)[3:].abs(), torch.full_like(about_x[3:], third))
+    assert not torch.allclose(compose(about_x, about_y), compose(about_y, about_x))
+    back = compose(compose(GOALS, about_x), -about_x)
+    torch.testing.assert_close(back, GOALS)
+
+
+def test_cem_finds_a_known_optimum_from_any_of_its_starts() -> None:
+    far = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    start = torch.stack([torch.zeros(2, 6, dtype=torch.float64), far.expand(2, 6)], 1)
+    search = PoseCEM(population=64, elites=12, iterations=30, deviation=(0.05, 0.6), generator=generator())
+    path = search.search(nearness(GOALS), start)
+    metres, radians = errors(path.poses, GOALS)
+    assert path.poses.shape == (2, 31, 6)
+    assert metres[:, -1].max() < 1e-3
+    assert radians[:, -1].max() < 1e-2
+    assert metres[:, 0].min() > 0.1
+    assert (path.scores.diff(dim=1) >= 0).all()
+    torch.testing.assert_close(path.scores, nearness(GOALS)(path.poses))
+
+
+def test_directions_come_nearer_and_take_steps_of_their_length() -> None:
+    path = DirectionSearch(length=(0.02, 0.3), generator=generator()).search(
+        nearness(GOALS), torch.zeros(2, 6, dtype=torch.float64)
+    )
+    assert path.poses.shape == (2, 21, 6)
+    torch.testing.assert_close(path.scores, nearness(GOALS)(path.poses))
+    assert (path.scores[:, -1] > path.scores[:, 0] / 4).all()
+    for before, after in zip(path.poses.unbind(1)[:-1], path.poses.unbind(1)[1:], strict=True):
+        metres, radians = errors(after[:, None], before)
+        torch.testing.assert_close((metres / 0.02) ** 2 + (radians / 0.3) ** 2, torch.ones_like(metres))
+
+
+def test_a_direction_is_taken_even_if_it_is_worse() -> None:
+    path = DirectionSearch(steps=1, generator=generator()).search(nearness(GOALS), GOALS)
+    assert (path.scores[:, 1] < path.scores[:, 0]).all()
+
+
+@pytest.mark.parametrize("kind", [PoseCEM, DirectionSearch])
+def test_the_same_generator_gives_the_same_path_and_a_bad_score_spoils_no_other(kind: Any) -> None:
+    start = GOALS.new_zeros((2, 3, 6) if kind is PoseCEM else (2, 6))
+
+    def spoilt(poses: Tensor) -> Tensor:
+        return torch.stack([nearness(GOALS)(poses)[0], poses.new_full(poses.shape[1:2], torch.nan)])
+
+    one, same, other = (
+        kind(generator=generator()).search(score, start)
+        for score in (nearness(GOALS), nearness(GOALS), spoilt)
+    )
+    assert torch.equal(one.poses, same.poses)
+    assert torch.equal(one.poses[0], other.poses[0])
+    assert (other.scores[1] == -torch.inf).all()
+    assert other.poses.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (PoseCEM, {"elites": 1}),
+        (PoseCEM, {"population": 4}),
+        (PoseCEM, {"smoothing": 1.0}),
+        (PoseCEM, {"iterations": 0}),
+        (PoseCEM, {"deviation": (0.0, 1.0)}),
+        (DirectionSearch, {"steps": 0}),
+        (DirectionSearch, {"directions": 0}),
+        (DirectionSearch, {"length": (0.1, math.nan)}),
+    ],
+)
+def test_arguments_out_of_range_are_named(kind: Any, settings: dict[str, Any]) -> None:
+    name, value = next(iter(settings.items()))
+    with pytest.raises(ValueError, match=re.escape(f"{name}={value!r}, expected")):
+        kind(**settings)
+
+
+def test_wrong_shapes_are_named() -> None:
+    score = nearness(GOALS)
+    with pytest.raises(
+        ValueError, match=r"start has the shape \(6,\) and torch.float64, expected \(batch, 6\)"
+    ):
+        DirectionSearch().search(score, GOALS[0])
+    with pytest.raises(ValueError, match=r"start has the shape \(2, 6\) .* \(batch, starts, 6\)"):
+        PoseCEM().search(score, GOALS)
+    with pytest.raises(ValueError, match=r"score returned the shape \(2,\), expected \(2, 1\)"):
+        DirectionSearch().search(lambda poses: poses[:, 0, 0], GOALS)
