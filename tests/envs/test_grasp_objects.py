@@ -9,18 +9,18 @@ from scipy.spatial import ConvexHull
 
 pytest.importorskip("trimesh", reason="grasp objects need trimesh")
 
-import trimesh  # noqa: E402
+import trimesh
 
-from unknot.envs.grasp import meshes  # noqa: E402
-from unknot.envs.grasp.objects import (  # noqa: E402
+from unknot.envs.grasp import meshes
+from unknot.envs.grasp.objects import (
     CATEGORIES,
     GraspObject,
     bullet_objects,
     load_objects,
     make_objects,
 )
-from unknot.envs.grasp.shapes import SECTORS, Part, revolve, shell, solid, sweep  # noqa: E402
-from unknot.files import FileError  # noqa: E402
+from unknot.envs.grasp.shapes import SECTORS, Part, revolve, shell, solid, sweep
+from unknot.files import FileError
 
 ALL = make_objects()
 
@@ -193,7 +193,8 @@ def written(mesh: trimesh.Trimesh, path: Path) -> Path:
 
 
 def block(*extents: float) -> trimesh.Trimesh:
-    return trimesh.creation.box(extents)
+    mesh: trimesh.Trimesh = trimesh.creation.box(extents)
+    return mesh
 
 
 def test_meshes_in_plain_ycb_and_shapenet_layouts(tmp_path: Path) -> None:
