@@ -16,6 +16,7 @@ from .experts import GridExpert, RandomAgent, StraightLineExpert
 
 if TYPE_CHECKING:
     from .encoding import EncodedObservation, EncodedVectorObservation
+    from .offline import record, transitions
     from .planning import PlanningAgent
     from .stable_baselines import GymVecEnv
 
@@ -30,6 +31,8 @@ __all__ = [
     "RandomAgent",
     "StraightLineExpert",
     "evaluate_agent",
+    "record",
+    "transitions",
     "wilson_interval",
 ]
 
@@ -39,6 +42,8 @@ LATE = {
     "EncodedVectorObservation": ("learn", "torch", ".encoding"),
     "GymVecEnv": ("agents", "stable_baselines3", ".stable_baselines"),
     "PlanningAgent": ("learn", "torch", ".planning"),
+    "record": ("agents", "minari", ".offline"),
+    "transitions": ("agents", "minari", ".offline"),
 }
 """What is brought, and torch with it, once it is asked for: its extra, what that must install, its module."""
 

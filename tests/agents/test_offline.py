@@ -1,0 +1,184 @@
+"""Minari datasets hold what happened, to the bit, and learners read any."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import h5py
+import minari
+import numpy as np
+import pytest
+from minari.data_collector import EpisodeBuffer
+
+import unknot  # noqa: F401  registers the environments
+from unknot.agents import RandomAgent, StraightLineExpert, evaluate_agent, record, transitions
+from unknot.envs import GoalConditioned
+
+ENVIRONMENTS: dict[str, dict[str, Any]] = {
+    "unknot/Planar-v0": {"max_steps": 12, "task": "anywhere", "terminate_on_success": True},
+    "unknot/Maze-v0": {"max_steps": 12, "size": 4},
+    "unknot/MnistGrid-v0": {"max_steps": 12, "digits": "digits"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+
+
+def make(name: str = "unknot/Planar-v0", **settings: Any) -> gym.Env[Any, Any]:
+    return gym.make(name, **ENVIRONMENTS[name] | settings)
+
+
+def image(observation: Any) -> Any:
+    return observation["observation"] if isinstance(observation, dict) else observation
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return bool(np.array_equal(a, b))
+
+
+def steps(episode: Any) -> tuple[Any, ...]:
+    return (
+        episode.observations,
+        episode.actions,
+        episode.rewards,
+        episode.terminations,
+        episode.truncations,
+        episode.infos,
+    )
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_episodes_can_be_played_again(name: str) -> None:
+    env = make(name)
+    record(env, RandomAgent(env.action_space), 3, seed=5, dataset="tests/a-v0", progress=False)
+    dataset = minari.load_dataset("tests/a-v0")
+    again = dataset.recover_environment()
+    assert (dataset.total_episodes, dataset.total_steps) == (3, sum(len(e.actions) for e in dataset))
+    for k, episode in enumerate(dataset):
+        observation, info = again.reset(seed=5 + k)
+        played = [observation]
+        assert episode.infos is not None
+        for t, action in enumerate(episode.actions):
+            observation, *outcome, info = again.step(action)
+            recorded = (episode.rewards[t], episode.terminations[t], episode.truncations[t])
+            assert recorded == tuple(outcome)
+            assert same(info["factors"], {n: v[t + 1] for n, v in episode.infos["factors"].items()})
+            played.append(observation)
+        images = np.stack([image(each) for each in played])
+        assert np.array_equal(np.moveaxis(image(episode.observations), 1, -1), images)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_transitions_are_what_environments_show(name: str) -> None:
+    env = make(name)
+    record(env, RandomAgent(env.action_space), 2, seed=1, dataset="tests/a-v0", progress=False)
+    dataset = minari.load_dataset("tests/a-v0")
+    data = transitions(dataset)
+    assert data["action"].dtype == env.action_space.dtype
+    observation, _ = env.reset(seed=1)
+    for t in range(len(dataset[0].actions)):
+        assert np.array_equal(data["observation"][t], image(observation))
+        observation, *_ = env.step(data["action"][t])
+        assert np.array_equal(data["next_observation"][t], image(observation))
+    assert np.array_equal(data["observation"][t + 1], image(env.reset(seed=2)[0]))
+    assert {len(array) for array in data.values()} == {dataset.total_steps}
+
+
+def test_it_records_what_evaluation_counts() -> None:
+    recorded = record(make(), StraightLineExpert(), 20, seed=3, dataset="tests/a-v0", progress=False)
+    counted = evaluate_agent(
+        StraightLineExpert(), "unknot/Planar-v0", 20, seed=3, env_kwargs=ENVIRONMENTS["unknot/Planar-v0"]
+    )
+    assert 0 < recorded.success_rate < 1
+    assert np.array_equal(recorded.successes, counted.successes)
+    dataset = minari.load_dataset("tests/a-v0")
+    assert [e.infos["is_success"][-1] for e in dataset] == counted.successes.tolist()
+    assert dataset.storage.metadata["algorithm_name"] == "StraightLineExpert"
+
+
+class Interrupted(StraightLineExpert):
+    """Is stopped by Ctrl-C in its third episode."""
+
+    begun = 0
+
+    def predict(self, observation: Any, state: Any = None, episode_start: Any = None, *rest: Any) -> Any:
+        self.begun += int(episode_start[0])
+        if self.begun == 3:
+            raise KeyboardInterrupt
+        return super().predict(observation)
+
+
+def test_what_was_interrupted_goes_on(tmp_path: Path) -> None:
+    record(make(), StraightLineExpert(), 4, seed=3, dataset="whole-v0", progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        record(make(), Interrupted(), 4, seed=3, dataset="part-v0", progress=False)
+    assert minari.load_dataset("part-v0").total_episodes == 2
+    with h5py.File(tmp_path / "part-v0" / "data" / "main_data.hdf5", "a") as file:
+        file["episode_2/rewards"] = [1.0]  # as if it had been cut off while writing
+    with pytest.raises(FileExistsError, match="dataset part-v0 exists already"):
+        record(make(), StraightLineExpert(), 4, seed=3, dataset="part-v0", progress=False)
+    record(make(), StraightLineExpert(), 4, seed=3, dataset="part-v0", resume=True, progress=False)
+    whole, part = (minari.load_dataset(name) for name in ("whole-v0", "part-v0"))
+    assert len(part) == 4
+    assert all(
+        same(a, b) for x, y in zip(whole, part, strict=True) for a, b in zip(steps(x), steps(y), strict=True)
+    )
+
+
+def test_what_can_t_go_on_is_refused() -> None:
+    record(make(), StraightLineExpert(), 2, seed=3, dataset="tests/a-v0", progress=False)
+    with pytest.raises(ValueError, match=r"episodes=2, but dataset tests/a-v0 has 2"):
+        record(make(), StraightLineExpert(), 2, seed=3, dataset="tests/a-v0", resume=True, progress=False)
+    with pytest.raises(ValueError, match=r"is of the environment .*'anywhere'.*, not of .*'corners'"):
+        record(make(task="corners"), StraightLineExpert(), 3, 3, "tests/a-v0", resume=True, progress=False)
+
+
+def test_goals_as_arrays_are_recorded() -> None:
+    env = GoalConditioned(make(), observe="factors")
+    record(env, RandomAgent(env.action_space), 2, seed=3, dataset="tests/a-v0", progress=False)
+    dataset = minari.load_dataset("tests/a-v0")
+    assert dataset.observation_space == env.observation_space
+    assert transitions(dataset)["observation"].shape == (24, 2)
+    assert dataset.recover_environment().observation_space == env.observation_space
+
+
+def brought(observations: Any, space: gym.Space[Any]) -> minari.MinariDataset:
+    """A dataset of two steps, written by somebody else."""
+    episode = EpisodeBuffer(
+        observations=observations,
+        actions=np.array([0, 1]),
+        rewards=[0.0, 0.0],
+        terminations=[False, False],
+        truncations=[False, True],
+    )
+    return minari.create_dataset_from_buffers(
+        "other/a-v0", [episode], action_space=gym.spaces.Discrete(2), observation_space=space
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*is set to None.*", "ignore:env_spec is None.*")
+def test_datasets_of_others_are_read() -> None:
+    """Colour images as Minari stores them, as JPEG."""
+    smooth = np.linspace(0, 255, 48, dtype=np.uint8)
+    images = np.stack(
+        [np.broadcast_to(value[:, None, None], (48, 48, 3)) for value in (smooth, smooth[::-1], smooth)]
+    )
+    dataset = brought(list(images), gym.spaces.Box(0, 255, (48, 48, 3), np.uint8))
+    data = transitions(dataset)
+    assert data["next_observation"].shape == (2, 48, 48, 3)
+    np.testing.assert_allclose(data["observation"].astype(int), images[:2], atol=4)
+    np.testing.assert_allclose(data["next_observation"].astype(int), images[1:], atol=4)
+
+
+@pytest.mark.filterwarnings("ignore:.*is set to None.*", "ignore:env_spec is None.*")
+def test_what_has_no_observation_is_refused() -> None:
+    space = gym.spaces.Dict({"camera": gym.spaces.Box(0, 1, (2,), np.float64)})
+    dataset = brought({"camera": np.zeros((3, 2))}, space)
+    with pytest.raises(ValueError, match=r"observes \['camera'\], expected an 'observation'"):
+        transitions(dataset)
+    with pytest.raises(ValueError, match="no steps"):
+        transitions(dataset.filter_episodes(lambda episode: False))
