@@ -1,0 +1,169 @@
+"""A table, an object and a gripper in a PyBullet client of their own."""
+
+import functools
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pybullet
+import trimesh
+from numpy.typing import ArrayLike, NDArray
+
+from unknot.envs.grasp.gripper import OPENING, Gripper, make_shapes
+from unknot.envs.grasp.objects import GraspObject
+
+__all__ = ["TICK", "Physics", "Placement"]
+
+TICK = 1 / 240
+"""Seconds of a step of physics."""
+
+MARGIN = 0.001
+"""Metres by which PyBullet thickens convex hulls; an object is put so far above what it stands on."""
+
+TABLE = 0.5
+"""Half the table's edge, metres."""
+
+STAND = 0.03
+"""Half the edge of what a plate stands on, metres."""
+
+TABLE_COLOUR = (0.93, 0.92, 0.9, 1.0)
+OBJECT_COLOUR = (0.78, 0.36, 0.22, 1.0)
+
+
+class Placement(NamedTuple):
+    """An object upright on the table."""
+
+    object_index: int
+    position: tuple[float, float]
+    """x and y of its middle, metres."""
+    yaw: float
+    """Its turn about z, radians."""
+
+
+class Shape(NamedTuple):
+    """What a client keeps of an object."""
+
+    collision: int
+    visual: int
+
+
+class Client:
+    """PyBullet's functions for a simulation of one's own, which ends with it.
+
+    pybullet_utils has such a class; it prints a line for each client.
+    """
+
+    def __init__(self) -> None:
+        self._client = pybullet.connect(pybullet.DIRECT)
+        self.close = weakref.finalize(self, pybullet.disconnect, self._client)
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(getattr(pybullet, name), physicsClientId=self._client)
+
+
+class Physics:
+    """A client with a table, an object, and perhaps a gripper.
+
+    `build` removes all bodies and makes them anew, from shapes that are kept. What then happens is exact to
+    the bit, whatever was there before, as after `resetSimulation`, and 20 times faster: each of 160 attempts
+    on four objects, in order and in reverse, ended in the same floating-point numbers as in a new world.
+    Putting bodies back where they were isn't exact: 6 of 60 ended in others.
+    """
+
+    object_body: int
+    table_bodies: list[int]
+    gripper: Gripper
+
+    def __init__(self) -> None:
+        self.bullet = Client()
+        # Files are temporary: a later one of the same name must be read.
+        self.bullet.setPhysicsEngineParameter(enableFileCaching=0, fixedTimeStep=TICK)
+        self.bullet.setGravity(0, 0, -9.81)
+        self._gripper_shapes = make_shapes(self.bullet)
+        self._table_shape = self._box([TABLE, TABLE, 0.05])
+        self._shapes: dict[str, Shape] = {}
+
+    def build(
+        self,
+        thing: GraspObject,
+        placement: Placement,
+        gripper_pose: ArrayLike,
+        opening: float = OPENING,
+    ) -> None:
+        """Put an object on the table and a gripper where it is told; nothing moves yet."""
+        self._clear()
+        shape = self._shape(thing)
+        self.table_bodies = [self._static(self._table_shape, -0.05)]
+        if thing.stand:
+            stand = self._box([STAND, STAND, thing.stand / 2])
+            self.table_bodies.append(self._static(stand, thing.stand / 2, placement.position))
+        self.object_body = self.bullet.createMultiBody(
+            thing.mass,
+            shape.collision,
+            shape.visual,
+            [*placement.position, thing.stand + MARGIN],
+            pybullet.getQuaternionFromEuler([0, 0, placement.yaw]),
+            thing.center_of_mass.tolist(),
+        )
+        self.bullet.changeDynamics(self.object_body, -1, lateralFriction=thing.friction)
+        self.gripper = Gripper(self.bullet, self._gripper_shapes, gripper_pose, opening)
+
+    def step(self) -> None:
+        """Let a tick pass."""
+        self.bullet.stepSimulation()
+
+    def object_position(self) -> NDArray[np.float64]:
+        """Return where the object's centre of mass is (3,)."""
+        return np.array(self.bullet.getBasePositionAndOrientation(self.object_body)[0])
+
+    def close(self) -> None:
+        """Disconnect from the client; a second time does nothing."""
+        self.bullet.close()
+
+    def _clear(self) -> None:
+        for constraint in range(self.bullet.getNumConstraints())[::-1]:
+            self.bullet.removeConstraint(self.bullet.getConstraintUniqueId(constraint))
+        for body in range(self.bullet.getNumBodies())[::-1]:
+            self.bullet.removeBody(self.bullet.getBodyUniqueId(body))
+
+    def _box(self, half_edges: list[float]) -> int:
+        return int(self.bullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half_edges))
+
+    def _static(self, shape: int, z: float, position: tuple[float, float] = (0.0, 0.0)) -> int:
+        body: int = self.bullet.createMultiBody(0, shape, -1, [*position, z])
+        self.bullet.changeVisualShape(body, -1, rgbaColor=TABLE_COLOUR)
+        return body
+
+    def _shape(self, thing: GraspObject) -> Shape:
+        if thing.name not in self._shapes:
+            self._shapes[thing.name] = Shape(self._collision(thing), self._visual(thing))
+        return self._shapes[thing.name]
+
+    def _collision(self, thing: GraspObject) -> int:
+        """Make one shape of an object's convex pieces; PyBullet takes several hulls from a file alone."""
+        lines, offset = [], 1
+        for number, piece in enumerate(thing.pieces):
+            hull = trimesh.convex.convex_hull(piece)
+            lines.append(f"o {number}")
+            lines += ["v {} {} {}".format(*vertex) for vertex in hull.vertices.tolist()]
+            lines += ["f {} {} {}".format(*face) for face in (hull.faces + offset).tolist()]
+            offset += len(hull.vertices)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pieces.obj"
+            path.write_text("\n".join(lines) + "\n")
+            return int(self.bullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
+
+    def _visual(self, thing: GraspObject) -> int:
+        """Make an object's looks, its faces flat: each has vertices of its own."""
+        triangles = thing.mesh.triangles
+        return int(
+            self.bullet.createVisualShape(
+                pybullet.GEOM_MESH,
+                vertices=triangles.reshape(-1, 3).tolist(),
+                indices=list(range(3 * len(triangles))),
+                normals=np.repeat(thing.mesh.face_normals, 3, axis=0).tolist(),
+                rgbaColor=OBJECT_COLOUR,
+            )
+        )
