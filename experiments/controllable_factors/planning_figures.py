@@ -34,7 +34,7 @@ def save_figures(pairs: Mapping[str, Pair], folder: Path) -> None:
         folder: where the files go.
     """
     save_figure(foretold_and_found(*pairs["reach"]), folder / "planning.png")
-    save_figure(policies(*pairs["switch"]), folder / "policies.png")
+    save_figure(policies(*pairs["switch"]), folder / "planning-policies.png")
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unknot.representation.autoencoder import Autoencoder
+from unknot.representation.autoencoder import ENCODERS, Autoencoder
 from unknot.representation.discrete_selectivity import (
     DiscreteSelectivity,
     importance_weights,
@@ -26,6 +26,7 @@ MOVES = np.array([[1, 0], [0, -1], [0, 1], [-1, 0]])
 LEARNERS: list[Callable[[], Learner]] = [
     lambda: DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=10),
     lambda: Autoencoder(shape=SHAPE, latent_dim=3),
+    lambda: Autoencoder(shape=SHAPE, latent_dim=3, encoder="places"),
 ]
 
 
@@ -140,9 +141,10 @@ def test_learns_a_coordinate_for_each_direction() -> None:
     assert scalars["selectivity"] <= scalars["information"] + 1e-3  # appendix C
 
 
-def test_the_autoencoder_draws_what_it_saw() -> None:
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_the_autoencoder_draws_what_it_saw(encoder: str) -> None:
     torch.manual_seed(0)
-    learner = Autoencoder(shape=SHAPE, latent_dim=3)
+    learner = Autoencoder(shape=SHAPE, latent_dim=3, encoder=encoder)
     before = learner.update(batch_at(0))["reconstruction"]
     train(learner, batch_at, 200, progress=False)
     images = draw(CELLS)
@@ -191,6 +193,8 @@ def test_refuses(settings: dict[str, Any], words: str) -> None:
         DiscreteSelectivity(**settings)
 
 
-def test_the_autoencoder_refuses_no_dimensions() -> None:
+def test_the_autoencoder_refuses_no_dimensions_and_unknown_encoders() -> None:
     with pytest.raises(ValueError, match="latent_dim must be at least 1, not 0"):
         Autoencoder(latent_dim=0)
+    with pytest.raises(ValueError, match="unknown encoder 'place'; did you mean 'places'"):
+        Autoencoder(encoder="place")
