@@ -98,7 +98,7 @@ class Gripper:
 
     def hold(self) -> None:
         """Begin to hold the palm where it is, and the fingers equally far from the middle."""
-        position, orientation = self._bullet.getBasePositionAndOrientation(self.body)
+        self._begin = position, orientation = self._bullet.getBasePositionAndOrientation(self.body)
         self._anchor = self._bullet.createConstraint(
             self.body,
             -1,
@@ -121,6 +121,11 @@ class Gripper:
         """Tell the palm, once it is held, where to be."""
         position, orientation = _palm(pose)
         self._bullet.changeConstraint(self._anchor, position, orientation, maxForce=HOLD)
+
+    def lift(self, height: float) -> None:
+        """Tell the palm, once it is held, to be so far (m) above where it was then."""
+        (x, y, z), orientation = self._begin
+        self._bullet.changeConstraint(self._anchor, [x, y, z + height], orientation, maxForce=HOLD)
 
     def put(self, pose: ArrayLike) -> None:
         """Put it elsewhere at once."""

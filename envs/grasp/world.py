@@ -145,7 +145,7 @@ class GraspWorld:
         """
         reason = self.collision(pose)
         if reason is Reason.NONE:
-            reason = self._simulate(np.asarray(pose, dtype=np.float64))
+            reason = self._simulate(pose)
         return Outcome(reason is Reason.HELD, reason)
 
     def camera(self, elevation: float, azimuth: float) -> View:
@@ -178,9 +178,8 @@ class GraspWorld:
             physics.step()
         if gripper.touching(physics.object_body) < 2:
             return Reason.MISSED
-        up = np.array([0, 0, LIFT, 0, 0, 0])
         for tick in range(1, LIFTING + 1):
-            gripper.move(pose + up * min(1.0, 1.25 * tick / LIFTING))
+            gripper.lift(LIFT * min(1.0, 1.25 * tick / LIFTING))
             physics.step()
             if tick % CHECK == 0 and not gripper.touching(physics.object_body):
                 return Reason.SLIPPED
