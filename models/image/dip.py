@@ -1,0 +1,89 @@
+"""DIP-VAE: a disentangled inferred prior."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unknot.models.image.networks import gaussian_kl
+from unknot.models.image.vae import VariationalAutoencoder
+
+__all__ = ["DIPVAE", "covariance", "identity_gap"]
+
+KINDS = ("I", "II")
+
+
+class DIPVAE(VariationalAutoencoder):
+    """A variational autoencoder whose codes, over all data, have a covariance near the identity.
+
+    Kumar, Sattigeri and Balakrishnan, "Variational inference of disentangled latents from unlabeled
+    observations", 2017 (2018), eq. 5:
+
+        ELBO - λ_od Σ_{i ≠ j} C_ij² - λ_d Σ_i (C_ii - 1)²,
+
+    C the covariance of the means of q(z | x), kind "I", or of z itself, kind "II": by the law of total
+    covariance (eq. 4) that is the same and the mean of the variances besides.
+
+    C is a running estimate, the last of which counts as a constant (section 2.2): a batch is a sample of
+    little over a hundred numbers' worth, and squares of what it gets wrong would weigh. We take the
+    estimate's value and the batch's gradient, so that λ keeps the meaning it has in eq. 5 however slowly the
+    estimate moves.
+
+    Args:
+        kind: "I" or "II".
+        off_diagonal: λ_od, at least 0.
+        diagonal: λ_d, at least 0; None for ten times λ_od, as in the paper's experiments.
+        momentum: share of the last estimate in the next, in [0, 1); 0 takes each batch by itself.
+        **settings: of `VariationalAutoencoder`.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str = "I",
+        off_diagonal: float = 10.0,
+        diagonal: float | None = None,
+        momentum: float = 0.9,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        diagonal = 10 * off_diagonal if diagonal is None else diagonal
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {list(KINDS)}, not {kind!r}")
+        for name, value in {"off_diagonal": off_diagonal, "diagonal": diagonal}.items():
+            if value < 0:
+                raise ValueError(f"{name} must be at least 0, not {value}")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
+        self.kind, self.off_diagonal, self.diagonal, self.momentum = kind, off_diagonal, diagonal, momentum
+        self.running: Tensor
+        self.register_buffer("running", torch.eye(self.latent_dim))
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        names = ("kind", "off_diagonal", "diagonal", "momentum")
+        return {**{name: getattr(self, name) for name in names}, **super().settings()}
+
+    def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the KL and the weighted gaps, and those as `off_diagonal` and `diagonal`."""
+        batch = covariance(mean)
+        if self.kind == "II":
+            batch = batch + torch.diag(log_variance.exp().mean(0))
+        self.running.lerp_(batch.detach(), 1 - self.momentum)
+        estimate = self.running + batch - batch.detach()
+        off_diagonal, diagonal = identity_gap(estimate)
+        kl = gaussian_kl(mean, log_variance).sum(1).mean()
+        penalty = kl + self.off_diagonal * off_diagonal + self.diagonal * diagonal
+        return penalty, {"off_diagonal": off_diagonal, "diagonal": diagonal}
+
+
+def covariance(codes: Tensor) -> Tensor:
+    """Return the covariance (d, d) of codes (n, d), with 1/n."""
+    centred = codes - codes.mean(0)
+    return centred.mT @ centred / len(codes)
+
+
+def identity_gap(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return Σ_{i ≠ j} C_ij² and Σ_i (C_ii - 1)² of a matrix C (d, d)."""
+    diagonal = matrix.diagonal()
+    return matrix.square().sum() - diagonal.square().sum(), (diagonal - 1).square().sum()

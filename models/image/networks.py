@@ -1,0 +1,138 @@
+"""The trunk that models of images share: encoders, decoders, likelihoods."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = [
+    "LIKELIHOODS",
+    "NETWORKS",
+    "conv_decoder",
+    "conv_encoder",
+    "dense_decoder",
+    "dense_encoder",
+    "flipped",
+    "gaussian_kl",
+]
+
+Shape = tuple[int, int, int]
+
+LEAST = 4
+"""Cells along a side at which convolutions end."""
+
+
+def conv_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Sequential:
+    """Return convolutions of 4 × 4 and stride 2 down to 4 × 4 cells, then two layers: Burgess et al., A.1.
+
+    Args:
+        shape: (height, width, channels) of the images; height and width equal, a power of 2 from 8.
+        outputs: units at the end.
+        width: channels of each convolution.
+        hidden: units of each layer.
+
+    Raises:
+        ValueError: another shape.
+    """
+    layers: list[nn.Module] = []
+    for step in range(_halvings(shape)):
+        layers += [nn.Conv2d(width if step else shape[2], width, 4, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(
+        *layers,
+        nn.Flatten(),
+        nn.Linear(width * LEAST * LEAST, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, outputs),
+    )
+
+
+def conv_decoder(shape: Shape, inputs: int, width: int, hidden: int) -> nn.Sequential:
+    """Return the transpose of `conv_encoder`; it gives logits (n, channels, height, width)."""
+    layers: list[nn.Module] = []
+    halvings = _halvings(shape)
+    for step in range(halvings):
+        after = width if step + 1 < halvings else shape[2]
+        layers += [nn.ReLU(), nn.ConvTranspose2d(width, after, 4, stride=2, padding=1)]
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, width * LEAST * LEAST),
+        nn.Unflatten(1, (width, LEAST, LEAST)),
+        *layers,
+    )
+
+
+def dense_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Sequential:
+    """Return two layers of `hidden` units and ReLU (Higgins et al., 2016); it takes no notice of `width`."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(shape), hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, outputs),
+    )
+
+
+def dense_decoder(shape: Shape, inputs: int, width: int, hidden: int) -> nn.Sequential:
+    """Return three layers of `hidden` units and tanh (Higgins et al., 2016), which give logits as images."""
+    height, across, channels = shape
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.Tanh(),
+        nn.Linear(hidden, hidden),
+        nn.Tanh(),
+        nn.Linear(hidden, hidden),
+        nn.Tanh(),
+        nn.Linear(hidden, math.prod(shape)),
+        nn.Unflatten(1, (channels, height, across)),
+    )
+
+
+Network = Callable[[Shape, int, int, int], nn.Sequential]
+
+NETWORKS: Mapping[str, tuple[Network, Network]] = {
+    "conv": (conv_encoder, conv_decoder),
+    "dense": (dense_encoder, dense_decoder),
+}
+"""Encoder and decoder by name."""
+
+
+def _halvings(shape: Shape) -> int:
+    height, width, _ = shape
+    halvings = round(math.log2(max(height, 1) / LEAST))
+    if height != width or halvings < 1 or LEAST << halvings != height:
+        raise ValueError(f"shape must have one height and width, a power of 2 from 8, not {shape}")
+    return halvings
+
+
+def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
+    """Return -log p of images under independent Bernoulli pixels, in nats, (n,)."""
+    return functional.binary_cross_entropy_with_logits(logits, images, reduction="none").flatten(1).sum(1)
+
+
+def gaussian(logits: Tensor, images: Tensor) -> Tensor:
+    """Return half the squared error, which is -log p under Gaussian pixels of variance 1 but a constant."""
+    return (logits.sigmoid() - images).square().flatten(1).sum(1) / 2
+
+
+LIKELIHOODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {"bernoulli": bernoulli, "gaussian": gaussian}
+"""-log p(x | z), (n,), of logits and images (n, c, h, w), by name."""
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return KL(N(mean, variance) || N(0, 1)) in nats for each dimension by itself."""
+    return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+
+
+def flipped(images: Tensor, most: float) -> Tensor:
+    """Return images (n, c, h, w) with pixels turned from x to 1 - x: of each a share up to `most`."""
+    share = most * torch.rand(len(images), 1, 1, 1, device=images.device)
+    flips = torch.rand_like(images[:, :1]) < share
+    return torch.where(flips, 1 - images, images)

@@ -1,0 +1,168 @@
+"""Variational autoencoders: what all of them share, and the plain one with its β."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from unknot.files import unknown
+from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl
+from unknot.representation.learner import Learner, image_tensor
+
+__all__ = ["VAE", "VariationalAutoencoder"]
+
+
+class VariationalAutoencoder(Learner):
+    """An encoder q(z | x), Gaussian with a diagonal covariance, a decoder p(x | z), and a prior N(0, I).
+
+    Kingma and Welling, "Auto-encoding variational Bayes", 2014. A method of the family says what is added to
+    the reconstruction error, -E log p(x | z): its `penalty`.
+
+    Args:
+        shape: (height, width, channels) of the images; "conv" asks for a square, its side a power of 2.
+        latent_dim: dimension of z.
+        network: "conv" (4 × 4 convolutions, Burgess et al. 2018) or "dense" (Higgins et al. 2016).
+        width: channels of the convolutions.
+        hidden: units of the layers that are no convolutions.
+        likelihood: "bernoulli", of grey pixels too, or "gaussian", of variance 1.
+        noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the
+            autoencoder denoises.
+        learning_rate: Adam's.
+
+    Raises:
+        ValueError: an unknown name, or an argument out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, int, int] = (64, 64, 1),
+        latent_dim: int = 10,
+        network: str = "conv",
+        width: int = 32,
+        hidden: int = 256,
+        likelihood: str = "bernoulli",
+        noise: float = 0.0,
+        learning_rate: float = 5e-4,
+    ) -> None:
+        super().__init__()
+        if network not in NETWORKS:
+            raise ValueError(unknown("network", network, NETWORKS))
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(unknown("likelihood", likelihood, LIKELIHOODS))
+        for name, size in {"latent_dim": latent_dim, "width": width, "hidden": hidden}.items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, not {size}")
+        if not 0 <= noise <= 1:
+            raise ValueError(f"noise must be in [0, 1], not {noise}")
+        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.latent_dim, self.network, self.width, self.hidden = latent_dim, network, width, hidden
+        self.likelihood, self.noise, self.learning_rate = likelihood, noise, learning_rate
+        encoder, decoder = NETWORKS[network]
+        self.encoder = encoder(self.shape, 2 * latent_dim, width, hidden)
+        self.decoder = decoder(self.shape, latent_dim, width, hidden)
+        parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
+        self.optimizers = {"adam": torch.optim.Adam(parameters, learning_rate)}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        names = "latent_dim network width hidden likelihood noise learning_rate"
+        return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
+
+    @abstractmethod
+    def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what is added to the reconstruction error, and terms to log.
+
+        Args:
+            mean: of q(z | x), (n, latent_dim), x the images of a batch.
+            log_variance: of q(z | x), (n, latent_dim).
+            z: drawn from q(z | x), (n, latent_dim).
+        """
+
+    def posterior(self, images: NDArray[np.uint8] | Tensor) -> "Independent":  # type: ignore[type-arg]
+        """Return q(z | x) of uint8 images (n, h, w, c), a distribution over (n, latent_dim)."""
+        mean, log_variance = self._moments(self._tensor(images))
+        return Independent(Normal(mean, (log_variance / 2).exp()), 1)
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return the means of q(z | x), (n, latent_dim), of uint8 images (n, h, w, c)."""
+        return self._moments(self._tensor(images))[0]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Draw codes z (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
+        images: Tensor = self.decoder(z).sigmoid().movedim(1, -1)
+        return images
+
+    def kl(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return KL(q(z_i | x) || p(z_i)) in nats, (n, latent_dim), of uint8 images (n, h, w, c)."""
+        return gaussian_kl(*self._moments(self._tensor(images)))
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one step on a batch's images.
+
+        Args:
+            batch: `observation`, uint8 (n, h, w, c).
+
+        Returns:
+            Means over the batch: `reconstruction`, -log p(x | z); `kl`, KL(q(z | x) || p(z)), both in nats;
+            and what the method's penalty consists of.
+        """
+        images = self._tensor(batch["observation"])
+        mean, log_variance = self._moments(flipped(images, self.noise) if self.noise else images)
+        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        reconstruction = LIKELIHOODS[self.likelihood](self.decoder(z), images).mean()
+        penalty, terms = self.penalty(mean, log_variance, z)
+        optimizer = self.optimizers["adam"]
+        optimizer.zero_grad()
+        (reconstruction + penalty).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        kl = gaussian_kl(mean, log_variance).sum(1).mean()
+        terms = {"reconstruction": reconstruction, "kl": kl, **terms}
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.encoder(images).chunk(2, 1)
+        return mean, log_variance
+
+    def _tensor(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        tensor = image_tensor(images, next(self.parameters()).device)
+        height, width, channels = self.shape
+        if tensor.shape[1:] != (channels, height, width):
+            raise ValueError(
+                f"images must be (n, height, width, channels) of {self.shape}, not {images.shape}"
+            )
+        return tensor
+
+
+class VAE(VariationalAutoencoder):
+    """The variational autoencoder, and β-VAE, whose KL has a weight.
+
+    Higgins et al., "β-VAE: learning basic visual concepts with a constrained variational framework", 2017:
+
+        E log p(x | z) - β KL(q(z | x) || p(z)).
+
+    β = 1 is Kingma and Welling's VAE; β = 0 leaves an autoencoder with noise.
+
+    Args:
+        beta: β, at least 0.
+        **settings: of `VariationalAutoencoder`.
+    """
+
+    def __init__(self, *, beta: float = 1.0, **settings: Any) -> None:
+        super().__init__(**settings)
+        if beta < 0:
+            raise ValueError(f"beta must be at least 0, not {beta}")
+        self.beta = beta
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        return {"beta": self.beta, **super().settings()}
+
+    def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return β KL."""
+        return self.beta * gaussian_kl(mean, log_variance).sum(1).mean(), {}
