@@ -23,6 +23,15 @@ LEARNERS: dict[str, str] = {
     "DiscreteSelectivity": "unknot.representation.discrete_selectivity",
     "Autoencoder": "unknot.representation.autoencoder",
     "LatentMoves": "unknot.representation.latent_moves",
+    "VAE": "unknot.models.image.vae",
+    "CapacityVAE": "unknot.models.image.capacity",
+    "DIPVAE": "unknot.models.image.dip",
+    "FactorVAE": "unknot.models.image.factor",
+    "BetaTCVAE": "unknot.models.image.tc",
+    "PCA": "unknot.models.image.pca",
+    "FactorGenerator": "unknot.models.image.factor_generator",
+    "StackedNetworks": "unknot.models.stacked",
+    "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
 }
 """Class name to module. A weight file names a class, never a module: one that isn't a row here won't load."""
 
