@@ -1,0 +1,136 @@
+"""Many small networks of one shape, trained side by side: what differs is where they start, or a penalty."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from unknot.files import unknown
+from unknot.models.penalties import PENALTIES
+from unknot.representation import Learner
+
+__all__ = ["StackedNetworks"]
+
+
+class StackedNetworks(Learner):
+    """Fully connected networks whose hidden layers are penalised, each by a weight of its own.
+
+    Linear ones reconstruct by squared error; logistic ones have logistic hidden units and tell two classes
+    apart by cross entropy. The learning rate falls to nothing, linearly.
+
+    Args:
+        sizes: units of every layer, input and output included.
+        weights: λ of each network; there are as many networks.
+        penalties: the name in `unknot.models.penalties.PENALTIES` of each network's penalty.
+        steps: updates over which the learning rate falls.
+        logistic: logistic units, or linear ones.
+        learning_rate: Adam's, at first.
+
+    Raises:
+        ValueError: fewer than three layers, a penalty that is unknown, or not one for each weight.
+    """
+
+    def __init__(
+        self,
+        *,
+        sizes: Sequence[int],
+        weights: Sequence[float],
+        penalties: Sequence[str],
+        steps: int,
+        logistic: bool = False,
+        learning_rate: float = 1e-2,
+    ) -> None:
+        super().__init__()
+        if len(sizes) < 3:
+            raise ValueError(f"sizes must have a hidden layer at least, not {list(sizes)}")
+        if len(weights) != len(penalties):
+            raise ValueError(f"penalties must be {len(weights)}, one for each weight, not {len(penalties)}")
+        for name in penalties:
+            if name not in PENALTIES:
+                raise ValueError(unknown("penalty", name, PENALTIES))
+        self.sizes, self.weights, self.penalties = list(sizes), list(weights), list(penalties)
+        self.steps, self.logistic, self.learning_rate = steps, logistic, learning_rate
+        count = len(self.weights)
+        pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
+        scale = [1.0 if logistic else a**-0.5 for a, _ in pairs]
+        self.matrices = nn.ParameterList(
+            scale[k] * torch.randn(count, a, b) for k, (a, b) in enumerate(pairs)
+        )
+        self.biases = nn.ParameterList(torch.zeros(count, 1, b) for _, b in pairs)
+        self.done: Tensor
+        self.register_buffer("done", torch.zeros((), dtype=torch.long))
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self._rows = {
+            name: torch.tensor([k for k, each in enumerate(self.penalties) if each == name])
+            for name in dict.fromkeys(self.penalties)
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        names = ("sizes", "weights", "penalties", "steps", "logistic", "learning_rate")
+        return {name: getattr(self, name) for name in names}
+
+    def forward(self, inputs: Tensor) -> list[Tensor]:
+        """Return every layer's activations (networks, n, units), the output's (logits, if logistic) last.
+
+        Args:
+            inputs: (n, networks, features).
+        """
+        layers, h = [], inputs.movedim(0, 1)
+        for k, (matrix, bias) in enumerate(zip(self.matrices, self.biases, strict=True)):
+            h = h @ matrix + bias
+            if self.logistic and k < len(self.matrices) - 1:
+                h = h.sigmoid()
+            layers.append(h)
+        return layers
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return the last hidden layer (n, networks, units) of vectors (n, networks, features), no images."""
+        return self(torch.as_tensor(images))[-2].movedim(0, 1)  # type: ignore[no-any-return]
+
+    def errors(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return each network's error (networks,): mean squared, or mean cross entropy in nats.
+
+        Args:
+            inputs: (n, networks, features).
+            targets: (n, networks, outputs).
+        """
+        return self._errors(self(inputs)[-1], targets)
+
+    def _errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        targets = targets.movedim(0, 1)
+        if self.logistic:
+            return binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean((1, 2))
+        return (outputs - targets).square().mean((1, 2))
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one step of every network on its own loss, error + λ Σ penalty of its hidden layers.
+
+        Args:
+            batch: `input` (n, networks, features), `target` (n, networks, outputs).
+
+        Returns:
+            `error`, the mean over the networks, and `penalty`, unweighted.
+        """
+        *hidden, outputs = self(batch["input"])
+        errors, penalties = self._errors(outputs, batch["target"]), self._penalties(hidden)
+        optimizer = self.optimizers["adam"]
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate * max(1 - float(self.done) / self.steps, 0.0)
+        optimizer.zero_grad()
+        weights = torch.tensor(self.weights, device=errors.device)
+        (errors + weights * penalties).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        self.done += 1
+        return {"error": errors.detach().mean(), "penalty": penalties.detach().mean()}
+
+    def _penalties(self, hidden: list[Tensor]) -> Tensor:
+        penalties = torch.zeros(len(self.weights), device=hidden[0].device)
+        for name, rows in self._rows.items():
+            each = sum(PENALTIES[name](layer[rows]) for layer in hidden)
+            penalties = penalties.index_put((rows.to(penalties.device),), torch.as_tensor(each))
+        return penalties
