@@ -20,7 +20,8 @@ def learner(**settings: Any) -> Any:
 
 def test_the_encoder_says_where_a_thing_is_and_what() -> None:
     encoder = PlaceEncoder((16, 16, 1), 2, gain=1.0, maps=2).eval()
-    first, last = encoder.convolutions[0], encoder.convolutions[3]
+    first: Any = encoder.convolutions[0]
+    last: Any = encoder.convolutions[3]
     torch.nn.init.constant_(first.weight, 1.0)  # how bright a patch is: 16 where it is white
     torch.nn.init.zeros_(first.bias)
     torch.nn.init.constant_(last.weight, 1.0)
