@@ -2,7 +2,8 @@
 
 An experiment is a module that is a row of `unknot.experiments.EXPERIMENTS` and has
 
-- `Settings`, a frozen dataclass, and `PRESETS`, some of them by name;
+- `Settings`, a frozen dataclass, and `PRESETS`, some of them by name; with a field `part` where the user
+  chooses which parts to run: a resume may name another, and `run` leaves alone those that are complete;
 - `run(settings, folder, seed, resume) -> dict`: trains and evaluates one seed, writes its weights, its
   figures and at last `metrics.json`, and returns the metrics;
 - `evaluate(folder, full) -> dict`: the metrics of a seed folder once more, from its weights;
@@ -27,6 +28,8 @@ from unknot.files import RUNS, create_folder, find_seeds, read_json, unknown, wr
 from unknot.report import Table
 
 CONFIG, METRICS, TABLE = "config.json", "metrics.json", "table.md"
+PART = "part"
+"""The setting that says which parts of an experiment to run, where it has some."""
 
 
 class UsageError(ValueError):
@@ -70,7 +73,8 @@ def run_seeds(
 ) -> list[Table]:
     """Run an experiment for seeds 0 to seeds - 1 and write `table.md` above them.
 
-    A seed that has its `metrics.json` is complete: a resume takes it as it is.
+    A seed that has its `metrics.json` is complete: a resume takes it as it is, unless the experiment has
+    parts, which know by themselves what is complete.
 
     Args:
         name: of the experiment.
@@ -86,18 +90,19 @@ def run_seeds(
 
     Raises:
         FileExistsError: `folder` exists already and `resume` is False.
-        UsageError: a resume with other settings than the run has, or a count below 1.
+        UsageError: a resume with other settings than the run has, `part` aside, or a count below 1.
     """
     for argument, count in {"seeds": seeds, "jobs": jobs}.items():
         if count < 1:
             raise UsageError(f"{argument} must be at least 1, not {count}")
     experiment = load_experiment(name)
     create_folder(folder, resume=resume)
-    config = {"experiment": name, "preset": preset, "settings": dataclasses.asdict(settings)}
+    config: dict[str, Any] = {"experiment": name, "preset": preset, "settings": dataclasses.asdict(settings)}
     folders = [folder / f"seed-{seed}" for seed in range(seeds)]
     for path in folders:
         _check_settings(path, config)
-    work = [(path, seed) for seed, path in enumerate(folders) if not (path / METRICS).exists()]
+    parts = PART in config["settings"]
+    work = [(path, seed) for seed, path in enumerate(folders) if parts or not (path / METRICS).exists()]
     for path, seed in work:
         if not (path / CONFIG).exists():
             write_json(path / CONFIG, {**config, "seed": seed, "version": version("unknot")})
@@ -119,7 +124,8 @@ def _check_settings(folder: Path, config: dict[str, Any]) -> None:
     if was["experiment"] != now["experiment"]:
         raise UsageError(f"{folder} is a run of {was['experiment']!r}, not of {now['experiment']!r}")
     old, new = was["settings"], now["settings"]
-    changed = [f"{k} was {old.get(k)!r}, now {new.get(k)!r}" for k in old | new if old.get(k) != new.get(k)]
+    names = [name for name in old | new if name != PART]
+    changed = [f"{k} was {old.get(k)!r}, now {new.get(k)!r}" for k in names if old.get(k) != new.get(k)]
     if changed:
         raise UsageError(f"a resume keeps the settings, but in {folder} {'; '.join(changed)}")
 

@@ -73,13 +73,17 @@ PRESETS = {
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Run the parts of one seed, each in a folder of its name; what has its `metrics.json` is complete."""
+    """Run parts of one seed, each in a folder of its name; what has its `metrics.json` is complete.
+
+    Returns:
+        The metrics of all complete parts, those of earlier runs in the folder included.
+    """
     metrics: dict[str, Any] = {"seed": seed, "parts": {}}
     for name, part in PARTS.items():
-        if settings.part not in ("all", name):
-            continue
         path = folder / name
         if not (path / "metrics.json").exists():
+            if settings.part not in ("all", name):
+                continue
             path.mkdir(parents=True, exist_ok=True)
             write_json(path / "metrics.json", part.run(getattr(settings, name), path, seed, resume))
         metrics["parts"][name] = read_json(path / "metrics.json")

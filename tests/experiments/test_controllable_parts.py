@@ -1,0 +1,48 @@
+"""Parts of an experiment that are run one after the other into the same folder."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from unknot.experiments import controllable_factors
+from unknot.experiments.controllable_factors import Settings, planning
+from unknot.files import read_json
+from unknot.running import UsageError, run_seeds
+
+NAME = "controllable-factors"
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The parts and the seeds that were run, once parts do no more than to say so."""
+    calls: list[tuple[str, int]] = []
+
+    def part(name: str) -> SimpleNamespace:
+        def run(settings: Any, folder: Path, seed: int, resume: bool) -> dict[str, str]:
+            calls.append((name, seed))
+            return {"name": name}
+
+        return SimpleNamespace(run=run, tabulate=lambda metrics: [])
+
+    monkeypatch.setattr(controllable_factors, "PARTS", {name: part(name) for name in ("maze", "digits")})
+    return calls
+
+
+def test_a_resume_may_run_another_part(ran: list[tuple[str, int]], tmp_path: Path) -> None:
+    run_seeds(NAME, "default", Settings("maze"), tmp_path / "out", 1)
+    run_seeds(NAME, "default", Settings("digits"), tmp_path / "out", 2, resume=True)
+    assert ran == [("maze", 0), ("digits", 0), ("digits", 1)]
+    found = [read_json(tmp_path / f"out/seed-{seed}/metrics.json")["parts"] for seed in (0, 1)]
+    assert found == [{"maze": {"name": "maze"}, "digits": {"name": "digits"}}, {"digits": {"name": "digits"}}]
+    run_seeds(NAME, "default", Settings("all"), tmp_path / "out", 2, resume=True)
+    assert ran[3:] == [("maze", 1)]
+
+
+def test_but_not_with_other_settings(ran: list[tuple[str, int]], tmp_path: Path) -> None:
+    run_seeds(NAME, "default", Settings("maze"), tmp_path / "out", 1)
+    other = Settings("digits", planning=planning.Settings(problems=7))
+    with pytest.raises(UsageError, match=r"planning was .* now "):
+        run_seeds(NAME, "default", other, tmp_path / "out", 1, resume=True)
+    assert ran == [("maze", 0)]
