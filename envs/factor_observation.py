@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
 from .simulation import Array
-from .state_observation import FlatFactors, StateObservation, StateVectorObservation
+from .state_observation import ScaledFactors, StateObservation, StateVectorObservation
 
 __all__ = ["FactorObservation", "FactorVectorObservation"]
 
@@ -18,14 +17,17 @@ __all__ = ["FactorObservation", "FactorVectorObservation"]
 class FactorObservation(StateObservation, RecordConstructorArgs):
     """An environment that is seen through its true factors: float32 (d,), the scene's and then the goal's.
 
-    What an agent learns from them is the ceiling for one that learns from images. They are in their own
-    units; Gymnasium's `RescaleObservation(env, -1, 1)` brings them all into one range. What is no factor,
-    such as a random layout, isn't seen.
+    What an agent learns from them is the ceiling for one that learns from images. Each goes from -1 to 1 over
+    its range, as networks like it; `info` has them in their own units. What is no factor, such as a random
+    layout, isn't seen.
 
         env = FactorObservation(gym.make("unknot/Planar-v0"))  # (row, column) of the agent, then of the goal
 
     Args:
         env: it has a `factor_space` and a `goal_space`, and its infos have `factors` and `goal`.
+
+    Raises:
+        ValueError: a factor has no bounds.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -50,8 +52,8 @@ class _SceneAndGoal:
     def __init__(self, env: Any) -> None:
         parts = {"factors": env.factor_space, "goal": env.goal_space}
         self._names = [(key, name) for key, space in parts.items() for name in space]
-        self._flat = FlatFactors(
-            spaces.Dict({f"{key} {name}": parts[key][name] for key, name in self._names}), np.float32
+        self._flat = ScaledFactors(
+            spaces.Dict({f"{key} {name}": parts[key][name] for key, name in self._names})
         )
         self.space = self._flat.space
 

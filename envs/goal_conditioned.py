@@ -12,7 +12,7 @@ from gymnasium.vector import VectorEnv
 from unknot.files import unknown
 
 from .simulation import Array, Tree
-from .state_observation import FlatFactors, StateObservation, StateVectorObservation
+from .state_observation import FlatFactors, ScaledFactors, StateObservation, StateVectorObservation
 
 __all__ = ["GoalConditioned", "GoalConditionedVector"]
 
@@ -44,9 +44,9 @@ class GoalConditioned(_Rewarding, StateObservation, RecordConstructorArgs):
     Andrychowicz et al., "Hindsight Experience Replay", 2017. It observes a Dict:
 
     - `observation`: the scene's image, uint8 (h, w, c), in which no goal is drawn; or all its factors,
-      float32 (d,), in their own units;
+      float32 (d,), each from -1 to 1 over its range;
     - `achieved_goal` and `desired_goal`, float64 (k,): what the scene has of the factors that a goal has, and
-      the goal, in their own units.
+      the goal, in their own units, which rewards are made of.
 
     `compute_reward` is the reward of any such pair, and gives what the environment's own steps do.
 
@@ -93,8 +93,8 @@ class _GoalForm:
         if not env.goal_space.spaces:
             raise ValueError("env has no goal: its goal_space is empty")
         self._env = env
-        self._factors = FlatFactors(env.factor_space, np.float32) if observe == "factors" else None
-        self._goals = FlatFactors(env.goal_space, np.float64)
+        self._factors = ScaledFactors(env.factor_space) if observe == "factors" else None
+        self._goals = FlatFactors(env.goal_space)
         if self._factors is not None:
             shown: spaces.Space[Any] = self._factors.space
         elif isinstance(seen, spaces.Dict):

@@ -8,35 +8,33 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
-from numpy.typing import DTypeLike
 
 from .simulation import Array, Factors, Tree, take
 
-__all__ = ["FlatFactors", "Form", "StateObservation", "StateVectorObservation"]
+__all__ = ["FlatFactors", "Form", "ScaledFactors", "StateObservation", "StateVectorObservation"]
 
 
 class FlatFactors:
-    """Factors by name as one flat array, and back; a Discrete factor is its number.
+    """Factors by name as one flat array, float64, and back; a Discrete factor is its number.
 
     Args:
         space: of the factors; they stand in its order.
-        dtype: of the flat array.
 
     Attributes:
         space: of the flat array, a Box (d,) in the factors' own units.
     """
 
-    def __init__(self, space: spaces.Dict, dtype: DTypeLike) -> None:
+    def __init__(self, space: spaces.Dict) -> None:
         self._parts = {name: _as_box(name, part) for name, part in space.items()}
         bounds = [(part.low.ravel(), part.high.ravel()) for part in self._parts.values()]
-        low, high = (np.concatenate(ends).astype(dtype) for ends in zip(*bounds, strict=True))
-        self.space = spaces.Box(low, high, dtype=low.dtype.type)
+        low, high = (np.concatenate(ends).astype(np.float64) for ends in zip(*bounds, strict=True))
+        self.space = spaces.Box(low, high, dtype=np.float64)
 
     def flatten(self, factors: Mapping[str, Any]) -> Array:
         """Return the factors of one scene as (d,), those of n scenes as (n, d)."""
         arrays = []
         for name, part in self._parts.items():
-            array = np.asarray(factors[name], self.space.dtype)
+            array = np.asarray(factors[name], np.float64)
             arrays.append(array.reshape(*array.shape[: array.ndim - len(part.shape)], -1))
         return np.concatenate(arrays, axis=-1)
 
@@ -48,6 +46,33 @@ class FlatFactors:
             name: piece.reshape(*flat.shape[:-1], *part.shape).astype(part.dtype)
             for (name, part), piece in zip(self._parts.items(), pieces, strict=True)
         }
+
+
+class ScaledFactors:
+    """Factors by name as one flat array for networks, float32, each from -1 to 1 over its range.
+
+    Args:
+        space: of the factors; they stand in its order.
+
+    Attributes:
+        space: of the flat array, a Box (d,).
+
+    Raises:
+        ValueError: a factor has no bounds.
+    """
+
+    def __init__(self, space: spaces.Dict) -> None:
+        self._flat = FlatFactors(space)
+        low, high = self._flat.space.low, self._flat.space.high
+        if not (np.isfinite(low) & np.isfinite(high)).all():
+            raise ValueError(f"{space} must be bounded, to be brought to [-1, 1]")
+        self._low, self._span = low, np.where(high > low, high - low, 1)
+        self.space = spaces.Box(-1, 1, low.shape, np.float32)
+
+    def flatten(self, factors: Mapping[str, Any]) -> Array:
+        """Return the factors of one scene as (d,), those of n scenes as (n, d)."""
+        scaled: Array = 2 * (self._flat.flatten(factors) - self._low) / self._span - 1
+        return scaled.astype(np.float32)
 
 
 def _as_box(name: str, space: spaces.Space[Any]) -> spaces.Box:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from gymnasium.wrappers import RescaleObservation
 
 import unknot  # noqa: F401  registers the environments
 from unknot.envs import FactorObservation, FactorVectorObservation, GoalConditioned, GoalConditionedVector
@@ -46,23 +45,26 @@ def test_factors_are_the_scene_s_and_then_the_goal_s() -> None:
     options = {"factors": {"position": [4.0, 9.5]}, "goal": {"position": [36.0, 30.25]}}
     observation, _ = env.reset(seed=0, options=options)
     assert observation.dtype == np.float32
-    assert observation.tolist() == [4.0, 9.5, 36.0, 30.25]
+    np.testing.assert_allclose(observation, (np.array([4.0, 9.5, 36.0, 30.25]) - 20) / 18.5, atol=1e-6)
     observation, *_ = env.step(np.array([2.0, -1.0], np.float32))
-    assert observation.tolist() == [6.0, 8.5, 36.0, 30.25]
+    np.testing.assert_allclose(observation, (np.array([6.0, 8.5, 36.0, 30.25]) - 20) / 18.5, atol=1e-6)
 
 
 def test_a_class_is_its_number_and_a_task_may_have_no_goal() -> None:
     env = FactorObservation(gym.make("unknot/MnistGrid-v0", task="none", digits="digits"))
     factors = {"first": [1, 2], "first_class": 3, "second": [0, 4], "second_class": 2}
-    assert env.reset(seed=0, options={"factors": factors})[0].tolist() == [1, 2, 3, 0, 4, 2]
-    assert isinstance(env.observation_space, gym.spaces.Box)
-    assert env.observation_space.high.tolist() == [4] * 6
+    observation, _ = env.reset(seed=0, options={"factors": factors})
+    assert observation.tolist() == [-0.5, 0, 0.5, -1, 1, 0]  # of rows, columns and classes from 0 to 4
+    assert env.observation_space == gym.spaces.Box(-1, 1, (6,), np.float32)
 
 
-def test_factors_come_into_one_range() -> None:
-    env = RescaleObservation(FactorObservation(gym.make("unknot/Maze-v0", size=5)), np.int64(-1), np.int64(1))
-    observation, _ = env.reset(options={"factors": {"agent": [0, 4]}, "goal": {"agent": [2, 1]}})
-    np.testing.assert_allclose(observation, [-1, 1, 0, -0.5], atol=1e-6)
+def test_a_factor_without_bounds_is_refused() -> None:
+    class Endless(gym.Env[Any, Any]):
+        factor_space = gym.spaces.Dict({"place": gym.spaces.Box(-np.inf, 3, (1,))})
+        goal_space = gym.spaces.Dict({})
+
+    with pytest.raises(ValueError, match=r"'factors place': Box\(-inf, 3.0.* must be bounded"):
+        FactorObservation(Endless())
 
 
 @each_with_goal
