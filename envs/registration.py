@@ -14,6 +14,8 @@ class Row(NamedTuple):
 
 
 ENVIRONMENTS = {
+    "unknot/Grasp-v0": Row("unknot.envs.grasp.env", "GraspEnv", "GraspVectorEnv"),
+    "unknot/GraspReach-v0": Row("unknot.envs.grasp.reach", "GraspReachEnv", "GraspReachVectorEnv"),
     "unknot/Maze-v0": Row("unknot.envs.maze", "MazeEnv", "MazeVectorEnv"),
     "unknot/Planar-v0": Row("unknot.envs.planar", "PlanarEnv", "PlanarVectorEnv"),
     "unknot/MnistGrid-v0": Row("unknot.envs.mnist_grid", "MnistGridEnv", "MnistGridVectorEnv"),

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pybullet
-import trimesh
 from numpy.typing import ArrayLike, NDArray
 
 from unknot.envs.grasp.gripper import OPENING, Gripper, make_shapes
@@ -114,6 +113,14 @@ class Physics:
         """Let a tick pass."""
         self.bullet.stepSimulation()
 
+    def collides(self) -> bool:
+        """Return whether the gripper is in the object."""
+        return self._hits(self.object_body)
+
+    def blocked(self) -> bool:
+        """Return whether the gripper is in the stand, where there is one."""
+        return any(self._hits(body) for body in self.table_bodies[1:])
+
     def object_position(self) -> NDArray[np.float64]:
         """Return where the object's centre of mass is (3,)."""
         return np.array(self.bullet.getBasePositionAndOrientation(self.object_body)[0])
@@ -121,6 +128,9 @@ class Physics:
     def close(self) -> None:
         """Disconnect from the client; a second time does nothing."""
         self.bullet.close()
+
+    def _hits(self, body: int) -> bool:
+        return bool(self.bullet.getClosestPoints(self.gripper.body, body, 0.0))
 
     def _clear(self) -> None:
         for constraint in range(self.bullet.getNumConstraints())[::-1]:
@@ -145,11 +155,11 @@ class Physics:
         """Make one shape of an object's convex pieces; PyBullet takes several hulls from a file alone."""
         lines, offset = [], 1
         for number, piece in enumerate(thing.pieces):
-            hull = trimesh.convex.convex_hull(piece)
             lines.append(f"o {number}")
-            lines += ["v {} {} {}".format(*vertex) for vertex in hull.vertices.tolist()]
-            lines += ["f {} {} {}".format(*face) for face in (hull.faces + offset).tolist()]
-            offset += len(hull.vertices)
+            lines += ["v {} {} {}".format(*vertex) for vertex in piece.tolist()]
+            # PyBullet takes the hull of all vertices that a face names, so that any faces will do.
+            lines += [f"f {k} {k + 1} {k + 2}" for k in range(offset, offset + len(piece) - 2)]
+            offset += len(piece)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "pieces.obj"
             path.write_text("\n".join(lines) + "\n")

@@ -124,14 +124,11 @@ class GraspWorld:
         self._placed()
         if corners(pose)[:, 2].min() < 0:
             return Reason.TABLE
-        gripper, bullet = self._still.gripper, self._still.bullet
-        gripper.put(pose)
-        hit = [
-            bool(bullet.getClosestPoints(gripper.body, body, 0.0))
-            for body in (self._still.object_body, *self._still.table_bodies[1:])
-        ]
-        gripper.put(AWAY)
-        return Reason.OBJECT if hit[0] else Reason.TABLE if any(hit) else Reason.NONE
+        physics = self._still
+        physics.gripper.put(pose)
+        hits_object, hits_stand = physics.collides(), physics.blocked()
+        physics.gripper.put(AWAY)
+        return Reason.OBJECT if hits_object else Reason.TABLE if hits_stand else Reason.NONE
 
     def attempt(self, pose: ArrayLike) -> Outcome:
         """Put the open gripper somewhere, close it, lift it; the placed object stays as it is.

@@ -1,0 +1,224 @@
+"""What both grasping environments share: an object on a table, before a camera, as factors."""
+
+import functools
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from unknot.envs.simulation import Adapter, Array, Factors, Generators, Rows, Simulation, read_count
+from unknot.files import require, unknown
+
+if TYPE_CHECKING:  # what needs the extra "grasp" is imported once a table is made
+    from unknot.envs.grasp.camera import View
+    from unknot.envs.grasp.objects import GraspObject
+    from unknot.envs.grasp.physics import Placement
+
+OBJECTS = ("train", "test", "all", "pybullet")
+REACH = 0.03
+"""How far, along x and y, an object stands from the middle, metres."""
+
+Floats = NDArray[np.float64]
+
+
+class Tabletop(Simulation):
+    """Copies of a table with an object on it; what a gripper does there is up to subclasses.
+
+    Attributes:
+        objects: what may stand there.
+        categories: their categories' names.
+        values: the present factors by name, arrays (copies, ...).
+        steps: how many each copy has made (copies,).
+    """
+
+    action_space: spaces.Box
+    action_bounds: ClassVar[tuple[Array, Array]]
+    """Lowest and highest actions in their own units."""
+
+    def __init__(
+        self,
+        num_envs: int,
+        objects: "str | Sequence[GraspObject]",
+        max_steps: int,
+        terminate_on_success: bool,
+        normalize_actions: bool,
+    ) -> None:
+        require("grasp", "pybullet", "trimesh", "scipy")
+        from unknot.envs.grasp.camera import AZIMUTHS, ELEVATIONS, FAR, PIXELS
+
+        if max_steps < 1:
+            raise ValueError(f"max_steps={max_steps} must be at least 1")
+        self.num_envs, self.max_steps = num_envs, max_steps
+        self.terminate_on_success, self.normalize_actions = terminate_on_success, normalize_actions
+        self.objects = find_objects(objects)
+        self.categories = tuple(dict.fromkeys(thing.category for thing in self.objects))
+        self._members = [
+            [index for index, thing in enumerate(self.objects) if thing.category == category]
+            for category in self.categories
+        ]
+        self.factor_space = spaces.Dict(
+            {
+                "category": spaces.Discrete(len(self.categories)),
+                "object": spaces.Discrete(max(map(len, self._members))),
+                "position": spaces.Box(-REACH, REACH, (2,), np.float64),
+                "yaw": spaces.Box(-np.pi, np.pi, (), np.float64),
+                "elevation": spaces.Box(*ELEVATIONS, (), np.float64),
+                "azimuth": spaces.Box(*AZIMUTHS, (), np.float64),
+            }
+        )
+        matrix = spaces.Box(-3.0, 3.0, (4, 4), np.float32)
+        self.observation_space = spaces.Dict(
+            {
+                "image": spaces.Box(0, 255, (PIXELS, PIXELS, 3), np.uint8),
+                "depth": spaces.Box(0.0, FAR, (PIXELS, PIXELS), np.float32),
+                "view": matrix,
+                "projection": matrix,
+            }
+        )
+        low, high = self.action_bounds
+        if normalize_actions:
+            low, high = -np.ones_like(low), np.ones_like(high)
+        self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
+        self.values: Factors = {
+            name: np.zeros((num_envs, *(part.shape or ())), dtype=part.dtype)
+            for name, part in self.factor_space.items()
+        }
+        self.steps = np.zeros(num_envs, dtype=np.int64)
+
+    @property
+    def goal_space(self) -> spaces.Dict:
+        """A goal has no factors: to hold the object is all that is wanted."""
+        return spaces.Dict({})
+
+    def check(self, factors: Factors) -> None:
+        """Refuse nothing: every object can stand everywhere in the factor space."""
+
+    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
+        """Refuse: there is no goal."""
+        raise ValueError("the environment's task has no goal")
+
+    def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
+        """Begin episodes; a call of each generator. Categories are as likely as each other."""
+        uniforms = np.empty((len(rows), 7))
+        for generator, uniform in zip(generators, uniforms, strict=True):
+            generator.random(out=uniform)
+        scenes = self._drawn(uniforms, factors)
+        for name, values in self.values.items():
+            values[rows] = scenes[name]
+        self.steps[rows] = 0
+
+    def render_factors(self, factors: Factors) -> NDArray[np.uint8]:
+        """Draw scenes, those factors that aren't given as in the first copy."""
+        n = max((len(values) for values in factors.values()), default=1)
+        scenes = {
+            name: factors.get(name, values[:1].repeat(n, axis=0)) for name, values in self.values.items()
+        }
+        images = []
+        for row in range(n):
+            scene = {name: values[row] for name, values in scenes.items()}
+            images.append(self._view(scene).image)
+        return np.stack(images)
+
+    def scene(self, row: int) -> dict[str, Any]:
+        """Return factors, the objects' names as the layout, and the count of steps."""
+        return {
+            "factors": {name: values[row].tolist() for name, values in self.values.items()},
+            "goal": {},
+            "layout": [thing.name for thing in self.objects],
+            "steps": int(self.steps[row]),
+        }
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect from the physics."""
+
+    @abstractmethod
+    def _view(self, scene: Mapping[str, Any]) -> "View":
+        """Look at a scene of such factors, the rest as in the first copy."""
+
+    def _drawn(self, uniforms: Floats, factors: Factors) -> Factors:
+        """Return all factors: those given, and the others by uniform numbers (n, 7)."""
+        category = factors.get("category", (uniforms[:, 0] * len(self.categories)).astype(np.int64))
+        counts = np.array([len(self._members[index]) for index in category])
+        drawn = {"category": category, "object": (uniforms[:, 1] * counts).astype(np.int64)}
+        columns = {"position": [2, 3], "yaw": 4, "elevation": 5, "azimuth": 6}
+        for name, column in columns.items():
+            part = self.factor_space[name]
+            assert isinstance(part, spaces.Box)
+            drawn[name] = part.low + (part.high - part.low) * uniforms[:, column]
+        return {**drawn, **factors}
+
+    def _placement(self, scene: Mapping[str, Any]) -> "Placement":
+        from unknot.envs.grasp.physics import Placement
+
+        members = self._members[int(scene["category"])]
+        x, y = scene["position"].tolist()
+        return Placement(members[int(scene["object"]) % len(members)], (x, y), float(scene["yaw"]))
+
+    def _scene_of(self, row: int) -> dict[str, Any]:
+        """Return the factors of a copy."""
+        return {name: values[row] for name, values in self.values.items()}
+
+    def _object_indices(self, rows: Rows) -> NDArray[np.int64]:
+        """Return which of `objects` stand there."""
+        return np.array([self._placement(self._scene_of(row)).object_index for row in rows])
+
+    def _in_units(self, actions: Array) -> Floats:
+        """Return actions in their own units."""
+        actions = actions.astype(np.float64)
+        if not self.normalize_actions:
+            return actions
+        low, high = self.action_bounds
+        return low + (high - low) * (actions + 1) / 2
+
+    def _read(self, scenes: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Check that scenes are of these objects, and return their counts of steps."""
+        layout = [thing.name for thing in self.objects]
+        for scene in scenes:
+            if scene["layout"] != layout:
+                raise ValueError("layout: the scene is of other objects than this environment's")
+        return [read_count(scene, "steps") for scene in scenes]
+
+
+class TabletopEnv(Adapter):
+    """What the grasping environments have beside what every environment has."""
+
+    simulation: Tabletop
+
+    @property
+    def objects(self) -> "tuple[GraspObject, ...]":
+        """What may stand on the table; `info["object_index"]` says which does."""
+        return self.simulation.objects
+
+    def close(self, **kwargs: Any) -> None:
+        """Close the window, if there is one, and disconnect from the physics."""
+        super().close(**kwargs)  # type: ignore[misc]  # it stands before an environment's class
+        self.simulation.close()
+
+
+def stacked(views: "Sequence[View]") -> dict[str, Array]:
+    """Return what cameras see as a batch of observations."""
+    return {
+        name: np.stack([getattr(view, name) for view in views])
+        for name in ("image", "depth", "view", "projection")
+    }
+
+
+def find_objects(objects: "str | Sequence[GraspObject]") -> "tuple[GraspObject, ...]":
+    """Return objects as given, or a split's or PyBullet's by name."""
+    if not isinstance(objects, str):
+        return tuple(objects)
+    if objects not in OBJECTS:
+        raise ValueError(unknown("objects", objects, OBJECTS))
+    return _named_objects(objects)
+
+
+@functools.cache
+def _named_objects(name: str) -> "tuple[GraspObject, ...]":
+    """Make them once: a second environment has them at once."""
+    from unknot.envs.grasp.objects import bullet_objects, make_objects
+
+    return bullet_objects() if name == "pybullet" else make_objects(name)
