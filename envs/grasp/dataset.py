@@ -1,0 +1,413 @@
+"""Grasps collected in simulation, after Yan et al. (2017): demonstrations, and what perturbing them does.
+
+A shard is one placement of one object: its views, and grasps that all of them share. The antipodal sampler
+stands for the paper's people in virtual reality; the best of its grasps that succeed are demonstrations. Each
+is perturbed until as many perturbed grasps have failed as have held.
+"""
+
+import functools
+import itertools
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from scipy.spatial.transform import Rotation
+
+from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
+from unknot.files import FileError, read_json, require, unknown, write_bytes, write_json
+
+if TYPE_CHECKING:
+    from unknot.envs.grasp.objects import GraspObject
+    from unknot.envs.grasp.world import GraspWorld, Reason
+
+__all__ = ["GraspDataset", "GraspShard", "collect", "collect_shard"]
+
+MANIFEST = "dataset.json"
+
+ELEVATIONS = (15.0, 30.0, 45.0, 60.0)
+"""Degrees, a view each, the paper's; each view has an azimuth of its own."""
+
+DEMONSTRATIONS = 4
+"""For each placement; as many candidates again may fail."""
+
+KEPT = 10
+"""Perturbed grasps kept of each demonstration that held, and that failed."""
+
+SIMULATED = 6
+"""Those of the failed ones that are to be simulated; the others were in collision."""
+
+TRIES = 400
+"""Perturbations of a demonstration at most."""
+
+SHIFT, TURN = 0.015, 0.25
+"""Standard deviations of a perturbation: metres along each axis, radians about each."""
+
+SCALES = (0.5, 2.0)
+"""A perturbation's standard deviations are scaled by a number in between: of small ones more hold."""
+
+CELLS = 32
+"""Along each edge of the occupancy grid."""
+
+TEST_EVERY = 5
+"""In a user's folder every fifth object is for testing."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GraspShard:
+    """One placement of one object; v views, n grasps, half of which held.
+
+    Attributes:
+        name: of the object.
+        category: of the object.
+        object_index: which of the dataset's objects, for `GraspWorld.place`.
+        position: (2,), where its middle stands, metres.
+        yaw: its turn about z, radians.
+        image: (v, 64, 64, 3), uint8, RGB.
+        depth: (v, 64, 64), float32, metres along the camera's axis.
+        mask: (v, 64, 64), bool: where the object is seen.
+        view: (v, 4, 4), float32, world to camera, as in OpenGL.
+        projection: (4, 4), float32, camera to clip space.
+        elevation: (v,), float32, degrees.
+        pose: (n, 6), float32: the gripper's centre, metres, and a rotation vector, radians.
+        success: (n,), bool.
+        reason: (n,), int8: a `Reason`.
+        demonstration: (n,), int32: grasps of the same number are perturbations of the same demonstration.
+        drawn: (reasons,), int32: how many perturbations were drawn, by how they ended, also those not kept.
+        occupancy: (32, 32, 32), bool: [i, j, k] says if the point origin + size * ((i, j, k) + 0.5) / 32 is
+            in the object. For evaluation alone.
+        origin: (3,), float64, the grid's lowest corner in the world, metres.
+        size: length of its edges, metres; it just holds the object.
+    """
+
+    name: str
+    category: str
+    object_index: int
+    position: NDArray[np.float64]
+    yaw: float
+    image: NDArray[np.uint8]
+    depth: Floats
+    mask: NDArray[np.bool_]
+    view: Floats
+    projection: Floats
+    elevation: Floats
+    pose: Floats
+    success: NDArray[np.bool_]
+    reason: NDArray[np.int8]
+    demonstration: NDArray[np.int32]
+    drawn: NDArray[np.int32]
+    occupancy: NDArray[np.bool_]
+    origin: NDArray[np.float64]
+    size: float
+
+    def to_bytes(self) -> bytes:
+        """Return it as a compressed npz file."""
+        content = BytesIO()
+        np.savez_compressed(content, **{field.name: getattr(self, field.name) for field in fields(self)})
+        return content.getvalue()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `to_bytes` made.
+
+        Raises:
+            FileError: it is not such a file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(cls)}
+        except (OSError, ValueError, KeyError) as error:
+            raise FileError(f"{path} is not a shard of grasps ({error})") from error
+        scalars = {name: value.item() for name, value in values.items() if value.ndim == 0}
+        return cls(**{**values, **scalars})
+
+
+class GraspDataset(Sequence[GraspShard]):
+    """Shards on disk, each read when it is asked for.
+
+    Args:
+        folder: what `collect` filled.
+        split: "train" or "test", by object, or "all".
+
+    Raises:
+        FileNotFoundError: there is no dataset.
+        ValueError: an unknown split.
+
+    Attributes:
+        paths: the shards' files, in the order of their placements.
+        objects: what objects to give to a `GraspWorld` whose `place` a shard's `object_index` is for: a name
+            that `unknot/Grasp-v0` knows, or a folder.
+    """
+
+    def __init__(self, folder: Path, split: str = "all") -> None:
+        if split not in ("train", "test", "all"):
+            raise ValueError(f"split={split!r} must be 'train', 'test' or 'all'")
+        if not (folder / MANIFEST).exists():
+            raise FileNotFoundError(f"{folder} has no {MANIFEST}: collect grasps there first")
+        manifest = read_json(folder / MANIFEST)
+        self.objects = str(manifest["objects"])
+        things = manifest["things"]
+        self.paths = [
+            path
+            for path in sorted(folder.glob("shard-*.npz"))
+            if split in ("all", things[_number(path) % len(things)]["split"])
+        ]
+
+    def __len__(self) -> int:
+        """Return the number of placements."""
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> GraspShard:  # type: ignore[override]
+        """Read a shard."""
+        return GraspShard.read(self.paths[index])
+
+
+def collect(
+    folder: Path,
+    placements: int,
+    *,
+    objects: str = "all",
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: bool = True,
+) -> GraspDataset:
+    """Collect grasps, a shard a placement; the objects take turns.
+
+    A shard depends on the objects, the seed and its number alone. Shards that are there already stay, so a
+    collection that was stopped goes on where it was, and one that is done can be enlarged. joblib computes
+    them, in the backend that `joblib.parallel_config` names (a Ray or Dask cluster, for instance), else in
+    processes on this machine; this process writes them all.
+
+    Args:
+        folder: where to; it is made.
+        placements: how many shards there are to be.
+        objects: "all" 101, "train", "test", "pybullet", or a folder that `load_objects` reads (of whose
+            objects every fifth is for testing; of PyBullet's, all).
+        seed: of placements, views, demonstrations and perturbations.
+        jobs: processes; None for what `joblib.parallel_config` says, else one.
+        progress: show a bar and the rate.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        ValueError: a count below 1, or unknown objects.
+        FileError: the folder holds a collection of other objects or another seed.
+    """
+    require("grasp", "pybullet", "trimesh", "joblib")
+    import joblib
+
+    if placements < 1:
+        raise ValueError(f"placements={placements} must be at least 1")
+    _write_manifest(folder, {"objects": objects, "seed": seed, "things": _things(objects)})
+    numbers = [number for number in range(placements) if not _path(folder, number).exists()]
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    results = work(joblib.delayed(_collect)(objects, seed, number) for number in numbers)
+    for number, content in _shown(results, placements - len(numbers), placements, progress):
+        write_bytes(_path(folder, number), content)
+    return GraspDataset(folder)
+
+
+def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generator) -> GraspShard:
+    """Place an object somewhere, look at it, and grasp it.
+
+    Args:
+        world: has the object.
+        object_index: which it is.
+        rng: where all randomness comes from.
+    """
+    from unknot.envs.grasp.world import Reason
+
+    thing = world.objects[object_index]
+    position, yaw = rng.uniform(-REACH, REACH, 2), rng.uniform(-np.pi, np.pi)
+    world.place(object_index, position, yaw)
+    views = [world.camera(elevation, rng.uniform(0, 360)) for elevation in ELEVATIONS]
+    poses, reasons, demonstrations, drawn = _grasps(world, rng)
+    occupancy, origin, size = _occupancy(world)
+    return GraspShard(
+        name=thing.name,
+        category=thing.category,
+        object_index=object_index,
+        position=position,
+        yaw=yaw,
+        image=np.stack([view.image for view in views]),
+        depth=np.stack([view.depth for view in views]),
+        mask=np.stack([view.mask for view in views]),
+        view=np.stack([view.view for view in views]),
+        projection=views[0].projection,
+        elevation=np.array(ELEVATIONS, dtype=np.float32),
+        pose=poses,
+        success=reasons == Reason.HELD,
+        reason=reasons,
+        demonstration=demonstrations,
+        drawn=drawn,
+        occupancy=occupancy,
+        origin=origin,
+        size=size,
+    )
+
+
+def _collect(objects: str, seed: int, number: int) -> tuple[int, bytes]:
+    world = _world(objects)
+    rng = np.random.default_rng([seed, number])
+    return number, collect_shard(world, number % len(world.objects), rng).to_bytes()
+
+
+@functools.lru_cache(maxsize=1)
+def _world(objects: str) -> "GraspWorld":
+    """Return a world, the same for all shards of a process."""
+    from unknot.envs.grasp.world import GraspWorld
+
+    return GraspWorld(_objects(objects))
+
+
+# Grasps
+
+
+def _grasps(
+    world: "GraspWorld", rng: np.random.Generator
+) -> tuple[Floats, NDArray[np.int8], NDArray[np.int32], NDArray[np.int32]]:
+    """Return poses (n, 6), reasons (n,), the demonstration each perturbs (n,), and counts by reason drawn."""
+    from unknot.envs.grasp.sampler import sample_grasps
+    from unknot.envs.grasp.world import Reason
+
+    candidates = sample_grasps(world, 2 * DEMONSTRATIONS, rng)
+    succeeded = (pose for pose in candidates if world.attempt(pose).success)
+    drawn = np.zeros(len(Reason), dtype=np.int32)
+    kept: list[tuple[Floats, Reason, int]] = []
+    for number, demonstration in enumerate(itertools.islice(succeeded, DEMONSTRATIONS)):
+        kept += [(*grasp, number) for grasp in _balanced(world, _perturbed(demonstration, rng), drawn)]
+    poses, reasons, numbers = zip(*kept, strict=True) if kept else ((), (), ())
+    return (
+        np.array(poses, dtype=np.float32).reshape(-1, 6),
+        np.array(reasons, dtype=np.int8),
+        np.array(numbers, dtype=np.int32),
+        drawn,
+    )
+
+
+def _perturbed(pose: NDArray[np.float64], rng: np.random.Generator) -> Floats:
+    """Draw perturbations (TRIES, 6) of a pose."""
+    scale = rng.uniform(*SCALES, (TRIES, 1))
+    shift, turn = (scale * size * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
+    rotation = Rotation.from_rotvec(pose[3:]) * Rotation.from_rotvec(turn)
+    poses: Floats = np.concatenate([pose[:3] + shift, rotation.as_rotvec()], axis=1).astype(np.float32)
+    return poses
+
+
+def _balanced(world: "GraspWorld", poses: Floats, drawn: NDArray[np.int32]) -> list[tuple[Floats, "Reason"]]:
+    """Try poses until enough have held and failed; keep as many of each, at least half of these simulated.
+
+    Args:
+        world: the object is placed.
+        poses: (n, 6).
+        drawn: counts by reason, to which those of the poses that were tried are added.
+    """
+    from unknot.envs.grasp.world import Reason
+
+    held: list[tuple[Floats, Reason]] = []
+    lost: list[tuple[Floats, Reason]] = []
+    collided: list[tuple[Floats, Reason]] = []
+    for pose in poses:
+        reason = world.attempt(pose).reason
+        drawn[reason] += 1
+        kind = held if reason is Reason.HELD else collided if reason.collided else lost
+        kind.append((pose, reason))
+        if len(held) >= KEPT and len(lost) >= SIMULATED and len(lost) + len(collided) >= KEPT:
+            break
+    count = min(KEPT, len(held), 2 * len(lost), len(lost) + len(collided))
+    simulated = min(len(lost), max(count - len(collided), math.ceil(count * SIMULATED / KEPT)))
+    return held[:count] + lost[:simulated] + collided[: count - simulated]
+
+
+def _occupancy(world: "GraspWorld") -> tuple[NDArray[np.bool_], NDArray[np.float64], float]:
+    """Return the grid of what the placed object fills, its origin and size (see `GraspShard`)."""
+    thing, turn, offset = world.pose()
+    corners = turn.apply(thing.mesh.vertices) + offset
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    size = float(max(high - low))
+    origin = (low + high - size) / 2
+    cells = np.stack(np.meshgrid(*[(np.arange(CELLS) + 0.5) / CELLS] * 3, indexing="ij"), axis=-1)
+    points = (origin + size * cells - offset).reshape(-1, 3)
+    inside = thing.contains(turn.inv().apply(points))
+    return inside.reshape(CELLS, CELLS, CELLS), origin, size
+
+
+# Files
+
+
+def _objects(source: str) -> "tuple[GraspObject, ...]":
+    """Return the objects of a name, or of a folder."""
+    from unknot.envs.grasp.objects import load_objects
+
+    if source in OBJECTS:
+        return find_objects(source)
+    if not Path(source).is_dir():
+        raise ValueError(f"{unknown('objects', source, OBJECTS)}; nor is it a folder")
+    return load_objects(Path(source))
+
+
+def _things(source: str) -> list[dict[str, str]]:
+    """Return name, category and split of each object, as the manifest has them."""
+    from unknot.envs.grasp.objects import make_objects
+
+    if source in OBJECTS:
+        train = {thing.name for thing in make_objects("train")}
+    else:
+        train = {thing.name for k, thing in enumerate(_objects(source), start=1) if k % TEST_EVERY}
+    return [
+        {
+            "name": thing.name,
+            "category": thing.category,
+            "split": "train" if thing.name in train else "test",
+        }
+        for thing in _objects(source)
+    ]
+
+
+def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write what a collection is of, or check that the folder's is of the same."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return write_json(path, manifest)
+    found = read_json(path)
+    for name, value in manifest.items():
+        if found.get(name) != value:
+            given = "" if name == "things" else f"={value!r}, not {found.get(name)!r}"
+            raise FileError(f"{path} is of other {name} than asked for{given}: name another folder")
+    return None
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:06d}.npz"
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("shard-"))
+
+
+def _shown(
+    results: Iterable[tuple[int, bytes]], done: int, total: int, progress: bool
+) -> Iterator[tuple[int, bytes]]:
+    """Pass shards on, below a bar with their rate."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} placements/min"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, disable=not progress) as bar:
+        task = bar.add_task("collecting", completed=done, total=total, rate="–")
+        start = time.monotonic()
+        for count, result in enumerate(results, start=1):
+            yield result
+            bar.update(task, advance=1, rate=f"{60 * count / (time.monotonic() - start):.0f}")
