@@ -1,8 +1,8 @@
 """Antipodal grasps of a placed object, the best first: they stand for the paper's human demonstrations.
 
 Two points of the surface are antipodal if the line through both is in the friction cone of each (Nguyen,
-Constructing force-closure grasps, 1988): fingers that close along it hold. Where the gripper comes from, about
-that line, is free.
+Constructing force-closure grasps, 1988): fingers that close along it hold. From where about that line the
+gripper comes is free.
 """
 
 import numpy as np
@@ -64,7 +64,8 @@ def sample_grasps(world: GraspWorld, n: int, rng: np.random.Generator) -> Floats
         poses, qualities = np.concatenate([poses, drawn[free]]), np.concatenate([qualities, quality[free]])
         if len(poses) >= n:
             break
-    return poses[np.argsort(-qualities, kind="stable")[:n]]
+    best: Floats = poses[np.argsort(-qualities, kind="stable")[:n]]
+    return best
 
 
 def _antipodal(thing: GraspObject, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:

@@ -21,6 +21,8 @@ OBJECTS = ("train", "test", "all", "pybullet")
 REACH = 0.03
 """How far, along x and y, an object stands from the middle, metres."""
 
+ANGLES = ("yaw", "elevation", "azimuth")
+
 Floats = NDArray[np.float64]
 
 
@@ -144,11 +146,11 @@ class Tabletop(Simulation):
         category = factors.get("category", (uniforms[:, 0] * len(self.categories)).astype(np.int64))
         counts = np.array([len(self._members[index]) for index in category])
         drawn = {"category": category, "object": (uniforms[:, 1] * counts).astype(np.int64)}
-        columns = {"position": [2, 3], "yaw": 4, "elevation": 5, "azimuth": 6}
-        for name, column in columns.items():
+        numbers = {"position": uniforms[:, 2:4], **dict(zip(ANGLES, uniforms[:, 4:].T, strict=True))}
+        for name, uniform in numbers.items():
             part = self.factor_space[name]
             assert isinstance(part, spaces.Box)
-            drawn[name] = part.low + (part.high - part.low) * uniforms[:, column]
+            drawn[name] = part.low + (part.high - part.low) * uniform
         return {**drawn, **factors}
 
     def _placement(self, scene: Mapping[str, Any]) -> "Placement":
@@ -172,7 +174,8 @@ class Tabletop(Simulation):
         if not self.normalize_actions:
             return actions
         low, high = self.action_bounds
-        return low + (high - low) * (actions + 1) / 2
+        scaled: Floats = low + (high - low) * (actions + 1) / 2
+        return scaled
 
     def _read(self, scenes: Sequence[Mapping[str, Any]]) -> list[int]:
         """Check that scenes are of these objects, and return their counts of steps."""

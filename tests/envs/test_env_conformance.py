@@ -40,18 +40,15 @@ class Case(NamedTuple):
 
 
 GRASPING = importlib.util.find_spec("pybullet") is not None
-SPARED: dict[str, Any] = {"category": 4, "object": 1, "elevation": 30.0, "azimuth": 40.0}
-"""Of every scene of grasping, so that few objects are loaded."""
+MUG: dict[str, Any] = {"category": 4, "object": 1, "elevation": 30.0, "azimuth": 40.0}
+ON_TABLE = (MUG | {"position": [0.0, 0.02], "yaw": 0.0}, MUG | {"position": [0.01, -0.02], "yaw": 1.5})
 
 CASES = {
     "unknot/Grasp-v0": Case(
         settings=(
             {"objects": "test", "max_steps": 3, "terminate_on_success": True, "normalize_actions": True},
         ),
-        possible=(
-            SPARED | {"position": [0.0, 0.02], "yaw": 0.0},
-            SPARED | {"position": [0.01, -0.02], "yaw": 1.5},
-        ),
+        possible=ON_TABLE,
         impossible=None,
         still=lambda env: np.zeros(6, dtype=np.float32),
         plain={"objects": "test"},
@@ -59,10 +56,7 @@ CASES = {
     ),
     "unknot/GraspReach-v0": Case(
         settings=({"objects": "test", "max_steps": 5, "reward": "dense", "normalize_actions": True},),
-        possible=(
-            SPARED | {"position": [0.0, 0.02], "yaw": 0.0},
-            SPARED | {"position": [0.01, -0.02], "yaw": 1.5},
-        ),
+        possible=ON_TABLE,
         impossible=None,
         still=lambda env: np.zeros(7, dtype=np.float32),
         plain={"objects": "test"},
