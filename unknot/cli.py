@@ -49,6 +49,10 @@ EXTRAS = {
     "PIL": "learn",
     "stable_baselines3": "agents",
     "pygame": "play",
+    "pybullet": "grasp",
+    "trimesh": "grasp",
+    "joblib": "grasp",
+    "ray": "cluster",
 }
 """Module to the extra that brings it."""
 
@@ -246,6 +250,47 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
         raise UsageError(str(error)) from error
 
 
+def collect_grasps(
+    folder: Annotated[Path, Positional, arg(metavar="FOLDER")],
+    placements: int = 2500,
+    objects: str = "all",
+    seed: int = 0,
+    jobs: int = -1,
+    ray: bool = False,
+) -> None:
+    """Collect grasps in simulation; asked again after a stop, go on.
+
+    Args:
+        folder: where to.
+        placements: how many; each gives four views and up to 80 grasps.
+        objects: "all", "train", "test", "pybullet", or a folder of OBJ or URDF files.
+        seed: of all that is drawn.
+        jobs: processes; -1 for one a core.
+        ray: run them on the Ray cluster that RAY_ADDRESS names, or one that is started here.
+    """
+    require("grasp", "pybullet", "trimesh", "joblib")
+    import joblib
+
+    from unknot.envs.grasp.dataset import collect
+
+    if ray:
+        require("cluster", "ray")
+        from ray.util.joblib import register_ray
+
+        register_ray()
+    try:
+        with joblib.parallel_config("ray" if ray else "loky", n_jobs=jobs):
+            dataset = collect(folder, placements, objects=objects, seed=seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    columns = ("category", "placements", "grasps", "simulated", "drawn")
+    counts = dataset.counts()
+    totals = [*counts.items(), ("all", [sum(column) for column in zip(*counts.values(), strict=True)])]
+    rows = tuple((name, *(f"{number:,}" for number in numbers)) for name, numbers in totals)
+    note = "Half of the grasps held. Simulated are those that had room; drawn are all perturbations tried."
+    _print([Table("Grasps", columns, rows, (note,))])
+
+
 def _option(word: str) -> tuple[str, Any]:
     """Read KEY=VALUE, the value as JSON if it is, else as text."""
     key, equals, value = word.partition("=")
@@ -302,4 +347,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "show": show,
     "play": play,
     "fetch": fetch,
+    "collect-grasps": collect_grasps,
 }

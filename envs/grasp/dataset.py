@@ -3,17 +3,20 @@
 A shard is one placement of one object: its views, and grasps that all of them share. The antipodal sampler
 stands for the paper's people in virtual reality; the best of its grasps that succeed are demonstrations. Each
 is perturbed until as many perturbed grasps have failed as have held.
+
+Reading needs no PyBullet: what does is imported where it is used.
 """
 
 import functools
 import itertools
 import math
+import operator
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +133,18 @@ class GraspShard:
         return cls(**{**values, **scalars})
 
 
+class Counts(NamedTuple):
+    """How much was collected."""
+
+    placements: int
+    grasps: int
+    """Kept; half of them held."""
+    simulated: int
+    """Those of the grasps that weren't in collision."""
+    drawn: int
+    """Perturbations tried, kept or not, collisions included."""
+
+
 class GraspDataset(Sequence[GraspShard]):
     """Shards on disk, each read when it is asked for.
 
@@ -169,6 +184,18 @@ class GraspDataset(Sequence[GraspShard]):
         """Read a shard."""
         return GraspShard.read(self.paths[index])
 
+    def counts(self) -> dict[str, Counts]:
+        """Count what was collected, by category."""
+        from unknot.envs.grasp.world import Reason
+
+        totals: dict[str, Counts] = {}
+        for shard in self:
+            collided = sum(Reason(reason).collided for reason in shard.reason)
+            counts = 1, len(shard.pose), len(shard.pose) - collided, int(shard.drawn.sum())
+            before = totals.get(shard.category, Counts(0, 0, 0, 0))
+            totals[shard.category] = Counts(*map(operator.add, before, counts))
+        return totals
+
 
 def collect(
     folder: Path,
@@ -176,15 +203,14 @@ def collect(
     *,
     objects: str = "all",
     seed: int = 0,
-    jobs: int | None = None,
     progress: bool = True,
 ) -> GraspDataset:
     """Collect grasps, a shard a placement; the objects take turns.
 
     A shard depends on the objects, the seed and its number alone. Shards that are there already stay, so a
     collection that was stopped goes on where it was, and one that is done can be enlarged. joblib computes
-    them, in the backend that `joblib.parallel_config` names (a Ray or Dask cluster, for instance), else in
-    processes on this machine; this process writes them all.
+    them as `joblib.parallel_config` says (so many processes, or a Ray or Dask cluster), else one by one; this
+    process writes them all.
 
     Args:
         folder: where to; it is made.
@@ -192,7 +218,6 @@ def collect(
         objects: "all" 101, "train", "test", "pybullet", or a folder that `load_objects` reads (of whose
             objects every fifth is for testing; of PyBullet's, all).
         seed: of placements, views, demonstrations and perturbations.
-        jobs: processes; None for what `joblib.parallel_config` says, else one.
         progress: show a bar and the rate.
 
     Returns:
@@ -209,7 +234,7 @@ def collect(
         raise ValueError(f"placements={placements} must be at least 1")
     _write_manifest(folder, {"objects": objects, "seed": seed, "things": _things(objects)})
     numbers = [number for number in range(placements) if not _path(folder, number).exists()]
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    work = joblib.Parallel(return_as="generator_unordered", batch_size=1)
     results = work(joblib.delayed(_collect)(objects, seed, number) for number in numbers)
     for number, content in _shown(results, placements - len(numbers), placements, progress):
         write_bytes(_path(folder, number), content)
