@@ -75,10 +75,12 @@ def look(bullet: Any, object_body: int, elevation: float, azimuth: float, pixels
         renderer=pybullet.ER_TINY_RENDERER,
     )
     buffer = np.asarray(depths, dtype=np.float64).reshape(pixels, pixels)
+    seen = np.asarray(bodies).reshape(pixels, pixels)
+    depth = FAR * NEAR / (FAR - (FAR - NEAR) * buffer)
     return View(
         image=np.asarray(colours, dtype=np.uint8).reshape(pixels, pixels, 4)[:, :, :3].copy(),
-        depth=(FAR * NEAR / (FAR - (FAR - NEAR) * buffer)).astype(np.float32),
-        mask=np.asarray(bodies).reshape(pixels, pixels) == object_body,
+        depth=np.where(seen < 0, FAR, depth).astype(np.float32),
+        mask=seen == object_body,
         view=view.astype(np.float32),
         projection=projection.astype(np.float32),
     )
