@@ -231,6 +231,8 @@ def play(
         env = gym.make(environment, render_mode="rgb_array", **settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
+    if not hasattr(env.unwrapped, "get_keys_to_action"):
+        raise UsageError(f"no keys steer {environment}: its actions are {env.action_space}")
     discrete = isinstance(env.action_space, gym.spaces.Discrete)  # then no action need be doing nothing
     play(env, noop=np.zeros_like(env.action_space.sample()), wait_on_player=discrete)
     env.close()
@@ -277,7 +279,7 @@ def collect_grasps(
         require("cluster", "ray")
         from ray.util.joblib import register_ray
 
-        register_ray()
+        register_ray()  # type: ignore[no-untyped-call]
     try:
         with joblib.parallel_config("ray" if ray else "loky", n_jobs=jobs):
             dataset = collect(folder, placements, objects=objects, seed=seed)
