@@ -1,7 +1,7 @@
 """Observations as codes: what a learner makes of the images, in place of the images."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
@@ -46,7 +46,13 @@ class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
         return _unbatch(self._codes(_batch([observation])))[0]
 
 
-class EncodedVectorObservation(VectorWrapper[Observation, Any, Observation, Any, Any]):
+if TYPE_CHECKING:
+    _VectorWrapper: TypeAlias = VectorWrapper[Observation, Any, Observation, Any, Any]
+else:
+    _VectorWrapper = VectorWrapper  # which takes no parameters in Gymnasium 1.2, as it does in 1.4
+
+
+class EncodedVectorObservation(_VectorWrapper):
     """`EncodedObservation` of a vector environment: the images of all copies are encoded at once.
 
     Final observations, where copies restart in the step that ends them, come encoded, too.

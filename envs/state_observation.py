@@ -1,7 +1,7 @@
 """Wrappers that make observations of what an environment shows and of what its infos tell."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import gymnasium as gym
 import numpy as np
@@ -122,7 +122,13 @@ class StateObservation(gym.Wrapper[Tree, Any, Any, Any]):
         return self._form(observation, info), reward, terminated, truncated, info
 
 
-class StateVectorObservation(VectorWrapper[Tree, Any, Any, Any, Any]):
+if TYPE_CHECKING:
+    _VectorWrapper: TypeAlias = VectorWrapper[Tree, Any, Any, Any, Any]
+else:
+    _VectorWrapper = VectorWrapper  # which takes no parameters in Gymnasium 1.2, as it does in 1.4
+
+
+class StateVectorObservation(_VectorWrapper):
     """`StateObservation` of a native vector environment, final observations included.
 
     Args:
