@@ -211,8 +211,14 @@ def stacked(views: "Sequence[View]") -> dict[str, Array]:
 
 
 def find_objects(objects: "str | Sequence[GraspObject]") -> "tuple[GraspObject, ...]":
-    """Return objects as given, or a split's or PyBullet's by name."""
+    """Return objects as given, or a split's or PyBullet's by name.
+
+    Raises:
+        ValueError: an unknown name, or no object.
+    """
     if not isinstance(objects, str):
+        if not objects:
+            raise ValueError("objects is empty: give at least one, or a name")
         return tuple(objects)
     if objects not in OBJECTS:
         raise ValueError(unknown("objects", objects, OBJECTS))

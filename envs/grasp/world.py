@@ -75,16 +75,10 @@ class GraspWorld:
     as it was placed.
 
     Args:
-        objects: what can be placed; their names differ.
-
-    Raises:
-        ValueError: no objects, or two of one name.
+        objects: what can be placed.
     """
 
     def __init__(self, objects: Sequence[GraspObject]) -> None:
-        names = [thing.name for thing in objects]
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"objects={names} must be one or more, each with a name of its own")
         self.objects = tuple(objects)
         self.placement: Placement | None = None
         self._still, self._moving = Physics(), Physics()
