@@ -256,7 +256,7 @@ def test_it_goes_where_it_is_told() -> None:
         observation = env.step(move)[0]
     for _ in range(4):
         observation = env.step(np.zeros(7, dtype=np.float32))[0]
-    expected = begin + [0.03, -0.06, 0.015, 0, 0, 0.3, 0]
+    expected = np.add(begin, [0.03, -0.06, 0.015, 0, 0, 0.3, 0])
     assert observation["gripper"] == pytest.approx(expected, abs=2e-3)
     for _ in range(12):
         observation = env.step(np.array([0, 0, 0, 0, 0, 0, -1], dtype=np.float32))[0]
