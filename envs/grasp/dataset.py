@@ -43,17 +43,15 @@ DEMONSTRATIONS = 4
 KEPT = 10
 """Perturbed grasps kept of each demonstration that held, and that failed."""
 
-SIMULATED = 6
+SIMULATED = 5
 """Those of the failed ones that are to be simulated; the others were in collision."""
 
 TRIES = 400
 """Perturbations of a demonstration at most."""
 
 SHIFT, TURN = 0.015, 0.25
-"""Standard deviations of a perturbation: metres along each axis, radians about each."""
-
-SCALES = (0.5, 2.0)
-"""A perturbation's standard deviations are scaled by a number in between: of small ones more hold."""
+"""Standard deviations of a perturbation: metres along each axis, radians about each. With sizes that vary the
+small ones would hold and the large ones fail, and a pose alone would tell which it was."""
 
 CELLS = 32
 """Along each edge of the occupancy grid."""
@@ -321,8 +319,7 @@ def _grasps(
 
 def _perturbed(pose: NDArray[np.float64], rng: np.random.Generator) -> Floats:
     """Draw perturbations (TRIES, 6) of a pose."""
-    scale = rng.uniform(*SCALES, (TRIES, 1))
-    shift, turn = (scale * size * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
+    shift, turn = (size * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
     rotation = Rotation.from_rotvec(pose[3:]) * Rotation.from_rotvec(turn)
     poses: Floats = np.concatenate([pose[:3] + shift, rotation.as_rotvec()], axis=1).astype(np.float32)
     return poses
