@@ -127,12 +127,14 @@ class BreadthFirst:
 
     def _fresh(self, reached: Tensor, states: Tensor, known: Tensor) -> Tensor:
         """Tell which of the states reached (batch, n, dim) are finite and new: (batch, n)."""
-        finite = reached.isfinite().all(2)
-        clear = reached.nan_to_num(0.0)
-        old = self._close(clear, states.nan_to_num(0.0)) & known[:, None]
-        fresh = finite & ~old.any(2)
-        earlier = self._close(clear, clear) & fresh[:, None]
-        return fresh & ~earlier.tril(-1).any(2)
+        fresh = reached.isfinite().all(2)
+        rows = fresh.any(1)  # the other problems' searches have ended
+        clear = reached[rows].nan_to_num(0.0)
+        old = self._close(clear, states[rows].nan_to_num(0.0)) & known[rows][:, None]
+        new = fresh[rows] & ~old.any(2)
+        earlier = self._close(clear, clear) & new[:, None]
+        fresh[rows] = new & ~earlier.tril(-1).any(2)
+        return fresh
 
     def _close(self, some: Tensor, others: Tensor) -> Tensor:
         # By differences: the faster way, by products, is off by more than a small `merge`.
