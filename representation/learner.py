@@ -23,6 +23,7 @@ LEARNERS: dict[str, str] = {
     "DiscreteSelectivity": "unknot.representation.discrete_selectivity",
     "Autoencoder": "unknot.representation.autoencoder",
     "LatentMoves": "unknot.representation.latent_moves",
+    "GraspNet": "unknot.representation.grasp_net",
     "VAE": "unknot.models.image.vae",
     "CapacityVAE": "unknot.models.image.capacity",
     "DIPVAE": "unknot.models.image.dip",
@@ -32,6 +33,7 @@ LEARNERS: dict[str, str] = {
     "FactorGenerator": "unknot.models.image.factor_generator",
     "StackedNetworks": "unknot.models.stacked",
     "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
+    "Embedding": "unknot.models.image.embedding",
 }
 """Class name to module. A weight file names a class, never a module: one that isn't a row here won't load."""
 

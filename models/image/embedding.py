@@ -1,0 +1,101 @@
+"""Embeddings of images in which classes are apart, by one of four losses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from unknot.files import unknown
+from unknot.models.image.embedding_losses import binomial_deviance_loss, histogram_loss, triplet_loss
+from unknot.models.image.f_statistic import f_statistic_loss
+from unknot.models.image.networks import conv_encoder
+from unknot.representation.learner import Learner, image_tensor
+
+__all__ = ["LOSSES", "Embedding"]
+
+LOSSES = ("f_statistic", "triplet", "histogram", "binomial_deviance")
+ON_SPHERE = ("histogram", "binomial_deviance")
+"""Losses of angles, whose embeddings lie on the unit sphere."""
+
+
+class Embedding(Learner):
+    """A convolutional embedding, learnt from batches of some classes with several images each.
+
+    Ridgeway and Mozer, 2017, sections 2 and 3. The encoder is the trunk of our other models, not that of
+    Reed et al. (2015), whose widths the paper does not give.
+
+    Args:
+        loss: a name in `LOSSES`.
+        shape: (height, width, channels) of the images: a square, its side a power of 2.
+        latent_dim: dimensions of the embedding.
+        dimensions: d of the F-statistic loss; others take no notice of it.
+        width: channels of the convolutions.
+        hidden: units of the layers after them.
+        learning_rate: Adam's.
+
+    Raises:
+        ValueError: an unknown loss, or d above the embedding's dimensions.
+    """
+
+    def __init__(
+        self,
+        *,
+        loss: str = "f_statistic",
+        shape: tuple[int, int, int] = (32, 32, 3),
+        latent_dim: int = 22,
+        dimensions: int = 2,
+        width: int = 32,
+        hidden: int = 256,
+        learning_rate: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        if loss not in LOSSES:
+            raise ValueError(unknown("loss", loss, LOSSES))
+        if not 1 <= dimensions <= latent_dim:
+            raise ValueError(f"dimensions must be from 1 to {latent_dim}, not {dimensions}")
+        self.loss, self.latent_dim, self.dimensions = loss, latent_dim, dimensions
+        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
+        self.encoder = conv_encoder(self.shape, latent_dim, width, hidden)
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments."""
+        names = ("loss", "latent_dim", "dimensions", "width", "hidden", "learning_rate")
+        return {"shape": list(self.shape), **{name: getattr(self, name) for name in names}}
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return embeddings (n, latent_dim) of uint8 images (n, height, width, channels)."""
+        codes: Tensor = self.encoder(image_tensor(images, next(self.parameters()).device))
+        return functional.normalize(codes, dim=1) if self.loss in ON_SPHERE else codes
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one step.
+
+        Args:
+            batch: `observation`, uint8 (n, height, width, channels), and `label` (n,), integers, of each at
+                least 2.
+
+        Returns:
+            `loss`.
+        """
+        loss = self._loss(self.encode(batch["observation"]), batch["label"])
+        optimizer = self.optimizers["adam"]
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return {"loss": loss.detach()}
+
+    def _loss(self, codes: Tensor, labels: Tensor) -> Tensor:
+        if self.loss == "f_statistic":
+            return f_statistic_loss(codes, labels, self.dimensions)
+        losses = {
+            "triplet": triplet_loss,
+            "histogram": histogram_loss,
+            "binomial_deviance": binomial_deviance_loss,
+        }
+        return losses[self.loss](codes, labels)
