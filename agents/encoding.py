@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Encode", "EncodedObservation", "EncodedVectorObservation"]
+__all__ = ["Encode", "EncodedObservation", "EncodedVectorObservation", "ObservationEncoder"]
 
 Array: TypeAlias = NDArray[Any]
 Observation: TypeAlias = Any
@@ -38,7 +38,7 @@ class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
 
     def __init__(self, env: gym.Env[Observation, Any], encode: Encode) -> None:
         super().__init__(env)
-        self._codes = _Codes(encode, env.observation_space)
+        self._codes = ObservationEncoder(encode, env.observation_space)
         self.observation_space = self._codes.space
 
     def observation(self, observation: Observation) -> Observation:
@@ -67,7 +67,7 @@ class EncodedVectorObservation(_VectorWrapper):
 
     def __init__(self, env: VectorEnv[Observation, Any, Any], encode: Encode) -> None:
         super().__init__(env)
-        self._codes = _Codes(encode, env.single_observation_space)
+        self._codes = ObservationEncoder(encode, env.single_observation_space)
         self.single_observation_space = self._codes.space
         self.observation_space = batch_space(self._codes.space, env.num_envs)
 
@@ -91,7 +91,7 @@ class EncodedVectorObservation(_VectorWrapper):
         return self._codes(observations), rewards, terminated, truncated, infos
 
 
-class _Codes:
+class ObservationEncoder:
     """Encodes batches of the observations of a space.
 
     Attributes:

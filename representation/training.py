@@ -135,7 +135,7 @@ def train(
             raise ValueError(f"steps must be at least the {start} that the checkpoint has, not {steps}")
         writer = _writer(folder, start, fabric, stack)
         advance = _bar(description, start, steps, progress and fabric.is_global_zero, stack)
-        interrupted = stack.enter_context(_interrupts(fabric.world_size == 1))
+        interrupted = stack.enter_context(deferred_interrupts(fabric.world_size == 1))
         for done in range(start + 1, steps + 1):
             batch = {
                 name: tensor[fabric.global_rank :: fabric.world_size]
@@ -276,7 +276,7 @@ def _bar(description: str, start: int, steps: int, shown: bool, stack: ExitStack
 
 
 @contextmanager
-def _interrupts(deferred: bool) -> Iterator[list[int]]:
+def deferred_interrupts(deferred: bool) -> Iterator[list[int]]:
     """Collect Ctrl-C in a list instead of raising, so that a step is never cut in half; the second raises."""
     seen: list[int] = []
     if not deferred or threading.current_thread() is not threading.main_thread():

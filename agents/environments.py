@@ -1,0 +1,111 @@
+"""Environments as agents that learn see them: what is observed of them, and what is rewarded."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+from unknot.envs import FactorObservation, FactorVectorObservation, GoalConditioned, GoalConditionedVector
+from unknot.files import unknown
+
+from .hyperparameters import REWARDS
+
+__all__ = ["OBSERVED", "Progress", "make_environment"]
+
+OBSERVED = ("pixels", "factors", "codes")
+"""What an agent sees: images; the true factors of the scene and of the goal; an encoder's codes."""
+
+Vector: TypeAlias = VectorEnv[Any, Any, Any]
+
+
+class Progress(VectorWrapper[Any, Any, Any, Any, Any]):
+    """Rewards what a dense reward has gained since the step before; an episode's first step gains nothing.
+
+    Where the reward is minus the distance to the goal, its sum telescopes: it shapes by a potential (Ng,
+    Harada and Russell, "Policy invariance under reward transformations", 1999), and an action is judged by
+    what it brought about, not by where the episode began. PPO learns from it in a fraction of the steps.
+
+    Args:
+        env: it restarts copies in the step that ends them.
+    """
+
+    def __init__(self, env: Vector) -> None:
+        super().__init__(env)
+        self.before = np.full(env.num_envs, np.nan)
+        """The last reward of each copy's episode; NaN where there is none yet."""
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin episodes."""
+        self.before = np.full(self.num_envs, np.nan)
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Act."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        gained = np.nan_to_num(rewards - self.before)
+        self.before = np.where(terminated | truncated, np.nan, rewards)
+        return observations, gained, terminated, truncated, infos
+
+
+def make_environment(
+    name: str,
+    num_envs: int,
+    options: Mapping[str, Any],
+    *,
+    observe: str = "pixels",
+    goals: bool = False,
+    learning: bool = False,
+) -> Vector:
+    """Make copies of an environment, native ones where it has them, else Gymnasium's.
+
+    Args:
+        name: its id.
+        num_envs: how many copies.
+        options: its keyword arguments.
+        observe: one of `OBSERVED`; "codes" leaves images as they are, for whoever encodes them.
+        goals: in the form that hindsight experience replay takes (`GoalConditioned`).
+        learning: with the rewards that agents learn from (`REWARDS`, where the options name none), and copies
+            that restart in the step that ends them, as `GymVecEnv` needs it.
+
+    Raises:
+        ValueError: an unknown name, with those near to it, or options that the environment refuses.
+    """
+    if name not in gym.registry:
+        known = [key for key, spec in gym.registry.items() if spec.namespace == "unknot"]
+        raise ValueError(unknown("environment", name, known))
+    shaped = learning and not goals and name in REWARDS and "reward" not in options
+    settings = {**(REWARDS[name] if shaped else {}), **options}
+    native = gym.spec(name).vector_entry_point is not None
+    mode = AutoresetMode.SAME_STEP if learning else AutoresetMode.NEXT_STEP
+    seen = "pixels" if observe == "codes" else observe
+    try:
+        if native:
+            env = _observe(gym.make_vec(name, num_envs, autoreset_mode=mode, **settings), seen, goals)
+        else:
+            env = gym.make_vec(
+                name,
+                num_envs,
+                vectorization_mode="sync",
+                vector_kwargs={"autoreset_mode": mode},
+                wrappers=_wrappers(seen, goals),
+                **settings,
+            )
+    except TypeError as error:
+        raise ValueError(f"{name} does not take these options: {error}") from error
+    return Progress(env) if shaped else env
+
+
+def _observe(env: Vector, seen: str, goals: bool) -> Vector:
+    if goals:
+        return GoalConditionedVector(env, seen)
+    return FactorVectorObservation(env) if seen == "factors" else env
+
+
+def _wrappers(seen: str, goals: bool) -> list[Any]:
+    if goals:
+        return [lambda env: GoalConditioned(env, seen)]
+    return [FactorObservation] if seen == "factors" else []

@@ -1,0 +1,145 @@
+"""Hyperparameters of Stable-Baselines3's algorithms, as data: by algorithm, and by environment where it pays."""
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from gymnasium import spaces
+
+from unknot.files import require, unknown
+
+__all__ = ["ALGORITHMS", "REWARDS", "algorithm_class", "check_fit", "hyperparameters_for", "is_off_policy"]
+
+ALGORITHMS: dict[str, tuple[type[spaces.Space[Any]], ...]] = {
+    "A2C": (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary),
+    "DQN": (spaces.Discrete,),
+    "PPO": (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary),
+    "SAC": (spaces.Box,),
+    "TD3": (spaces.Box,),
+}
+"""Name to the action spaces it takes."""
+ON_POLICY = ("A2C", "PPO")
+
+REWARDS: dict[str, dict[str, Any]] = {
+    "unknot/Maze-v0": {"reward": "dense", "terminate_on_success": True},
+    "unknot/MnistGrid-v0": {"reward": "dense", "terminate_on_success": True},
+    "unknot/Planar-v0": {"reward": "dense", "terminate_on_success": True},
+}
+"""What an environment is told while agents learn in it, unless the user says otherwise; agents are measured
+without it. A dense reward that rises with progress is handed on as progress (`Progress`)."""
+
+EVERY: dict[str, dict[str, Any]] = {
+    "A2C": {"num_envs": 32, "n_steps": 16, "learning_rate": 5e-4, "gamma": 0.9, "ent_coef": 0.01},
+    "DQN": {
+        "num_envs": 8,
+        "buffer_size": 20_000,
+        "learning_starts": 1000,
+        "batch_size": 128,
+        "gamma": 0.9,
+        "learning_rate": 5e-4,
+        "train_freq": 1,
+        "gradient_steps": 2,
+        "target_update_interval": 500,
+        "exploration_fraction": 0.3,
+    },
+    "PPO": {
+        "num_envs": 32,
+        "n_steps": 64,
+        "batch_size": 512,
+        "n_epochs": 4,
+        "learning_rate": 5e-4,
+        "gamma": 0.9,
+        "gae_lambda": 0.9,
+        "ent_coef": 0.0,
+    },
+    "SAC": {
+        "num_envs": 8,
+        "buffer_size": 20_000,
+        "learning_starts": 1000,
+        "batch_size": 256,
+        "gamma": 0.9,
+        "learning_rate": 5e-4,
+        "train_freq": 1,
+        "gradient_steps": 1,
+    },
+    "TD3": {
+        "num_envs": 8,
+        "buffer_size": 20_000,
+        "learning_starts": 1000,
+        "batch_size": 256,
+        "gamma": 0.9,
+        "learning_rate": 5e-4,
+        "train_freq": 1,
+        "gradient_steps": 1,
+        "noise": 0.3,
+    },
+}
+"""By algorithm. Those not here are Stable-Baselines3's own; `num_envs` and `noise` (TD3's, of normal deviates
+added to actions, in units of half the actions' range) are ours."""
+
+PIXELS: dict[str, dict[str, Any]] = {
+    "unknot/Maze-v0": {"square": 8, "depth": 3},
+    "unknot/Planar-v0": {"square": 4, "channels": 16, "depth": 1},
+}
+"""By environment, what `PixelExtractor` is told, whatever the algorithm."""
+
+OURS = ("channels", "depth", "noise", "num_envs", "square", "width")
+"""Hyperparameters that Stable-Baselines3's classes don't take: see `EVERY` and `PixelExtractor`."""
+
+SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
+    ("PPO", "unknot/Maze-v0"): {"num_envs": 64, "batch_size": 1024, "learning_rate": 1e-3, "ent_coef": 0.01},
+}
+"""By algorithm and environment, what differs there."""
+
+
+GIVEN = {"_init_setup_model", "device", "env", "policy", "seed", "tensorboard_log", "verbose"}
+"""What else those classes take, and isn't for hyperparameters to say."""
+
+
+def is_off_policy(algorithm: str) -> bool:
+    """Say whether an algorithm has a replay buffer."""
+    return algorithm not in ON_POLICY
+
+
+def algorithm_class(algorithm: str) -> Any:
+    """Return Stable-Baselines3's class.
+
+    Raises:
+        ValueError: an unknown name, with those near to it.
+        ModuleNotFoundError: Stable-Baselines3 is not installed.
+    """
+    if algorithm not in ALGORITHMS:
+        raise ValueError(unknown("algorithm", algorithm, ALGORITHMS))
+    require("agents", "stable_baselines3")
+    return getattr(import_module("stable_baselines3"), algorithm)
+
+
+def check_fit(algorithm: str, space: spaces.Space[Any]) -> None:
+    """Raise ValueError if an algorithm can't act in an action space, with the names of those that can."""
+    if not isinstance(space, ALGORITHMS[algorithm]):
+        fitting = [name for name, kinds in ALGORITHMS.items() if isinstance(space, kinds)]
+        kinds = " or ".join(kind.__name__ for kind in ALGORITHMS[algorithm])
+        raise ValueError(
+            f"{algorithm} acts in {kinds}, but this environment's action space is {space}; "
+            f"{', '.join(fitting) or 'no algorithm here'} would do"
+        )
+
+
+def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters of an algorithm in an environment.
+
+    Args:
+        algorithm: a name in `ALGORITHMS`.
+        environment: its id; one that no row speaks of has the algorithm's own.
+        changes: what the user sets otherwise.
+
+    Raises:
+        ValueError: the algorithm has no hyperparameter of a name in `changes`.
+    """
+    chosen = EVERY[algorithm] | SPECIAL.get((algorithm, environment), {}) | PIXELS.get(environment, {})
+    known = {*inspect.signature(algorithm_class(algorithm)).parameters, *OURS} - GIVEN
+    for name in changes:
+        if name not in known:
+            raise ValueError(unknown(f"hyperparameter of {algorithm}", name, known))
+    return {**chosen, **changes}

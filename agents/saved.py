@@ -1,0 +1,343 @@
+"""Agents as files: tensors and JSON, which can't run code; Stable-Baselines3's own files only on trust."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.her import HerReplayBuffer
+
+from unknot.files import FileError, find_seed, load_weights, read_json, save_weights, unknown, write_json
+from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
+from unknot.representation.learner import arrays, load_state
+
+from .encoding import EncodedVectorObservation, ObservationEncoder
+from .environments import OBSERVED, make_environment
+from .extractors import ArrayExtractor, EncoderExtractor, PixelExtractor
+from .hyperparameters import OURS, algorithm_class, check_fit, hyperparameters_for, is_off_policy
+from .stable_baselines import GymVecEnv
+
+__all__ = [
+    "AGENT",
+    "ENCODER",
+    "POLICY",
+    "AgentSettings",
+    "SavedAgent",
+    "find_encoder",
+    "load_zip",
+    "make_model",
+    "read_settings",
+    "save_settings",
+]
+
+AGENT = "agent.json"
+"""The settings; whoever has this file in a seed's folder is a trained agent."""
+POLICY = "policy.safetensors"
+"""The weights of the policy that did best."""
+ENCODER = "encoder.safetensors"
+"""The encoder through which it sees, if it sees codes."""
+
+HALLMARKS = {
+    "clip_range": "PPO",
+    "exploration_fraction": "DQN",
+    "policy_delay": "TD3",
+    "target_entropy": "SAC",
+    "gae_lambda": "A2C",
+}
+"""What in a file of Stable-Baselines3's tells the algorithm, the first that is there (PPO has A2C's, too)."""
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """What an agent is and where it learns; all of it is JSON.
+
+    Raises:
+        ValueError: what doesn't go together, or an unknown name, with those near to it.
+    """
+
+    algorithm: str
+    """One of `ALGORITHMS`."""
+    environment: str
+    """An environment's id."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """The environment's keyword arguments."""
+    observe: str = "pixels"
+    """One of `OBSERVED`."""
+    finetune: bool = False
+    """Whether the encoder goes on learning with the policy."""
+    her: bool = False
+    """Whether transitions are replayed with goals in hindsight."""
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    """Those that differ from what `hyperparameters_for` gives."""
+    seed: int = 0
+    """Of the weights, the actions and the episodes."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without an environment."""
+        algorithm_class(self.algorithm)
+        self.resolved()
+        if self.observe not in OBSERVED:
+            raise ValueError(unknown("observe", self.observe, OBSERVED))
+        if self.finetune and self.observe != "codes":
+            raise ValueError(
+                f"finetune is for observe='codes', not {self.observe!r}: nothing is encoded there"
+            )
+        if self.her and not is_off_policy(self.algorithm):
+            raise ValueError(
+                f"her needs a replay buffer, which {self.algorithm} has not; DQN, SAC and TD3 do"
+            )
+
+    def resolved(self) -> dict[str, Any]:
+        """Return all hyperparameters."""
+        return hyperparameters_for(self.algorithm, self.environment, self.hyperparameters)
+
+    def make_environment(
+        self, num_envs: int, encoder: Learner | None = None, *, learning: bool = False, **options: Any
+    ) -> VectorEnv[Any, Any, Any]:
+        """Make copies of the environment, seen as the agent sees it.
+
+        Args:
+            num_envs: how many.
+            encoder: encodes images where codes are observed and the policy doesn't do it (`finetune`).
+            learning: for the agent to learn in.
+            options: keyword arguments that replace some of the settings'.
+
+        Raises:
+            ValueError: the environment refuses its options, or the encoder its images.
+        """
+        env = make_environment(
+            self.environment,
+            num_envs,
+            {**self.options, **options},
+            observe=self.observe,
+            goals=self.her,
+            learning=learning,
+        )
+        return env if encoder is None or self.finetune else EncodedVectorObservation(env, encoder.encode)
+
+
+def make_model(
+    settings: AgentSettings,
+    venv: GymVecEnv,
+    encoder: Learner | None,
+    *,
+    device: str = "cpu",
+    **changes: Any,
+) -> BaseAlgorithm:
+    """Make the algorithm, untrained.
+
+    Args:
+        settings: of the agent.
+        venv: around what `settings.make_environment` makes for learning.
+        encoder: what it sees through, where codes are observed.
+        device: torch's name of it.
+        changes: hyperparameters that matter for learning alone, such as the size of a buffer.
+
+    Raises:
+        ValueError: the algorithm can't act there, or its hyperparameters are refused.
+    """
+    check_fit(settings.algorithm, venv.action_space)
+    chosen = {**settings.resolved(), **changes}
+    ours = {name: chosen.pop(name) for name in OURS if name in chosen}
+    if "noise" in ours:
+        size = venv.action_space.shape
+        chosen["action_noise"] = NormalActionNoise(np.zeros(size or ()), np.full(size or (), ours["noise"]))
+    if settings.her:
+        chosen["replay_buffer_class"] = HerReplayBuffer
+    policy = "MultiInputPolicy" if isinstance(venv.observation_space, spaces.Dict) else "MlpPolicy"
+    try:
+        model: BaseAlgorithm = algorithm_class(settings.algorithm)(
+            policy,
+            venv,
+            seed=settings.seed,
+            device=device,
+            policy_kwargs=_policy_settings(settings, encoder, ours),
+            **chosen,
+        )
+    except (TypeError, AssertionError) as error:
+        raise ValueError(f"{settings.algorithm} refuses its hyperparameters {chosen}: {error}") from error
+    return model
+
+
+def _policy_settings(
+    settings: AgentSettings, encoder: Learner | None, ours: dict[str, Any]
+) -> dict[str, Any]:
+    if settings.observe == "pixels":
+        seeing = {name: value for name, value in ours.items() if name not in ("noise", "num_envs")}
+        return {"features_extractor_class": PixelExtractor, "features_extractor_kwargs": seeing}
+    if settings.finetune:
+        return {
+            "features_extractor_class": EncoderExtractor,
+            "features_extractor_kwargs": {"encoder": encoder},
+            "normalize_images": False,
+        }
+    return {"features_extractor_class": ArrayExtractor}
+
+
+class SavedAgent:
+    """A trained agent: it sees what its environment shows, encodes it if need be, and acts.
+
+    Args:
+        settings: what it is.
+        model: the algorithm, whose policy acts.
+        encoder: what it sees through, where codes are observed.
+    """
+
+    def __init__(self, settings: AgentSettings, model: BaseAlgorithm, encoder: Learner | None = None) -> None:
+        self.settings, self.model, self.encoder = settings, model, encoder
+        self._encode: ObservationEncoder | None = None
+        if encoder is not None and not settings.finetune:
+            space = settings.make_environment(1).single_observation_space
+            self._encode = ObservationEncoder(encoder.encode, space)
+
+    @classmethod
+    def load(cls, run: str | Path, seed: int | None = None, device: str = "cpu") -> Self:
+        """Load what `unknot train-agent` trained.
+
+        Args:
+            run: a run folder, its name, or one of its seeds' folders.
+            seed: which of the run's seeds; the lowest unless told.
+            device: torch's name of it.
+
+        Raises:
+            FileNotFoundError: no such run, or no agent in it.
+            WeightsError: a file that can't be used.
+            ValueError: settings that don't go with this version.
+        """
+        folder = find_seed(run, seed)
+        settings = read_settings(folder)
+        encoder = load_learner(folder / ENCODER, device) if settings.observe == "codes" else None
+        venv = GymVecEnv(settings.make_environment(1, encoder, learning=True))
+        least = {"buffer_size": 1} if is_off_policy(settings.algorithm) else {}
+        model = make_model(settings, venv, encoder, device=device, **least)
+        tensors, _ = load_weights(folder / POLICY, settings.algorithm)
+        load_state(model.policy, tensors, folder / POLICY)
+        return cls(settings, model, encoder)
+
+    def save(self, folder: Path) -> None:
+        """Write the agent, atomically file by file, as tensors and JSON."""
+        policy = arrays(self.model.policy.state_dict())
+        save_weights(folder / POLICY, policy, self.settings.algorithm, asdict(self.settings))
+
+    def make_environment(
+        self, environment: str | None, num_envs: int, options: Mapping[str, Any]
+    ) -> VectorEnv[Any, Any, Any]:
+        """Make copies of an environment as the agent sees it, before anything is encoded.
+
+        Args:
+            environment: its id; None for the one where it learnt, with the options it learnt with.
+            num_envs: how many copies.
+            options: keyword arguments, which replace those it learnt with.
+
+        Raises:
+            ValueError: it shows or takes something else than the one where the agent learnt.
+        """
+        settings, here = self.settings, environment in (None, self.settings.environment)
+        env = make_environment(
+            settings.environment if environment is None else environment,
+            num_envs,
+            {**(settings.options if here else {}), **options},
+            observe=settings.observe,
+            goals=settings.her,
+        )
+        known = settings.make_environment(1)
+        for what in ("single_observation_space", "single_action_space"):
+            was, now = getattr(known, what), getattr(env, what)
+            if was != now:
+                raise ValueError(f"this agent learnt with the {what[7:]} {was}, but {environment} has {now}")
+        return env
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[NDArray[Any], Any]:
+        """Return actions, as Stable-Baselines3's models do; images are encoded here."""
+        seen = observation if self._encode is None else self._encode(observation)
+        return self.model.predict(seen, state, episode_start, deterministic)
+
+
+def save_settings(settings: AgentSettings, encoder: Learner | None, folder: Path) -> None:
+    """Write what an agent is, and the encoder through which it sees."""
+    if encoder is not None:
+        save_learner(encoder, folder / ENCODER)
+    write_json(folder / AGENT, asdict(settings))
+
+
+def read_settings(folder: Path) -> AgentSettings:
+    """Read what an agent is.
+
+    Raises:
+        FileNotFoundError: no agent is there.
+        FileError: settings that don't go with this version.
+    """
+    if not (folder / AGENT).exists():
+        raise FileNotFoundError(f"{folder} has no {AGENT}: it holds no trained agent")
+    settings = read_json(folder / AGENT)
+    try:
+        return AgentSettings(**settings)
+    except (TypeError, ValueError) as error:
+        raise FileError(f"{folder / AGENT} has settings that don't fit this version: {error}") from error
+
+
+def find_encoder(name: str) -> Learner:
+    """Load an encoder by a name on the command line.
+
+    Args:
+        name: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/dynamics-content/published",
+            where the model may be left out if the run has but one.
+
+    Raises:
+        FileNotFoundError: there is none, or there are several; the sentence names them.
+        WeightsError: a file that can't be used.
+    """
+    path = Path(name)
+    if path.is_file():
+        return load_learner(path)
+    if (path / WEIGHTS).is_file():
+        return load_learner(path / WEIGHTS)
+    for run in (name, *map(str, path.parents)):
+        try:
+            folder = find_seed(run)
+        except FileNotFoundError:
+            continue
+        below = folder / path.relative_to(run)
+        found = sorted(below.rglob(WEIGHTS))
+        if len(found) == 1:
+            return load_learner(found[0])
+        models = [f"{run}/{weights.parent.relative_to(folder)}" for weights in sorted(folder.rglob(WEIGHTS))]
+        raise FileNotFoundError(unknown("encoder", name, models))
+    raise FileNotFoundError(f"no encoder {name!r}: neither a weight file nor a run, nor RUN/MODEL")
+
+
+def load_zip(path: Path, *, trust_pickle: bool) -> BaseAlgorithm:
+    """Load a file of Stable-Baselines3's own.
+
+    Args:
+        path: what `model.save` wrote.
+        trust_pickle: whoever says so trusts the file's author.
+
+    Raises:
+        FileError: it isn't trusted, or isn't such a file.
+    """
+    if not trust_pickle:
+        raise FileError(
+            f"{path} is a file of Stable-Baselines3's own, which holds pickles, and opening a pickle runs "
+            "whatever code its author put there; if you trust that author, say so (--trust-pickle)"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            keys = json.loads(archive.read("data")).keys()
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise FileError(f"{path} is no file of Stable-Baselines3's: {error}") from error
+    algorithm = next((name for key, name in HALLMARKS.items() if key in keys), None)
+    if algorithm is None:
+        raise FileError(f"{path} is of none of the algorithms {', '.join(HALLMARKS.values())}")
+    model: BaseAlgorithm = algorithm_class(algorithm).load(path, device="cpu")
+    return model
