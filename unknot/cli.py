@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +11,6 @@ from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
 import gymnasium as gym
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
@@ -38,6 +36,7 @@ from unknot.running import (
     run_seeds,
     show_run,
 )
+from unknot.terminal import console, print_tables, read_option, say
 
 EXTRAS = {
     "torch": "learn",
@@ -56,7 +55,6 @@ EXTRAS = {
 }
 """Module to the extra that brings it."""
 
-console = Console()
 S = TypeVar("S")
 P = TypeVar("P", bound=str)
 Named = Annotated[str, Positional, arg(metavar="RUN")]
@@ -156,9 +154,9 @@ def _run(words: list[str]) -> None:
         again += [] if options.resume else ["--resume"]
         print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
         raise SystemExit(130) from None
-    _print(tables[::-1])  # the first, the paper's own, ends up on the last screen
-    _say(f"Figures, metrics, weights: {folder}")
-    _say(f"Next: unknot show {folder}, or unknot evaluate {folder}")
+    print_tables(tables[::-1])  # the first, the paper's own, ends up on the last screen
+    say(f"Figures, metrics, weights: {folder}")
+    say(f"Next: unknot show {folder}, or unknot evaluate {folder}")
 
 
 def _options(experiment: Experiment, name: str, preset: str, words: list[str]) -> Run[Any, Any]:
@@ -189,7 +187,7 @@ def evaluate(run: Named, full: bool = False) -> None:
         run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
         full: also what takes long.
     """
-    _print(evaluate_run(run, full))
+    print_tables(evaluate_run(run, full))
 
 
 def show(run: Named) -> None:
@@ -199,9 +197,9 @@ def show(run: Named) -> None:
         run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
     """
     tables, figures = show_run(run)
-    _print(tables)
+    print_tables(tables)
     for path in figures:
-        _say(str(path))
+        say(str(path))
 
 
 def list_() -> None:
@@ -223,7 +221,7 @@ def play(
     """
     if environment not in _environments():
         raise UsageError(unknown("environment", environment, _environments()))
-    settings = dict(map(_option, options))
+    settings = dict(map(read_option, options))
     require("play", "pygame")
     from gymnasium.utils.play import play
 
@@ -247,7 +245,7 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
     try:
-        _say(str(DATA[data]()))
+        say(str(DATA[data]()))
     except mnist.MnistError as error:
         raise UsageError(str(error)) from error
 
@@ -290,18 +288,7 @@ def collect_grasps(
     totals = [*counts.items(), ("all", [sum(column) for column in zip(*counts.values(), strict=True)])]
     rows = tuple((name, *(f"{number:,}" for number in numbers)) for name, numbers in totals)
     note = "Half of the grasps held. Simulated are those that had room; drawn are all perturbations tried."
-    _print([Table("Grasps", columns, rows, (note,))])
-
-
-def _option(word: str) -> tuple[str, Any]:
-    """Read KEY=VALUE, the value as JSON if it is, else as text."""
-    key, equals, value = word.partition("=")
-    if not equals:
-        raise UsageError(f"options of an environment are given as KEY=VALUE, not {word!r}")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+    print_tables([Table("Grasps", columns, rows, (note,))])
 
 
 def _environments() -> list[str]:
@@ -328,16 +315,6 @@ def _list(title: str, rows: dict[str, str]) -> None:
     for name, words in rows.items():
         table.add_row(Text(name, no_wrap=True), Text(words))
     console.print(table if rows else f"{title}: none yet")
-
-
-def _print(tables: list[Table]) -> None:
-    for table in tables:
-        console.print(table.to_rich())
-        console.print()
-
-
-def _say(line: str) -> None:
-    console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 DATA = {"mnist": mnist.fetch}

@@ -1,0 +1,36 @@
+"""What the commands share: how they read options and what they print."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+
+from unknot.report import Table
+from unknot.running import UsageError
+
+__all__ = ["console", "print_tables", "read_option", "say"]
+
+console = Console()
+
+
+def read_option(word: str) -> tuple[str, Any]:
+    """Read KEY=VALUE, the value as JSON if it is, else as text."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise UsageError(f"options are given as KEY=VALUE, not {word!r}")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def print_tables(tables: list[Table]) -> None:
+    """Print tables, an empty line after each."""
+    for table in tables:
+        console.print(table.to_rich())
+        console.print()
+
+
+def say(line: str) -> None:
+    """Print a line as it is."""
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
