@@ -1,0 +1,338 @@
+"""Understanding disentangling in β-VAE: what a growing capacity is spent on.
+
+Burgess, Higgins, Pal, Matthey, Watters, Desjardins and Lerchner, 2018. Three parts of each seed:
+
+- `generator` (section 4.3, Fig. 3): images from their true factors through channels whose capacity grows, and
+  the nats at which each factor enters;
+- `shapes` (section 5, Fig. 4): β-VAE with controlled capacity on coloured 2D Shapes, β-VAE beside;
+- `blob` (Fig. 2): a VAE and a β-VAE of Gaussian blobs, and how many dimensions each takes for two factors.
+
+CelebA, the paper's other data, can't be had here. `PRESETS["default"]` is made for three hours on two cores
+with three seeds (`--seeds 3 --jobs 2`); it gives up half the side of the images (means of 2 × 2 pixels),
+half the channels and units, and half the updates. An image then has a quarter of the nats, so factors enter
+at less; β of the blobs is a quarter of the paper's 150 for the same reason. `PRESETS["paper"]` has the
+paper's sizes.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from unknot.experiments.controllable_factors.models import check_least, complete, load_complete
+from unknot.experiments.variational import Study, Training, cell, numbers, title, verdict
+from unknot.files import read_json, write_json
+from unknot.models.data.blob import Blob
+from unknot.models.data.shapes2d import Shapes2D
+from unknot.models.data.stream import stream
+from unknot.models.image.capacity import CapacityVAE
+from unknot.models.image.factor_generator import FactorGenerator
+from unknot.models.image.pca import PCA
+from unknot.models.image.vae import VAE
+from unknot.report import Table, mean_deviation, save_figure
+from unknot.representation import train
+
+__all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
+
+METRICS = ("factor_vae", "mig")
+METHODS = {"beta": "β-VAE, β"}
+"""What models are and what varies, by the kind that their names begin with."""
+GENERATOR = "generator"
+ENTERS = 0.5
+"""Nats from which on a factor counts as told."""
+USED = 0.1
+"""Nats from which on a dimension counts as used."""
+ORDER = (("x", "y"), ("scale",), ("shape",), ("orientation",))
+"""The order in which factors enter (Fig. 3)."""
+PUBLISHED = {
+    "x": "from the start",
+    "y": "from the start",
+    "scale": "≈ 6",
+    "shape": "by 15.4",
+    "orientation": "by 23.8",
+}
+"""Nats at which factors enter, by the text of section 4.3 and the caption of Fig. 3."""
+
+
+@dataclass(frozen=True)
+class Settings(Training):
+    """Settings of the experiment."""
+
+    capacity: float = 25.0
+    """The last C in nats, of the generator and of the autoencoder; it grows over all updates."""
+    gamma: float = 1000.0
+    """γ, how much a KL off its target costs."""
+    betas: tuple[float, ...] = (1.0, 4.0)
+    """Values of β of the β-VAE beside."""
+    generator_steps: int = 50_000
+    """Updates of the generator."""
+    blob_steps: int = 10_000
+    """Updates of the models of blobs."""
+    blob_beta: float = 38.0
+    """β of the β-VAE of blobs."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that leave nothing to train on or to measure."""
+        super().__post_init__()
+        check_least(self, generator_steps=1, blob_steps=1)
+
+
+PRESETS = {
+    "default": Settings(steps=50_000),
+    "smoke": Settings(
+        steps=2,
+        generator_steps=2,
+        blob_steps=2,
+        batch=8,
+        latent_dim=2,
+        width=2,
+        hidden=4,
+        samples=100,
+        votes=10,
+        betas=(1.0,),
+    ),
+    "paper": Settings(
+        steps=100_000,
+        generator_steps=100_000,
+        blob_steps=100_000,
+        pixels=64,
+        width=32,
+        hidden=256,
+        learning_rate=5e-4,
+        betas=(1.0, 4.0, 16.0),
+        blob_beta=150.0,
+    ),
+}
+
+
+def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+    """Train and measure the models of one seed; one that has its `metrics.json` is complete."""
+
+    def make(name: str, path: Path) -> dict[str, Any]:
+        return entries(_train_generator(settings, path, seed, resume))
+
+    metrics: dict[str, Any] = {"seed": seed, **complete([GENERATOR], folder, make)}
+    for name, study in _studies(settings).items():
+        metrics[name] = study.run(folder / name, seed, resume)
+    generator = load_complete(folder, GENERATOR)
+    assert isinstance(generator, FactorGenerator)
+    save_figure(allocation(generator), folder / "figures" / "allocation.png")
+    for name in metrics["blob"]:
+        learner = load_complete(folder / "blob", name)
+        assert isinstance(learner, VAE)
+        figure = tuning(learner, Blob(pixels=settings.pixels))
+        save_figure(figure, folder / "figures" / f"blob-{name}.png")
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def evaluate(folder: Path, full: bool) -> dict[str, Any]:
+    """Measure the models of a seed folder again, from their weights.
+
+    Args:
+        folder: the seed's.
+        full: on as much as the run did, else on a tenth.
+
+    Raises:
+        FileNotFoundError: a model whose training has not ended.
+        WeightsError: weights that can't be used.
+    """
+    config = read_json(folder / "config.json")
+    generator = load_complete(folder, GENERATOR)
+    assert isinstance(generator, FactorGenerator)
+    studies = _studies(Settings(**config["settings"]))
+    models = {name: study.evaluate(folder / name, full) for name, study in studies.items()}
+    return {"seed": config["seed"], GENERATOR: entries(generator), **models}
+
+
+# Autoencoders
+
+
+def _studies(settings: Settings) -> dict[str, Study]:
+    shapes, blob = Shapes2D(pixels=settings.pixels, coloured=True), Blob(pixels=settings.pixels)
+    network, small = settings.network(channels=3), settings.network()
+    target: dict[str, Any] = {"gamma": settings.gamma, "capacity": settings.capacity}
+    models: dict[str, Any] = {
+        "untrained": partial(VAE, **network),
+        "pca": partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),
+        "controlled capacity": partial(CapacityVAE, growth=settings.steps, **target, **network),
+        **{f"beta-{beta:g}": partial(VAE, beta=beta, **network) for beta in settings.betas},
+    }
+    betas = (1.0, settings.blob_beta)
+    return {
+        "shapes": Study(settings, shapes, {"coloured": shapes}, METRICS, models),
+        "blob": Study(
+            replace(settings, steps=settings.blob_steps),
+            blob,
+            {"blob": blob},
+            METRICS,
+            {f"beta-{beta:g}": partial(VAE, beta=beta, **small) for beta in betas},
+        ),
+    }
+
+
+# The generator
+
+
+def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) -> FactorGenerator:
+    source = Shapes2D(pixels=settings.pixels)
+    factors = {name: (float(each.mean()), float(each.std())) for name, each in source.values.items()}
+    network = settings.network()
+    del network["latent_dim"]
+    torch.manual_seed(seed)
+    learner = FactorGenerator(
+        factors=factors,
+        gamma=settings.gamma,
+        capacity=settings.capacity,
+        growth=settings.generator_steps,
+        **network,
+    )
+    train(
+        learner,
+        stream(source, settings.batch, seed, factors=True),
+        settings.generator_steps,
+        folder=folder,
+        resume=resume,
+        checkpoint_every=5000,
+        description=f"seed {seed}: {GENERATOR}",
+    )
+    return learner
+
+
+def entries(generator: FactorGenerator) -> dict[str, Any]:
+    """Return what the generator's trace says.
+
+    Returns:
+        `enters`, for each factor the first C from which on it has 0.5 nats, None for never; `last`, the nats
+        each has in the end; `reconstruction`, -log p(x | z) in the end, in nats.
+    """
+    trace = generator.trace[~generator.trace.isnan().any(1)].double().numpy(force=True)
+    told = trace[:, 1:-1] >= ENTERS
+    enters = {}
+    for name, column in zip(generator.factors, told.T, strict=True):
+        after = len(column) - int(np.argmin(column[::-1])) if not column.all() else 0
+        enters[name] = float(trace[after, 0]) if after < len(column) else None
+    last = dict(zip(generator.factors, trace[-1, 1:-1].tolist(), strict=True))
+    return {"enters": enters, "last": last, "reconstruction": float(trace[-1, -1])}
+
+
+def in_order(enters: dict[str, float | None]) -> bool:
+    """Return whether all factors enter, and in the paper's order: x and y, scale, shape, orientation."""
+    if None in enters.values():
+        return False
+    stages = [[enters[name] or 0.0 for name in names] for names in ORDER]
+    return all(max(before) <= min(after) for before, after in pairwise(stages))
+
+
+# Pictures
+
+
+def allocation(generator: FactorGenerator) -> Figure:
+    """Draw the nats of each factor over C and over the reconstruction error (Fig. 3, top)."""
+    trace = generator.trace.numpy(force=True)
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for number, name in enumerate(generator.factors, start=1):
+        left.plot(trace[:, 0], trace[:, number], label=name)
+        right.plot(trace[:, -1], trace[:, number], label=name)
+    left.set(xlabel="capacity C in nats", ylabel="KL in nats")
+    right.set(xlabel="-log p(x | z) in nats")
+    right.invert_xaxis()
+    left.legend()
+    return figure
+
+
+@torch.no_grad()
+def tuning(learner: VAE, source: Blob) -> Figure:
+    """Draw the mean of each dimension over all places of the blob, by its mean KL (Fig. 2, right)."""
+    images = source.render_factors(source.combinations(np.arange(len(source))))
+    codes, kl = learner.encode(images), learner.kl(images).mean(0)
+    order = kl.argsort(descending=True).tolist()
+    side = len(source.values["x"])
+    figure = Figure(figsize=(1.3 * len(order), 1.7), layout="constrained")
+    for panel, dim in zip(figure.subplots(1, len(order)), order, strict=True):
+        panel.imshow(codes[:, dim].reshape(side, side).T.numpy(force=True), cmap="bwr", vmin=-3, vmax=3)
+        panel.set_title(f"z{dim}: {kl[dim]:.2f}", fontsize=9)
+        panel.set_xticks([])
+        panel.set_yticks([])
+    return figure
+
+
+# Tables
+
+
+def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
+    """Return Fig. 3 as numbers, coloured shapes beside β-VAE, and the blobs."""
+    return [_generator_table(seeds), _shapes_table(seeds), _blob_table(seeds)]
+
+
+def _generator_table(seeds: list[dict[str, Any]]) -> Table:
+    rows = []
+    for name in (name for names in ORDER for name in names):
+        told = [value for value in numbers(seeds, GENERATOR, "enters", name) if value is not None]
+        text = f"{mean_deviation(told, 1)} ({len(told)} of {len(seeds)})" if told else "never"
+        rows.append((name, text, PUBLISHED[name], cell(seeds, GENERATOR, "last", name, digits=1)))
+    met = sum(in_order(seed[GENERATOR]["enters"]) for seed in seeds)
+    return Table(
+        "Generator: the capacity at which factors enter",
+        ("factor", "C in nats", "paper", "nats in the end"),
+        tuple(rows),
+        (
+            f"Mean ± deviation over the seeds, of {len(seeds)}, in which the factor enters: from there on it "
+            f"has {ENTERS} nats. The paper's images are 64 × 64; smaller ones have fewer nats to tell.",
+            f"Bar: x and y, scale, shape, orientation, in this order: {met} of {len(seeds)} seeds, "
+            f"{verdict(met == len(seeds))}.",
+        ),
+    )
+
+
+def _shapes_table(seeds: list[dict[str, Any]]) -> Table:
+    rows = []
+    for name in seeds[0]["shapes"]:
+        models = numbers(seeds, "shapes", name)
+        scores = (cell(models, "scores", "coloured", metric, "value") for metric in METRICS)
+        nats, error = cell(models, "nats", digits=1), cell(models, "error", digits=4)
+        rows.append((title(name, METHODS), nats, error, _total(models), *scores, _used(models)))
+    return Table(
+        "Coloured 2D Shapes: controlled capacity beside β-VAE",
+        ("model", "reconstruction", "error", "KL", "FactorVAE metric", "MIG", "dimensions used"),
+        tuple(rows),
+        (
+            f"Mean ± deviation over {len(seeds)} seeds; eight factors, three of them the colour. "
+            "Reconstruction: -log p(x | z) less the least possible, in nats; error: squared, of a pixel.",
+            f"Dimensions used have a KL of at least {USED} nats. The floors are the untrained network and "
+            "principal components. The paper shows traversals, no numbers: all factors by themselves, and "
+            "reconstructions that are hard to tell from the images.",
+        ),
+    )
+
+
+def _blob_table(seeds: list[dict[str, Any]]) -> Table:
+    published = {"1": "4", "150": "2"}
+    rows = []
+    for name in seeds[0]["blob"]:
+        beta, models = name.partition("-")[2], numbers(seeds, "blob", name)
+        scores = (cell(models, "scores", "blob", metric, "value") for metric in METRICS)
+        paper = published["1" if beta == "1" else "150"]
+        rows.append((f"β = {beta}", _used(models), paper, *scores))
+    return Table(
+        "Blobs: dimensions that two factors take",
+        ("model", "dimensions used", "paper", "FactorVAE metric", "MIG"),
+        tuple(rows),
+        (f"Mean ± deviation over {len(seeds)} seeds. The paper's β are 1 and 150, at 64 × 64 pixels.",),
+    )
+
+
+def _total(models: list[Any]) -> str:
+    kls = numbers(models, "kl")
+    return "–" if kls[0] is None else mean_deviation([sum(kl) for kl in kls], 1)
+
+
+def _used(models: list[Any]) -> str:
+    kls = numbers(models, "kl")
+    return "–" if kls[0] is None else mean_deviation([sum(k >= USED for k in kl) for kl in kls], 1)

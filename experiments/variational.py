@@ -1,0 +1,356 @@
+"""What experiments with the variational family share: to train models, measure them, show what they found.
+
+A model of a seed lies in a folder of its name, with its weights, its metrics and its pictures.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from unknot.experiments.controllable_factors.models import check_least, complete, load_complete
+from unknot.models.data.stream import stream
+from unknot.models.image.networks import LIKELIHOODS
+from unknot.models.image.pca import PCA
+from unknot.models.image.vae import VariationalAutoencoder
+from unknot.report import mean_deviation, save_figure, save_gif
+from unknot.representation import WEIGHTS, Learner, save_learner, train
+from unknot.representation.metrics import FactorSource, Score, evaluate_codes, hinton
+
+__all__ = [
+    "Study",
+    "Training",
+    "cell",
+    "counts",
+    "draw_images",
+    "numbers",
+    "title",
+    "tradeoff",
+    "verdict",
+]
+
+Images = NDArray[np.uint8]
+
+FITTED = 2000
+"""Images that principal components are found in."""
+DRAWN = 1000
+"""Images whose reconstructions are measured."""
+ERRORS = {"nats": "-log p(x | z) in nats", "error": "squared error of a pixel"}
+"""What `measure` calls the reconstruction error, by its name there."""
+SPAN = 3.0
+"""How far traversals go from 0, to either side: where nearly all of the prior is."""
+COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class Training:
+    """How models are trained and measured; settings of an experiment begin with these."""
+
+    steps: int = 60_000
+    """Updates of each model."""
+    batch: int = 64
+    """Images of an update, drawn anew."""
+    pixels: int = 32
+    """Side of the images: 64, as published, or 32, means of 2 × 2 pixels."""
+    latent_dim: int = 10
+    """Dimension of the codes."""
+    width: int = 16
+    """Channels of the convolutions."""
+    hidden: int = 128
+    """Units of the other layers."""
+    learning_rate: float = 1e-3
+    """Adam's."""
+    samples: int = 10_000
+    """Images that metrics of a sample are measured on."""
+    votes: int = 300
+    """Votes or examples that metrics which hold factors learn from, and as many that test them."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that leave nothing to train on or to measure."""
+        check_least(self, steps=1, batch=2, latent_dim=1, width=1, hidden=1, samples=100, votes=10)
+
+    def network(self, channels: int = 1) -> dict[str, Any]:
+        """Return what the models of images of so many channels are built with."""
+        names = ("latent_dim", "width", "hidden", "learning_rate")
+        return {"shape": (self.pixels, self.pixels, channels)} | {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Study:
+    """Models that are trained on the same images and measured alike."""
+
+    settings: Training
+    source: FactorSource
+    """Whose images are learnt from."""
+    measured: Mapping[str, FactorSource]
+    """What codes are measured on, by name; images of the first are redrawn, and its importances drawn."""
+    metrics: tuple[str, ...]
+    """Names of `evaluate_codes`."""
+    models: Mapping[str, Callable[[], Learner]]
+    """What makes each model, by its name; "untrained" takes no update, principal components one."""
+
+    @property
+    def first(self) -> FactorSource:
+        """The first of what is measured."""
+        return next(iter(self.measured.values()))
+
+    def run(self, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+        """Train, measure and draw each model, in a folder of its name below `folder`.
+
+        Returns:
+            What `measure` says of each; a model that has its `metrics.json` is complete.
+        """
+
+        def make(name: str, path: Path) -> dict[str, Any]:
+            learner = self._train(name, path, seed, resume)
+            metrics, scores = measure(learner, self)
+            save_pictures(learner, self.first, path, next(iter(scores.values())).get("dci"))
+            return metrics
+
+        return complete(self.models, folder, make)
+
+    def evaluate(self, folder: Path, full: bool) -> dict[str, Any]:
+        """Measure the models of a seed folder again; on a tenth of the samples unless `full`.
+
+        Raises:
+            FileNotFoundError: a model whose training has not ended.
+            WeightsError: weights that can't be used.
+        """
+        return {name: measure(load_complete(folder, name), self, full=full)[0] for name in self.models}
+
+    def _train(self, name: str, folder: Path, seed: int, resume: bool) -> Learner:
+        torch.manual_seed(seed)
+        learner = self.models[name]()
+        if name == "untrained":
+            save_learner(learner.eval(), folder / WEIGHTS)
+            return learner
+        once = isinstance(learner, PCA)
+        train(
+            learner,
+            stream(self.source, FITTED if once else self.settings.batch, seed),
+            1 if once else self.settings.steps,
+            folder=folder,
+            resume=resume,
+            checkpoint_every=5000,
+            description=f"seed {seed}: {name}",
+        )
+        return learner
+
+
+# Measuring
+
+
+def draw_images(source: FactorSource, count: int, seed: int = 0) -> Images:
+    """Draw images, uint8 (count, h, w, c)."""
+    return source.render_factors(source.sample_factors(count, np.random.default_rng([seed, 1])))
+
+
+def measure(
+    learner: Learner, study: Study, *, full: bool = True
+) -> tuple[dict[str, Any], dict[str, dict[str, Score]]]:
+    """Measure what a model redraws and how disentangled its codes are.
+
+    Args:
+        learner: PCA or one of the variational family.
+        study: which sources and metrics, how many samples and votes.
+        full: else a tenth of them.
+
+    Returns:
+        As JSON `error`, the squared error of a pixel of images drawn from the codes; `nats`, -log p(x | z)
+        less the least it can be (the entropy of grey pixels), and `kl`, of each dimension (both None for
+        PCA); `scores` by source and metric, each its `value` and `interval`. And the scores as they are.
+    """
+    share = 1 if full else 10
+    chosen = counts(study.metrics, max(study.settings.votes // share, 10))
+    samples = max(study.settings.samples // share, 100)
+    scores = {
+        name: evaluate_codes(learner.encode, source, study.metrics, samples=samples, settings=chosen)
+        for name, source in study.measured.items()
+    }
+    result = redrawing(learner, draw_images(study.first, DRAWN))
+    result["scores"] = {
+        name: {metric: {"value": s.value, "interval": list(s.interval)} for metric, s in row.items()}
+        for name, row in scores.items()
+    }
+    return result, scores
+
+
+def counts(metrics: Iterable[str], votes: int) -> dict[str, dict[str, int]]:
+    """Return the settings of `evaluate_codes` by which metrics that hold factors take so many votes."""
+    settings = {
+        "factor_vae": {"train_votes": votes, "test_votes": votes},
+        "higgins": {"train_examples": votes, "test_examples": votes},
+        "higgins_2": {"train_examples": 10 * votes, "test_examples": 10 * votes},
+    }
+    return {name: settings[name] for name in metrics if name in settings}
+
+
+@torch.no_grad()
+def redrawing(learner: Learner, images: Images) -> dict[str, Any]:
+    """Return `error`, `nats` and `kl` as in `measure`."""
+    assert isinstance(learner, PCA | VariationalAutoencoder)
+    codes = learner.encode(images)
+    target = torch.from_numpy(images).float() / 255
+    error = float((learner.decode(codes) - target).square().mean())
+    if isinstance(learner, PCA):
+        return {"error": error, "nats": None, "kl": None}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        z = learner.posterior(images).sample()
+    drawn, least = learner.decoder(z), target.clamp(1e-6, 1 - 1e-6).logit()
+    likelihood, grey = LIKELIHOODS[learner.likelihood], target.movedim(-1, 1)
+    nats = float((likelihood(drawn, grey) - likelihood(least.movedim(-1, 1), grey)).mean())
+    return {"error": error, "nats": nats, "kl": learner.kl(images).mean(0).tolist()}
+
+
+# Pictures
+
+
+def save_pictures(learner: Learner, source: FactorSource, folder: Path, dci: Score | None = None) -> None:
+    """Write a model's traversals, as a picture and as a GIF, and the Hinton diagram of its DCI.
+
+    Args:
+        learner: pictures of traversals are of the variational family alone.
+        source: of the images that traversals begin with.
+        folder: the model's; pictures go to `figures/` in it, and to TensorBoard.
+        dci: the score, whose importances are drawn.
+    """
+    with SummaryWriter(str(folder)) as writer:
+        if isinstance(learner, VariationalAutoencoder):
+            images = draw_images(source, COLUMNS)
+            save_figure(traversal_figure(learner, images), folder / "figures/traversals.png", writer)
+            save_gif(traversal_frames(learner, images[:4]), folder / "figures/traversals.gif", writer)
+        if dci:
+            figure = Figure(figsize=(4, 5))
+            panel = figure.subplots()
+            hinton(panel, dci.parts["importances"], dci.choices["factors"])
+            panel.tick_params("x", rotation=45)
+            save_figure(figure, folder / "figures/hinton.png", writer)
+
+
+@torch.no_grad()
+def traverse(learner: VariationalAutoencoder, codes: Tensor, values: NDArray[np.float64]) -> Images:
+    """Draw codes (n, d) with one dimension after the other at each of k values: (d, k, n, h, w, c)."""
+    dims = codes.shape[1]
+    z = codes.expand(dims, len(values), *codes.shape).clone()
+    for dim in range(dims):
+        z[dim, :, :, dim] = torch.from_numpy(values)[:, None]
+    drawn = learner.decode(z.flatten(0, 2)).reshape(*z.shape[:3], *learner.shape)
+    images: Images = (255 * drawn).round().byte().numpy(force=True)
+    return images
+
+
+def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
+    """Draw images, their reconstructions, and traversals that begin with the first, by their mean KL.
+
+    Args:
+        learner: whose codes they are.
+        images: uint8 (k, h, w, c).
+    """
+    with torch.no_grad():
+        codes, kl = learner.encode(images), learner.kl(images).mean(0)
+        drawn = (255 * learner.decode(codes)).round().byte().numpy(force=True)
+    order = kl.argsort(descending=True).tolist()
+    rows = traverse(learner, codes[:1], np.linspace(-SPAN, SPAN, len(images)))[order, :, 0]
+    titles = ["images", "redrawn", *(f"z{dim}: {kl[dim]:.2f} nats" for dim in order)]
+    figure = Figure(figsize=(0.6 * len(images) + 1, 0.65 * len(titles)), layout="constrained")
+    panels = figure.subplots(len(titles), 1)
+    for panel, title, row in zip(panels, titles, [images, drawn, *rows], strict=True):
+        panel.imshow(_side_by_side(row), cmap="gray", vmin=0, vmax=255)
+        panel.set_xticks([])
+        panel.set_yticks([])
+        panel.set_ylabel(title, rotation=0, ha="right", va="center")
+    return figure
+
+
+def traversal_frames(learner: VariationalAutoencoder, images: Images) -> Images:
+    """Draw traversals of all dimensions at once, there and back.
+
+    Args:
+        learner: whose codes they are.
+        images: uint8 (n, h, w, c), what they begin with, a row each.
+
+    Returns:
+        Frames (k, height, width, c); columns are dimensions, by their mean KL.
+    """
+    with torch.no_grad():
+        codes, kl = learner.encode(images), learner.kl(images).mean(0)
+    there = np.linspace(-SPAN, SPAN, 2 * COLUMNS)
+    drawn = traverse(learner, codes, np.concatenate([there, there[-2:0:-1]]))
+    frames = drawn[kl.argsort(descending=True).tolist()].transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
+    count, rows, height, columns, width, channels = frames.shape
+    return frames.reshape(count, rows * height, columns * width, channels)
+
+
+def _side_by_side(images: Images) -> Images:
+    """Lay images (n, h, w, c) out in a row, a line of grey between: (h, n (w + 1), c)."""
+    padded = np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=128)
+    height, channels = padded.shape[1], padded.shape[3]
+    return padded.transpose(1, 0, 2, 3).reshape(height, -1, channels)
+
+
+def tradeoff(models: Mapping[str, Any], titles: Mapping[str, str], study: Study, error: str) -> Figure:
+    """Draw every metric over the reconstruction error, a curve a method, a row a source.
+
+    Args:
+        models: what `Study.run` returns; a model of a method is called KIND-VALUE.
+        titles: of the methods, by kind.
+        study: which sources and metrics.
+        error: "nats" or "error", as in `measure`.
+    """
+    sources = list(study.measured)
+    size = (3.2 * len(study.metrics), 2.8 * len(sources))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(sources), len(study.metrics), sharex=True, squeeze=False)
+    for source, row in zip(sources, panels, strict=True):
+        for metric, panel in zip(study.metrics, row, strict=True):
+            panel.set(ylabel=f"{metric}, {source}", xlabel=ERRORS[error])
+            for kind, title in titles.items():
+                points = [
+                    (model[error], model["scores"][source][metric]["value"], name.partition("-")[2])
+                    for name, model in models.items()
+                    if name.startswith(f"{kind}-")
+                ]
+                if points:
+                    panel.plot(*zip(*(point[:2] for point in points), strict=True), marker="o", label=title)
+                for x, y, value in points:
+                    panel.annotate(value, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=8)
+    panels[0, 0].legend(fontsize=8)
+    return figure
+
+
+# Tables
+
+
+def title(name: str, methods: Mapping[str, str]) -> str:
+    """Return what a table calls a model: "β-VAE, β = 4" for beta-4, if `methods` has "β-VAE, β" for beta."""
+    kind, _, value = name.partition("-")
+    if kind in methods:
+        return f"{methods[kind]} = {value}"
+    return {"pca": "principal components"}.get(name, name)
+
+
+def numbers(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
+    """Return what lies below these keys in the metrics of each seed."""
+    values: list[Any] = list(seeds)
+    for key in keys:
+        values = [value[key] for value in values]
+    return values
+
+
+def cell(seeds: Sequence[Mapping[str, Any]], *keys: str, digits: int = 2) -> str:
+    """Return "mean ± deviation" of what lies below these keys in the metrics of each seed, "–" for None."""
+    values = numbers(seeds, *keys)
+    return "–" if values[0] is None else mean_deviation(values, digits)
+
+
+def verdict(met: bool) -> str:
+    """Return what a table says of a bar."""
+    return "met" if met else "missed"

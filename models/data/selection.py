@@ -1,0 +1,38 @@
+"""Some of a grid's combinations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unknot.models.data.grid import Factors, GridSource, Images
+
+__all__ = ["Selection"]
+
+
+class Selection:
+    """A source that draws its factors from some combinations of a grid alone: a training set, say.
+
+    Any factors of the grid can still be rendered.
+
+    Args:
+        source: what draws.
+        rows: the numbers of the combinations, at least one.
+
+    Raises:
+        ValueError: no rows.
+    """
+
+    def __init__(self, source: GridSource, rows: NDArray[np.int64]) -> None:
+        if len(rows) == 0:
+            raise ValueError("rows must be at least one, not none")
+        self.source, self.selected, self.factor_space = source, rows, source.factor_space
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
+        """Draw factors of combinations that are among the selected: arrays (n,) by name."""
+        return self.source.combinations(self.selected[rng.integers(len(self.selected), size=n)])
+
+    def render_factors(self, factors: Mapping[str, Any]) -> Images:
+        """Draw factors: uint8 (n, height, width, channels)."""
+        return self.source.render_factors(factors)

@@ -1,0 +1,164 @@
+"""Experiments with the variational family: what they measure, by hand, and what their tables count."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from unknot.experiments import capacity_vae, dip_vae, factor_vae, quantifying_beta
+from unknot.experiments.variational import Training, redrawing, title, traversal_frames, traverse
+from unknot.models.data.selection import Selection
+from unknot.models.data.shapes2d import Shapes2D
+from unknot.models.image.factor_generator import FactorGenerator
+from unknot.models.image.vae import VAE
+
+
+def tiny() -> VAE:
+    torch.manual_seed(0)
+    return VAE(shape=(8, 8, 1), latent_dim=3, width=2, hidden=4)
+
+
+def test_a_code_without_orientation_is_perfect_by_the_older_metric_alone() -> None:
+    scores = factor_vae.failure(factor_vae.Settings(votes=40))
+    assert scores["higgins"] > 0.98
+    assert scores["factor_vae"] < 0.85
+
+
+def test_centre_and_size_are_read_off() -> None:
+    image = np.zeros((1, 10, 10, 1), np.uint8)
+    image[0, 2:6, 5:9] = 255
+    np.testing.assert_allclose(factor_vae.places_and_size(image), [[6.5, 3.5, 4]])
+
+
+def test_nats_of_a_perfect_drawing_are_none() -> None:
+    learner = tiny()
+    images = np.full((4, 8, 8, 1), 64, np.uint8)
+    grey = torch.full((1, 8, 8), 64 / 255).logit()
+    learner.decoder = torch.nn.Sequential(torch.nn.Linear(3, 64), torch.nn.Unflatten(1, (1, 8, 8)))
+    linear = learner.decoder[0]
+    assert isinstance(linear, torch.nn.Linear)
+    linear.weight.data.zero_()
+    linear.bias.data.copy_(grey.flatten())
+    perfect = redrawing(learner, images)
+    assert perfect["nats"] == pytest.approx(0, abs=1e-4)
+    assert perfect["error"] == pytest.approx(0, abs=1e-10)
+    linear.bias.data.zero_()  # draws 1/2 everywhere
+    p = 64 / 255
+    expected = 64 * (np.log(2) + p * np.log(p) + (1 - p) * np.log(1 - p))
+    assert redrawing(learner, images)["nats"] == pytest.approx(expected, rel=1e-4)
+    assert redrawing(learner, images)["error"] == pytest.approx((0.5 - p) ** 2, rel=1e-4)
+
+
+def test_traversals_change_one_dimension_at_a_time() -> None:
+    learner, codes = tiny(), torch.randn(2, 3)
+    images = traverse(learner, codes, np.array([-3.0, 0.5]))
+    assert images.shape == (3, 2, 2, 8, 8, 1)
+    changed = codes.clone()
+    changed[:, 1] = 0.5
+    expected = (255 * learner.decode(changed)).round().byte()
+    np.testing.assert_array_equal(images[1, 1], expected.numpy(force=True))
+    frames = traversal_frames(learner, np.zeros((2, 8, 8, 1), np.uint8))
+    assert frames.shape == (38, 16, 24, 1)
+    np.testing.assert_array_equal(frames[1], frames[-1])  # there and back
+
+
+@pytest.mark.parametrize(
+    ("places", "scale", "shape", "orientation", "right"),
+    [
+        ((1.0, 1.5), 3.0, 5.0, 7.0, True),
+        ((1.0, 3.5), 3.0, 5.0, 7.0, False),
+        ((1.0, 1.0), 3.0, 7.0, 5.0, False),
+        ((1.0, 1.0), 3.0, 5.0, None, False),
+    ],
+)
+def test_factors_enter_in_the_papers_order_or_not(
+    places: tuple[float, float], scale: float, shape: float, orientation: float | None, right: bool
+) -> None:
+    enters = {"x": places[0], "y": places[1], "scale": scale, "shape": shape, "orientation": orientation}
+    assert capacity_vae.in_order(enters) is right
+
+
+def test_a_factor_enters_where_it_stays() -> None:
+    learner = FactorGenerator(
+        factors={"a": (0, 1), "b": (0, 1), "c": (0, 1)}, shape=(8, 8, 1), width=2, hidden=4
+    )
+    learner.trace[:4] = torch.tensor(
+        [[1.0, 0.7, 0, 0.7, 90], [2.0, 0.4, 0.1, 0.7, 80], [3.0, 0.6, 0.2, 0.8, 70], [4.0, 0.9, 0.3, 0.9, 60]]
+    )
+    found = capacity_vae.entries(learner)
+    assert found["enters"] == {"a": 3.0, "b": None, "c": 1.0}
+    assert found["last"] == pytest.approx({"a": 0.9, "b": 0.3, "c": 0.9})
+    assert found["reconstruction"] == 60
+
+
+def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[str, Any]:
+    values = {"factor_vae": metric, "higgins": metric, "mig": mig, "dci": 0.0, "sap": 0.0}
+    row = {name: {"value": value} for name, value in values.items()}
+    sources = (factor_vae.WITH, factor_vae.WITHOUT, dip_vae.SOURCE)
+    return {"error": error, "nats": nats, "scores": dict.fromkeys(sources, row)}
+
+
+def test_the_bar_of_factor_vae_is_one_gamma_by_both_metrics() -> None:
+    def note(*models: dict[str, Any]) -> str:
+        named = {"beta-1": scored(0.99, 0.99, 0), "gamma-10": models[0], "gamma-35": models[1]}
+        return factor_vae.tabulate([{"models": named, "failure": {"higgins": 1, "factor_vae": 1}}])[0].notes[
+            -1
+        ]
+
+    assert "0.90 and 0.50 at γ = 35, met" in note(scored(0.84, 0.1, 0), scored(0.9, 0.5, 0))
+    assert "0.90 and 0.40 at γ = 35, missed" in note(scored(0.84, 0.6, 0), scored(0.9, 0.4, 0))
+
+
+def test_the_bar_of_dip_vae_allows_a_tenth_more_error() -> None:
+    def note(dip_error: float, beta: float) -> str:
+        models = {
+            "beta-1": scored(beta, 0, 0.1),
+            "beta-4": scored(1.0, 0, 0.2),
+            "dip-10": scored(0.99, 0, dip_error),
+        }
+        return dip_vae.tabulate([{"models": models}])[0].notes[-1]
+
+    assert note(0.109, 0.8).endswith("0.99, β-VAE 0.80, met.")
+    assert note(0.111, 0.8).endswith("0.00, β-VAE 0.80, missed.")
+    assert note(0.1, 0.99).endswith("missed.")
+
+
+def test_the_split_shares_no_image_and_no_stratum_is_short() -> None:
+    parts = quantifying_beta.split(5, 4)
+    shapes = ("square", "ellipse", "triangle")
+    source = Shapes2D(shapes, orientations=5, turn=np.pi, positions=4)
+    images = [source.render_factors(source.combinations(part)) for part in parts]
+    assert len({image.tobytes() for part in images for image in part}) == sum(map(len, parts)) < len(source)
+    np.testing.assert_allclose(
+        [len(part) / sum(map(len, parts)) for part in parts], [0.7, 0.15, 0.15], atol=0.01
+    )
+    shares = [np.bincount(source.combinations(part)["shape"]) / len(part) for part in parts]
+    np.testing.assert_allclose(shares[1:], [shares[0]] * 2, atol=0.02)
+    drawn = source.rows(Selection(source, parts[2]).sample_factors(50, np.random.default_rng(0)))
+    assert set(drawn) <= set(parts[2])
+    with pytest.raises(ValueError, match="rows must be at least one"):
+        Selection(source, parts[0][:0])
+
+
+def test_models_are_called_by_their_method() -> None:
+    assert title("beta-0.5", factor_vae.METHODS) == "β-VAE, β = 0.5"
+    assert title("pca", factor_vae.METHODS) == "principal components"
+    assert title("untrained", factor_vae.METHODS) == "untrained"
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "words"),
+    [
+        (Training, {"steps": 0}, "steps must be at least 1, not 0"),
+        (factor_vae.Settings, {"gammas": ()}, "gammas must be at least one"),
+        (factor_vae.Settings, {"votes": 5}, "votes must be at least 10, not 5"),
+        (dip_vae.Settings, {"betas": (4.0,)}, "betas must have 1 among them"),
+        (dip_vae.Settings, {"lambdas": ()}, "lambdas must be at least one"),
+        (capacity_vae.Settings, {"blob_steps": 0}, "blob_steps must be at least 1"),
+        (quantifying_beta.Settings, {"labels": (0.1, 1.5)}, "labels must be above 0 and at most 1, not 1.5"),
+    ],
+)
+def test_settings_refuse_nothing_to_measure(settings: Any, values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        settings(**values)
