@@ -17,6 +17,26 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "unknot.experiments.covariance_penalty",
         "uncorrelated codes of as many dimensions as need be, by a penalty on any layer's covariance",
     ),
+    "factor-vae": (
+        "unknot.experiments.factor_vae",
+        "independent codes of shapes by a discriminator, beside β-VAE and β-TCVAE",
+    ),
+    "dip-vae": (
+        "unknot.experiments.dip_vae",
+        "codes of shapes whose covariance is near the identity, beside β-VAE",
+    ),
+    "capacity-vae": (
+        "unknot.experiments.capacity_vae",
+        "which factors of shapes a growing capacity is spent on, and in what order",
+    ),
+    "quantifying-beta": (
+        "unknot.experiments.quantifying_beta",
+        "what β does to four autoencoders: disentanglement of shapes, classification of digits",
+    ),
+    "f-statistic": (
+        "unknot.experiments.f_statistic",
+        "embeddings whose single dimensions tell the attributes that make an identity",
+    ),
 }
 
 __all__ = ["EXPERIMENTS"]
