@@ -50,7 +50,7 @@ SLACK = 2.0
 """Multiple of the fewest steps within which the goal is to be reached."""
 FIRST_PROBLEM = 3_000_000
 """Seed of the first problem; training's are made otherwise, and settings were chosen on others."""
-HOPELESS = 100
+BASELINE_PROBLEMS = 100
 """Problems at most that are posed to a baseline's codes: a search that finds no way takes longest."""
 FORETOLD = 10
 """Actions after which the place is foretold."""
@@ -233,7 +233,7 @@ def find_moves(variations: Tensor, actions: Tensor) -> tuple[NDArray[np.float64]
 def _measure(name: str, folder: Path, problems: int) -> dict[str, Any]:
     learner, moves = load(folder)
     task, _, baseline = name.partition("-")
-    problems = min(problems, HOPELESS) if baseline else problems
+    problems = min(problems, BASELINE_PROBLEMS) if baseline else problems
     return {
         "search": solve(LatentPathAgent(learner, moves), task, problems),
         "greedy": solve(LatentPathAgent(learner, moves, greedy=True), task, problems),
@@ -360,7 +360,7 @@ def _success_table(metrics: list[dict[str, Any]], task: str) -> Table:
         tuple(rows),
         (
             f"{count} problems a seed, the same for every row and seed (of an autoencoder's and an untrained "
-            f"encoder's codes the first {HOPELESS} at most); layouts of 8 × 8 cells, 20% blocks, "
+            f"encoder's codes the first {BASELINE_PROBLEMS} at most); layouts of 8 × 8 cells, 20% blocks, "
             f"none seen in training. Solved: at the goal within {SLACK:g} times the fewest steps. "
             "The paper shows one example of the greedy decomposition in an open maze and counts nothing.",
         ),
