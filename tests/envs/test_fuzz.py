@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 
 import unknot  # noqa: F401  registers the environments
+from unknot.envs import ENVIRONMENTS
 
 N = 2
 SEEDS = st.integers(0, 2**31)
@@ -69,7 +70,20 @@ SETTINGS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "digits": st.just("digits"),
         }
     ),
+    "unknot/Grasp-v0": st.fixed_dictionaries(
+        {
+            "objects": st.sampled_from(["test", "pybullet"]),
+            "max_steps": st.integers(1, 3),
+            "terminate_on_success": st.booleans(),
+            "normalize_actions": st.booleans(),
+        }
+    ),
+    "unknot/GraspReach-v0": st.fixed_dictionaries(
+        SHORT | {"objects": st.sampled_from(["test", "pybullet"]), "normalize_actions": st.booleans()}
+    ),
 }
+EXAMPLES = {name: 2 if "Grasp" in name else 15 for name in SETTINGS}
+"""How many runs; physics takes its time."""
 
 
 def same(a: Any, b: Any) -> bool:
@@ -253,13 +267,19 @@ class Drive(RuleBasedStateMachine):
         return results
 
 
+def test_every_environment_is_driven() -> None:
+    assert set(SETTINGS) == set(ENVIRONMENTS)
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_everything_agrees(name: str) -> None:
+    if "Grasp" in name:
+        pytest.importorskip("pybullet")
     machine = type("Drive", (Drive,), {"name": name})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15,
+            max_examples=EXAMPLES[name],
             stateful_step_count=15,
             deadline=None,
             derandomize=True,
