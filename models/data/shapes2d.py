@@ -122,9 +122,12 @@ class Shapes2D(GridSource):
             ValueError: factors that are not the space's, or out of their range.
         """
         given = self.checked(factors)
-        images = self._draw(given)[..., None]
-        if self.coloured:
-            images = (images * given["colour"][:, None, None]).round().astype(np.uint8)
+        grey = self._draw(given)
+        if not self.coloured:
+            return grey[..., None]
+        images = np.empty((*grey.shape, 3), np.uint8)
+        for channel, colour in enumerate((255 * given["colour"]).round().astype(np.uint16).T):
+            images[..., channel] = (grey * colour[:, None, None] + 127) // 255
         return images
 
     def _draw(self, factors: Factors) -> Images:
