@@ -1,19 +1,24 @@
 """Offline data: episodes recorded as Minari datasets, and transitions for learners read from any."""
 
+import copy
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium as gym
 import h5py
 import minari
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from minari import MinariDataset
 from minari.data_collector import EpisodeBuffer
 from minari.storage import get_dataset_path
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from unknot.files import unknown
 
 from .evaluation import Agent, Evaluation, evaluate_agent
 
@@ -23,12 +28,14 @@ Array: TypeAlias = NDArray[Any]
 Tree: TypeAlias = Any
 """An array, or a dict of trees."""
 
+VECTOR_SETTINGS = ("num_envs", "vectorization_mode", "autoreset_mode", "vector_kwargs", "wrappers")
+"""What `gym.make_vec` takes beside an environment's own arguments."""
 DATA = "main_data.hdf5"
 """Where Minari keeps a dataset's episodes, a group each."""
 
 
 def record(
-    env: gym.Env[Any, Any],
+    env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any],
     agent: Agent,
     episodes: int,
     seed: int,
@@ -40,13 +47,14 @@ def record(
     """Record an agent's episodes as a Minari dataset.
 
     Episode k is what `evaluate_agent` would count: reset with seed + k, the agent acting deterministically.
-    It is written when it ends; Ctrl-C keeps those that did. Infos are recorded, too, so that the dataset
-    knows true factors. Images are stored losslessly and channels first, (c, h, w): Minari would make JPEGs of
-    (h, w, c). The dataset lies where the environment variable MINARI_DATASETS_PATH says, and
-    `minari.load_dataset(dataset).recover_environment()` makes the environment again.
+    Those that a vector environment plays at a time are written when all of them have ended; Ctrl-C keeps
+    what is written. Infos are recorded, too, so that the dataset knows true factors. Images are stored
+    losslessly and channels first, (c, h, w): Minari would make JPEGs of (h, w, c). The dataset lies where the
+    environment variable MINARI_DATASETS_PATH says, and `minari.load_dataset(dataset).recover_environment()`
+    makes the environment again (without the wrappers that a vector environment had).
 
     Args:
-        env: it stays open.
+        env: what it shows is recorded. It stays open.
         agent: anything with Stable-Baselines3's `predict`, experts included.
         episodes: how many the dataset will have, those it has already included.
         seed: of the first episode.
@@ -60,42 +68,49 @@ def record(
 
     Raises:
         FileExistsError: there is such a dataset, and `resume` is False.
-        ValueError: the dataset is of another environment, or has all these episodes; a bad id.
+        ValueError: the dataset is of another environment, or has all these episodes; a bad id; a vector
+            environment that restarts copies in the step that ends them.
     """
-    done = 0
+    vector = env if isinstance(env, VectorEnv) else SyncVectorEnv([lambda: env])
+    if vector.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP:
+        raise ValueError("env restarts in the mode SAME_STEP, expected NEXT_STEP or DISABLED")
+    writer, done = _Writer(dataset, vector, _spec_of_one(env), type(agent).__name__), 0
     if get_dataset_path(dataset).exists():
         if not resume:
             raise FileExistsError(f"dataset {dataset} exists already: resume it or give another name")
-        done = _continue(dataset, env)
+        done = writer.resume()
     if done >= episodes:
         raise ValueError(f"episodes={episodes}, but dataset {dataset} has {done} already")
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, disable=not progress) as bar:
         task = bar.add_task("recording", completed=done, total=episodes)
-        writer = _Writer(dataset, env, type(agent).__name__, lambda: bar.advance(task))
-        return evaluate_agent(agent, _Recorder(env, writer), episodes - done, seed + done)
+        recorder = _Recorder(vector, writer, episodes - done, lambda count: bar.advance(task, count))
+        result = evaluate_agent(agent, recorder, episodes - done, seed + done)
+        recorder.flush()
+    return result
 
 
-def transitions(dataset: MinariDataset) -> dict[str, Array]:
+def transitions(dataset: MinariDataset, key: str = "observation") -> dict[str, Array]:
     """Read what learners learn from: every step of every episode.
 
     Args:
-        dataset: recorded by `record` or brought by a user; of Dict observations `observation` is taken.
+        dataset: recorded by `record` or brought by a user.
+        key: what is taken of Dict observations.
 
     Returns:
         `observation` and `next_observation`, images as uint8 (n, h, w, c) however they were stored, and
         `action` (n, ...).
 
     Raises:
-        ValueError: there is no step, or Dict observations have no `observation`.
+        ValueError: there is no step, or Dict observations have no such key.
     """
     columns: dict[str, list[Array]] = {"observation": [], "action": [], "next_observation": []}
     for episode in dataset.iterate_episodes():
         seen: Any = episode.observations
         if isinstance(seen, Mapping):
-            if "observation" not in seen:
-                raise ValueError(f"dataset {dataset.id} observes {sorted(seen)}, expected an 'observation'")
-            seen = seen["observation"]
+            if key not in seen:
+                raise ValueError(unknown(f"key of what dataset {dataset.id} observes,", key, seen))
+            seen = seen[key]
         columns["observation"].append(seen[:-1])
         columns["action"].append(episode.actions)
         columns["next_observation"].append(seen[1:])
@@ -105,84 +120,135 @@ def transitions(dataset: MinariDataset) -> dict[str, Array]:
     return {name: array if name == "action" else _as_images(array) for name, array in result.items()}
 
 
-def _continue(dataset: str, env: gym.Env[Any, Any]) -> int:
-    """Return how many episodes a dataset has, and drop what was being written when it was cut off."""
-    found = minari.load_dataset(dataset)
-    if env.spec is None or found.env_spec is None or found.env_spec.to_json() != env.spec.to_json():
-        raise ValueError(f"dataset {dataset} is of the environment {found.env_spec}, not of {env.spec}")
-    with h5py.File(found.storage.data_path / DATA, "a") as file:
-        for name in list(file):
-            if int(name.removeprefix("episode_")) >= found.total_episodes:
-                del file[name]
-    return int(found.total_episodes)
+def _spec_of_one(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSpec | None:
+    """Return what makes one copy of an environment again."""
+    spec = copy.deepcopy(env.spec)
+    if spec is not None:
+        for name in VECTOR_SETTINGS:
+            spec.kwargs.pop(name, None)
+    return spec
 
 
 class _Writer:
     """Appends episodes to a dataset, which exists from the first one on."""
 
-    def __init__(
-        self, dataset: str, env: gym.Env[Any, Any], agent: str, on_episode: Callable[[], None]
-    ) -> None:
-        self._dataset, self._env, self._agent, self._on_episode = dataset, env, agent, on_episode
+    def __init__(self, dataset: str, env: VectorEnv[Any, Any, Any], spec: EnvSpec | None, agent: str) -> None:
+        self._dataset, self._env, self._spec, self._agent = dataset, env, spec, agent
 
-    def __call__(self, episode: EpisodeBuffer) -> None:
+    def resume(self) -> int:
+        """Return how many episodes there are, and drop what was being written when it was cut off.
+
+        Raises:
+            ValueError: they are of another environment.
+        """
+        found = minari.load_dataset(self._dataset)
+        theirs, ours = (
+            "unknown" if spec is None else f"{spec.id} {spec.kwargs} {spec.additional_wrappers}"
+            for spec in (found.env_spec, self._spec)
+        )
+        if theirs != ours:
+            raise ValueError(f"dataset {self._dataset} is of the environment {theirs}, not of {ours}")
+        with h5py.File(found.storage.data_path / DATA, "a") as file:
+            for name in list(file):
+                if int(name.removeprefix("episode_")) >= found.total_episodes:
+                    del file[name]
+        return int(found.total_episodes)
+
+    def __call__(self, episodes: list[EpisodeBuffer]) -> None:
         if get_dataset_path(self._dataset).exists():
-            minari.load_dataset(self._dataset).update_dataset_from_buffer([episode])
-        else:
-            self._create(episode)
-        self._on_episode()
-
-    def _create(self, episode: EpisodeBuffer) -> None:
+            minari.load_dataset(self._dataset).update_dataset_from_buffer(episodes)
+            return
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`.*` is set to None", UserWarning)  # author, e-mail, link
+            warnings.filterwarnings("ignore", "(`.*` is set to|env_spec is) None", UserWarning)
             minari.create_dataset_from_buffers(
                 self._dataset,
-                [episode],
-                env=self._env,
-                eval_env=self._env,
+                episodes,
+                env=self._spec,
                 algorithm_name=self._agent,
-                observation_space=_storable_space(self._env.observation_space),
+                observation_space=_storable_space(self._env.single_observation_space),
+                action_space=self._env.single_action_space,
                 requirements=["unknot"],
                 data_format="hdf5",
             )
 
 
-class _Recorder(gym.Wrapper[Any, Any, Any, Any]):
-    """Hands over each episode when it ends."""
+if TYPE_CHECKING:
+    _VectorWrapper: TypeAlias = VectorWrapper[Any, Any, Any, Any, Any]
+else:
+    _VectorWrapper = VectorWrapper  # which takes no parameters in Gymnasium 1.2, as it does in 1.4
 
-    def __init__(self, env: gym.Env[Any, Any], write: Callable[[EpisodeBuffer], None]) -> None:
+
+class _Recorder(_VectorWrapper):
+    """Keeps the episodes that run at a time, and writes the first `remaining` of all, in their order."""
+
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        write: Callable[[list[EpisodeBuffer]], None],
+        remaining: int,
+        on_written: Callable[[int], None],
+    ) -> None:
         super().__init__(env)
-        self._write = write
+        self._write, self._remaining, self._on_written = write, remaining, on_written
+        self._seeds: Any = []
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode."""
-        observation, info = self.env.reset(seed=seed, options=options)
-        self._seed = seed
-        self._seen, self._told, self._done = [observation], [info], list[tuple[Any, ...]]()
-        return observation, info
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin episodes."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        if seed is not None:  # else copies go on whose episodes have been recorded
+            self.flush()
+            self._seeds, self._seen, self._told = seed, [observations], [_unmasked(infos)]
+            self._done: list[tuple[Any, ...]] = []
+        return observations, infos
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Act."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        self._seen.append(observation)
-        self._told.append(info)
-        self._done.append((action, reward, terminated, truncated))
-        if terminated or truncated:
-            actions, rewards, terminations, truncations = map(np.array, zip(*self._done, strict=True))
-            self._write(
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        self._seen.append(observations)
+        self._told.append(_unmasked(infos))
+        self._done.append((actions, rewards, terminated, truncated))
+        return observations, rewards, terminated, truncated, infos
+
+    def flush(self) -> None:
+        """Write the episodes that were begun together."""
+        seeds = self._seeds[: self._remaining]
+        if not len(seeds):
+            return
+        seen, told = _storable(_stacked(self._seen)), _stacked(self._told)
+        actions, rewards, terminations, truncations = map(np.stack, zip(*self._done, strict=True))
+        lengths = 1 + (terminations | truncations).argmax(axis=0)
+        self._write(
+            [
                 EpisodeBuffer(
-                    seed=self._seed,
-                    observations=_storable(_stacked(self._seen)),
-                    actions=actions,
-                    rewards=rewards,
-                    terminations=terminations,
-                    truncations=truncations,
-                    infos=_stacked(self._told),
+                    seed=seed,
+                    observations=_cut(seen, length + 1, row),
+                    actions=actions[:length, row],
+                    rewards=rewards[:length, row],
+                    terminations=terminations[:length, row],
+                    truncations=truncations[:length, row],
+                    infos=_cut(told, length + 1, row),
                 )
-            )
-        return observation, reward, terminated, truncated, info
+                for row, (seed, length) in enumerate(zip(seeds, lengths[: len(seeds)], strict=True))
+            ]
+        )
+        self._seeds, self._remaining = [], self._remaining - len(seeds)
+        self._on_written(len(seeds))
+
+
+def _unmasked(infos: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Drop the masks of infos."""
+    return {
+        key: _unmasked(value) if isinstance(value, Mapping) else value
+        for key, value in infos.items()
+        if not key.startswith("_")
+    }
+
+
+def _cut(tree: Tree, length: int, row: int) -> Tree:
+    """Return a copy's first entries of arrays (steps, copies, ...)."""
+    if isinstance(tree, Mapping):
+        return {key: _cut(value, length, row) for key, value in tree.items()}
+    return tree[:length, row]
 
 
 def _stacked(trees: list[Tree]) -> Tree:
@@ -193,10 +259,10 @@ def _stacked(trees: list[Tree]) -> Tree:
 
 
 def _storable(tree: Tree) -> Tree:
-    """Put the channels of image batches first."""
+    """Put the channels of images (steps, copies, h, w, c) first."""
     if isinstance(tree, Mapping):
         return {key: _storable(value) for key, value in tree.items()}
-    return np.moveaxis(tree, -1, 1) if _is_image(tree.dtype, tree.shape[1:]) else tree
+    return np.moveaxis(tree, -1, 2) if _is_image(tree.dtype, tree.shape[2:]) else tree
 
 
 def _storable_space(space: spaces.Space[Any]) -> spaces.Space[Any]:

@@ -137,6 +137,29 @@ def test_what_can_t_go_on_is_refused() -> None:
         record(make(task="corners"), StraightLineExpert(), 3, 3, "tests/a-v0", resume=True, progress=False)
 
 
+@pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
+def test_copies_record_what_one_environment_does(mode: str) -> None:
+    """Five episodes of different lengths, three at a time."""
+    name, agent = "unknot/Planar-v0", StraightLineExpert()
+    settings = ENVIRONMENTS[name] | {"max_steps": 25}
+    record(gym.make(name, **settings), agent, 5, seed=3, dataset="one-v0", progress=False)
+    copies = gym.make_vec(name, num_envs=3, autoreset_mode=mode, **settings)
+    record(copies, agent, 2, seed=3, dataset="more-v0", progress=False)
+    record(copies, agent, 5, seed=3, dataset="more-v0", resume=True, progress=False)
+    one, more = (minari.load_dataset(name) for name in ("one-v0", "more-v0"))
+    assert len({len(episode.actions) for episode in one}) > 1
+    assert len(more) == 5
+    for a, b in zip(one, more, strict=True):
+        assert all(same(x, y) for x, y in zip(steps(a), steps(b), strict=True))
+    assert one.env_spec == more.env_spec
+
+
+def test_copies_that_restart_at_once_are_refused() -> None:
+    copies = gym.make_vec("unknot/Planar-v0", num_envs=2, autoreset_mode="SameStep")
+    with pytest.raises(ValueError, match="restarts in the mode SAME_STEP"):
+        record(copies, StraightLineExpert(), 2, seed=3, dataset="a-v0", progress=False)
+
+
 def test_goals_as_arrays_are_recorded() -> None:
     env = GoalConditioned(make(), observe="factors")
     record(env, RandomAgent(env.action_space), 2, seed=3, dataset="tests/a-v0", progress=False)
@@ -178,7 +201,7 @@ def test_datasets_of_others_are_read() -> None:
 def test_what_has_no_observation_is_refused() -> None:
     space = gym.spaces.Dict({"camera": gym.spaces.Box(0, 1, (2,), np.float64)})
     dataset = brought({"camera": np.zeros((3, 2))}, space)
-    with pytest.raises(ValueError, match=r"observes \['camera'\], expected an 'observation'"):
+    with pytest.raises(ValueError, match=r"unknown key of what .* 'observation'; there is 'camera'"):
         transitions(dataset)
     with pytest.raises(ValueError, match="no steps"):
         transitions(dataset.filter_episodes(lambda episode: False))
