@@ -1,6 +1,7 @@
 """Offline data: episodes recorded as Minari datasets, and transitions for learners read from any."""
 
 import copy
+import json
 import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -143,7 +144,9 @@ class _Writer:
         """
         found = minari.load_dataset(self._dataset)
         theirs, ours = (
-            "unknown" if spec is None else f"{spec.id} {spec.kwargs} {spec.additional_wrappers}"
+            "unknown"
+            if spec is None
+            else f"{spec.id} {json.dumps(spec.kwargs, default=repr)} {spec.additional_wrappers}"
             for spec in (found.env_spec, self._spec)
         )
         if theirs != ours:

@@ -16,7 +16,7 @@ from unknot.envs import GoalConditioned
 
 ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "unknot/Planar-v0": {"max_steps": 12, "task": "anywhere", "terminate_on_success": True},
-    "unknot/Maze-v0": {"max_steps": 12, "size": 4},
+    "unknot/Maze-v0": {"max_steps": 12, "size": 4, "actions": ("down", "left", "right", "up")},
     "unknot/MnistGrid-v0": {"max_steps": 12, "digits": "digits"},
 }
 
@@ -133,7 +133,7 @@ def test_what_can_t_go_on_is_refused() -> None:
     record(make(), StraightLineExpert(), 2, seed=3, dataset="tests/a-v0", progress=False)
     with pytest.raises(ValueError, match=r"episodes=2, but dataset tests/a-v0 has 2"):
         record(make(), StraightLineExpert(), 2, seed=3, dataset="tests/a-v0", resume=True, progress=False)
-    with pytest.raises(ValueError, match=r"is of the environment .*'anywhere'.*, not of .*'corners'"):
+    with pytest.raises(ValueError, match=r'is of the environment .*"anywhere".*, not of .*"corners"'):
         record(make(task="corners"), StraightLineExpert(), 3, 3, "tests/a-v0", resume=True, progress=False)
 
 
