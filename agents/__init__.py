@@ -16,6 +16,7 @@ from .experts import GridExpert, RandomAgent, StraightLineExpert
 
 if TYPE_CHECKING:
     from .encoding import EncodedObservation, EncodedVectorObservation
+    from .grasping import GraspAgent, GraspExpert
     from .offline import record, transitions
     from .planning import PlanningAgent
     from .stable_baselines import GymVecEnv
@@ -25,6 +26,8 @@ __all__ = [
     "EncodedObservation",
     "EncodedVectorObservation",
     "Evaluation",
+    "GraspAgent",
+    "GraspExpert",
     "GridExpert",
     "GymVecEnv",
     "PlanningAgent",
@@ -40,6 +43,8 @@ __all__ = [
 LATE = {
     "EncodedObservation": ("learn", "torch", ".encoding"),
     "EncodedVectorObservation": ("learn", "torch", ".encoding"),
+    "GraspAgent": ("learn", "torch", ".grasping"),
+    "GraspExpert": ("grasp", "pybullet", ".grasping"),
     "GymVecEnv": ("agents", "stable_baselines3", ".stable_baselines"),
     "PlanningAgent": ("learn", "torch", ".planning"),
     "record": ("agents", "minari", ".offline"),

@@ -120,16 +120,12 @@ def _attribute(model: BaseAlgorithm, name: str) -> Any:
 
 def _contents(buffer: Any) -> dict[str, Any]:
     """Return what a replay buffer holds: its arrays, by name or in dicts, and where the next entry goes."""
-    return {
-        name: value
-        for name, value in vars(buffer).items()
-        if name in ("pos", "full")
-        or all(map(_is_plain, value.values() if isinstance(value, dict) else [value]))
-    }
+    return {name: value for name, value in vars(buffer).items() if name in ("pos", "full") or _is_data(value)}
 
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype != object
+def _is_data(value: Any) -> bool:
+    parts = value.values() if isinstance(value, dict) else [value]
+    return all(isinstance(part, np.ndarray) and part.dtype != object for part in parts)
 
 
 # Trees of tensors as files

@@ -59,6 +59,8 @@ class MazeExpert:
         stuck = remaining.min(1) >= self._distance(free, bound, agent[:, None])[:, 0]
         blocked = (ends == agent[:, None]).all(2)
         actions = np.where(stuck & blocked.any(1), self._steps[blocked.argmax(1)], actions)
+        if "pass" in self._maze.actions:
+            actions = np.where(stuck, self._maze.actions.index("pass"), actions)
         arrived = (agent == bound).all(1)
         if unset.any():
             actions = np.where(arrived & unset, self._maze.actions.index("toggle"), actions)

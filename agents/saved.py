@@ -87,13 +87,9 @@ class AgentSettings:
         if self.observe not in OBSERVED:
             raise ValueError(unknown("observe", self.observe, OBSERVED))
         if self.finetune and self.observe != "codes":
-            raise ValueError(
-                f"finetune is for observe='codes', not {self.observe!r}: nothing is encoded there"
-            )
+            raise ValueError(f"finetune is for observe='codes', not for {self.observe!r}")
         if self.her and not is_off_policy(self.algorithm):
-            raise ValueError(
-                f"her needs a replay buffer, which {self.algorithm} has not; DQN, SAC and TD3 do"
-            )
+            raise ValueError(f"her needs a replay buffer, as DQN, SAC and TD3 have it, not {self.algorithm}")
 
     def resolved(self) -> dict[str, Any]:
         """Return all hyperparameters."""
@@ -228,31 +224,27 @@ class SavedAgent:
         save_weights(folder / POLICY, policy, self.settings.algorithm, asdict(self.settings))
 
     def make_environment(
-        self, environment: str | None, num_envs: int, options: Mapping[str, Any]
+        self, environment: str, num_envs: int, options: Mapping[str, Any]
     ) -> VectorEnv[Any, Any, Any]:
         """Make copies of an environment as the agent sees it, before anything is encoded.
 
         Args:
-            environment: its id; None for the one where it learnt, with the options it learnt with.
+            environment: its id.
             num_envs: how many copies.
-            options: keyword arguments, which replace those it learnt with.
+            options: its keyword arguments.
 
         Raises:
             ValueError: it shows or takes something else than the one where the agent learnt.
         """
-        settings, here = self.settings, environment in (None, self.settings.environment)
-        env = make_environment(
-            settings.environment if environment is None else environment,
-            num_envs,
-            {**(settings.options if here else {}), **options},
-            observe=settings.observe,
-            goals=settings.her,
+        seen = {"observe": self.settings.observe, "goals": self.settings.her}
+        env, known = (
+            make_environment(environment, num_envs, options, **seen),
+            self.settings.make_environment(1),
         )
-        known = settings.make_environment(1)
         for what in ("single_observation_space", "single_action_space"):
             was, now = getattr(known, what), getattr(env, what)
             if was != now:
-                raise ValueError(f"this agent learnt with the {what[7:]} {was}, but {environment} has {now}")
+                raise ValueError(f"the agent learnt with the {what[7:]} {was}, but {environment} has {now}")
         return env
 
     def predict(

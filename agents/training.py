@@ -3,7 +3,7 @@
 import contextlib
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,9 @@ def train_agent(
     """Train an agent, and keep the policy that did best in an evaluation.
 
     All is checked before anything is written: that the algorithm fits the actions, the encoder the images,
-    the options the environment. Ctrl-C lets the rollout in hand be learnt from, writes a checkpoint and raises
-    KeyboardInterrupt. A resumed A2C or PPO reaches the numbers of an unbroken run (see `save_checkpoint`);
-    what DQN, SAC and TD3 lose is their replay buffer, unless it is kept.
+    the options the environment. Ctrl-C lets the rollout in hand be learnt from, writes a checkpoint and
+    raises KeyboardInterrupt. A resumed A2C or PPO reaches the numbers of an unbroken run (see
+    `save_checkpoint`); what DQN, SAC and TD3 lose is their replay buffer, unless it is kept.
 
     Args:
         settings: what learns where.
@@ -99,8 +99,9 @@ def train_agent(
         WeightsError: a checkpoint that can't be used.
     """
     if (encoder is None) != (settings.observe != "codes"):
+        given = "none" if encoder is None else type(encoder).__name__
         raise ValueError(
-            f"observe={settings.observe!r} with encoder={encoder!r}: codes, and they alone, need one"
+            f"observe={settings.observe!r} got the encoder {given}; codes, and they alone, need one"
         )
     venv = GymVecEnv(settings.make_environment(settings.resolved()["num_envs"], encoder, learning=True))
     model = make_model(settings, venv, encoder, device=device)
@@ -125,22 +126,23 @@ def train_agent(
     return metrics
 
 
-def best_episode(agent: SavedAgent, episodes: int, **options: Any) -> list[NDArray[np.uint8]]:
+def best_episode(agent: SavedAgent, episodes: int) -> list[NDArray[np.uint8]]:
     """Play again the best of the first episodes of the evaluations, and return what people see of it.
 
     Args:
         agent: acts.
         episodes: among how many; the best is one that succeeds, and of those the one of highest return.
-        options: of the environment.
 
     Returns:
         Frames uint8 (h, w, 3), from the first observation on.
     """
-    env = agent.make_environment(None, episodes, options)
+    settings = agent.settings
+    env = agent.make_environment(settings.environment, episodes, settings.options)
     result = evaluate_agent(agent, env, episodes, FIRST_EVALUATION)
     env.close()
     best = int(np.lexsort((result.returns, result.successes))[-1])
-    env = agent.make_environment(None, 1, {**options, "render_mode": "rgb_array"})
+    shown = {**settings.options, "render_mode": "rgb_array"}
+    env = agent.make_environment(settings.environment, 1, shown)
     filmed = _Filmed(agent, env)
     evaluate_agent(filmed, env, 1, FIRST_EVALUATION + best)
     filmed.shoot()
@@ -195,7 +197,8 @@ class _Watch(BaseCallback):
         self.best: dict[str, float] | None = None
         self._agent, self._venv, self._folder = agent, venv, folder
         self._schedule, self._keep_replay = schedule, keep_replay
-        self._tests = agent.make_environment(None, schedule.episodes, {})
+        settings = agent.settings
+        self._tests = agent.make_environment(settings.environment, schedule.episodes, settings.options)
         self._seconds = 0.0
 
     @property

@@ -16,6 +16,7 @@ from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments, mnist
+from unknot.agent_commands import evaluate_agents, train_agent
 from unknot.files import (
     FileError,
     find_seeds,
@@ -271,7 +272,7 @@ def collect_grasps(
     require("grasp", "pybullet", "trimesh", "joblib")
     import joblib
 
-    from unknot.envs.grasp.dataset import collect
+    from unknot.envs.grasp.dataset import collect, count
 
     if ray:
         require("cluster", "ray")
@@ -284,7 +285,7 @@ def collect_grasps(
     except ValueError as error:
         raise UsageError(str(error)) from error
     columns = ("category", "placements", "grasps", "simulated", "drawn")
-    counts = dataset.counts()
+    counts = count(dataset)
     totals = [*counts.items(), ("all", [sum(column) for column in zip(*counts.values(), strict=True)])]
     rows = tuple((name, *(f"{number:,}" for number in numbers)) for name, numbers in totals)
     note = "Half of the grasps held. Simulated are those that had room; drawn are all perturbations tried."
@@ -327,4 +328,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "play": play,
     "fetch": fetch,
     "collect-grasps": collect_grasps,
+    "train-agent": train_agent,
+    "evaluate-agent": evaluate_agents,
 }

@@ -1,0 +1,147 @@
+"""Agents by the names that the command line has for them, and the experts of each environment."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gymnasium.vector import VectorEnv
+
+from unknot.files import find_seed, pretrained_names, read_json, require, run_names, unknown
+
+from .digit_expert import DigitExpert
+from .environments import make_environment
+from .evaluation import LARGEST_BATCH, Agent, Evaluation, evaluate_agent
+from .experts import GridExpert, RandomAgent
+from .maze_experts import MazeExpert
+
+__all__ = ["EXPERTS", "Opened", "compare_agents", "find_agent"]
+
+Vector: TypeAlias = VectorEnv[Any, Any, Any]
+Opened: TypeAlias = Callable[[int], tuple[Agent, Vector]]
+"""Makes so many copies of an environment as an agent sees it, and hands over both."""
+
+EXPERTS: dict[str, Callable[[Any], Agent]] = {
+    "unknot/Maze-v0": lambda env: MazeExpert(env.simulation),
+    "unknot/MnistGrid-v0": lambda env: DigitExpert(env.simulation.size),
+    "unknot/Planar-v0": lambda env: GridExpert(env.simulation.world),
+}
+"""By environment, what makes its expert of the innermost vector environment."""
+
+PLANNERS = {
+    "controllable-factors": (".latent_path", "LatentPathAgent", "planning/reach"),
+    "dynamics-content": (".planning", "PlanningAgent", "published"),
+}
+"""By experiment, the agent that plans in what it learnt: its module, its class, the models it loads."""
+
+
+def compare_agents(
+    names: Sequence[str],
+    environment: str,
+    options: Mapping[str, Any],
+    *,
+    episodes: int = 100,
+    seed: int = 0,
+    trust_pickle: bool = False,
+) -> dict[str, Evaluation]:
+    """Evaluate agents on the same problems; all are found before the first one acts.
+
+    Args:
+        names: of agents, as for `find_agent`.
+        environment: the id of the environment.
+        options: the environment's keyword arguments.
+        episodes: how many each plays, at least 1.
+        seed: of the first episode.
+        trust_pickle: whether authors of zip files are trusted.
+
+    Raises:
+        FileNotFoundError: an agent that isn't there.
+        FileError: a file that can't be used.
+        ValueError: an agent or an option that doesn't go with the environment, or no episodes.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes must be at least 1, not {episodes}")
+    batches = math.ceil(episodes / LARGEST_BATCH)
+    found = [find_agent(name, environment, options, seed=seed, trust_pickle=trust_pickle) for name in names]
+    results = {}
+    for name, opened in zip(names, found, strict=True):
+        agent, env = opened(math.ceil(episodes / batches))
+        results[name] = evaluate_agent(agent, env, episodes, seed)
+        env.close()
+    return results
+
+
+def find_agent(
+    name: str, environment: str, options: Mapping[str, Any], *, seed: int = 0, trust_pickle: bool = False
+) -> Opened:
+    """Find an agent.
+
+    Args:
+        name: "random"; "expert"; the run of a trained agent; a run, or weights that ship, to plan in
+            ("pretrained/dynamics-content"); or a zip file of Stable-Baselines3's.
+        environment: the id of the environment it is for.
+        options: the environment's keyword arguments.
+        seed: of what it draws.
+        trust_pickle: whether a zip file's author is trusted (see `load_zip`).
+
+    Raises:
+        FileNotFoundError: there is none of that name; the sentence gives near matches.
+        FileError: a file that can't be used.
+        ValueError: the agent is for another environment, or the environment refuses its options.
+    """
+    space = make_environment(environment, 1, options).single_action_space  # tells a wrong name or option
+    if name == "random":
+        return _seeing_all(lambda env: RandomAgent(space, seed), environment, options)
+    if name == "expert":
+        if environment not in EXPERTS:
+            raise ValueError(f"{environment} has no expert; {', '.join(EXPERTS)} have")
+        if options.get("normalize_actions"):
+            raise ValueError(
+                "normalize_actions is not for the expert, which answers in the actions' own units"
+            )
+        return _seeing_all(EXPERTS[environment], environment, options)
+    if name.endswith(".zip") and Path(name).is_file():
+        require("agents", "stable_baselines3")
+        from .saved import load_zip
+
+        model = load_zip(Path(name), trust_pickle=trust_pickle)
+        return _seeing_all(lambda env: model, environment, options)
+    return _of_run(name, environment, options)
+
+
+def _seeing_all(make: Callable[[Any], Agent], environment: str, options: Mapping[str, Any]) -> Opened:
+    """Open the environment as it is, and an agent for it."""
+
+    def opened(copies: int) -> tuple[Agent, Vector]:
+        env = make_environment(environment, copies, options)
+        return make(env.unwrapped), env
+
+    return opened
+
+
+def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
+    """Find what a run trained: an agent, or what an agent can plan in."""
+    try:
+        folder = find_seed(name)
+    except FileNotFoundError as error:
+        known = ["random", "expert", *pretrained_names(), *run_names()]
+        raise FileNotFoundError(unknown("agent", name, known)) from error
+    if (folder / "agent.json").exists():
+        require("agents", "stable_baselines3")
+        from .saved import SavedAgent
+
+        agent = SavedAgent.load(folder)
+        agent.make_environment(environment, 1, options)  # tells if it doesn't fit
+        return lambda copies: (agent, agent.make_environment(environment, copies, options))
+    if not (folder / "config.json").exists():
+        raise FileNotFoundError(f"{folder} has neither agent.json nor config.json: there is no agent in it")
+    experiment = read_json(folder / "config.json")["experiment"]
+    if experiment not in PLANNERS:
+        raise ValueError(
+            f"{folder} is a run of {experiment!r}; agents plan in those of {', '.join(PLANNERS)}"
+        )
+    require("learn", "torch")
+    module, kind, models = PLANNERS[experiment]
+    planner: Agent = getattr(import_module(module, __package__), kind).load(folder, models)
+    return _seeing_all(lambda env: planner, environment, options)

@@ -1,0 +1,201 @@
+"""The commands that train agents and measure them. They import torch only once they are asked to."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from unknot.files import find_seed, find_seeds, require
+from unknot.report import Table, save_figure, save_gif
+from unknot.running import UsageError, new_folder
+from unknot.terminal import print_tables, read_option, say
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from unknot.agents import Evaluation
+
+__all__ = ["evaluate_agents", "train_agent"]
+
+Options = tuple[str, ...]
+
+
+def train_agent(
+    algorithm: Annotated[str, Positional, arg(metavar="ALGO")],
+    environment: Annotated[str, Positional, arg(metavar="ENV")],
+    options: Annotated[Options, Positional, arg(metavar="KEY=VALUE")] = (),
+    observe: str = "pixels",
+    encoder: str | None = None,
+    finetune: bool = False,
+    her: bool = False,
+    set: Annotated[Options, arg(metavar="KEY=VALUE")] = (),
+    steps: int = 200_000,
+    evaluate_every: int = 10_000,
+    episodes: int = 100,
+    until: float = 1.0,
+    seed: int = 0,
+    out: Path | None = None,
+    resume: bool = False,
+    keep_replay: bool = False,
+    device: str = "cpu",
+) -> None:
+    """Train an agent of Stable-Baselines3 in an environment, and keep the policy that did best.
+
+    Args:
+        algorithm: A2C, DQN, PPO, SAC or TD3.
+        environment: its id, such as "unknot/Planar-v0".
+        options: the environment's own keyword arguments, such as layout=open.
+        observe: what the agent sees: pixels, factors (the true ones), or codes (of --encoder).
+        encoder: whose codes the agent sees in place of images: a weight file, or RUN/MODEL.
+        finetune: let the encoder learn on with the policy.
+        her: replay transitions with goals in hindsight (DQN, SAC, TD3).
+        set: hyperparameters that are to differ, such as learning_rate=1e-4.
+        steps: environment steps in all.
+        evaluate_every: environment steps from one evaluation, and checkpoint, to the next.
+        episodes: episodes of an evaluation.
+        until: success rate in an evaluation at which training ends.
+        seed: of weights, actions and episodes.
+        out: the run's folder; default: runs/ALGO-ENV/STAMP.
+        resume: go on in a folder that exists (without --out: in the newest run of the kind).
+        keep_replay: keep the replay buffer with each checkpoint; without it a resumed DQN, SAC or TD3 starts
+            with an empty one.
+        device: torch's name of it, such as cuda.
+    """
+    require("agents", "torch", "stable_baselines3")
+    from unknot.agents import saved, training
+
+    if observe == "pixels" and encoder is not None:
+        observe = "codes"
+    if (observe == "codes") != (encoder is not None):
+        raise UsageError(
+            f"--observe {observe} goes " + ("with" if encoder is None else "without") + " --encoder"
+        )
+    name = f"{algorithm}-{environment.rpartition('/')[2]}"
+    folder = out or (find_seeds(name)[0].parent if resume else new_folder(name))
+    home = folder / f"seed-{seed}"
+    try:
+        settings = saved.AgentSettings(
+            algorithm, environment, _read(options), observe, finetune, her, _read(set), seed
+        )
+        schedule = training.Schedule(steps, evaluate_every, episodes, until)
+        learner = None if encoder is None else saved.find_encoder(encoder)
+        metrics = training.train_agent(
+            settings, home, schedule, learner, resume=resume, keep_replay=keep_replay, device=device
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        _say_how_to_go_on(folder, resume, out is not None)
+        raise
+    agent = saved.SavedAgent.load(home)
+    save_figure(_draw(metrics["curve"]), home / "figures" / "learning-curve.png")
+    save_gif(training.best_episode(agent, min(episodes, 20)), home / "figures" / "best-episode.gif")
+    best = metrics["best"]
+    say(f"Best: {best['success_rate']:.1%} of {episodes} episodes succeed, after {best['steps']:,} steps.")
+    say(f"Policy, curve, video: {home}")
+    say(f"Next: unknot evaluate-agent {folder} expert random")
+
+
+def evaluate_agents(
+    agents: Annotated[tuple[str, ...], Positional, arg(metavar="AGENT")],
+    env: str | None = None,
+    options: Annotated[Options, arg(metavar="KEY=VALUE")] = (),
+    episodes: int = 100,
+    seed: int = 0,
+    trust_pickle: bool = False,
+) -> None:
+    """Count how often agents succeed, all on the same problems.
+
+    Args:
+        agents: each a run of train-agent, a run to plan in (such as "pretrained/dynamics-content"), "random",
+            "expert", or a zip file of Stable-Baselines3's.
+        env: the environment's id; default: where the first trained agent learnt, with the options it had.
+        options: the environment's own keyword arguments.
+        episodes: how many each plays.
+        seed: of the first episode; the others have the numbers after it.
+        trust_pickle: open zip files, which can run any code that their authors put there.
+    """
+    require("agents", "torch", "stable_baselines3")
+    from unknot.agents.named import compare_agents
+
+    if not agents:
+        raise UsageError('name an agent: a run, "random" or "expert"')
+    try:
+        chosen = _read(options)
+        if env is None:
+            env, known = _home(agents)
+            chosen = {**known, **chosen}
+        results = compare_agents(agents, env, chosen, episodes=episodes, seed=seed, trust_pickle=trust_pickle)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    print_tables([tabulate(results, env, chosen, seed)])
+
+
+def tabulate(
+    results: Mapping[str, "Evaluation"], environment: str, options: Mapping[str, Any], seed: int
+) -> Table:
+    """Make the table of what agents did in the same episodes."""
+    rows = []
+    for name, result in results.items():
+        low, high = (100 * end for end in result.interval)
+        arrived = result.steps[result.steps > 0]
+        rows.append(
+            (
+                name,
+                f"{100 * result.success_rate:.1f} [{low:.1f}, {high:.1f}]",
+                f"{result.mean_return:.2f}",
+                f"{arrived.mean():.1f}" if len(arrived) else "",
+                f"{1000 * result.decision_seconds:.2f}",
+            )
+        )
+    episodes = len(next(iter(results.values())).lengths)
+    told = "".join(f", {key}={value}" for key, value in options.items())
+    return Table(
+        f"{environment}{told}: {episodes} episodes, seeds {seed} to {seed + episodes - 1}",
+        ("agent", "success %", "return", "steps to the goal", "ms a decision"),
+        tuple(rows),
+        (
+            "Success at an episode's last step, with Wilson's 95% interval; steps until the goal was first "
+            "met, in episodes where it was; time of a decision when all episodes decide at once.",
+        ),
+    )
+
+
+def _home(agents: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """Return where the first trained agent learnt, and with which options."""
+    from unknot.agents.saved import AGENT, read_settings
+
+    for name in agents:
+        try:
+            folder = find_seed(name)
+        except FileNotFoundError:
+            continue
+        if (folder / AGENT).exists():
+            settings = read_settings(folder)
+            return settings.environment, settings.options
+    raise UsageError("none of the agents tells its environment: name it (--env)")
+
+
+def _read(words: Options) -> dict[str, Any]:
+    return dict(map(read_option, words))
+
+
+def _say_how_to_go_on(folder: Path, resumed: bool, named: bool) -> None:
+    again = ["unknot", *sys.argv[1:]]
+    again += [] if named else ["--out", str(folder)]
+    again += [] if resumed else ["--resume"]
+    print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
+
+
+def _draw(curve: list[dict[str, float]]) -> "Figure":
+    """Draw success over environment steps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3))
+    panel = figure.subplots()
+    panel.plot([entry["steps"] for entry in curve], [100 * entry["success_rate"] for entry in curve], ".-")
+    panel.set(xlabel="environment steps", ylabel="episodes that succeed, %", ylim=(-3, 103))
+    return figure
