@@ -28,8 +28,10 @@ LAY_OUT = 0.15
 """Share of training in which single steps are learnt, which lays out the codes."""
 WIDE = 2.5
 """How many times wider the kernel is when k steps begin to be learnt."""
-RATES = {"policy": 0.2, "generator": 2.0}
+RATES = {"policy": 0.2, "generator": 2.0, "model": 2.5}
 """By part, the multiple of the learning rate that it has after `LAY_OUT`; others keep it."""
+NOISE = 0.3
+"""Standard deviation of what is added to the codes that the decoder learns from."""
 
 
 class MultistepSelectivity(Selectivity):
@@ -41,6 +43,8 @@ class MultistepSelectivity(Selectivity):
     - For the first 15% of training each of the k steps counts as a transition of its own, and lays out the
       codes as in section 4.1: a step is a corner of the square. Then codes stay as they are, and factors of k
       steps, which lie in [-k, k]^K, are learnt on them.
+    - In the layout policies don't see h, so that an action means the same change everywhere. Where it may
+      mean one in some columns and its opposite in others, codes fold (in three trials of six).
     - A policy is given what is left to do, φ - (h_t - h), at step t. A policy that is given φ can't know how
       far it has come, if it sees h_t alone.
     - z chooses one of m names: Φ(h, z) has m outputs, and φ is that at which z ~ N(0, 1)^m is largest, so
@@ -52,7 +56,8 @@ class MultistepSelectivity(Selectivity):
     - Policies sharpen, their logits multiplied by up to `sharpness`.
     - `even` keeps the axes apart as in `SceneSelectivity`, whose encoder it is.
     - The decoder learns from codes without gradient, unless `reconstruction` is set (it counts in the
-      layout), and by cross-entropy.
+      layout), and by cross-entropy. Noise is added to them, since T(h, φ), which it will draw, is a little
+      off.
 
     Batches are what `interactions` gives with `steps=horizon` and `behaviour=learner.behaviour`.
 
@@ -99,6 +104,9 @@ class MultistepSelectivity(Selectivity):
         self.encoder = PlaceEncoder(self.shape, self.latent_dim, self.gain)  # type: ignore[assignment]
         self.generator = Names(self.latent_dim, names)  # type: ignore[assignment]
         self.model = Bilinear(self.latent_dim, self.latent_dim, self.latent_dim, 128)
+        products = self.policy.layers[0]
+        assert isinstance(products, nn.Linear)
+        products.weight.data[:, : -self.latent_dim - 1] = 0  # those with h
         groups = [
             {"params": list(module.parameters()), "name": name} for name, module in self.named_children()
         ]
@@ -162,7 +170,7 @@ class MultistepSelectivity(Selectivity):
             phi = self.horizon * self.generator(h[:, 0].detach())
         before, now, after = h[:, 0], h[:, :-1].detach(), h[:, -1]
         left = phi[:, None] - (now - now[:, :1])[:, :, None]
-        log_policy = self.log_policy(now, left, mask)
+        log_policy = self.log_policy(torch.zeros_like(now) if single else now, left, mask)
         taken = log_taken(log_policy, action)
         weight = (taken - self._log_mixture(taken.detach(), mask, single)).exp()
         change = (after - before)[:, None]
@@ -196,7 +204,7 @@ class MultistepSelectivity(Selectivity):
     def _redraw(self, h: Tensor, images: Tensor) -> Tensor:
         """Return the cross-entropy of images; the squared error is flat where nothing is drawn yet."""
         code = h.detach() + self.reconstruction * (h - h.detach())
-        logits, pixels = self.decoder(code), image_tensor(images, h.device)
+        logits, pixels = self.decoder(code + NOISE * torch.randn_like(code)), image_tensor(images, h.device)
         loss = functional.binary_cross_entropy_with_logits(logits, pixels, reduction="sum")
         return loss / len(logits)
 
