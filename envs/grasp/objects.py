@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -113,6 +114,16 @@ class GraspObject:
         volumes = np.array([hull.volume for hull in self._hulls])
         centers = np.array([trimesh.convex.convex_hull(piece).center_mass for piece in self.pieces])
         return np.asarray(volumes @ centers / volumes.sum())
+
+    @cached_property
+    def drawn(self) -> dict[str, list[Any]]:
+        """The mesh as PyBullet draws it with flat faces: vertices and normals of each corner, and indices.
+
+        They are kept with the object, since PyBullet never frees such lists once it was given them.
+        """
+        vertices = self.mesh.triangles.reshape(-1, 3).tolist()
+        normals = self.mesh.face_normals.repeat(3, axis=0).tolist()
+        return {"vertices": vertices, "normals": normals, "indices": list(range(len(vertices)))}
 
     @cached_property
     def _hulls(self) -> list[ConvexHull]:

@@ -168,14 +168,4 @@ class Physics:
             return int(self.bullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
 
     def _visual(self, thing: GraspObject) -> int:
-        """Make an object's looks, its faces flat: each has vertices of its own."""
-        triangles = thing.mesh.triangles
-        return int(
-            self.bullet.createVisualShape(
-                pybullet.GEOM_MESH,
-                vertices=triangles.reshape(-1, 3).tolist(),
-                indices=list(range(3 * len(triangles))),
-                normals=np.repeat(thing.mesh.face_normals, 3, axis=0).tolist(),
-                rgbaColor=OBJECT_COLOUR,
-            )
-        )
+        return int(self.bullet.createVisualShape(pybullet.GEOM_MESH, **thing.drawn, rgbaColor=OBJECT_COLOUR))
