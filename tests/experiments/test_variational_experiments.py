@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from unknot.experiments import capacity_vae, dip_vae, factor_vae, quantifying_beta
+from unknot.experiments import capacity_vae, dip_vae, encoders, factor_vae, quantifying_beta
 from unknot.experiments.variational import Training, redrawing, title, traversal_frames, traverse
 from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
@@ -156,6 +156,7 @@ def test_models_are_called_by_their_method() -> None:
         (dip_vae.Settings, {"betas": (4.0,)}, "betas must have 1 among them"),
         (dip_vae.Settings, {"lambdas": ()}, "lambdas must be at least one"),
         (capacity_vae.Settings, {"blob_steps": 0}, "blob_steps must be at least 1"),
+        (encoders.Settings, {"metrics": ("mgi",)}, "did you mean 'mig'"),
         (quantifying_beta.Settings, {"labels": (0.1, 1.5)}, "labels must be above 0 and at most 1, not 1.5"),
     ],
 )

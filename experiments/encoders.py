@@ -1,0 +1,216 @@
+"""Every trained environment encoder that ships, by every metric of disentanglement, in one place.
+
+Nothing is trained. Encoders are read from the weights that ship with `dynamics-content` and
+`controllable-factors` (of the lowest seed) and measured on the environments they were trained in; beside each
+environment's encoders stand the principal components of its images, of as many dimensions as the widest of
+the encoders. What a metric says of a code depends on the environment, so compare rows of one environment.
+
+`Settings()` takes 10,000 samples, as `evaluate_codes` does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch.utils.tensorboard import SummaryWriter
+
+import unknot  # noqa: F401  (registers the environments)
+from unknot.experiments.controllable_factors import digits, maze, multistep
+from unknot.experiments.controllable_factors.models import check_least
+from unknot.experiments.variational import cell, counts, draw_images
+from unknot.files import find_seed, read_json, unknown, write_json
+from unknot.models.image.pca import PCA
+from unknot.report import Table, save_figure
+from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
+from unknot.representation.metrics import METRICS, FactorSource, evaluate_codes
+
+__all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
+
+PLANAR, MAZE, DIGITS = "unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"
+ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "planar": (PLANAR, {}),
+    "planar, solid": (PLANAR, {"collision": "solid"}),
+    "maze": (MAZE, {"size": 6, "layout": "paper", "task": "none", "actions": maze.ACTIONS}),
+    "open maze": (
+        MAZE,
+        {"size": multistep.SIZE, "layout": "open", "task": "none", "actions": multistep.ACTIONS},
+    ),
+    "digits": (
+        DIGITS,
+        {"size": digits.SIZE, "pixels": digits.PIXELS, "split": "test", "task": "none"},
+    ),
+}
+"""Ids and arguments of the environments that encoders were trained in."""
+ENCODERS: dict[str, dict[str, str]] = {
+    "planar": {"RCE, dynamics and content apart": "dynamics-content/published"},
+    "planar, solid": {"RCE, dynamics and content apart": "dynamics-content/solid"},
+    "maze": {
+        "selectivity": "controllable-factors/maze/selectivity",
+        "selectivity, as published": "controllable-factors/maze/as-published",
+        "autoencoder": "controllable-factors/maze/autoencoder",
+        "untrained": "controllable-factors/maze/random",
+    },
+    "open maze": {
+        "selectivity of three steps": "controllable-factors/multistep/three-steps",
+        "selectivity of three steps, as published": "controllable-factors/multistep/as-published",
+        "untrained": "controllable-factors/multistep/untrained",
+    },
+    "digits": {"selectivity": "controllable-factors/digits/selectivity"},
+}
+"""Encoders by their environment: what the table calls them, and the weights that ship."""
+COMPONENTS = "principal components"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    metrics: tuple[str, ...] = METRICS
+    """Names of metrics."""
+    samples: int = 10_000
+    """Images that metrics of a sample are measured on."""
+    votes: int = 300
+    """Votes or examples that metrics which hold factors learn from, and as many that test them."""
+    fitted: int = 1000
+    """Images that principal components are found in."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown metrics and counts that leave nothing to measure."""
+        check_least(self, samples=100, votes=10, fitted=20)
+        for name in self.metrics:
+            if name not in METRICS:
+                raise ValueError(unknown("metric", name, METRICS))
+
+
+PRESETS = {
+    "default": Settings(),
+    "smoke": Settings(metrics=("mig", "cvr"), samples=100, votes=10, fitted=20),
+    "paper": Settings(),
+}
+
+
+def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+    """Gather the encoders' weights in the folder, fit principal components, measure all."""
+    for environment, encoders in ENCODERS.items():
+        source = _source(environment)
+        learners = {name: load_learner(_shipped(path)) for name, path in encoders.items()}
+        learners[COMPONENTS] = _components(source, list(learners.values()), settings.fitted, seed)
+        for name, learner in learners.items():
+            save_learner(learner, _place(folder, environment, name) / WEIGHTS)
+    measured = _measure(settings, folder, seed, share=1)
+    with SummaryWriter(str(folder)) as writer:
+        save_figure(chart(measured, settings.metrics), folder / "figures/scores.png", writer)
+    metrics = {"seed": seed, "encoders": measured}
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def evaluate(folder: Path, full: bool) -> dict[str, Any]:
+    """Measure the encoders of a seed folder again, on a tenth of the samples unless `full`.
+
+    Raises:
+        FileNotFoundError: an encoder's weights lack.
+        WeightsError: weights that can't be used.
+    """
+    config = read_json(folder / "config.json")
+    settings = Settings(**config["settings"])
+    measured = _measure(settings, folder, config["seed"], share=1 if full else 10)
+    return {"seed": config["seed"], "encoders": measured}
+
+
+def _measure(settings: Settings, folder: Path, seed: int, share: int) -> dict[str, dict[str, Any]]:
+    """Return values and intervals by environment, encoder and metric."""
+    chosen = counts(settings.metrics, max(settings.votes // share, 10))
+    samples = max(settings.samples // share, 100)
+    measured: dict[str, dict[str, Any]] = {}
+    for environment, encoders in ENCODERS.items():
+        source, measured[environment] = _source(environment), {}
+        for name in (*encoders, COMPONENTS):
+            learner = load_learner(_place(folder, environment, name) / WEIGHTS)
+            scores = evaluate_codes(
+                learner.encode, source, settings.metrics, seed, samples=samples, settings=chosen
+            )
+            measured[environment][name] = {
+                metric: {"value": score.value, "interval": list(score.interval)}
+                for metric, score in scores.items()
+            }
+    return measured
+
+
+def _source(environment: str) -> FactorSource:
+    """Make an environment and begin an episode: what is no factor stays as it is then."""
+    name, arguments = ENVIRONMENTS[environment]
+    env = gym.make(name, **arguments)
+    env.reset(seed=0)
+    source: Any = env.unwrapped
+    return source  # type: ignore[no-any-return]
+
+
+def _shipped(path: str) -> Path:
+    experiment, _, model = path.partition("/")
+    return find_seed(f"pretrained/{experiment}") / model / WEIGHTS
+
+
+@torch.no_grad()
+def _components(source: FactorSource, learners: list[Learner], fitted: int, seed: int) -> PCA:
+    images = torch.from_numpy(draw_images(source, fitted, seed))
+    widest = max(learner.encode(images[:1]).shape[1] for learner in learners)
+    torch.manual_seed(seed)
+    height, width, channels = images.shape[1:]
+    learner = PCA(shape=(height, width, channels), latent_dim=min(widest, len(images)))
+    learner.update({"observation": images})
+    return learner
+
+
+def _place(folder: Path, environment: str, name: str) -> Path:
+    environment, name = (part.replace(",", "").replace(" ", "-") for part in (environment, name))
+    return folder / environment / name
+
+
+def chart(encoders: Mapping[str, Mapping[str, Any]], metrics: tuple[str, ...]) -> Figure:
+    """Draw the values: a row an encoder, a column a metric; white is 0, black 1."""
+    rows = {
+        f"{environment}: {name}": [scores[metric]["value"] for metric in metrics]
+        for environment, each in encoders.items()
+        for name, scores in each.items()
+    }
+    figure = Figure(figsize=(0.6 * len(metrics) + 4, 0.35 * len(rows) + 1.5), layout="constrained")
+    panel = figure.subplots()
+    values = np.array(list(rows.values()))
+    panel.imshow(values, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        shade = "white" if value > 0.5 else "black"
+        panel.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=shade)
+    panel.set_yticks(range(len(rows)), list(rows), fontsize=8)
+    panel.set_xticks(range(len(metrics)), metrics, rotation=60, ha="right", fontsize=8)
+    return figure
+
+
+def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
+    """Return a table for each environment: a row a metric, a column an encoder."""
+    return [_table(seeds, environment) for environment in seeds[0]["encoders"]]
+
+
+def _table(seeds: list[dict[str, Any]], environment: str) -> Table:
+    encoders = seeds[0]["encoders"][environment]
+    metrics = next(iter(encoders.values()))
+    name, arguments = ENVIRONMENTS[environment]
+    rows = tuple(
+        (metric, *(cell(seeds, "encoders", environment, encoder, metric, "value") for encoder in encoders))
+        for metric in metrics
+    )
+    given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    return Table(
+        f"Encoders of the {environment}",
+        ("metric", *encoders),
+        rows,
+        (
+            f"`{name}`{f' with {given}' if given else ''}. Metrics are better higher; the most is 1, that of "
+            "`unsupervised` 0. Seeds differ in what is drawn alone: each encoder is one model.",
+        ),
+    )
