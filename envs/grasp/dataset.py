@@ -1,10 +1,9 @@
 """Grasps collected in simulation, after Yan et al. (2017): demonstrations, and what perturbing them does.
 
-A shard is one placement of one object: its views, and grasps that all of them share. The antipodal sampler
-stands for the paper's people in virtual reality; the best of its grasps that succeed are demonstrations. Each
-is perturbed until as many perturbed grasps have failed as have held.
+The antipodal sampler stands for the paper's people in virtual reality; the best of its grasps that succeed
+are demonstrations. Each is perturbed until as many perturbed grasps have failed as have held.
 
-Reading needs no PyBullet: what does is imported where it is used.
+What needs PyBullet is imported where it is used: reading a dataset doesn't.
 """
 
 import functools
@@ -12,17 +11,16 @@ import itertools
 import math
 import operator
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from io import BytesIO
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from scipy.spatial.transform import Rotation
 
+from unknot.envs.grasp.shards import MANIFEST, GraspDataset, GraspShard, shard_path
 from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
 from unknot.files import FileError, read_json, require, unknown, write_bytes, write_json
 
@@ -30,9 +28,7 @@ if TYPE_CHECKING:
     from unknot.envs.grasp.objects import GraspObject
     from unknot.envs.grasp.world import GraspWorld, Reason
 
-__all__ = ["GraspDataset", "GraspShard", "collect", "collect_shard"]
-
-MANIFEST = "dataset.json"
+__all__ = ["Counts", "GraspDataset", "GraspShard", "collect", "collect_shard", "count"]
 
 ELEVATIONS = (15.0, 30.0, 45.0, 60.0)
 """Degrees, a view each, the paper's; each view has an azimuth of its own."""
@@ -53,6 +49,9 @@ SHIFT, TURN = 0.015, 0.25
 """Standard deviations of a perturbation: metres along each axis, radians about each. With sizes that vary the
 small ones would hold and the large ones fail, and a pose alone would tell which it was."""
 
+LISTED = 8
+"""Shards a worker in a list, where results come by lists: so many are lost by a stop."""
+
 CELLS = 32
 """Along each edge of the occupancy grid."""
 
@@ -60,75 +59,6 @@ TEST_EVERY = 5
 """In a user's folder every fifth object is for testing."""
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class GraspShard:
-    """One placement of one object; v views, n grasps, half of which held.
-
-    Attributes:
-        name: of the object.
-        category: of the object.
-        object_index: which of the dataset's objects, for `GraspWorld.place`.
-        position: (2,), where its middle stands, metres.
-        yaw: its turn about z, radians.
-        image: (v, 64, 64, 3), uint8, RGB.
-        depth: (v, 64, 64), float32, metres along the camera's axis.
-        mask: (v, 64, 64), bool: where the object is seen.
-        view: (v, 4, 4), float32, world to camera, as in OpenGL.
-        projection: (4, 4), float32, camera to clip space.
-        elevation: (v,), float32, degrees.
-        pose: (n, 6), float32: the gripper's centre, metres, and a rotation vector, radians.
-        success: (n,), bool.
-        reason: (n,), int8: a `Reason`.
-        demonstration: (n,), int32: grasps of the same number are perturbations of the same demonstration.
-        drawn: (reasons,), int32: how many perturbations were drawn, by how they ended, also those not kept.
-        occupancy: (32, 32, 32), bool: [i, j, k] says if the point origin + size * ((i, j, k) + 0.5) / 32 is
-            in the object. For evaluation alone.
-        origin: (3,), float64, the grid's lowest corner in the world, metres.
-        size: length of its edges, metres; it just holds the object.
-    """
-
-    name: str
-    category: str
-    object_index: int
-    position: NDArray[np.float64]
-    yaw: float
-    image: NDArray[np.uint8]
-    depth: Floats
-    mask: NDArray[np.bool_]
-    view: Floats
-    projection: Floats
-    elevation: Floats
-    pose: Floats
-    success: NDArray[np.bool_]
-    reason: NDArray[np.int8]
-    demonstration: NDArray[np.int32]
-    drawn: NDArray[np.int32]
-    occupancy: NDArray[np.bool_]
-    origin: NDArray[np.float64]
-    size: float
-
-    def to_bytes(self) -> bytes:
-        """Return it as a compressed npz file."""
-        content = BytesIO()
-        np.savez_compressed(content, **{field.name: getattr(self, field.name) for field in fields(self)})
-        return content.getvalue()
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read what `to_bytes` made.
-
-        Raises:
-            FileError: it is not such a file.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(cls)}
-        except (OSError, ValueError, KeyError) as error:
-            raise FileError(f"{path} is not a shard of grasps ({error})") from error
-        scalars = {name: value.item() for name, value in values.items() if value.ndim == 0}
-        return cls(**{**values, **scalars})
 
 
 class Counts(NamedTuple):
@@ -141,58 +71,6 @@ class Counts(NamedTuple):
     """Those of the grasps that weren't in collision."""
     drawn: int
     """Perturbations tried, kept or not, collisions included."""
-
-
-class GraspDataset(Sequence[GraspShard]):
-    """Shards on disk, each read when it is asked for.
-
-    Args:
-        folder: what `collect` filled.
-        split: "train" or "test", by object, or "all".
-
-    Raises:
-        FileNotFoundError: there is no dataset.
-        ValueError: an unknown split.
-
-    Attributes:
-        paths: the shards' files, in the order of their placements.
-        objects: what objects to give to a `GraspWorld` whose `place` a shard's `object_index` is for: a name
-            that `unknot/Grasp-v0` knows, or a folder.
-    """
-
-    def __init__(self, folder: Path, split: str = "all") -> None:
-        if split not in ("train", "test", "all"):
-            raise ValueError(f"split={split!r} must be 'train', 'test' or 'all'")
-        if not (folder / MANIFEST).exists():
-            raise FileNotFoundError(f"{folder} has no {MANIFEST}: collect grasps there first")
-        manifest = read_json(folder / MANIFEST)
-        self.objects = str(manifest["objects"])
-        things = manifest["things"]
-        self.paths = [
-            path
-            for path in sorted(folder.glob("shard-*.npz"))
-            if split in ("all", things[_number(path) % len(things)]["split"])
-        ]
-
-    def __len__(self) -> int:
-        """Return the number of placements."""
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> GraspShard:  # type: ignore[override]
-        """Read a shard."""
-        return GraspShard.read(self.paths[index])
-
-    def counts(self) -> dict[str, Counts]:
-        """Count what was collected, by category."""
-        from unknot.envs.grasp.world import Reason
-
-        totals: dict[str, Counts] = {}
-        for shard in self:
-            collided = sum(Reason(reason).collided for reason in shard.reason)
-            counts = 1, len(shard.pose), len(shard.pose) - collided, int(shard.drawn.sum())
-            before = totals.get(shard.category, Counts(0, 0, 0, 0))
-            totals[shard.category] = Counts(*map(operator.add, before, counts))
-        return totals
 
 
 def collect(
@@ -231,12 +109,24 @@ def collect(
     if placements < 1:
         raise ValueError(f"placements={placements} must be at least 1")
     _write_manifest(folder, {"objects": objects, "seed": seed, "things": _things(objects)})
-    numbers = [number for number in range(placements) if not _path(folder, number).exists()]
-    work = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-    results = work(joblib.delayed(_collect)(objects, seed, number) for number in numbers)
+    numbers = [number for number in range(placements) if not shard_path(folder, number).exists()]
+    results = _in_parallel([joblib.delayed(_collect)(objects, seed, number) for number in numbers])
     for number, content in _shown(results, placements - len(numbers), placements, progress):
-        write_bytes(_path(folder, number), content)
+        write_bytes(shard_path(folder, number), content)
     return GraspDataset(folder)
+
+
+def count(shards: Iterable[GraspShard]) -> dict[str, Counts]:
+    """Count what was collected, by category."""
+    from unknot.envs.grasp.world import Reason
+
+    totals: dict[str, Counts] = {}
+    for shard in shards:
+        collided = sum(Reason(reason).collided for reason in shard.reason)
+        counts = 1, len(shard.pose), len(shard.pose) - collided, int(shard.drawn.sum())
+        before = totals.get(shard.category, Counts(0, 0, 0, 0))
+        totals[shard.category] = Counts(*map(operator.add, before, counts))
+    return totals
 
 
 def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generator) -> GraspShard:
@@ -276,6 +166,21 @@ def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generat
         origin=origin,
         size=size,
     )
+
+
+def _in_parallel(calls: list[Any]) -> Iterator[tuple[int, bytes]]:
+    """Run calls as joblib is configured, and pass their results on as they come."""
+    import joblib
+    from joblib.parallel import get_active_backend
+
+    backend, jobs = get_active_backend()
+    if backend.supports_return_generator:
+        yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(calls)
+    else:  # Ray's gives results by lists alone
+        with joblib.Parallel(batch_size=1) as parallel:
+            step = LISTED * joblib.effective_n_jobs(jobs)
+            for start in range(0, len(calls), step):
+                yield from parallel(calls[start : start + step])
 
 
 def _collect(objects: str, seed: int, number: int) -> tuple[int, bytes]:
@@ -406,14 +311,6 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
             given = "" if name == "things" else f"={value!r}, not {found.get(name)!r}"
             raise FileError(f"{path} is of other {name} than asked for{given}: name another folder")
     return None
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:06d}.npz"
-
-
-def _number(path: Path) -> int:
-    return int(path.stem.removeprefix("shard-"))
 
 
 def _shown(

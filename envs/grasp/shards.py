@@ -1,0 +1,139 @@
+"""Grasps on disk: a shard is one placement of one object, its views, and grasps that all of them share."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unknot.files import FileError, read_json
+
+__all__ = ["MANIFEST", "GraspDataset", "GraspShard", "shard_path"]
+
+MANIFEST = "dataset.json"
+"""Says what objects there are, which are for testing, and the seed."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GraspShard:
+    """One placement of one object; v views, n grasps, half of which held.
+
+    Attributes:
+        name: of the object.
+        category: of the object.
+        object_index: which of the dataset's objects, for `GraspWorld.place`.
+        position: (2,), where its middle stands, metres.
+        yaw: its turn about z, radians.
+        image: (v, 64, 64, 3), uint8, RGB.
+        depth: (v, 64, 64), float32, metres along the camera's axis.
+        mask: (v, 64, 64), bool: where the object is seen.
+        view: (v, 4, 4), float32, world to camera, as in OpenGL.
+        projection: (4, 4), float32, camera to clip space.
+        elevation: (v,), float32, degrees.
+        pose: (n, 6), float32: the gripper's centre, metres, and a rotation vector, radians.
+        success: (n,), bool.
+        reason: (n,), int8: a `Reason`.
+        demonstration: (n,), int32: grasps of the same number are perturbations of the same demonstration.
+        drawn: (reasons,), int32: how many perturbations were drawn, by how they ended, also those not kept.
+        occupancy: (32, 32, 32), bool: [i, j, k] says if the point origin + size * ((i, j, k) + 0.5) / 32 is
+            in the object. For evaluation alone.
+        origin: (3,), float64, the grid's lowest corner in the world, metres.
+        size: length of its edges, metres; it just holds the object.
+    """
+
+    name: str
+    category: str
+    object_index: int
+    position: NDArray[np.float64]
+    yaw: float
+    image: NDArray[np.uint8]
+    depth: Floats
+    mask: NDArray[np.bool_]
+    view: Floats
+    projection: Floats
+    elevation: Floats
+    pose: Floats
+    success: NDArray[np.bool_]
+    reason: NDArray[np.int8]
+    demonstration: NDArray[np.int32]
+    drawn: NDArray[np.int32]
+    occupancy: NDArray[np.bool_]
+    origin: NDArray[np.float64]
+    size: float
+
+    def to_bytes(self) -> bytes:
+        """Return it as a compressed npz file."""
+        content = BytesIO()
+        np.savez_compressed(content, **{field.name: getattr(self, field.name) for field in fields(self)})
+        return content.getvalue()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `to_bytes` made.
+
+        Raises:
+            FileError: it is not such a file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(cls)}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise FileError(f"{path} is not a shard of grasps ({error})") from error
+        scalars = {name: value.item() for name, value in values.items() if value.ndim == 0}
+        return cls(**{**values, **scalars})
+
+
+class GraspDataset(Sequence[GraspShard]):
+    """Shards on disk, each read when it is asked for.
+
+    Args:
+        folder: what `collect` filled.
+        split: "train" or "test", by object, or "all".
+
+    Raises:
+        FileNotFoundError: there is no dataset.
+        ValueError: an unknown split.
+
+    Attributes:
+        paths: the shards' files, in the order of their placements.
+        objects: what objects to give to a `GraspWorld` whose `place` a shard's `object_index` is for: a name
+            that `unknot/Grasp-v0` knows, or a folder.
+    """
+
+    def __init__(self, folder: Path, split: str = "all") -> None:
+        if split not in ("train", "test", "all"):
+            raise ValueError(f"split={split!r} must be 'train', 'test' or 'all'")
+        if not (folder / MANIFEST).exists():
+            raise FileNotFoundError(f"{folder} has no {MANIFEST}: collect grasps there first")
+        manifest = read_json(folder / MANIFEST)
+        self.objects = str(manifest["objects"])
+        things = manifest["things"]
+        self.paths = [
+            path
+            for path in sorted(folder.glob("shard-*.npz"))
+            if split in ("all", things[_number(path) % len(things)]["split"])
+        ]
+
+    def __len__(self) -> int:
+        """Return the number of placements."""
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> GraspShard:  # type: ignore[override]
+        """Read a shard."""
+        return GraspShard.read(self.paths[index])
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Return where the shard of a placement is."""
+    return folder / f"shard-{number:06d}.npz"
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("shard-"))
