@@ -147,7 +147,17 @@ def test_depths_are_where_things_are(world: GraspWorld, elevation: float, azimut
 def test_the_camera_stands_where_it_is_told(world: GraspWorld) -> None:
     world.place(0)
     eye = np.linalg.inv(world.camera(30, 90).view)[:3, 3]
-    assert eye == pytest.approx([0, 0.6 * np.cos(np.pi / 6), 0.07 + 0.3], abs=1e-6)
+    assert eye == pytest.approx([0, 0.6 * np.cos(np.pi / 6), 0.09 + 0.3], abs=1e-6)
+
+
+def test_everything_is_in_the_picture_wherever_it_stands(crockery: GraspWorld) -> None:
+    largest = [np.argmax([thing.mesh.extents[axis] for thing in crockery.objects]) for axis in (0, 2)]
+    for index in largest:  # the widest, the highest
+        for corner in ((-0.03, 0.03), (0.03, 0.03)):
+            crockery.place(int(index), corner)
+            for azimuth in (0, 45, 90, 135, 225):
+                mask = crockery.camera(15, azimuth).mask
+                assert not np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()]).any()
 
 
 def test_an_attempt_leaves_no_trace_in_the_picture(world: GraspWorld) -> None:
