@@ -1,5 +1,6 @@
 """The examples run, and show what they claim."""
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,19 @@ def test_stable_baselines_ppo_learns(capsys: pytest.CaptureFixture[str]) -> None
 def test_offline_learning_finds_positions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     assert run("offline_learning.py", episodes=30, steps=200) > 0.8  # 4% after one step
+
+
+def test_the_page_on_embedding_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    page = (EXAMPLES.parent / "docs" / "embedding.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec("".join(re.findall("```python\n(.*?)```", page, re.DOTALL)), names)
+    assert {name: len(array) for name, array in names["data"].items()} == {
+        "observation": 400,
+        "action": 400,
+        "next_observation": 400,
+    }
+    assert all((EXAMPLES.parent / path).exists() for path in re.findall(r"\]\(\.\./(.*?)\)", page))
 
 
 def test_torchrl_acts() -> None:

@@ -135,6 +135,10 @@ def of_copy(factors: dict[str, list[Any]], k: int) -> dict[str, Any]:
     return {name: given[k] for name, given in factors.items()}
 
 
+def arrays(factors: dict[str, Any]) -> dict[str, Any]:
+    return {name: np.asarray(value) for name, value in factors.items()}
+
+
 def stacked(factors: dict[str, list[Any]]) -> dict[str, Any]:
     return {name: np.stack(given) for name, given in factors.items()}
 
@@ -262,8 +266,8 @@ class Drive(RuleBasedStateMachine):
             assert same(result, tuple(row(part, k) for part in together))
             assert self.native.single_observation_space.contains(result[0])
             for info in result[1:][-1:]:
-                assert self.native.factor_space.contains(info["factors"])
-                assert self.native.goal_space.contains(info["goal"])
+                assert self.native.factor_space.contains(arrays(info["factors"]))
+                assert self.native.goal_space.contains(arrays(info["goal"]))
         return results
 
 
