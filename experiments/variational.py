@@ -73,8 +73,10 @@ class Training:
     """Votes or examples that metrics which hold factors learn from, and as many that test them."""
 
     def __post_init__(self) -> None:
-        """Refuse counts that leave nothing to train on or to measure."""
+        """Refuse other images, and counts that leave nothing to train on or to measure."""
         check_least(self, steps=1, batch=2, latent_dim=1, width=1, hidden=1, samples=100, votes=10)
+        if self.pixels not in (32, 64):
+            raise ValueError(f"pixels must be 32 or 64, not {self.pixels}")
 
     def network(self, channels: int = 1) -> dict[str, Any]:
         """Return what the models of images of so many channels are built with."""

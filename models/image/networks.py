@@ -10,6 +10,7 @@ from torch.nn import functional
 __all__ = [
     "LIKELIHOODS",
     "NETWORKS",
+    "bernoulli",
     "conv_decoder",
     "conv_encoder",
     "dense_decoder",

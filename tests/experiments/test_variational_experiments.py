@@ -151,6 +151,7 @@ def test_models_are_called_by_their_method() -> None:
     ("settings", "values", "words"),
     [
         (Training, {"steps": 0}, "steps must be at least 1, not 0"),
+        (Training, {"pixels": 48}, "pixels must be 32 or 64, not 48"),
         (factor_vae.Settings, {"gammas": ()}, "gammas must be at least one"),
         (factor_vae.Settings, {"votes": 5}, "votes must be at least 10, not 5"),
         (dip_vae.Settings, {"betas": (4.0,)}, "betas must have 1 among them"),
