@@ -124,5 +124,11 @@ class RCE(LocallyLinear):
         z, w = here.dynamics.mean[: len(chosen)], passive.content.mean[chosen].detach()
         seen = self.see(z, w).detach()  # kl_v alone finds the cameras
         again = self._encode(torch.sigmoid(self.draw(seen, w)))
-        difference = (again.seen.mean - seen) / self.gain
-        return 4 * difference.square().sum(-1).mean() + (again.content.mean - w).square().sum(-1).mean()
+        difference = ((again.seen.mean - seen) / self.gain).square().sum(-1)
+        if self.views is not None:  # what a camera sees outside of its picture can't be drawn
+            difference = difference * (seen.abs().amax(-1) <= PICTURE)
+        return 4 * difference.mean() + (again.content.mean - w).square().sum(-1).mean()
+
+
+PICTURE = 3.0
+"""How far from the centre a code may be seen and still be drawn: the decoder's patches lie within 2."""

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -306,6 +307,15 @@ def test_the_swap_term_leaves_the_cameras_alone() -> None:
     learner._swap_loss(encoding(4, learner, 10), encoding(4, learner, 20)).backward()  # type: ignore[no-untyped-call]
     assert learner.views.cameras.grad is None
     assert learner.views.backgrounds.grad is not None
+
+
+def test_the_swap_term_asks_for_nothing_that_a_camera_sees_outside_of_its_picture() -> None:
+    learner = fresh(RCE, content_dim=2, sets=2, views=True)
+    here, passive = encoding(4, learner, 10), encoding(4, learner, 20)
+    far = here.dynamics.mean.clone()
+    far[0] = 1e4  # as what lies next to the camera's own plane is seen
+    loss = learner._swap_loss(replace(here, dynamics=replace(here.dynamics, mean=far)), passive)
+    assert float(loss.detach()) < 1e4
 
 
 def test_the_bound_of_e2c_is_that_of_its_paper(no_noise: None) -> None:
