@@ -20,6 +20,8 @@ __all__ = ["RCE"]
 
 RECENT = 1024
 """States of X in whose plane the cameras of other sets are placed."""
+PICTURE = 3.0
+"""How far from the centre a code may be seen and still be drawn: the decoder's patches lie within 2."""
 
 
 class RCE(LocallyLinear):
@@ -128,7 +130,3 @@ class RCE(LocallyLinear):
         if self.views is not None:  # what a camera sees outside of its picture can't be drawn
             difference = difference * (seen.abs().amax(-1) <= PICTURE)
         return 4 * difference.mean() + (again.content.mean - w).square().sum(-1).mean()
-
-
-PICTURE = 3.0
-"""How far from the centre a code may be seen and still be drawn: the decoder's patches lie within 2."""
