@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from unknot.experiments.controllable_factors.models import check_least, complete, load_complete
 from unknot.experiments.variational import Study, Training, cell, numbers, title, verdict
@@ -211,7 +212,7 @@ def entries(generator: FactorGenerator) -> dict[str, Any]:
         `enters`, for each factor the first C from which on it has 0.5 nats, None for never; `last`, the nats
         each has in the end; `reconstruction`, -log p(x | z) in the end, in nats.
     """
-    trace = generator.trace[~generator.trace.isnan().any(1)].double().numpy(force=True)
+    trace = _trace(generator)
     told = trace[:, 1:-1] >= ENTERS
     enters = {}
     for name, column in zip(generator.factors, told.T, strict=True):
@@ -219,6 +220,13 @@ def entries(generator: FactorGenerator) -> dict[str, Any]:
         enters[name] = float(trace[after, 0]) if after < len(column) else None
     last = dict(zip(generator.factors, trace[-1, 1:-1].tolist(), strict=True))
     return {"enters": enters, "last": last, "reconstruction": float(trace[-1, -1])}
+
+
+def _trace(generator: FactorGenerator) -> NDArray[np.float64]:
+    """Return the stretches of the trace that have been."""
+    been = ~generator.trace.isnan().any(1)
+    trace: NDArray[np.float64] = generator.trace[been].double().numpy(force=True)
+    return trace
 
 
 def in_order(enters: dict[str, float | None]) -> bool:
@@ -234,7 +242,7 @@ def in_order(enters: dict[str, float | None]) -> bool:
 
 def allocation(generator: FactorGenerator) -> Figure:
     """Draw the nats of each factor over C and over the reconstruction error (Fig. 3, top)."""
-    trace = generator.trace.numpy(force=True)
+    trace = _trace(generator)
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for number, name in enumerate(generator.factors, start=1):

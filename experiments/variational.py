@@ -313,7 +313,7 @@ def tradeoff(models: Mapping[str, Any], titles: Mapping[str, str], study: Study,
     panels = figure.subplots(len(sources), len(study.metrics), sharex=True, squeeze=False)
     for source, row in zip(sources, panels, strict=True):
         for metric, panel in zip(study.metrics, row, strict=True):
-            panel.set(ylabel=f"{metric}, {source}", xlabel=ERRORS[error])
+            panel.set(ylabel=f"{metric}, {source}", xlabel=ERRORS[error], ylim=(-0.05, 1.05))
             for kind, title in titles.items():
                 points = [
                     (model[error], model["scores"][source][metric]["value"], name.partition("-")[2])
