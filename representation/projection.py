@@ -1,5 +1,7 @@
 """Perspective without weights: what cameras, and grippers that stand for cameras, see of voxel grids.
 
+`look` finds the object in an image and lays a grid of cells, a `Frustum`, behind what is seen of it.
+
 Cameras are OpenGL's, as PyBullet gives them: `view` takes world points to the camera, which looks along its
 -z with x to the right and y up; `projection` takes them on, so that projection @ view @ (p, 1) divided by its
 last component w is p's place in the image, x and y in [-1, 1], y up. w is the depth: metres along the
@@ -17,23 +19,40 @@ camera's axis. Images have their top row first.
 ```
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+
+from unknot.representation.learner import image_tensor
 
 __all__ = [
     "Frustum",
     "Hits",
     "Rays",
+    "Sight",
     "cast",
     "gripper_rays",
     "image_places",
+    "log_likelihood",
+    "look",
+    "pick",
     "pixel_rays",
     "rotation_matrices",
 ]
+
+RAISED = 0.004
+"""Metres above the table from which a pixel shows the object."""
+MARGIN = 1.15
+"""Half the side of a grid, in half the object's extent as it is seen."""
+SMALLEST = 0.01
+"""Metres, half the side of the smallest grid."""
+
+Observation = Mapping[str, NDArray[Any] | Tensor]
 
 
 @dataclass(frozen=True)
@@ -68,15 +87,6 @@ class Hits:
         """Return the expected depth (b, m) in metres; a ray that does not end counts as `beyond`."""
         return (self.probability * self.depth).sum(-1) + (1 - self.mask) * beyond
 
-    def expected_cost(self, cost: Tensor, passing: Tensor) -> Tensor:
-        """Return the expectation (b, m) of a cost (b, m, samples) of ending at each sample.
-
-        Args:
-            cost: of ending there (Tulsiani et al. 2017, eq. 3: the ray consistency loss).
-            passing: (b, m), the cost of passing them all.
-        """
-        return (self.probability * cost).sum(-1) + (1 - self.mask) * passing
-
 
 def cast(occupancy: Tensor, depth: Tensor) -> Hits:
     """Let rays run into cells.
@@ -87,6 +97,27 @@ def cast(occupancy: Tensor, depth: Tensor) -> Hits:
     """
     free = functional.pad((1 - occupancy)[..., :-1], (1, 0), value=1.0).cumprod(-1)
     return Hits(occupancy * free, depth)
+
+
+def log_likelihood(logits: Tensor, depth: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
+    """Return the log probability that rays end where they were seen to end.
+
+    It is the log of `Hits.probability` at the first sample that is not nearer than what was seen, or of
+    1 - `Hits.mask`; a sum over samples, none of which stops learning once it is sure (expected costs, as in
+    Tulsiani et al. 2017, do).
+
+    Args:
+        logits: (b, m, samples), log odds of occupancy along each ray, the nearest first.
+        depth: (b, 1 or m, samples), metres.
+        seen: (b, m), the depth at which a ray ended, metres.
+        mask: (b, m), bool, whether it did.
+
+    Returns:
+        (b, m), at most 0.
+    """
+    free = depth < torch.where(mask, seen, torch.inf)[..., None]
+    end = ~free & (depth.roll(1, -1) < seen[..., None])
+    return (free * functional.logsigmoid(-logits) + end * functional.logsigmoid(logits)).sum(-1)
 
 
 def rotation_matrices(vectors: Tensor) -> Tensor:
@@ -169,16 +200,109 @@ class Frustum:
         inside = (places - self.centre[:, None]) / self.half[:, None]
         return (inside * inside.new_tensor([1.0, -1.0, 1.0])).view_as(points)
 
-    def sample(self, grid: Tensor, points: Tensor) -> Tensor:
-        """Return the values of grids at points, interpolated, 0 without.
+    def sample(self, grid: Tensor, points: Tensor, without: float = 0.0) -> Tensor:
+        """Return the values of grids at points, interpolated.
 
         Args:
             grid: (b, slices, rows, columns).
             points: (b, ..., 3) in the world.
+            without: the value where there are no cells.
 
         Returns:
             (b, ...).
         """
         flat = self.coordinates(points).flatten(1, -2)[:, None, None]
-        values = functional.grid_sample(grid[:, None], flat, align_corners=False)
+        values = functional.grid_sample(grid[:, None] - without, flat, align_corners=False) + without
         return values.view(points.shape[:-1])
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Objects on a table as a camera sees them, cut out so that each fills the window of a grid."""
+
+    image: Tensor
+    """(b, 6, pixels, pixels): red, green, blue, whether it is the object; depth and height above the table in
+    halves of the grid's side, the depth from the grid's middle."""
+    points: Tensor
+    """(b, pixels * pixels, 3), where what is seen is in the world, metres."""
+    frustum: Frustum
+    """Where the grid's cells are."""
+    half: Tensor
+    """(b,), half the side of the grid, metres."""
+    view: Tensor
+    """(b, 4, 4)."""
+    projection: Tensor
+    """(b, 4, 4)."""
+
+    @property
+    def middle(self) -> Tensor:
+        """The middles of the grids in the world, (b, 3)."""
+        centre = self.frustum.centre[:, None]
+        rays = pixel_rays(self.view, self.projection, centre[..., :2])
+        return rays.points(centre[..., 2:])[:, 0, 0]
+
+
+def look(observation: Observation, pixels: int, device: torch.device | str = "cpu") -> Sight:
+    """Find the object in RGBD images, by what stands out of the table z = 0, and cut it out.
+
+    Args:
+        observation: `image` uint8 (b, h, w, 3), `depth` (b, h, w) in metres, `view` and `projection`
+            (b, 4, 4).
+        pixels: the side of what is cut out; what is nearest to each is taken.
+        device: where the result lies.
+
+    Raises:
+        ValueError: an entry is missing or has another shape.
+    """
+    image, depth, view, projection = _read(observation, device)
+    b, _, h, w = image.shape
+    places = image_places(h, w, device).expand(b, h, w, 2)
+    points = pixel_rays(view, projection, places.flatten(1, 2)).points(depth.view(b, -1, 1)).view(b, h, w, 3)
+    far = projection[:, 2, 3] / (1 + projection[:, 2, 2])  # where nothing is
+    raised = (points[..., 2] > RAISED) & (depth < 0.98 * far[:, None, None])
+    low, high = _bounds(torch.cat([places, depth[..., None]], -1), raised)
+    scale = projection[:, (0, 1), (0, 1)]
+    across = ((high - low)[:, :2] / 2 + 1 / w) * low[:, 2:] / scale
+    half = MARGIN * torch.cat([across, (high - low)[:, 2:] / 2], 1).amax(1, keepdim=True).clamp_min(SMALLEST)
+    middle = low[:, 2:] + half / MARGIN
+    centre = torch.cat([(low + high)[:, :2] / 2, middle], 1)
+    frustum = Frustum(projection @ view, centre, torch.cat([half * scale / middle, half], 1))
+    window = centre[:, None, None, :2] + frustum.half[:, None, None, :2] * image_places(
+        pixels, pixels, device
+    )
+    seen = torch.cat([image, raised[:, None].float(), depth[:, None], points.movedim(-1, 1)], 1)
+    cut = pick(seen, window)
+    colour, near, points = cut[:, :4], cut[:, 4:5], cut[:, 5:]
+    units = half[:, :, None, None]
+    near, height = (near - middle[:, :, None, None]) / units, points[:, 2:] / units
+    shown = torch.cat([colour, near.clamp(-2, 2), height.clamp(-2, 2)], 1)
+    return Sight(shown, points.flatten(2).mT, frustum, half[:, 0], view, projection)
+
+
+def _read(observation: Observation, device: torch.device | str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    names = ("image", "depth", "view", "projection")
+    if not isinstance(observation, Mapping) or not set(names) <= observation.keys():
+        given = sorted(observation) if isinstance(observation, Mapping) else type(observation).__name__
+        raise ValueError(f"observation={given}, expected a mapping with the keys {', '.join(names)}")
+    image = image_tensor(observation["image"], device)
+    b, _, h, w = image.shape
+    rest = [torch.as_tensor(observation[name]).to(device).float() for name in names[1:]]
+    for name, tensor, shape in zip(names[1:], rest, ((b, h, w), (b, 4, 4), (b, 4, 4)), strict=True):
+        if tensor.shape != shape:
+            raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, expected {shape}")
+    depth, view, projection = rest
+    return image, depth, view, projection
+
+
+def _bounds(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the least and greatest (b, k) of values (b, h, w, k) under masks (b, h, w); of all if none."""
+    mask = (mask | ~mask.flatten(1).any(1)[:, None, None])[..., None]
+    low = torch.where(mask, values, torch.inf).flatten(1, 2).amin(1)
+    high = torch.where(mask, values, -torch.inf).flatten(1, 2).amax(1)
+    return low, high
+
+
+def pick(images: Tensor, places: Tensor) -> Tensor:
+    """Return the pixels (b, c, n, m) of images (b, c, h, w) that are nearest to places (b, n, m, 2)."""
+    down = places * places.new_tensor([1.0, -1.0])
+    return functional.grid_sample(images, down, "nearest", align_corners=False)

@@ -1,0 +1,431 @@
+"""A net that imagines an object's geometry, and what a gripper would see of it, to tell if it would hold it.
+
+```
+@inproceedings{yan2018learning,
+  title={Learning 6-DOF Grasping Interaction via Deep 3D Geometry-aware Representations},
+  author={Yan, Xinchen and Hsu, Jasmine and Khansari, Mohi and Bai, Yunfei and Pathak, Arkanath and
+    Gupta, Abhinav and Davidson, James and Lee, Honglak},
+  booktitle={ICRA}, year={2018}}
+```
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from unknot.representation.learner import Learner
+from unknot.representation.projection import (
+    Hits,
+    Observation,
+    Sight,
+    cast,
+    gripper_rays,
+    log_likelihood,
+    look,
+    pick,
+    pixel_rays,
+    rotation_matrices,
+)
+
+__all__ = ["Features", "GraspNet"]
+
+CELLS = 32
+"""Cells along each side of the occupancy grid."""
+BOTTLENECK = (48, 4, 4)
+"""Channels, rows and columns of the bottleneck, 768 numbers."""
+EMPTY = -8.0
+"""Log odds of occupancy outside the grid."""
+
+RAYS, SAMPLES = 384, 48
+"""Rays of a view that the geometry is held to, and samples along each, about a cell apart."""
+AROUND, THROUGH = 1.3, 1.5
+"""How far from the grid's middle rays pass and samples lie, in halves of its side."""
+
+LOCAL, DEPTHS = (8, 16), 16
+"""Height and width in pixels of what the gripper sees, and samples along its rays."""
+BEHIND, SPREAD, NEAR, FAR = 0.12, (0.06, 0.03), 0.06, 0.16
+"""The gripper's camera, metres: its distance to the gripper's centre, from there to the image's edges, and
+between which depths it sees. The fingertips are at 0.13, the palm is at 0.07."""
+
+POSE = 19
+"""Numbers that say where a gripper is (see `describe`)."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """All that scoring asks of b observations, so that many poses share it."""
+
+    sight: Sight
+    context: Tensor
+    """(b, hidden), what the predictor knows before it sees a pose."""
+    occupancy: Tensor | None
+    """(b, 32, 32, 32), probabilities by slice, row, column (see `Frustum`); None without geometry."""
+
+
+class GraspNet(Learner):
+    """Tells from an RGBD image whether a gripper would hold the object, by its imagined geometry.
+
+    A shape encoder turns the image into a bottleneck of 768 numbers, a decoder that into an occupancy grid of
+    32³ cells, which is projected to cameras and has to agree with the depth and the mask that they see; no
+    grid is ever shown to it. Then a state encoder, another of the same kind, the gripper's pose and what the
+    gripper would see of the grid, projected to it as to a camera in its palm, go into a predictor of the
+    outcome. The first `shape_steps` updates train the geometry, the others the outcome, the geometry fixed:
+    each stage has an optimiser of its own. Without geometry it is the paper's baseline CNN, the same net less
+    the shape branch.
+
+    Where the paper is silent, or two cores are too few for it:
+
+    - Slices of the grid are channels of 2D convolutions, not the voxels of 3D ones, and lie along the
+      camera's rays: a column of slices lies behind its pixel, and what the encoder saw there is added to it
+      (residual connections). In the world the grid is a piece of the view's pyramid.
+    - The object is cut out before it is encoded, so that it fills the window, in both nets.
+    - The projection is held to a view by the log likelihood of the depths it saw (`log_likelihood`).
+    - Of the grid the predictor gets what lies along the gripper's rays, and its projected depth and mask. The
+      table counts as occupied.
+    - Poses are told as the camera sees them, so that turning the whole world about z changes nothing.
+
+    The paper gives no sizes but that of the bottleneck. With `width=64, hidden=512` an image costs a dozen
+    times the multiplications of the default, and on a GPU a batch of hundreds fits easily.
+
+    Args:
+        geometry: whether there is a shape branch.
+        width: channels of the first convolution; the next have two and four times as many.
+        hidden: units of the predictor's layers.
+        shape_steps: updates of the geometry.
+        outcome_steps: updates of the outcome, which follow.
+        learning_rate: Adam's; it falls to 0 over either stage as a half cosine.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    done: Tensor
+
+    def __init__(
+        self,
+        *,
+        geometry: bool = True,
+        width: int = 16,
+        hidden: int = 192,
+        shape_steps: int = 1000,
+        outcome_steps: int = 1000,
+        learning_rate: float = 2e-3,
+    ) -> None:
+        super().__init__()
+        least = {"width": (width, 1), "hidden": (hidden, 1), "shape_steps": (shape_steps, 0)}
+        for name, (value, bound) in (least | {"outcome_steps": (outcome_steps, 0)}).items():
+            if value < bound:
+                raise ValueError(f"{name} must be at least {bound}, not {value}")
+        if not learning_rate > 0:
+            raise ValueError(f"learning_rate must be positive, not {learning_rate}")
+        self._settings = {
+            "geometry": geometry,
+            "width": width,
+            "hidden": hidden,
+            "shape_steps": shape_steps,
+            "outcome_steps": outcome_steps,
+            "learning_rate": learning_rate,
+        }
+        self.geometry, self.learning_rate = geometry, learning_rate
+        self.shape_steps = shape_steps if geometry else 0
+        self.outcome_steps = outcome_steps
+        self.register_buffer("done", torch.zeros((), dtype=torch.long))
+        self.state = Encoder(width)
+        self.context = nn.Linear(math.prod(BOTTLENECK), hidden)
+        self.pose = nn.Sequential(nn.Linear(POSE, hidden), nn.ReLU(), nn.Linear(hidden, hidden))
+        self.predictor = Predictor(hidden)
+        outcome: list[nn.Module] = [self.state, self.context, self.pose, self.predictor]
+        self.optimizers: dict[str, Optimizer] = {}
+        if geometry:
+            self.shape = Encoder(width)
+            self.decoder = Decoder(width)
+            self.identity = nn.Linear(math.prod(BOTTLENECK), hidden)
+            self.gripper = LocalView(hidden)
+            outcome += [self.identity, self.gripper]
+            shape = nn.ModuleList([self.shape, self.decoder])
+            self.optimizers["shape"] = torch.optim.Adam(shape.parameters(), learning_rate)
+        self.optimizers["outcome"] = torch.optim.Adam(nn.ModuleList(outcome).parameters(), learning_rate)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's keyword arguments as JSON."""
+        return self._settings
+
+    @torch.no_grad()
+    def encode(self, images: NDArray[np.uint8] | Tensor | Observation) -> Tensor:
+        """Return the bottleneck (b, 768) of the shape encoder, of the state encoder without geometry.
+
+        Args:
+            images: observations (see `observe`); an image alone has no depth, and is refused.
+
+        Raises:
+            ValueError: not such observations.
+        """
+        sight = look(images, 2 * CELLS, self.done.device)  # type: ignore[arg-type]
+        maps: list[Tensor] = (self.shape if self.geometry else self.state)(sight.image)
+        return maps[-1].flatten(1)
+
+    def observe(self, observation: Observation) -> Features:
+        """Do all of scoring that does not depend on a pose.
+
+        Args:
+            observation: `image` uint8 (b, h, w, 3), `depth` (b, h, w) in metres, `view` and `projection`
+                (b, 4, 4); see `unknot.representation.projection`.
+
+        Raises:
+            ValueError: an entry is missing or has another shape.
+        """
+        sight = look(observation, 2 * CELLS, self.done.device)
+        context = self.context(torch.relu(self.state(sight.image)[-1].flatten(1)))
+        if not self.geometry:
+            return Features(sight, context, None)
+        with torch.no_grad():
+            logits, identity = self.imagine(sight)
+        return Features(sight, context + self.identity(torch.relu(identity)), torch.sigmoid(logits))
+
+    def score(self, features: Features, poses: Tensor) -> Tensor:
+        """Return the log odds (b, n) that grasps succeed.
+
+        Args:
+            features: of b observations.
+            poses: (b, n, 6), the gripper's centre in the world in metres, and a rotation vector.
+
+        Raises:
+            ValueError: another shape.
+        """
+        b, n = len(features.context), poses.shape[1] if poses.ndim == 3 else 0
+        if poses.shape != (b, n, 6):
+            raise ValueError(f"poses has the shape {tuple(poses.shape)}, expected ({b}, n, 6)")
+        poses = poses.to(features.context)
+        known = features.context[:, None] + self.pose(describe(poses, features.sight))
+        if features.occupancy is not None:
+            known = known + self.gripper(see_from_gripper(features, poses)).unflatten(0, (b, n))
+        odds: Tensor = self.predictor(known.flatten(0, 1)).view(b, n)
+        return odds
+
+    def imagine(self, sight: Sight) -> tuple[Tensor, Tensor]:
+        """Return log odds (b, 32, 32, 32) that cells are occupied, and the shape's bottleneck (b, 768)."""
+        maps = self.shape(sight.image)
+        return self.decoder(maps), maps[-1].flatten(1)
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one step: of the geometry first, of the outcome when that has had its steps.
+
+        Args:
+            batch: observations, as `observe` takes them. For the geometry also what v cameras saw of the same
+                placements: `target_depth` (b, v, h, w), `target_mask` bool (b, v, h, w), `target_view`
+                (b, v, 4, 4). For the outcome `pose` (b, n, 6) and `success`, bool (b, n).
+
+        Returns:
+            `surprise` of a ray in nats, or `cross_entropy` of an outcome in nats and `accuracy`.
+        """
+        done = int(self.done)
+        first = done < self.shape_steps
+        scalars = self._shape_losses(batch) if first else self._outcome_losses(batch)
+        loss = scalars["surprise" if first else "cross_entropy"]
+        share = done / self.shape_steps if first else (done - self.shape_steps) / max(1, self.outcome_steps)
+        optimizer = self.optimizers["shape" if first else "outcome"]
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        self.done += 1
+        return {name: value.detach() for name, value in scalars.items()}
+
+    def _shape_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        sight = look(batch, 2 * CELLS, self.done.device)
+        return {"surprise": surprise(self.imagine(sight)[0], sight, batch)}
+
+    def _outcome_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        success = batch["success"]
+        odds = self.score(self.observe(batch), batch["pose"])
+        loss = functional.binary_cross_entropy_with_logits(odds, success.float())
+        return {"cross_entropy": loss, "accuracy": ((odds > 0) == success).float().mean()}
+
+
+# Geometry
+
+
+def surprise(logits: Tensor, sight: Sight, batch: Mapping[str, Tensor]) -> Tensor:
+    """Return minus the mean log likelihood of what cameras saw, of rays at random about the object.
+
+    Args:
+        logits: (b, 32, 32, 32), log odds that cells are occupied.
+        sight: where the cells are.
+        batch: the cameras' `target_depth`, `target_mask` and `target_view` (see `GraspNet.update`).
+    """
+    b, v = batch["target_view"].shape[:2]
+    view, seen, mask = (batch[f"target_{name}"].flatten(0, 1) for name in ("view", "depth", "mask"))
+    middle, half, projection = (
+        x.repeat_interleave(v, 0) for x in (sight.middle, sight.half[:, None], sight.projection)
+    )
+    place = (view[:, :3, :3] @ middle[:, :, None])[..., 0] + view[:, :3, 3]
+    depth, scale = -place[:, 2:], projection[:, (0, 1), (0, 1)]
+    offsets = AROUND * half * (2 * torch.rand(b * v, RAYS, 2, device=half.device) - 1).movedim(1, 0)
+    places = (scale * (place[:, :2] + offsets) / depth).movedim(0, 1)
+    samples = depth + THROUGH * half * torch.linspace(-1, 1, SAMPLES, device=half.device)
+    points = pixel_rays(view, projection, places).points(samples[:, None])
+    along = sight.frustum.sample(logits, points.view(b, -1, SAMPLES, 3), EMPTY).view(b * v, RAYS, SAMPLES)
+    found = pick(torch.stack([seen, mask.float()], 1), places[:, None])[:, :, 0]
+    likelihood = log_likelihood(along, samples[:, None], found[:, 0], found[:, 1] > 0.5)
+    inside = (places.abs() < 1).all(-1)
+    return -(likelihood * inside).sum() / inside.sum()
+
+
+def local_hits(features: Features, poses: Tensor) -> tuple[Tensor, Hits]:
+    """Return what grippers in poses (b, n, 6) see: cells (b n, rays, samples), and where the rays end.
+
+    The table below z = 0 counts as occupied.
+    """
+    assert features.occupancy is not None
+    rays = gripper_rays(poses.flatten(0, 1), LOCAL, behind=BEHIND, spread=SPREAD)
+    depth = torch.linspace(NEAR, FAR, DEPTHS, device=poses.device).view(1, 1, -1)
+    points = rays.points(depth)
+    cells = features.sight.frustum.sample(features.occupancy, points.view(len(poses), -1, DEPTHS, 3))
+    cells = torch.where(points[..., 2] < 0, 1.0, cells.view(points.shape[:-1]))
+    return cells, cast(cells, depth)
+
+
+def see_from_gripper(features: Features, poses: Tensor) -> Tensor:
+    """Return what grippers in poses (b, n, 6) see as images (b n, samples + 2, 8, 16).
+
+    Channels are the cells along each ray, then the mask, then the expected depth from the gripper's centre in
+    units of 5 cm.
+    """
+    cells, hits = local_hits(features, poses)
+    depth = (hits.expected_depth(FAR) - BEHIND) / 0.05
+    images = torch.cat([cells, hits.mask[..., None], depth[..., None]], -1).mT
+    return images.reshape(len(cells), DEPTHS + 2, *LOCAL)
+
+
+def describe(poses: Tensor, sight: Sight) -> Tensor:
+    """Return where grippers in poses (b, n, 6) are, to the camera, the table and the object: (b, n, 19)."""
+    turn = rotation_matrices(poses[..., 3:])
+    half = sight.half[:, None, None].expand(*poses.shape[:2], 1)
+    height = poses[..., 2:3]
+    tilt = sight.view[:, None, 2:3, 2].expand_as(half)
+    seen = (sight.view[:, None, :3, :3] @ turn).flatten(2)
+    place = sight.frustum.coordinates(poses[..., :3]).clamp(-3, 3)
+    return torch.cat([seen, place, turn[..., 2, :], 10 * height, height / half, (10 * half).log(), tilt], -1)
+
+
+# Networks
+
+
+class Residual(nn.Module):
+    """Adds to maps (n, channels, h, w) what two convolutions make of them; nothing at first."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        last = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.layers = nn.Sequential(nn.ReLU(), first, nn.ReLU(), last)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return maps of the same shape."""
+        added: Tensor = self.layers(maps)
+        return maps + added
+
+
+class Encoder(nn.Module):
+    """Halves images four times, to the bottleneck.
+
+    Args:
+        width: channels of the first convolution.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), Residual(after))
+            for before, after in pairwise((6, width, 2 * width, 4 * width, BOTTLENECK[0]))
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return maps of 32, 16, 8 and 4 pixels a side for images (n, 6, 64, 64)."""
+        maps = [images]
+        for level in self.levels:
+            maps.append(level(maps[-1]))
+        return maps[1:]
+
+
+class Decoder(nn.Module):
+    """Draws a grid's slices as channels of an image, and adds at every size what the encoder saw.
+
+    Args:
+        width: the encoder's.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        sizes = list(pairwise((BOTTLENECK[0], 4 * width, 2 * width, width)))
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(*size, 4, stride=2, padding=1) for size in sizes)
+        self.mix = nn.ModuleList(Residual(after) for _, after in sizes)
+        self.slices = nn.Sequential(nn.ReLU(), nn.Conv2d(width, CELLS, 3, padding=1))
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Return log odds (n, 32, 32, 32): slices, rows, columns."""
+        drawn = maps[-1]
+        for enlarge, mix, seen in zip(self.enlarge, self.mix, reversed(maps[:-1]), strict=True):
+            drawn = mix(enlarge(torch.relu(drawn)) + seen)
+        logits: Tensor = self.slices(drawn)
+        return logits
+
+
+class LocalView(nn.Module):
+    """Turns what grippers see into features.
+
+    Args:
+        features: how many.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(DEPTHS + 2, 32, 4, stride=2, padding=1),
+            Residual(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 4, stride=2, padding=1),
+            Residual(32),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(2 * LOCAL[0] * LOCAL[1], features),
+        )
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Return (n, features) of images (n, samples + 2, 8, 16)."""
+        features: Tensor = self.layers(seen)
+        return features
+
+
+class Predictor(nn.Module):
+    """Goes from the sum of what is known through residual layers to log odds.
+
+    Args:
+        hidden: units of its layers.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden))
+            for _ in range(2)
+        )
+        self.odds = nn.Linear(hidden, 1)
+
+    def forward(self, known: Tensor) -> Tensor:
+        """Return (n,) of (n, hidden)."""
+        for block in self.blocks:
+            known = known + block(known)
+        odds: Tensor = self.odds(torch.relu(known))[:, 0]
+        return odds
