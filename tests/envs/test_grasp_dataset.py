@@ -20,6 +20,7 @@ import trimesh
 
 from unknot.cli import main
 from unknot.envs.grasp import dataset
+from unknot.envs.grasp.camera import DISTANCE, TARGET
 from unknot.envs.grasp.dataset import GraspDataset, GraspShard, collect, count
 from unknot.envs.grasp.objects import load_objects
 from unknot.envs.grasp.world import GraspWorld, Reason
@@ -108,7 +109,7 @@ def test_views_mask_depth_and_occupancy_show_the_same_object(collected: GraspDat
         cells = (np.argwhere(shard.occupancy) + 0.5) / 32 * shard.size + shard.origin
         for view, elevation in enumerate(np.radians(shard.elevation)):
             eye = np.linalg.inv(shard.view[view])[:3, 3]
-            assert np.arcsin((eye - [0, 0, 0.07])[2] / 0.6) == pytest.approx(elevation, abs=1e-4)
+            assert np.arcsin((eye - TARGET)[2] / DISTANCE) == pytest.approx(elevation, abs=1e-4)
             pixels, depths = projected(shard, view, cells)
             seen = np.zeros((64, 64), dtype=bool)
             seen[tuple(pixels.T)] = True
@@ -118,7 +119,7 @@ def test_views_mask_depth_and_occupancy_show_the_same_object(collected: GraspDat
             nearest = np.full((64, 64), np.inf)
             np.minimum.at(nearest, tuple(pixels.T), depths)
             errors = np.abs(nearest - shard.depth[view])[seen & mask]
-            assert np.median(errors) < 0.005  # a pixel is 7 mm wide there
+            assert np.median(errors) < 0.005  # a pixel is 5 mm wide there
 
 
 def test_a_grid_holds_its_object(collected: GraspDataset, blocks: Path) -> None:
