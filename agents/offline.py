@@ -15,6 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from minari import MinariDataset
 from minari.data_collector import EpisodeBuffer
+from minari.dataset.minari_dataset import parse_dataset_id
 from minari.storage import get_dataset_path
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -72,6 +73,9 @@ def record(
         ValueError: the dataset is of another environment, or has all these episodes; a bad id; a vector
             environment that restarts copies in the step that ends them.
     """
+    _check_id(dataset)
+    if episodes < 1:
+        raise ValueError(f"episodes is {episodes}; expected at least 1")
     vector = env if isinstance(env, VectorEnv) else SyncVectorEnv([lambda: env])
     if vector.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP:
         raise ValueError("env restarts in the mode SAME_STEP, expected NEXT_STEP or DISABLED")
@@ -119,6 +123,14 @@ def transitions(dataset: MinariDataset, key: str = "observation") -> dict[str, A
         raise ValueError(f"dataset {dataset.id} has no steps")
     result = {name: np.concatenate(arrays) for name, arrays in columns.items()}
     return {name: array if name == "action" else _as_images(array) for name, array in result.items()}
+
+
+def _check_id(dataset: str) -> None:
+    """Tell a bad id before anything is played."""
+    try:
+        parse_dataset_id(dataset)
+    except (ValueError, TypeError):  # TypeError where the version is missing
+        raise ValueError(f"dataset {dataset!r} must be an id such as planar/random-v0") from None
 
 
 def _spec_of_one(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSpec | None:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
     from unknot.agents import Evaluation
 
-__all__ = ["evaluate_agents", "train_agent"]
+__all__ = ["collect", "evaluate_agents", "train_agent"]
 
 Options = tuple[str, ...]
+
+AT_A_TIME = 16
+"""Episodes that are recorded at a time, and in memory."""
 
 
 def train_agent(
@@ -132,6 +135,40 @@ def evaluate_agents(
     except ValueError as error:
         raise UsageError(str(error)) from error
     print_tables([tabulate(results, env, chosen, seed)])
+
+
+def collect(
+    environment: Annotated[str, Positional, arg(metavar="ENV")],
+    dataset: Annotated[str, arg(metavar="NAME-vK")],
+    options: Annotated[Options, Positional, arg(metavar="KEY=VALUE")] = (),
+    agent: str = "random",
+    episodes: int = 100,
+    seed: int = 0,
+    resume: bool = False,
+) -> None:
+    """Record an agent's episodes as a Minari dataset, which lies where MINARI_DATASETS_PATH says.
+
+    Args:
+        environment: its id, such as "unknot/Planar-v0".
+        dataset: the dataset's id, such as planar/random-v0.
+        options: the environment's own keyword arguments.
+        agent: "random", "expert", a run of train-agent, or a run to plan in.
+        episodes: how many the dataset will have.
+        seed: of the first episode; the others have the numbers after it.
+        resume: go on with a dataset that has fewer (a random agent then draws its first actions anew).
+    """
+    require("agents", "torch", "stable_baselines3", "minari", "h5py")
+    from unknot.agents import record
+    from unknot.agents.named import find_agent
+
+    try:
+        copies = max(1, min(episodes, AT_A_TIME))
+        acting, env = find_agent(agent, environment, _read(options), seed=seed)(copies)
+        result = record(env, acting, episodes, seed, dataset, resume=resume)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    env.close()
+    say(f"{dataset}: {episodes} episodes; {result.success_rate:.1%} of those recorded now succeed.")
 
 
 def tabulate(

@@ -16,7 +16,7 @@ from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments, mnist
-from unknot.agent_commands import evaluate_agents, train_agent
+from unknot.agent_commands import collect, evaluate_agents, train_agent
 from unknot.files import (
     FileError,
     find_seeds,
@@ -48,6 +48,8 @@ EXTRAS = {
     "matplotlib": "learn",
     "PIL": "learn",
     "stable_baselines3": "agents",
+    "minari": "agents",
+    "h5py": "agents",
     "pygame": "play",
     "pybullet": "grasp",
     "trimesh": "grasp",
@@ -330,4 +332,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "collect-grasps": collect_grasps,
     "train-agent": train_agent,
     "evaluate-agent": evaluate_agents,
+    "collect": collect,
 }
