@@ -71,7 +71,7 @@ class Tabletop(Simulation):
                 "azimuth": spaces.Box(*AZIMUTHS, (), np.float64),
             }
         )
-        matrix = spaces.Box(-3.0, 3.0, (4, 4), np.float32)
+        matrix = spaces.Box(-4.0, 4.0, (4, 4), np.float32)
         self.observation_space = spaces.Dict(
             {
                 "image": spaces.Box(0, 255, (PIXELS, PIXELS, 3), np.uint8),
