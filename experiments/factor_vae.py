@@ -154,7 +154,9 @@ def _learner(name: str, settings: Settings) -> Learner:
         return BetaTCVAE(beta=float(value), **network)
     if kind == "gamma":
         sizes = ("discriminator_width", "discriminator_layers", "discriminator_updates")
-        return FactorVAE(gamma=float(value), **{size: getattr(settings, size) for size in sizes}, **network)
+        own = {size: getattr(settings, size) for size in sizes}
+        own["discriminator_rate"] = settings.learning_rate  # one rate for both, as in the later version
+        return FactorVAE(gamma=float(value), **own, **network)
     return VAE(beta=float(value or 1), **network)
 
 
