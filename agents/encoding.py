@@ -107,8 +107,11 @@ class ObservationEncoder:
                 f"env observes {space}, expected an image (uint8, h × w × c) or a Dict with some"
             )
         for name in self._images:
-            probe = np.zeros((2, *(parts[name].shape or ())), np.uint8)
-            shape = self._run(probe).shape[1:]
+            blank = np.zeros((2, *(parts[name].shape or ())), np.uint8)
+            try:
+                shape = self._run(blank).shape[1:]
+            except RuntimeError as error:  # torch's, of layers of other sizes
+                raise ValueError(f"encode can't take images of shape {blank.shape[1:]}: {error}") from error
             parts = {**parts, name: spaces.Box(-np.inf, np.inf, shape, np.float32)}
         self.space = spaces.Dict(parts) if isinstance(space, spaces.Dict) else parts[""]
 

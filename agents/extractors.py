@@ -15,7 +15,7 @@ from unknot.representation import Learner
 __all__ = ["ArrayExtractor", "EncoderExtractor", "PixelExtractor", "standardize"]
 
 Observations: TypeAlias = Tensor | Mapping[str, Tensor]
-"""A batch: a tensor, or one for each part of a Dict; images are float (n, c, h, w)."""
+"""A batch: a tensor, or one for each part of a Dict, in any order; images are float (n, c, h, w)."""
 
 
 class ArrayExtractor(BaseFeaturesExtractor):
@@ -36,13 +36,14 @@ class ArrayExtractor(BaseFeaturesExtractor):
         if arrays is None:
             arrays = _size(_parts(observation_space))
         super().__init__(observation_space, arrays + more)
+        self._names = list(_parts(observation_space))
         self.register_buffer("mean", torch.zeros(arrays))
         self.register_buffer("deviation", torch.ones(arrays))
 
     def arrays(self, observations: Observations) -> Tensor:
         """Return what is to be scaled, side by side, (n, d)."""
-        parts = observations.values() if isinstance(observations, Mapping) else [observations]
-        return torch.cat([part.flatten(1) for part in parts], 1)
+        parts = _tensors(observations)
+        return torch.cat([parts[name].flatten(1) for name in self._names], 1)
 
     def forward(self, observations: Observations) -> Tensor:
         """Return features (n, d)."""
@@ -53,7 +54,7 @@ class ArrayExtractor(BaseFeaturesExtractor):
         """Centre and scale by the mean and the deviation over some observations."""
         arrays = self.arrays(observations)
         self.mean.copy_(arrays.mean(0))
-        self.deviation.copy_(arrays.std(0).clamp(min=1e-6))
+        self.deviation.copy_(arrays.std(0, correction=0).clamp(min=1e-6))
 
 
 class PixelExtractor(ArrayExtractor):
@@ -94,8 +95,8 @@ class PixelExtractor(ArrayExtractor):
     def arrays(self, observations: Observations) -> Tensor:
         """Return what is no image, (n, d)."""
         parts = _tensors(observations)
-        empty = parts[self._images[0]].new_zeros(len(parts[self._images[0]]), 0)
-        return torch.cat([empty, *(p.flatten(1) for name, p in parts.items() if name not in self._images)], 1)
+        rest = [parts[name].flatten(1) for name in self._names if name not in self._images]
+        return torch.cat([parts[self._images[0]].flatten(1)[:, :0], *rest], 1)  # rest may be nothing
 
     def forward(self, observations: Observations) -> Tensor:
         """Return features (n, d); images in [0, 1]."""
@@ -114,19 +115,19 @@ class EncoderExtractor(ArrayExtractor):
         encoder: the learner to begin with. It is copied: an actor and a critic each tune their own.
 
     Raises:
-        ValueError: the encoder passes no gradients on, so that it can't be tuned.
+        ValueError: the encoder can't take such images, or passes no gradients on.
     """
 
     def __init__(self, observation_space: spaces.Space[Any], encoder: Learner) -> None:
         parts = _parts(observation_space)
         images = [name for name, part in parts.items() if _is_image(part)]
-        codes = {name: _encode(encoder, torch.zeros(2, *parts[name].shape)) for name in images}
+        codes = {name: _encode_blank(encoder, parts[name].shape) for name in images}
         if not all(code.requires_grad for code in codes.values()):
             raise ValueError(f"encoder is a {type(encoder).__name__}, which gives codes without gradients")
         rest = {name: part for name, part in parts.items() if name not in images}
         super().__init__(observation_space, _size(rest) + sum(code.shape[1] for code in codes.values()))
         self._images = images
-        self.encoder = copy.deepcopy(encoder)
+        self.encoder = copy.deepcopy(encoder).eval()
 
     def arrays(self, observations: Observations) -> Tensor:
         """Return codes, and what is no image, side by side, (n, d)."""
@@ -151,6 +152,13 @@ def standardize(policy: nn.Module, observations: Observations) -> None:
 def _encode(encoder: Learner, images: Tensor) -> Tensor:
     """Encode float images (n, c, h, w), 0 to 255, as Stable-Baselines3 makes them of uint8 ones."""
     return encoder.encode(images.movedim(1, -1).to(torch.uint8))
+
+
+def _encode_blank(encoder: Learner, shape: tuple[int, ...]) -> Tensor:
+    try:
+        return _encode(encoder, torch.zeros(2, *shape))
+    except RuntimeError as error:  # torch's, of layers of other sizes
+        raise ValueError(f"encoder can't take images of shape {shape}, channels first: {error}") from error
 
 
 def _is_image(space: spaces.Space[Any]) -> bool:

@@ -45,6 +45,15 @@ POLICY = "policy.safetensors"
 ENCODER = "encoder.safetensors"
 """The encoder through which it sees, if it sees codes."""
 
+LEAST: dict[str, dict[str, Any]] = {
+    "A2C": {"n_steps": 2},
+    "DQN": {"buffer_size": 1},
+    "PPO": {"n_steps": 2, "batch_size": 2},
+    "SAC": {"buffer_size": 1},
+    "TD3": {"buffer_size": 1},
+}
+"""Buffers of those that learn no more."""
+
 HALLMARKS = {
     "clip_range": "PPO",
     "exploration_fraction": "DQN",
@@ -212,8 +221,7 @@ class SavedAgent:
         settings = read_settings(folder)
         encoder = load_learner(folder / ENCODER, device) if settings.observe == "codes" else None
         venv = GymVecEnv(settings.make_environment(1, encoder, learning=True))
-        least = {"buffer_size": 1} if is_off_policy(settings.algorithm) else {}
-        model = make_model(settings, venv, encoder, device=device, **least)
+        model = make_model(settings, venv, encoder, device=device, **LEAST[settings.algorithm])
         tensors, _ = load_weights(folder / POLICY, settings.algorithm)
         load_state(model.policy, tensors, folder / POLICY)
         return cls(settings, model, encoder)
