@@ -116,7 +116,8 @@ def log_likelihood(logits: Tensor, depth: Tensor, seen: Tensor, mask: Tensor) ->
         (b, m), at most 0.
     """
     free = depth < torch.where(mask, seen, torch.inf)[..., None]
-    end = ~free & (depth.roll(1, -1) < seen[..., None])
+    before = functional.pad(depth[..., :-1], (1, 0), value=-torch.inf)
+    end = ~free & (before < seen[..., None]) & mask[..., None]
     return (free * functional.logsigmoid(-logits) + end * functional.logsigmoid(logits)).sum(-1)
 
 

@@ -14,6 +14,7 @@ from unknot.representation.projection import (
     cast,
     gripper_rays,
     image_places,
+    log_likelihood,
     pixel_rays,
     rotation_matrices,
 )
@@ -57,7 +58,7 @@ def cells(frustum: Frustum, view: Tensor, count: int) -> Tensor:
 
 
 def in_ball(points: Tensor) -> Tensor:
-    return points.norm(dim=-1) < RADIUS
+    return torch.linalg.vector_norm(points, dim=-1) < RADIUS
 
 
 def in_box(points: Tensor) -> Tensor:
@@ -95,9 +96,8 @@ def test_a_grid_is_seen_as_the_solid_it_holds(
     assert (seen & true).sum() / (seen | true).sum() > 0.95
     error = (hits.expected_depth(0.7) - truth)[seen & true].abs()
     assert error.mean() < 0.004  # a cell is 0.0033 m
-    torch.testing.assert_close(
-        hits.expected_depth(0.7)[~true & (hits.mask == 0)].unique(), truth.new_tensor([0.7])
-    )
+    missed = hits.expected_depth(0.7)[hits.mask == 0]
+    torch.testing.assert_close(missed, torch.full_like(missed, 0.7))
 
 
 def test_probabilities_worked_by_hand() -> None:
@@ -106,10 +106,27 @@ def test_probabilities_worked_by_hand() -> None:
     torch.testing.assert_close(hits.probability, torch.tensor([[[0.5, 0.25, 0.25], [0.0, 0.25, 0.0]]]))
     torch.testing.assert_close(hits.mask, torch.tensor([[1.0, 0.25]]))
     torch.testing.assert_close(hits.expected_depth(6.0), torch.tensor([[1.75, 5.0]]))
-    cost = (depth - 2).abs().expand(1, 2, 3)
-    torch.testing.assert_close(
-        hits.expected_cost(cost, torch.tensor([[9.0, 1.0]])), torch.tensor([[0.75, 0.75]])
-    )
+
+
+def test_the_likelihood_is_that_of_the_projection() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 5, 4, generator=generator).double()
+    depth = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]], dtype=torch.float64)
+    hits = cast(torch.sigmoid(logits), depth)
+    seen = torch.tensor([0.5, 1.0, 1.5, 3.9, 7.0], dtype=torch.float64).expand(2, 5)
+    ended = log_likelihood(logits, depth, seen, torch.full((2, 5), True))
+    expected = hits.probability[:, torch.arange(4), torch.tensor([0, 0, 1, 3])].log()
+    torch.testing.assert_close(ended[:, :4], expected)
+    torch.testing.assert_close(ended[:, 4], (1 - hits.mask[:, 4]).log())  # deeper than all samples
+    passed = log_likelihood(logits, depth, seen, torch.full((2, 5), False))
+    torch.testing.assert_close(passed, (1 - hits.mask).log())
+
+
+def test_gradients_of_the_likelihood() -> None:
+    logits = torch.tensor([[[0.3, -1.0, 2.0], [-0.5, 0.1, 9.0]]], dtype=torch.float64).requires_grad_()
+    depth = torch.tensor([[[1.0, 2.0, 3.0]]], dtype=torch.float64)
+    seen, mask = torch.tensor([[1.7, 0.0]], dtype=torch.float64), torch.tensor([[True, False]])
+    assert torch.autograd.gradcheck(lambda x: log_likelihood(x, depth, seen, mask), (logits,))
 
 
 def test_gradients_of_what_is_seen() -> None:
@@ -148,7 +165,9 @@ def test_a_frustum_ends_at_its_window_and_its_depths() -> None:
     torch.testing.assert_close(coordinates[0, 0, 0, :, 0], torch.tensor([-0.75, -0.25, 0.25, 0.75]).double())
     grid = torch.rand(1, 4, 4, 4, dtype=torch.float64)
     torch.testing.assert_close(frustum.sample(grid, inside), grid)
-    assert frustum.sample(grid, inside.new_tensor([[[1.0, 0.0, 0.0]]])).item() == 0
+    elsewhere = inside.new_tensor([[[1.0, 0.0, 0.0]]])
+    assert frustum.sample(grid, elsewhere).item() == 0
+    assert frustum.sample(grid, elsewhere, -8.0).item() == -8
 
 
 def test_a_gripper_sees_what_a_camera_in_its_palm_would() -> None:
