@@ -43,8 +43,8 @@ def save_checkpoint(
         notes: JSON kept with it.
         replay: whether an off-policy algorithm's replay buffer is written, too.
     """
-    states, names = model._get_torch_save_params()
-    state = {
+    _, names = model._get_torch_save_params()
+    state: dict[str, Any] = {
         "parameters": model.get_parameters(),
         "tensors": {name: _attribute(model, name) for name in names},
         "counts": {name: getattr(model, name) for name in COUNTS if hasattr(model, name)},
@@ -55,7 +55,6 @@ def save_checkpoint(
         "rewards": progress.before if (progress := _progress(env)) else None,
         "notes": dict(notes),
     }
-    assert set(states) <= state["parameters"].keys()
     if replay and isinstance(model, OffPolicyAlgorithm):
         _save(_contents(model.replay_buffer), folder / REPLAY, type(model).__name__)
     _save(state, folder / CHECKPOINT, type(model).__name__)

@@ -89,6 +89,7 @@ OURS = ("channels", "depth", "noise", "num_envs", "square", "width")
 
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("PPO", "unknot/Maze-v0"): {"learning_rate": 1e-3, "ent_coef": 0.01},
+    ("PPO", "unknot/Planar-v0"): {"num_envs": 128},
 }
 """By algorithm and environment, what differs there."""
 

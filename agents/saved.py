@@ -42,8 +42,8 @@ AGENT = "agent.json"
 """The settings; whoever has this file in a seed's folder is a trained agent."""
 POLICY = "policy.safetensors"
 """The weights of the policy that did best."""
-ENCODER = "encoder.safetensors"
-"""The encoder through which it sees, if it sees codes."""
+ENCODER = f"encoder/{WEIGHTS}"
+"""The encoder through which it sees, if it sees codes; in a folder of its own, as a model of a run."""
 
 LEAST: dict[str, dict[str, Any]] = {
     "A2C": {"n_steps": 2},

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from unknot.agents import Evaluation
 
-__all__ = ["collect", "evaluate_agents", "train_agent"]
+__all__ = ["AGENT", "collect", "evaluate_agents", "train_agent"]
 
+AGENT = "agent.json"
+"""What a trained agent's folder has, as `unknot.agents.saved` writes it."""
 Options = tuple[str, ...]
 
 AT_A_TIME = 16
@@ -203,7 +205,7 @@ def tabulate(
 
 def _home(agents: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Return where the first trained agent learnt, and with which options."""
-    from unknot.agents.saved import AGENT, read_settings
+    from unknot.agents.saved import read_settings
 
     for name in agents:
         try:

@@ -16,7 +16,7 @@ from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments, mnist
-from unknot.agent_commands import collect, evaluate_agents, train_agent
+from unknot.agent_commands import AGENT, collect, evaluate_agents, train_agent
 from unknot.files import (
     FileError,
     find_seeds,
@@ -308,6 +308,9 @@ def _summary(name: str) -> str:
 def _describe(run: str) -> str:
     folders = find_seeds(run)
     count = "1 seed" if len(folders) == 1 else f"{len(folders)} seeds"
+    if (folders[0] / AGENT).exists():
+        agent = read_json(folders[0] / AGENT)
+        return f"{agent['algorithm']} in {agent['environment']}, {count}"
     if not (folders[0] / CONFIG).exists():
         return count
     return f"{count}, preset {read_json(folders[0] / CONFIG)['preset']}"

@@ -1,0 +1,233 @@
+"""How many environment steps do agents need: reinforcement learning beside planning in what was learnt.
+
+The tasks have goals that an image shows: a corner of the planar world from the one across, any cell of an
+open maze from any other, places for two digits. In each, the same problems are met by random actions, by
+the expert who knows the truth, by PPO, which sees pixels, true factors, or codes that a learner found
+without any reward, and by an agent that plans in what such a learner found. Learners are those that ship;
+the steps that they learnt from are counted beside PPO's.
+
+PPO is trained until an evaluation of 200 episodes succeeds as often as `until` says, or for `steps`; what is
+tabulated is how often its best policy succeeds in other episodes, and the steps and the time it took to the
+evaluation that found it. Wall time is of the machine, and of what else ran there.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from unknot.agents.evaluation import Evaluation, wilson_interval
+from unknot.agents.named import compare_agents
+from unknot.agents.saved import AgentSettings, find_encoder
+from unknot.agents.training import Schedule, train_agent
+from unknot.experiments.controllable_factors.models import METRICS, check_least, complete
+from unknot.files import read_json, unknown, write_json
+from unknot.report import Table, mean_deviation, save_figure
+
+__all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task, and what was learnt about it without reward."""
+
+    environment: str
+    options: dict[str, Any] = field(default_factory=dict)
+    encoder: str | None = None
+    """Whose codes PPO sees."""
+    encoder_steps: int = 0
+    """Environment steps that the encoder was trained on."""
+    planner: str | None = None
+    """In what the planning agent plans."""
+    planner_steps: int = 0
+    """Environment steps that this was trained on."""
+
+
+CONTROLLABLE = "pretrained/controllable-factors"
+TASKS = {
+    "planar": Task(
+        "unknot/Planar-v0",
+        encoder="pretrained/dynamics-content/published",
+        encoder_steps=10_000,  # 8,000 transitions, 2,000 images of the other set
+        planner="pretrained/dynamics-content",
+        planner_steps=10_000,
+    ),
+    "maze": Task(
+        "unknot/Maze-v0",
+        {
+            "layout": "open",
+            "goal": "image",
+            "actions": ("down", "left", "right", "up"),
+            "max_steps": 30,
+            "terminate_on_success": True,
+        },
+        encoder=f"{CONTROLLABLE}/planning/reach/learner",
+        encoder_steps=16_384,  # 16 walks of 16 steps in each of 64 mazes
+        planner=CONTROLLABLE,
+        planner_steps=496_384,  # beside them 500 batches of 64 walks of 15 steps, in other mazes
+    ),
+    "digits": Task("unknot/MnistGrid-v0", {"terminate_on_success": True}),
+}
+SEEN = {"pixels": "PPO, pixels", "factors": "PPO, true factors", "codes": "PPO, learnt codes"}
+"""What PPO sees, and what the table calls it."""
+OTHERS = {"random": "random actions (floor)", "expert": "expert (ceiling)", "planning": "planning agent"}
+FIRST_TEST = 2_000_000
+"""Seed of the first episode of the test, none of which decides what is kept."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    tasks: tuple[str, ...] = ("planar", "maze")
+    """Which of planar, maze, digits."""
+    steps: int = 300_000
+    """Environment steps that PPO has at most."""
+    evaluate_every: int = 10_000
+    """Environment steps from one evaluation to the next."""
+    episodes: int = 200
+    """Episodes of an evaluation, and of the test."""
+    until: float = 0.95
+    """Success rate of an evaluation at which PPO ends."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown tasks, and counts that leave nothing to train on or to measure."""
+        check_least(self, steps=1, evaluate_every=1, episodes=1)
+        for task in self.tasks:
+            if task not in TASKS:
+                raise ValueError(unknown("task", task, TASKS))
+
+
+PRESETS = {
+    "default": Settings(),
+    "smoke": Settings(("planar",), steps=256, evaluate_every=256, episodes=4),
+    "paper": Settings(tuple(TASKS), steps=2_000_000, episodes=1000),
+}
+
+
+def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+    """Train and test the agents of one seed, a folder each; one that has its `metrics.json` is complete."""
+    metrics = {}
+    for name in settings.tasks:
+        task = TASKS[name]
+
+        def make(row: str, path: Path, task: Task = task) -> dict[str, Any]:
+            trained = _train(settings, task, row, path, seed) if row in SEEN else {"curve": []}
+            return trained | _test(settings, task, row, path, settings.episodes)
+
+        metrics[name] = complete(_rows(task), folder / name, make)
+    save_figure(learning_curves(metrics), folder / "figures" / "learning-curves.png")
+    write_json(folder / METRICS, metrics)
+    return metrics
+
+
+def evaluate(folder: Path, full: bool) -> dict[str, Any]:
+    """Test the agents of a seed again, from their weights; how they were learnt is as it was logged.
+
+    Args:
+        folder: the seed's.
+        full: in all episodes, not in 40.
+
+    Raises:
+        FileNotFoundError: an agent that is not complete.
+        WeightsError: weights that can't be used.
+    """
+    settings = Settings(**read_json(folder / "config.json")["settings"])
+    episodes = settings.episodes if full else min(settings.episodes, 40)
+    return {
+        name: {
+            row: read_json(folder / name / row / METRICS)
+            | _test(settings, TASKS[name], row, folder / name / row, episodes)
+            for row in _rows(TASKS[name])
+        }
+        for name in settings.tasks
+    }
+
+
+def _rows(task: Task) -> list[str]:
+    missing = {"codes": task.encoder, "planning": task.planner}
+    return [row for row in (*OTHERS, *SEEN) if missing.get(row, "") is not None]
+
+
+def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> dict[str, Any]:
+    encoder = find_encoder(task.encoder) if row == "codes" and task.encoder else None
+    chosen = AgentSettings("PPO", task.environment, task.options, row, seed=seed)
+    schedule = Schedule(settings.steps, settings.evaluate_every, settings.episodes, settings.until)
+    return train_agent(chosen, path / f"seed-{seed}", schedule, encoder, resume=True)
+
+
+def _test(settings: Settings, task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
+    name = str(path) if row in SEEN else str(task.planner) if row == "planning" else row
+    results = compare_agents([name], task.environment, task.options, episodes=episodes, seed=FIRST_TEST)
+    result: Evaluation = results[name]
+    arrived = result.steps[result.steps > 0]
+    return {
+        "success": result.success_rate,
+        "episodes": episodes,
+        "steps": float(arrived.mean()) if len(arrived) else None,
+    }
+
+
+# What is shown
+
+
+def learning_curves(metrics: dict[str, Any]) -> Figure:
+    """Draw success in the evaluations over environment steps, a panel for each task of a seed."""
+    figure = Figure(figsize=(4.5 * len(metrics), 3.4), layout="constrained")
+    for panel, (name, rows) in zip(
+        figure.subplots(1, len(metrics), squeeze=False)[0], metrics.items(), strict=True
+    ):
+        for row, label in SEEN.items():
+            if row in rows:
+                curve = rows[row]["curve"]
+                success = [100 * entry["success_rate"] for entry in curve]
+                panel.plot([entry["steps"] for entry in curve], success, ".-", label=label)
+        if "planning" in rows:
+            share = 100 * rows["planning"]["success"]
+            panel.plot([TASKS[name].planner_steps], [share], "k*", label=OTHERS["planning"])
+        panel.set(title=name, xlabel="environment steps", ylim=(-3, 103))
+        panel.legend(fontsize=7)
+    figure.axes[0].set_ylabel("episodes that succeed, %")
+    return figure
+
+
+def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
+    """Make a table for each task."""
+    return [_table(name, [seed[name] for seed in seeds]) for name in seeds[0]]
+
+
+def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
+    rows = tuple(
+        _row(TASKS[name], row, label, [seed[row] for seed in seeds])
+        for row, label in {**OTHERS, **SEEN}.items()
+        if row in seeds[0]
+    )
+    return Table(
+        f"{name}: success and what it took",
+        ("agent", "success %", "steps to the goal", "steps before", "environment steps", "minutes"),
+        rows,
+        (
+            "Mean ± deviation over seeds; success in episodes that decided nothing, with Wilson's 95% "
+            "interval over all seeds. Steps before: environment steps, without reward, that the encoder or "
+            "the planner's model was trained on, by the settings it ships with. Environment steps and "
+            "minutes: PPO's, until the evaluation that found its best policy.",
+        ),
+    )
+
+
+def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
+    counts = [seed["episodes"] for seed in seeds]
+    solved = sum(seed["success"] * count for seed, count in zip(seeds, counts, strict=True))
+    low, high = wilson_interval(round(solved), sum(counts))
+    steps = [seed["steps"] for seed in seeds if seed["steps"] is not None]
+    before = {"codes": task.encoder_steps, "planning": task.planner_steps}.get(row)
+    best = [seed["best"] for seed in seeds] if row in SEEN else []
+    return (
+        label,
+        f"{mean_deviation([100 * seed['success'] for seed in seeds], 1)} [{100 * low:.1f}, {100 * high:.1f}]",
+        mean_deviation(steps, 1) if steps else "",
+        f"{before:,}" if before else "",
+        mean_deviation([entry["steps"] for entry in best], 0) if best else "",
+        mean_deviation([entry["seconds"] / 60 for entry in best], 1) if best else "",
+    )

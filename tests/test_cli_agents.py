@@ -1,0 +1,84 @@
+"""The commands that train agents and compare them."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from unknot.cli import main
+from unknot.files import read_json
+
+TRAIN = "train-agent PPO unknot/Planar-v0 max_steps=6 --observe factors --episodes 3 --evaluate-every 64"
+SMALL = "--set num_envs=4 n_steps=16 batch_size=32"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fails(words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as error:
+        main(shlex.split(words))
+    assert error.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_an_agent_is_trained_gone_on_with_and_compared(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(shlex.split(f"{TRAIN} --steps 64 {SMALL}"))
+    (folder,) = (here / "runs/PPO-Planar-v0").iterdir()
+    home = folder / "seed-0"
+    for name in (
+        "agent.json",
+        "policy.safetensors",
+        "figures/learning-curve.png",
+        "figures/best-episode.gif",
+    ):
+        assert (home / name).stat().st_size > 0
+    main(shlex.split(f"{TRAIN} --steps 128 --resume {SMALL}"))
+    assert [entry["steps"] for entry in read_json(home / "metrics.json")["curve"]] == [0, 64, 128]
+    capsys.readouterr()
+    main(["list"])
+    assert re.search(rf"PPO-Planar-v0/{folder.name} +PPO in unknot/Planar-v0", capsys.readouterr().out)
+    main(shlex.split("evaluate-agent PPO-Planar-v0 random expert --episodes 5 --seed 7"))
+    output = capsys.readouterr().out
+    assert "unknot/Planar-v0, max_steps=6: 5 episodes, seeds 7 to 11" in output
+    assert re.search(r"PPO-Planar-v0 .* 0\.0 \[0\.0, 43\.4\]", output)
+    main(shlex.split("evaluate-agent expert --env unknot/Planar-v0 --episodes 5 --seed 7"))
+    assert re.search(r"expert .* 100\.0 \[56\.6, 100\.0\] .* 30\.\d\d .* 1\d\.\d", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("train-agent PP0 unknot/Planar-v0", "unknown algorithm 'PP0'; did you mean 'PPO'"),
+        ("train-agent PPO unknot/Planer-v0", "did you mean 'unknot/Planar-v0'"),
+        ("train-agent DQN unknot/Planar-v0", "DQN acts in Discrete"),
+        ("train-agent PPO unknot/Planar-v0 gates", "KEY=VALUE, not 'gates'"),
+        ("train-agent PPO unknot/Planar-v0 --set gama=1", "did you mean 'gamma'"),
+        ("train-agent PPO unknot/Planar-v0 --observe codes", "--observe codes goes with --encoder"),
+        ("train-agent PPO unknot/Planar-v0 --encoder nothing", "no encoder 'nothing'"),
+        (
+            "train-agent PPO unknot/Planar-v0 --encoder pretrained/controllable-factors/maze/selectivity",
+            "encode can't take images of shape (40, 40, 1)",
+        ),
+        ("evaluate-agent", "name an agent"),
+        ("evaluate-agent random", "name it (--env)"),
+        ("evaluate-agent rando --env unknot/Planar-v0", "unknown agent 'rando'; did you mean 'random'"),
+        ("evaluate-agent random --env unknot/Planar-v0 --episodes 0", "episodes must be at least 1"),
+        ("evaluate-agent random --env unknot/Planar-v0 --options map=gate", "did you mean 'gates'"),
+    ],
+)
+def test_wrong_words_are_told_in_a_line_and_nothing_is_written(
+    words: str, sentence: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = fails(words, capsys)
+    assert sentence in error
+    assert error.startswith("unknot: ")
+    assert not list(here.iterdir())
