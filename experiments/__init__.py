@@ -13,6 +13,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "unknot.experiments.controllable_factors",
         "find what actions control, each by itself, in mazes and moved digits; plan with it",
     ),
+    "agents": (
+        "unknot.experiments.agents",
+        "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",
+    ),
     "covariance-penalty": (
         "unknot.experiments.covariance_penalty",
         "uncorrelated codes of as many dimensions as need be, by a penalty on any layer's covariance",
