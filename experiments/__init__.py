@@ -37,6 +37,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "unknot.experiments.quantifying_beta",
         "what β does to four autoencoders: disentanglement of shapes, classification of digits",
     ),
+    "encoders": (
+        "unknot.experiments.encoders",
+        "every environment encoder that ships, by every metric of disentanglement",
+    ),
     "f-statistic": (
         "unknot.experiments.f_statistic",
         "embeddings whose single dimensions tell the attributes that make an identity",
