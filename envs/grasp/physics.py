@@ -47,6 +47,7 @@ class Shape(NamedTuple):
     thing: GraspObject
     collision: int
     visual: int
+    stand: int | None
 
 
 class Client:
@@ -96,9 +97,8 @@ class Physics:
         self._clear()
         shape = self._shape(thing)
         self.table_bodies = [self._static(self._table_shape, -0.05)]
-        if thing.stand:
-            stand = self._box([STAND, STAND, thing.stand / 2])
-            self.table_bodies.append(self._static(stand, thing.stand / 2, placement.position))
+        if shape.stand is not None:
+            self.table_bodies.append(self._static(shape.stand, thing.stand / 2, placement.position))
         self.object_body = self.bullet.createMultiBody(
             thing.mass,
             shape.collision,
@@ -150,7 +150,8 @@ class Physics:
     def _shape(self, thing: GraspObject) -> Shape:
         key = id(thing)  # arrays have no hash; the object is kept, so that no other has this number
         if key not in self._shapes:
-            self._shapes[key] = Shape(thing, self._collision(thing), self._visual(thing))
+            stand = self._box([STAND, STAND, thing.stand / 2]) if thing.stand else None
+            self._shapes[key] = Shape(thing, self._collision(thing), self._visual(thing), stand)
         return self._shapes[key]
 
     def _collision(self, thing: GraspObject) -> int:
