@@ -90,10 +90,12 @@ class Settings:
     """Episodes of an evaluation, and of the test."""
     until: float = 0.95
     """Success rate of an evaluation at which PPO ends."""
+    num_envs: int = 0
+    """Copies that PPO acts in; 0 for as many as its hyperparameters say."""
 
     def __post_init__(self) -> None:
         """Refuse unknown tasks, and counts that leave nothing to train on or to measure."""
-        check_least(self, steps=1, evaluate_every=1, episodes=1)
+        check_least(self, steps=1, evaluate_every=1, episodes=1, num_envs=0)
         for task in self.tasks:
             if task not in TASKS:
                 raise ValueError(unknown("task", task, TASKS))
@@ -101,7 +103,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "smoke": Settings(("planar",), steps=256, evaluate_every=256, episodes=4),
+    "smoke": Settings(("planar",), steps=256, evaluate_every=256, episodes=4, num_envs=4),
     "paper": Settings(tuple(TASKS), steps=2_000_000, episodes=1000),
 }
 
@@ -152,7 +154,8 @@ def _rows(task: Task) -> list[str]:
 
 def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> dict[str, Any]:
     encoder = find_encoder(task.encoder) if row == "codes" and task.encoder else None
-    chosen = AgentSettings("PPO", task.environment, task.options, row, seed=seed)
+    changes = {"num_envs": settings.num_envs} if settings.num_envs else {}
+    chosen = AgentSettings("PPO", task.environment, task.options, row, hyperparameters=changes, seed=seed)
     schedule = Schedule(settings.steps, settings.evaluate_every, settings.episodes, settings.until)
     return train_agent(chosen, path / f"seed-{seed}", schedule, encoder, resume=True)
 
