@@ -1,0 +1,232 @@
+"""Grasping with six degrees of freedom by imagined geometry.
+
+Yan, Hsu, Khansari, Bai, Pathak, Gupta, Davidson and Lee, 2017. A net learns from grasps of 80 objects, seen
+from 15° and 45°, to tell which will hold; then it is asked about 21 objects it has never seen, from these
+elevations and from others, and plans grasps of them, which are tried in simulation. Beside it stands the
+paper's baseline, the same net without geometry, on the same batches.
+
+`PRESETS["default"]` first collects grasps, unless `dataset` names a folder that `unknot collect-grasps`
+filled. `PRESETS["paper"]` has as many grasps as the paper, wider networks and more steps, for a GPU: a step
+costs some sixteen times the default's multiplications, and there are ten times as many (not run).
+
+What is measured:
+
+- Accuracy (Tables 1 and 2): the share of perturbed grasps of novel objects whose outcome is told; half held.
+- Success of planning (Table 3): from a failed grasp, 20 steps, each along the best of 10 random directions,
+  until one holds in simulation; the floor takes directions at random. And by `PoseCEM`, one attempt, beside
+  the demonstrations' sampler on the true mesh, which is the ceiling.
+- Overlap of the imagined with the true occupancy, which no net was trained on.
+- All of it also on things of `pybullet_data`, which nothing was tuned to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from unknot.files import read_json, require, write_json
+
+require("grasp", "pybullet", "trimesh", "joblib")
+
+from unknot.experiments.controllable_factors.models import METRICS, check_least, complete, load_complete  # noqa: E402
+from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
+from unknot.experiments.grasping.figures import save_figures  # noqa: E402
+from unknot.experiments.grasping.measures import measure_accuracy, measure_overlap  # noqa: E402
+from unknot.experiments.grasping.planning import (  # noqa: E402
+    best_grasps,
+    demonstrated,
+    draw_problems,
+    opened,
+    stepwise,
+    success,
+)
+from unknot.experiments.grasping.tables import tabulate  # noqa: E402
+from unknot.representation import train  # noqa: E402
+from unknot.representation.grasp_net import GraspNet  # noqa: E402
+
+__all__ = ["NETS", "PRESETS", "Settings", "evaluate", "run", "tabulate"]
+
+NETS = {"geometry": True, "baseline": False}
+"""The nets of a seed: whether each has a shape branch."""
+TESTS = ("test", "pybullet")
+"""Objects that no net was trained on."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    dataset: str = ""
+    """A folder that `unknot collect-grasps` filled; without one, grasps are collected beside the seeds."""
+    placements: int = 1200
+    """Placements of the objects to train on, at most."""
+    test_placements: int = 315
+    """Placements of novel objects on which accuracy and overlap are measured, at most."""
+    bullet: int = 54
+    """Placements of `pybullet_data` objects, on which nets are tested as well."""
+    width: int = 16
+    """Channels of the nets' first convolutions."""
+    hidden: int = 192
+    """Units of the outcome predictor's layers."""
+    shape_steps: int = 4000
+    """Updates of the geometry."""
+    outcome_steps: int = 4000
+    """Updates of the outcome predictor, of both nets."""
+    batch: int = 12
+    """Placements in a batch."""
+    grasps: int = 16
+    """Grasps of each placement in a batch."""
+    planned: int = 42
+    """Placements of novel objects, and of PyBullet's, at which grasps are planned."""
+    repeats: int = 8
+    """Failed grasps of each from which planning starts, each in another view than the last."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that leave nothing to train on or to measure."""
+        check_least(self, placements=1, test_placements=1, bullet=1, width=1, hidden=1)
+        check_least(self, shape_steps=1, outcome_steps=1, batch=1, grasps=1, planned=1, repeats=1)
+
+
+PRESETS = {
+    "default": Settings(),
+    "smoke": Settings(
+        placements=2,
+        test_placements=1,
+        bullet=1,
+        width=4,
+        hidden=16,
+        shape_steps=2,
+        outcome_steps=2,
+        batch=2,
+        planned=1,
+        repeats=1,
+    ),
+    "paper": Settings(
+        placements=2400,
+        test_placements=630,
+        width=64,
+        hidden=512,
+        shape_steps=40_000,
+        outcome_steps=40_000,
+        batch=64,
+    ),
+}
+
+
+def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+    """Train and measure the nets of one seed, a folder each; one with a `metrics.json` is complete."""
+    data = read_all(settings, folder, collecting=True)
+
+    def make(name: str, path: Path) -> dict[str, Any]:
+        net = train_net(settings, name, data["train"], path, seed, resume)
+        return measure(net, settings, data, seed, full=True)
+
+    metrics = {"seed": seed, "nets": complete(NETS, folder, make)}
+    floors = folder.parent / "references" / METRICS
+    if not floors.exists():
+        write_json(floors, references(settings, data))
+    metrics["references"] = read_json(floors)
+    save_figures({name: load_net(folder, name) for name in NETS}, data, folder / "figures", seed)
+    write_json(folder / METRICS, metrics)
+    return metrics
+
+
+def evaluate(folder: Path, full: bool) -> dict[str, Any]:
+    """Measure the nets of a seed folder from their weights.
+
+    Args:
+        folder: the seed's.
+        full: also plan grasps and try them, which takes most of the time.
+
+    Raises:
+        FileNotFoundError: a net whose training has not ended, or no grasps.
+        WeightsError: weights that can't be used.
+    """
+    config = read_json(folder / "config.json")
+    settings, seed = Settings(**config["settings"]), config["seed"]
+    data = read_all(settings, folder, collecting=False)
+    nets = {name: measure(load_net(folder, name), settings, data, seed, full) for name in NETS}
+    return {"seed": seed, "nets": nets, "references": references(settings, data) if full else {}}
+
+
+def read_all(settings: Settings, folder: Path, collecting: bool) -> dict[str, Grasps]:
+    """Read the grasps of "train", "test" and "pybullet" objects, collected beside a seed's folder if need be.
+
+    Raises:
+        FileNotFoundError: they are not there, and not to be collected.
+    """
+    counts = {"train": settings.placements, "test": settings.test_placements, "pybullet": settings.bullet}
+    result = {}
+    for name, count in counts.items():
+        path = folder.parent / f"grasps-{name}"
+        if settings.dataset and name != "pybullet":
+            result[name] = Grasps.read(Path(settings.dataset), name, count)
+        else:
+            if collecting:
+                collect_grasps(path, count, name)
+            result[name] = Grasps.read(path, "all", count)
+    return result
+
+
+def train_net(settings: Settings, name: str, data: Grasps, folder: Path, seed: int, resume: bool) -> GraspNet:
+    """Train one of `NETS`."""
+    torch.manual_seed(seed)
+    net = GraspNet(
+        geometry=NETS[name],
+        width=settings.width,
+        hidden=settings.hidden,
+        shape_steps=settings.shape_steps,
+        outcome_steps=settings.outcome_steps,
+    )
+    geometry = geometry_batches(data, settings.batch, seed)
+    outcomes = outcome_batches(data, settings.batch, settings.grasps, seed)
+
+    def batch_at(step: int) -> dict[str, Tensor]:
+        before = step - net.shape_steps
+        return geometry(step) if before < 0 else outcomes(before)
+
+    steps = net.shape_steps + net.outcome_steps
+    train(net, batch_at, steps, folder=folder, resume=resume, description=f"grasping, {name}")
+    return net
+
+
+def load_net(folder: Path, name: str) -> GraspNet:
+    """Load one of the nets of a seed's folder.
+
+    Raises:
+        FileNotFoundError: its training has not ended.
+        WeightsError: weights that can't be used.
+    """
+    return cast(GraspNet, load_complete(folder, name))
+
+
+def measure(
+    net: GraspNet, settings: Settings, data: Mapping[str, Grasps], seed: int, full: bool
+) -> dict[str, Any]:
+    """Measure a net on novel objects and on PyBullet's; with geometry, its overlap on trained objects too."""
+    result: dict[str, Any] = {name: {"accuracy": measure_accuracy(net, data[name])} for name in TESTS}
+    if net.geometry:
+        for name, grasps in data.items():
+            shards = grasps.shards[: settings.test_placements]
+            result.setdefault(name, {})["overlap"] = measure_overlap(net, shards)
+    if full:
+        for name in TESTS:
+            problems = draw_problems(data[name].shards, settings.planned, settings.repeats)
+            with opened(data[name].objects) as world:
+                result[name]["steps"] = success(problems, world, stepwise(net, problems, seed)[:, 1:])
+                result[name]["cem"] = success(problems, world, best_grasps(net, problems, seed))
+    return result
+
+
+def references(settings: Settings, data: Mapping[str, Grasps]) -> dict[str, Any]:
+    """Measure the floor, directions at random, and the ceiling, demonstrations, on the same problems."""
+    result = {}
+    for name in TESTS:
+        problems = draw_problems(data[name].shards, settings.planned, settings.repeats)
+        with opened(data[name].objects) as world:
+            floor = success(problems, world, stepwise(None, problems, 0)[:, 1:])
+            result[name] = {"random": floor, "demonstrations": demonstrated(problems, world)}
+    return result

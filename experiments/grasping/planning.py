@@ -1,0 +1,138 @@
+"""Planning grasps of objects never seen, and trying them in simulation (section 2, Table 3)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unknot.agents.grasping import GraspAgent
+from unknot.envs.grasp.dataset import GraspShard
+from unknot.envs.grasp.objects import load_objects
+from unknot.envs.grasp.sampler import sample_grasps
+from unknot.envs.grasp.tabletop import OBJECTS, find_objects
+from unknot.envs.grasp.world import GraspWorld
+from unknot.experiments.grasping.data import observe
+from unknot.experiments.grasping.measures import by_category
+from unknot.planners import DirectionSearch
+from unknot.representation.grasp_net import GraspNet
+
+__all__ = [
+    "Problem",
+    "best_grasps",
+    "demonstrated",
+    "draw_problems",
+    "opened",
+    "place",
+    "stepwise",
+    "success",
+]
+
+STEPS = 20
+"""Attempts at most."""
+CHUNK = 32
+"""Problems that are planned at a time."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A placement, the view it is seen from, and a grasp that failed."""
+
+    shard: GraspShard
+    view: int
+    start: NDArray[np.float32]
+    """(6,), the pose of the grasp that failed."""
+
+
+def draw_problems(shards: Sequence[GraspShard], placements: int, repeats: int) -> list[Problem]:
+    """Draw failed grasps of the first placements, each seen from another elevation than the last.
+
+    Args:
+        shards: of which the first that hold a failed grasp are taken.
+        placements: how many.
+        repeats: problems of each placement.
+    """
+    rng = np.random.default_rng(0)  # the same for all nets and seeds
+    failed = [shard for shard in shards if not shard.success.all()][:placements]
+    return [
+        Problem(shard, k % len(shard.view), rng.choice(shard.pose[~shard.success]))
+        for shard in failed
+        for k in range(repeats)
+    ]
+
+
+def stepwise(net: GraspNet | None, problems: Sequence[Problem], seed: int) -> NDArray[np.float32]:
+    """Return the poses (problems, steps + 1, 6) that the paper's search comes through, the failed one first.
+
+    Args:
+        net: whose scores it follows; without one its directions are taken at random.
+        problems: to be searched.
+        seed: of the directions.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    search = DirectionSearch(steps=STEPS, generator=generator)
+    paths = []
+    for first in range(0, len(problems), CHUNK):
+        chunk = problems[first : first + CHUNK]
+        start = torch.from_numpy(np.stack([problem.start for problem in chunk]))
+        if net is None:
+            paths.append(search.search(lambda poses: torch.rand(poses.shape[:2], generator=generator), start))
+            continue
+        with torch.no_grad():
+            features = net.observe(_observed(chunk))
+            paths.append(search.search(lambda poses: net.score(features, poses), start))  # noqa: B023
+    return torch.cat([path.poses for path in paths]).numpy()
+
+
+def best_grasps(net: GraspNet, problems: Sequence[Problem], seed: int) -> NDArray[np.float32]:
+    """Return the grasp (problems, 1, 6) that an agent plans by `PoseCEM` for each problem's view."""
+    agent, state, poses = GraspAgent(net, seed=seed), None, []
+    for first in range(0, len(problems), CHUNK):
+        pose, state = agent.predict(_observed(problems[first : first + CHUNK]), state)
+        poses.append(pose)
+    return np.concatenate(poses)[:, None]
+
+
+def success(problems: Sequence[Problem], world: GraspWorld, poses: NDArray[np.float32]) -> dict[str, float]:
+    """Return the share of problems, in percent and by category, where one of poses (problems, n, 6) holds."""
+    held = []
+    for problem, row in zip(problems, poses, strict=True):
+        place(world, problem.shard)
+        held.append(any(world.attempt(pose).success for pose in row))
+    return by_category([problem.shard.category for problem in problems], np.array(held))
+
+
+def demonstrated(problems: Sequence[Problem], world: GraspWorld, count: int = 8) -> dict[str, float]:
+    """Return the same for grasps that the demonstrations' sampler draws on the true mesh, `count` at most."""
+    rng, held = np.random.default_rng(0), []
+    for problem in problems:
+        place(world, problem.shard)
+        held.append(any(world.attempt(pose).success for pose in sample_grasps(world, count, rng)))
+    return by_category([problem.shard.category for problem in problems], np.array(held))
+
+
+@contextmanager
+def opened(objects: str) -> Iterator[GraspWorld]:
+    """Open the world of a dataset's objects, and close it.
+
+    Args:
+        objects: a name that `unknot/Grasp-v0` knows, or a folder of meshes.
+    """
+    world = GraspWorld(find_objects(objects) if objects in OBJECTS else load_objects(Path(objects)))
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+def place(world: GraspWorld, shard: GraspShard) -> None:
+    """Place a shard's object where it was."""
+    world.place(shard.object_index, shard.position, shard.yaw)
+
+
+def _observed(problems: Sequence[Problem]) -> dict[str, NDArray[Any]]:
+    return observe([problem.shard for problem in problems], [problem.view for problem in problems])

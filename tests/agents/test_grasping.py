@@ -1,0 +1,123 @@
+"""Agents that grasp: the best pose by a known score, the expert's success, what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+pytest.importorskip("pybullet", reason="PyBullet has no wheels for this Python")
+
+import unknot  # noqa: F401  (registers the environments)
+from unknot.agents import evaluate_agent
+from unknot.agents.grasping import GraspAgent, GraspExpert, propose
+from unknot.representation import RCE, WEIGHTS, save_learner
+from unknot.representation.grasp_net import Features, GraspNet
+
+Observation = dict[str, Any]
+
+
+class Near(GraspNet):
+    """Scores poses by how near they are to one that points down, 3 cm above where the middle is seen."""
+
+    def score(self, features: Features, poses: Tensor) -> Tensor:
+        turn = Rotation.from_rotvec(poses[..., 3:].reshape(-1, 3).numpy())
+        angle = torch.from_numpy(turn.magnitude()).float().view(poses.shape[:2])
+        offset = poses[..., :3] - self.target(features)[:, None]
+        return -(torch.linalg.vector_norm(offset, dim=-1) / 0.02) - angle
+
+    @staticmethod
+    def target(features: Features) -> Tensor:
+        return features.sight.middle + torch.tensor([0.0, 0.0, 0.03])
+
+
+@pytest.fixture(scope="module")
+def observations() -> Observation:
+    env = gym.make_vec("unknot/Grasp-v0", num_envs=3)
+    seen, _ = env.reset(seed=[1, 2, 3])  # type: ignore[arg-type]
+    env.close()
+    return dict(seen)
+
+
+def small(kind: type[GraspNet] = GraspNet) -> GraspNet:
+    torch.manual_seed(0)
+    return kind(width=4, hidden=16)
+
+
+def test_it_finds_the_pose_that_scores_best(observations: Observation) -> None:
+    net = small(Near)
+    poses, _ = GraspAgent(net, proposals=64, starts=4, iterations=12).predict(observations)
+    target = Near.target(net.observe(observations)).numpy(force=True)
+    assert poses.dtype == np.float32
+    assert np.linalg.norm(poses[:, :3] - target, axis=1).max() < 0.01
+    assert np.linalg.norm(poses[:, 3:], axis=1).max() < 0.3
+
+
+def test_a_search_never_ends_worse_than_the_best_proposal(observations: Observation) -> None:
+    net = small(Near)
+    with torch.no_grad():
+        features = net.observe(observations)
+        scores = [
+            net.score(features, torch.from_numpy(agent.predict(observations)[0])[:, None])
+            for agent in (GraspAgent(net, iterations=1), GraspAgent(net, iterations=8))
+        ]
+    assert (scores[1] >= scores[0]).all()
+
+
+def test_the_same_seed_and_state_give_the_same_poses(observations: Observation) -> None:
+    agent = GraspAgent(small(), proposals=32, starts=2, iterations=2)
+    first, state = agent.predict(observations)
+    again, _ = agent.predict(observations)
+    after, _ = agent.predict(observations, state)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, after)
+    assert not np.array_equal(
+        first, GraspAgent(small(), proposals=32, starts=2, seed=1).predict(observations)[0]
+    )
+
+
+def test_one_observation_gives_one_pose(observations: Observation) -> None:
+    agent = GraspAgent(small(), proposals=32, starts=2, iterations=2)
+    one, _ = agent.predict({name: value[0] for name, value in observations.items()})
+    batch, _ = agent.predict({name: value[:1] for name, value in observations.items()})
+    assert one.shape == (6,)
+    np.testing.assert_array_equal(one, batch[0])
+
+
+def test_proposals_are_at_what_is_seen_and_not_from_below(observations: Observation) -> None:
+    features = small().observe(observations)
+    poses = propose(features, 200, torch.Generator().manual_seed(0))
+    shown = features.sight.image[:, 3].flatten(1) > 0.5
+    for row in range(3):
+        surface = features.sight.points[row][shown[row]]
+        assert torch.cdist(poses[row, :, :3], surface).amin(1).max() < 0.0201
+    up = Rotation.from_rotvec(poses[..., 3:].reshape(-1, 3).numpy()).as_matrix()[:, 2, 2]
+    assert up.min() > -0.31
+    assert up.std() > 0.3
+
+
+def test_the_expert_holds_what_chance_does_not() -> None:
+    expert = GraspExpert("test")
+    found = evaluate_agent(expert, "unknot/Grasp-v0", 6, env_kwargs={"objects": "test"})
+    again = evaluate_agent(expert, "unknot/Grasp-v0", 6, env_kwargs={"objects": "test"})
+    chance = evaluate_agent(GraspAgent(small()), "unknot/Grasp-v0", 6, env_kwargs={"objects": "test"})
+    expert.close()
+    assert found.success_rate > 0.8 > chance.success_rate
+    assert np.array_equal(found.successes, again.successes)
+
+
+def test_a_net_is_loaded_by_its_run_and_other_learners_are_refused(tmp_path: Path) -> None:
+    save_learner(small(), tmp_path / "seed-0/geometry" / WEIGHTS)
+    save_learner(RCE(content_dim=2, sets=2), tmp_path / "seed-0/other" / WEIGHTS)
+    assert GraspAgent.load(tmp_path).net.settings() == small().settings()
+    with pytest.raises(TypeError, match="other holds a RCE, which scores no grasps"):
+        GraspAgent.load(tmp_path, "other")
+
+
+def test_more_starts_than_proposals_are_refused() -> None:
+    with pytest.raises(ValueError, match="starts must be from 1 to the 4 proposals there are, not 5"):
+        GraspAgent(small(), proposals=4, starts=5)

@@ -1,0 +1,61 @@
+"""The tables of grasping: the paper's numbers beside ours, worked by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pybullet", reason="PyBullet is not installed")
+
+from unknot.experiments import grasping
+from unknot.experiments.grasping.measures import by_category
+
+
+def metrics(baseline: float, geometry: float, planned: bool = True) -> dict[str, Any]:
+    """Return what a seed measures of nets that differ in one number."""
+    seed: dict[str, Any] = {"nets": {}, "references": {}}
+    for net, value in (("baseline", baseline), ("geometry", geometry)):
+        rates = {"all": value, "mug": value + 1}
+        tested: dict[str, Any] = {"accuracy": dict.fromkeys(("15", "30", "45", "60"), rates)}
+        tested |= {"overlap": rates} if net == "geometry" else {}
+        tested |= {"steps": rates, "cem": rates} if planned else {}
+        seed["nets"][net] = {"test": tested, "pybullet": tested, "train": {"overlap": rates}}
+    if planned:
+        floors = {"random": {"all": 1.0}, "demonstrations": {"all": 99.0}}
+        seed["references"] = {"test": floors, "pybullet": floors}
+    return seed
+
+
+def test_tables_have_the_paper_beside_means_over_seeds() -> None:
+    tables = grasping.tabulate([metrics(40, 60), metrics(50, 70)])
+    seen, novel, planned, overlap, bullet = tables
+    assert seen.columns[-1] == "all"
+    nets = ["baseline CNN (15)", "geometry-aware (15)", "baseline CNN (45)", "geometry-aware (45)"]
+    assert [row[0] for row in seen.rows[::2]] == nets
+    assert seen.rows[0][-1] == "45.0 ± 7.1"
+    assert seen.rows[0][1] == ""  # no bottle was tested
+    assert [row[-1] for row in seen.rows[1::2]] == ["71.42", "76.55", "71.32", "77.25"]
+    assert [row[-1] for row in novel.rows[1::2]] == ["69.50", "75.27", "70.18", "75.76"]
+    found = {row[0]: row[-1] for row in planned.rows}
+    assert found["relative improvement"] == "44.4"  # 130 / 90
+    assert found["random directions (floor)"] == "1.0 ± 0.0"
+    assert found["demonstrations (ceiling)"] == "99.0 ± 0.0"
+    assert overlap.rows[1][-1] == "65.0 ± 7.1"
+    assert bullet.rows[1][-1] == "65.0 ± 7.1"
+
+
+def test_without_plans_their_table_is_left_out() -> None:
+    titles = [table.title for table in grasping.tabulate([metrics(40, 60, planned=False)])]
+    assert len(titles) == 4
+    assert not any("Table 3" in title for title in titles)
+
+
+def test_means_by_category_weigh_grasps() -> None:
+    found = by_category(["mug", "cup", "mug"], np.array([3, 1, 1]), np.array([4, 4, 2]))
+    assert found == pytest.approx({"all": 50.0, "cup": 25.0, "mug": 100 * 4 / 6})
+
+
+@pytest.mark.parametrize("name", ["placements", "bullet", "shape_steps", "repeats"])
+def test_counts_that_leave_nothing_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
+        grasping.Settings(**{name: 0})
