@@ -45,6 +45,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "unknot.experiments.f_statistic",
         "embeddings whose single dimensions tell the attributes that make an identity",
     ),
+    "grasping": (
+        "unknot.experiments.grasping",
+        "grasp what was never seen, by imagining its geometry from one view",
+    ),
 }
 
 __all__ = ["EXPERIMENTS"]
