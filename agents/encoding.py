@@ -1,16 +1,18 @@
 """Observations as codes: what a learner makes of the images, in place of the images."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
-from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from torch import Tensor
+
+from unknot.envs.vector import VectorWrapper
 
 __all__ = ["Encode", "EncodedObservation", "EncodedVectorObservation", "ObservationEncoder"]
 
@@ -46,13 +48,7 @@ class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
         return _unbatch(self._codes(_batch([observation])))[0]
 
 
-if TYPE_CHECKING:
-    _VectorWrapper: TypeAlias = VectorWrapper[Observation, Any, Observation, Any, Any]
-else:
-    _VectorWrapper = VectorWrapper  # which takes no parameters in Gymnasium 1.2, as it does in 1.4
-
-
-class EncodedVectorObservation(_VectorWrapper):
+class EncodedVectorObservation(VectorWrapper):
     """`EncodedObservation` of a vector environment: the images of all copies are encoded at once.
 
     Final observations, where copies restart in the step that ends them, come encoded, too.

@@ -5,9 +5,10 @@ from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv
 
 from unknot.envs import FactorObservation, FactorVectorObservation, GoalConditioned, GoalConditionedVector
+from unknot.envs.vector import VectorWrapper
 from unknot.files import unknown
 
 from .hyperparameters import REWARDS
@@ -20,7 +21,7 @@ OBSERVED = ("pixels", "factors", "codes")
 Vector: TypeAlias = VectorEnv[Any, Any, Any]
 
 
-class Progress(VectorWrapper[Any, Any, Any, Any, Any]):
+class Progress(VectorWrapper):
     """Rewards what a dense reward has gained since the step before; an episode's first step gains nothing.
 
     Where the reward is minus the distance to the goal, its sum telescopes: it shapes by a potential (Ng,

@@ -4,7 +4,7 @@ import copy
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import h5py
@@ -12,7 +12,7 @@ import minari
 import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from minari import MinariDataset
 from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_dataset import parse_dataset_id
@@ -20,6 +20,7 @@ from minari.storage import get_dataset_path
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from unknot.envs.vector import VectorWrapper
 from unknot.files import unknown
 
 from .evaluation import Agent, Evaluation, evaluate_agent
@@ -187,13 +188,7 @@ class _Writer:
             )
 
 
-if TYPE_CHECKING:
-    _VectorWrapper: TypeAlias = VectorWrapper[Any, Any, Any, Any, Any]
-else:
-    _VectorWrapper = VectorWrapper  # which takes no parameters in Gymnasium 1.2, as it does in 1.4
-
-
-class _Recorder(_VectorWrapper):
+class _Recorder(VectorWrapper):
     """Keeps the episodes that run at a time, and writes the first `remaining` of all, in their order."""
 
     def __init__(

@@ -1,15 +1,16 @@
 """Wrappers that make observations of what an environment shows and of what its infos tell."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from .simulation import Array, Factors, Tree, take
+from .vector import VectorWrapper
 
 __all__ = ["FlatFactors", "Form", "ScaledFactors", "StateObservation", "StateVectorObservation"]
 
@@ -122,13 +123,7 @@ class StateObservation(gym.Wrapper[Tree, Any, Any, Any]):
         return self._form(observation, info), reward, terminated, truncated, info
 
 
-if TYPE_CHECKING:
-    _VectorWrapper: TypeAlias = VectorWrapper[Tree, Any, Any, Any, Any]
-else:
-    _VectorWrapper = VectorWrapper  # which takes no parameters in Gymnasium 1.2, as it does in 1.4
-
-
-class StateVectorObservation(_VectorWrapper):
+class StateVectorObservation(VectorWrapper):
     """`StateObservation` of a native vector environment, final observations included.
 
     Args:

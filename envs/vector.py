@@ -6,7 +6,7 @@ observations) is here and nowhere else.
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
@@ -18,6 +18,11 @@ from numpy.typing import NDArray
 from unknot.files import unknown
 
 from .simulation import Adapter, Array, Factors, Generators, Rows, Tree, read_options, take
+
+if TYPE_CHECKING:
+    VectorWrapper: TypeAlias = gym.vector.VectorWrapper[Any, Any, Any, Any, Any]
+else:
+    VectorWrapper = gym.vector.VectorWrapper  # it takes no parameters in Gymnasium 1.2, as it does in 1.4
 
 
 class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
