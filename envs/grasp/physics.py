@@ -27,6 +27,9 @@ TABLE = 0.5
 STAND = 0.03
 """Half the edge of what a plate stands on, metres."""
 
+RENEWAL = 100
+"""Builds after which the simulation is reset: until then PyBullet keeps what removed bodies were made of."""
+
 TABLE_COLOUR = (0.93, 0.92, 0.9, 1.0)
 OBJECT_COLOUR = (0.78, 0.36, 0.22, 1.0)
 
@@ -79,12 +82,7 @@ class Physics:
 
     def __init__(self) -> None:
         self.bullet = Client()
-        # Files are temporary: a later one of the same name must be read.
-        self.bullet.setPhysicsEngineParameter(enableFileCaching=0, fixedTimeStep=TICK)
-        self.bullet.setGravity(0, 0, -9.81)
-        self._gripper_shapes = make_shapes(self.bullet)
-        self._table_shape = self._box([TABLE, TABLE, 0.05])
-        self._shapes: dict[int, Shape] = {}
+        self._renew()
 
     def build(
         self,
@@ -95,6 +93,9 @@ class Physics:
     ) -> None:
         """Put an object on the table and a gripper where it is told; nothing moves yet."""
         self._clear()
+        if self._builds == RENEWAL:
+            self._renew()
+        self._builds += 1
         shape = self._shape(thing)
         self.table_bodies = [self._static(self._table_shape, -0.05)]
         if shape.stand is not None:
@@ -132,6 +133,16 @@ class Physics:
 
     def _hits(self, body: int) -> bool:
         return bool(self.bullet.getClosestPoints(self.gripper.body, body, 0.0))
+
+    def _renew(self) -> None:
+        self.bullet.resetSimulation()
+        # Files are temporary: a later one of the same name must be read.
+        self.bullet.setPhysicsEngineParameter(enableFileCaching=0, fixedTimeStep=TICK)
+        self.bullet.setGravity(0, 0, -9.81)
+        self._gripper_shapes = make_shapes(self.bullet)
+        self._table_shape = self._box([TABLE, TABLE, 0.05])
+        self._shapes: dict[int, Shape] = {}
+        self._builds = 0
 
     def _clear(self) -> None:
         for constraint in range(self.bullet.getNumConstraints())[::-1]:
