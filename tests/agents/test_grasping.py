@@ -28,7 +28,8 @@ class Near(GraspNet):
         turn = Rotation.from_rotvec(poses[..., 3:].reshape(-1, 3).numpy())
         angle = torch.from_numpy(turn.magnitude()).float().view(poses.shape[:2])
         offset = poses[..., :3] - self.target(features)[:, None]
-        return -(torch.linalg.vector_norm(offset, dim=-1) / 0.02) - angle
+        score: Tensor = -torch.linalg.vector_norm(offset, dim=-1) / 0.02 - angle
+        return score
 
     @staticmethod
     def target(features: Features) -> Tensor:

@@ -57,5 +57,6 @@ def test_means_by_category_weigh_grasps() -> None:
 
 @pytest.mark.parametrize("name", ["placements", "bullet", "shape_steps", "repeats"])
 def test_counts_that_leave_nothing_are_refused(name: str) -> None:
+    settings: dict[str, Any] = {name: 0}
     with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
-        grasping.Settings(**{name: 0})
+        grasping.Settings(**settings)

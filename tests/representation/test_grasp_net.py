@@ -22,6 +22,7 @@ PROJECTION = torch.tensor(
         [0, 0, -1, 0],
     ]
 )
+ELEVATIONS = (20.0, 50.0)
 Data = dict[str, Tensor]
 
 
@@ -66,12 +67,12 @@ class Balls:
         self.centres = torch.cat([0.06 * self.uniform(count, 2) - 0.03, self.radii[:, None]], 1)
         azimuths = 360 * self.uniform(count, 2)
         views = [
-            see(self.centres[k], float(self.radii[k]), camera(elevation, float(azimuths[k, v])))
-            for k in range(count)
-            for v, elevation in enumerate((20.0, 50.0))
+            [see(centre, float(radius), camera(ELEVATIONS[v], float(row[v]))) for v in range(2)]
+            for centre, radius, row in zip(self.centres, self.radii, azimuths, strict=True)
         ]
         self.seen = {
-            name: torch.stack([view[name] for view in views]).unflatten(0, (count, 2)) for name in views[0]
+            name: torch.stack([torch.stack([view[name] for view in pair]) for pair in views])
+            for name in ("image", "depth", "mask", "view")
         }
         offsets = 0.1 * self.uniform(count, 8, 3) - 0.05
         turns = 4 * self.uniform(count, 8, 3) - 2

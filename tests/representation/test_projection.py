@@ -58,7 +58,8 @@ def cells(frustum: Frustum, view: Tensor, count: int) -> Tensor:
 
 
 def in_ball(points: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(points, dim=-1) < RADIUS
+    inside: Tensor = torch.linalg.vector_norm(points, dim=-1) < RADIUS
+    return inside
 
 
 def in_box(points: Tensor) -> Tensor:
