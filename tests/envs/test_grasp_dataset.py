@@ -253,3 +253,14 @@ def test_a_damaged_shard_is_named(tmp_path: Path, collected: GraspDataset) -> No
     path.write_bytes(collected.paths[0].read_bytes()[:4000])
     with pytest.raises(FileError, match=r"shard-000000.npz is not a shard of grasps"):
         GraspShard.read(path)
+
+
+def test_reading_needs_no_pybullet(collected: GraspDataset) -> None:
+    """It has no wheels for the newest Pythons, on which nets can be trained all the same."""
+    code = (
+        "import sys; sys.modules['pybullet'] = None; from pathlib import Path\n"
+        "from unknot.envs.grasp.dataset import GraspDataset\n"
+        f"print(GraspDataset(Path({str(collected.paths[0].parent)!r}))[0].name)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "0/4cm\n"
