@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from unknot.agents import evaluate_agent
 from unknot.agents.checkpoint import CHECKPOINT, REPLAY
 from unknot.agents.environments import Progress, make_environment
 from unknot.agents.hyperparameters import ALGORITHMS, EVERY, SPECIAL, check_fit, hyperparameters_for
@@ -37,21 +38,22 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 # Learning
 
 
-def test_ppo_learns_to_go_to_a_near_goal(tmp_path: Path) -> None:
-    """Two cells to the side on an open board of four, from factors: random actions rarely stay there."""
-    options = {"size": 4, "layout": "open", "max_steps": 12}
+def test_ppo_learns_to_find_a_goal(tmp_path: Path) -> None:
+    """Any cell of an open board of sixteen, in eight steps: random actions find one in four."""
+    options = {"size": 4, "layout": "open", "max_steps": 8, "terminate_on_success": True}
     settings = AgentSettings("PPO", MAZE, options, "factors", hyperparameters={"num_envs": 16})
-    schedule = Schedule(30_000, 5_000, 100, until=0.95)
+    schedule = Schedule(30_000, 4_000, 100, until=0.9)
     metrics = train_agent(settings, tmp_path / "seed-0", schedule, progress=False)
-    print(metrics)
-    assert metrics["curve"][0]["success_rate"] < 0.3
+    assert metrics["curve"][0]["success_rate"] < 0.4
     assert metrics["best"]["success_rate"] >= 0.9
-    assert metrics["best"] in metrics["curve"]
+    assert metrics["curve"][-1] == metrics["best"]  # where it was reached, training ended
     agent = SavedAgent.load(tmp_path)
+    env = agent.make_environment(MAZE, 50, options)
+    assert evaluate_agent(agent, env, 50, seed=5).success_rate > 0.75
     frames = best_episode(agent, 5)
-    assert len(frames) == 13
+    assert 2 <= len(frames) <= 9
     assert frames[0].shape == (512, 512, 3)
-    assert (frames[0] != frames[2]).any()
+    assert (frames[0] != frames[-1]).any()
 
 
 # Resuming
@@ -149,7 +151,9 @@ def test_an_environment_without_a_native_vector_environment(tmp_path: Path) -> N
     try:
         settings = AgentSettings("PPO", name, {"max_steps": 5}, "factors", hyperparameters=SMALL)
         train(settings, tmp_path / "seed-0", 64)
-        train(settings, tmp_path / "seed-0", 128, resume=True)  # new episodes begin: such copies have no scenes
+        train(
+            settings, tmp_path / "seed-0", 128, resume=True
+        )  # new episodes begin: such copies have no scenes
         assert SavedAgent.load(tmp_path).settings.environment == name
     finally:
         del gym.registry[name]
