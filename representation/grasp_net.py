@@ -93,8 +93,8 @@ class GraspNet(Learner):
       table counts as occupied.
     - Poses are told as the camera sees them, so that turning the whole world about z changes nothing.
 
-    The paper gives no sizes but that of the bottleneck. With `width=64, hidden=512` an image costs a dozen
-    times the multiplications of the default, and on a GPU a batch of hundreds fits easily.
+    The paper gives no sizes but that of the bottleneck. By default an image costs 67 million multiplications
+    and a pose 1.4 million; with `width=64, hidden=512` 923 and 2.6 million (counted, forward).
 
     Args:
         geometry: whether there is a shape branch.

@@ -6,8 +6,8 @@ elevations and from others, and plans grasps of them, which are tried in simulat
 paper's baseline, the same net without geometry, on the same batches.
 
 `PRESETS["default"]` first collects grasps, unless `dataset` names a folder that `unknot collect-grasps`
-filled. `PRESETS["paper"]` has as many grasps as the paper, wider networks and more steps, for a GPU: a step
-costs some sixteen times the default's multiplications, and there are ten times as many (not run).
+filled. `PRESETS["paper"]` has as many grasps as the paper, wider networks and more steps, for a GPU: about
+1.4e16 multiplications a seed, of the order of an hour at 1e13 operations a second (counted, not run).
 
 What is measured:
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from unknot.envs.grasp.dataset import GraspDataset, GraspShard, collect
+from unknot.envs.grasp.dataset import collect
+from unknot.envs.grasp.shards import GraspDataset, GraspShard
 
 __all__ = ["SEEN", "Grasps", "collect_grasps", "geometry_batches", "observe", "outcome_batches"]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.envs.grasp.dataset import GraspShard
+from unknot.envs.grasp.shards import GraspShard
 from unknot.envs.grasp.world import GraspWorld
 from unknot.experiments.grasping.data import Grasps, observe
 from unknot.experiments.grasping.planning import Problem, draw_problems, opened, place, stepwise

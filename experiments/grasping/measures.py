@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unknot.envs.grasp.dataset import GraspShard
+from unknot.envs.grasp.shards import GraspShard
 from unknot.experiments.grasping.data import Grasps, observe
 from unknot.representation.grasp_net import CELLS, EMPTY, GraspNet
 from unknot.representation.projection import look

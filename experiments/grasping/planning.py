@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from unknot.agents.grasping import GraspAgent
-from unknot.envs.grasp.dataset import GraspShard
 from unknot.envs.grasp.objects import load_objects
 from unknot.envs.grasp.sampler import sample_grasps
+from unknot.envs.grasp.shards import GraspShard
 from unknot.envs.grasp.tabletop import OBJECTS, find_objects
 from unknot.envs.grasp.world import GraspWorld
 from unknot.experiments.grasping.data import observe
