@@ -21,6 +21,9 @@ PALM = (0.055, 0.012, 0.015)
 FINGER = (0.004, 0.009, 0.03)
 """Half the edges of the boxes, metres."""
 
+FINGERS = (0, 1)
+"""The links that are fingers; the palm is the base."""
+
 TIP = 0.012
 """How far (m) the fingers reach beyond the centre."""
 
@@ -159,10 +162,6 @@ class Gripper:
     def touching(self, body: int) -> int:
         """Return how many of its fingers touched a body in the last step of physics."""
         return sum(bool(self._bullet.getContactPoints(self.body, body, finger)) for finger in FINGERS)
-
-
-FINGERS = (0, 1)
-"""The links that are fingers."""
 
 
 def make_shapes(bullet: Any) -> tuple[int, int]:

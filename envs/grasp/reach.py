@@ -25,6 +25,9 @@ HOME = (0.0, 0.0, 0.28, 0.0, 0.0, 0.0)
 LIFT = 0.05
 """How far the object must be lifted, metres."""
 
+CAMERA = {"elevation", "azimuth"}
+"""The factors that aren't the object's."""
+
 MOVE, TURN = 0.02, 0.2
 """The most of a step along or about an axis, metres and radians."""
 
@@ -96,10 +99,14 @@ class GraspReach(Tabletop):
         return rewards, success & self.terminate_on_success, self.steps[rows] >= self.max_steps
 
     def place(self, factors: Factors) -> None:
-        """Put the objects upright on the table anew, beneath grippers that stay where they are."""
-        if not factors:
-            return
+        """Put the objects upright on the table anew, beneath grippers that stay where they are.
+
+        Factors of the camera move the camera alone.
+        """
         values = {**self.values, **{name: array.copy() for name, array in factors.items()}}
+        if CAMERA.issuperset(factors):
+            self.values = values
+            return
         grippers = [world.physics.gripper for world in self.worlds]
         begun = [(gripper.pose, gripper.opening) for gripper in grippers]
         scenes = [{name: array[row] for name, array in values.items()} for row in range(self.num_envs)]
@@ -217,8 +224,8 @@ class GraspReachEnv(TabletopEnv, SimulationEnv):
         Its centre stays within 25 cm of the middle along x and y, and 35 cm above the table.
 
     Factors
-        As in `GraspEnv`; of the object, how it was placed. To set them puts it upright on the table anew,
-        beneath a gripper that stays where it is.
+        As in `GraspEnv`; of the object, how it was placed. To set one of these puts it upright on the table
+        anew, beneath a gripper that stays where it is.
 
     Reward
         "sparse": 1 when both fingers touch the object and it is lifted by 5 cm, else 0. "dense": minus the

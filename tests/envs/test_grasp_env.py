@@ -275,6 +275,15 @@ def test_a_scene_goes_on_while_the_object_is_held() -> None:
     assert ours[-1][4]["is_success"]
 
 
+def test_a_camera_that_is_moved_leaves_what_is_held() -> None:
+    env = make("unknot/GraspReach-v0")
+    observation, _ = env.reset(seed=0, options={"factors": BOTTLE})
+    play(env, 0, 31, observation)
+    seen = env.set_factors({"azimuth": 100.0})
+    assert not np.array_equal(seen["view"], observation["view"])
+    assert env.step(policy(31, seen["gripper"], 0.2))[4]["is_success"]
+
+
 def test_what_is_placed_into_the_gripper_is_refused() -> None:
     env = make("unknot/GraspReach-v0")
     env.reset(seed=0, options={"factors": {"category": 2, "object": 0, "position": [0.0, 0.0]}})
