@@ -244,11 +244,9 @@ class SavedAgent:
         Raises:
             ValueError: it shows or takes something else than the one where the agent learnt.
         """
-        seen = {"observe": self.settings.observe, "goals": self.settings.her}
-        env, known = (
-            make_environment(environment, num_envs, options, **seen),
-            self.settings.make_environment(1),
-        )
+        settings = self.settings
+        env = make_environment(environment, num_envs, options, observe=settings.observe, goals=settings.her)
+        known = settings.make_environment(1)
         for what in ("single_observation_space", "single_action_space"):
             was, now = getattr(known, what), getattr(env, what)
             if was != now:
