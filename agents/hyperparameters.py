@@ -22,12 +22,13 @@ ALGORITHMS: dict[str, tuple[type[spaces.Space[Any]], ...]] = {
 ON_POLICY = ("A2C", "PPO")
 
 REWARDS: dict[str, dict[str, Any]] = {
-    "unknot/Maze-v0": {"reward": "dense", "terminate_on_success": True},
-    "unknot/MnistGrid-v0": {"reward": "dense", "terminate_on_success": True},
+    "unknot/Maze-v0": {"reward": "dense"},
+    "unknot/MnistGrid-v0": {"reward": "dense"},
     "unknot/Planar-v0": {"reward": "dense", "terminate_on_success": True},
 }
 """What an environment is told while agents learn in it, unless the user says otherwise; agents are measured
-without it. A dense reward that rises with progress is handed on as progress (`Progress`)."""
+without it. The dense reward is handed on as progress (`Progress`). Where success asks for staying at the goal
+to the end, as on grids, episodes go on after it is reached, so that agents learn to stay."""
 
 EVERY: dict[str, dict[str, Any]] = {
     "A2C": {"num_envs": 32, "n_steps": 16, "learning_rate": 5e-4, "gamma": 0.9, "ent_coef": 0.01},

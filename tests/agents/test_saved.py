@@ -5,7 +5,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import pytest
 import torch
@@ -13,7 +12,7 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.save_util import data_to_json
 
 from unknot.agents import evaluate_agent
-from unknot.agents.extractors import EncoderExtractor, PixelExtractor
+from unknot.agents.extractors import ArrayExtractor, EncoderExtractor, PixelExtractor
 from unknot.agents.named import find_agent
 from unknot.agents.saved import (
     POLICY,
@@ -60,7 +59,7 @@ def test_a_saved_agent_acts_as_it_did(case: str, tmp_path: Path) -> None:
     encoder = make_encoder() if coded else None
     agent = untrained(settings, encoder)
     for module in agent.model.policy.modules():  # what scales has to come back, too
-        if hasattr(module, "mean"):
+        if isinstance(module, ArrayExtractor):
             module.mean.fill_(0.5)
     save_settings(settings, encoder, tmp_path / "seed-0")
     agent.save(tmp_path / "seed-0")
@@ -68,8 +67,8 @@ def test_a_saved_agent_acts_as_it_did(case: str, tmp_path: Path) -> None:
     assert again.settings == settings
     env = agent.make_environment(settings.environment, 3, settings.options)
     observation, _ = env.reset(seed=1)
-    actions = [each.predict(observation, deterministic=True)[0] for each in (agent, again)]
-    np.testing.assert_array_equal(*actions)
+    actions, repeated = (each.predict(observation, deterministic=True)[0] for each in (agent, again))
+    np.testing.assert_array_equal(actions, repeated)
     assert evaluate_agent(again, env, 3).lengths.tolist() == [4] * 3
 
 
@@ -148,7 +147,6 @@ def test_a_malicious_file_does_not_run(zipped: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception):  # noqa: B017, PT011  it runs, and then isn't a policy
         load_zip(evil, trust_pickle=True)
     assert mark.exists()
-    assert cloudpickle.dumps(Evil(mark))
 
 
 def test_an_honest_file_is_opened_on_trust(zipped: Path, tmp_path: Path) -> None:
@@ -194,8 +192,9 @@ def test_a_tuned_encoder_starts_as_it_was_and_gets_gradients() -> None:
     observation, _ = env.reset(seed=0)
     tensors, _ = policy.obs_to_tensor(observation)
     features = policy.extract_features(tensors)
-    assert list(env.single_observation_space) != list(observation)  # the space's order counts
-    expected = torch.cat([encoder.encode(observation[key]) for key in env.single_observation_space], 1)
+    space: Any = env.single_observation_space
+    assert list(space) != list(observation)  # the space's order counts
+    expected = torch.cat([encoder.encode(observation[key]) for key in space], 1)
     torch.testing.assert_close(features, expected)
     features.square().sum().backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in extractor.encoder.parameters())

@@ -160,7 +160,7 @@ def test_an_environment_without_a_native_vector_environment(tmp_path: Path) -> N
 
 
 def test_progress_is_what_the_dense_reward_gained() -> None:
-    options = {"max_steps": 3, "terminate_on_success": False}
+    options: dict[str, Any] = {"max_steps": 3, "terminate_on_success": False}
     env = make_environment(PLANAR, 2, options, learning=True)
     dense = gym.make_vec(PLANAR, 2, reward="dense", autoreset_mode=AutoresetMode.SAME_STEP, **options)
     for each in (env, dense):
