@@ -95,7 +95,7 @@ _BARE = {"gauge": 0.0, "swap": 0.0, "pull": 0.0, "blocked": False}
 
 MODELS: dict[str, Model] = {
     "published": Model("split"),
-    "solid": Model("solid", env={"collision": "solid"}, effort=2),
+    "solid": Model("solid", env={"collision": "solid"}, effort=4),
     "rce-x": Model("baselines", content_dim=0, passive=False),
     "rce-xy": Model("baselines", content_dim=0),
     "e2c-x": Model("baselines", E2C, content_dim=0, passive=False),
