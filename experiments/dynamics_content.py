@@ -2,7 +2,7 @@
 
 Banijamali, Khajenezhad, Ghodsi and Ghavamzadeh, 2017. A model learns from 8,000 triples (x, u, x') of set X,
 where the agent is a square, and from 2,000 images of set Y, where it is a cross and no action is known; then
-it is asked to plan in both. `PRESETS["default"]` takes about 40 minutes for ten seeds on two cores
+it is asked to plan in both. `PRESETS["default"]` takes about an hour for ten seeds on two cores
 (`unknot run dynamics-content --seeds 10 --jobs 2`); `PRESETS["demo"]`, one seed of the split alone, two.
 `PRESETS["paper"]` has the paper's data too, which is small, and trains every model of every seed ten times as
 long: by the default's rate about a day of two cores for ten seeds (not run; nor was a GPU). The paper does

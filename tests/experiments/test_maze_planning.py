@@ -121,3 +121,35 @@ def test_a_baseline_has_its_row_where_it_was_measured() -> None:
     assert rows["Search, encoder of an autoencoder"] == ("0.0", "0.0", "none", "0 of 1")
     assert "Search, encoder untrained" not in rows
     assert {row[0]: row[4] for row in switch.rows}["Search in what was learnt"] == "2 of 2"
+
+
+def test_the_loosest_move_says_how_loose_a_start_is() -> None:
+    moves = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 9.0]])  # nothing is near the last
+    variations = torch.tensor([[1.0, 0.0], [1.0, 0.2], [-1.0, 0.3], [-1.5, 0.0]])
+    assert planning.looseness(variations, moves) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("spreads", "kept"), [([0.1, 0.9, 0.9], 0), ([0.9, 0.1, 0.9], 1), ([0.9, 0.5, 0.7], 1)]
+)
+def test_the_tightest_start_is_kept_and_none_follows_a_tight_one(
+    spreads: list[float], kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[SceneSelectivity] = []
+
+    def learn(learner: Any, name: str) -> None:
+        assert name == f"start-{len(learnt)}"
+        learnt.append(learner)
+
+    def variations(learner: SceneSelectivity, _: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        signs = torch.tensor([1.0, -1.0]).repeat(10)
+        away = torch.stack([torch.ones(20), spreads[learnt.index(learner)] * signs], 1)
+        return torch.cat([away, -away]), torch.tensor([0, 1]).repeat_interleave(20)
+
+    monkeypatch.setattr(planning, "variations", variations)
+    monkeypatch.setattr(planning, "find_moves", lambda *_: (np.array([[1.0, 0.0], [-1.0, 0.0]]), None))
+    first = SceneSelectivity(actions=2)
+    learner, _ = planning._tightest(first, learn, {}, 0)
+    assert learnt[0] is first
+    assert learner is learnt[kept]
+    assert len(learnt) == (kept + 1 if spreads[kept] < planning.LOOSE else planning.STARTS)
