@@ -120,7 +120,7 @@ def _collect(models: dict[str, dict[str, float]]) -> dict[str, Any]:
 def _save_figures(metrics: dict[str, Any], images: NaturalImages, folder: Path) -> None:
     save_figure(_reconstructions(images, folder), folder / "figures" / "reconstructions.png")
     if "curves" in metrics:
-        figure = Figure(figsize=(9, 3.4))
+        figure = Figure(figsize=(9, 3.4), layout="constrained")
         for panel, name in zip(figure.subplots(1, 2), ("cvr", "ud90"), strict=True):
             draw_curves(panel, metrics["curves"], name)
         save_figure(figure, folder / "figures" / "images.png")

@@ -28,7 +28,6 @@ def draw_curves(panel: Axes, curves: dict[str, Sequence[dict[str, Any]]], measur
         errors, values = [point["error"] for point in points], [point[measure] for point in points]
         panel.plot(errors, values, ".-", label=PENALTY_NAMES[name])
         panel.plot(errors[:1], values[:1], "ko", markersize=4)
-    panel.set_xscale("symlog", linthresh=1e-5)
     panel.set_xlabel("mean squared error")
     panel.set_ylabel({"mapc": "MAPC", "cvr": "CVR", "tdv": "TdV", "ud90": "UD90%"}[measure])
     panel.legend()

@@ -100,9 +100,10 @@ def evaluate(settings: "Settings", folder: Path, seed: int) -> dict[str, Any]:
 
 
 def _figure(curves: dict[str, Any]) -> Figure:
-    figure = Figure(figsize=(9, 6))
+    figure = Figure(figsize=(9, 6), layout="constrained")
     for panel, name in zip(figure.subplots(2, 2).flat, ("mapc", "cvr", "tdv", "ud90"), strict=True):
         draw_curves(panel, curves, name)
+        panel.set_xscale("symlog", linthresh=1e-6)
     return figure
 
 
@@ -120,7 +121,7 @@ def _table(metrics: list[dict[str, Any]], penalty: str) -> Table:
     return Table(
         f"Penalizing correlation: a code of {CODE} dimensions for {FEATURES} features behind a random "
         f"projection, by {PENALTY_NAMES[penalty]} (Figs. 1, 2)",
-        ("", "MSE", "MAPC", "CVR", "TdV", "UD90%"),
+        ("", "MSE × 10⁶", "MAPC", "CVR", "TdV", "UD90%"),
         tuple(rows),
         (
             "CVR is 1 for a code without linear correlation, 10 at most; TdV is the share of the variance in "
@@ -132,5 +133,7 @@ def _table(metrics: list[dict[str, Any]], penalty: str) -> Table:
 
 
 def _cells(codes: list[dict[str, float]]) -> tuple[str, ...]:
-    digits = {"error": 5, "mapc": 2, "cvr": 2, "tdv": 3, "ud90": 1}
-    return tuple(mean_deviation([code[name] for code in codes], count) for name, count in digits.items())
+    errors = mean_deviation([1e6 * code["error"] for code in codes], 2)
+    digits = {"mapc": 2, "cvr": 2, "tdv": 3, "ud90": 1}
+    others = (mean_deviation([code[name] for code in codes], count) for name, count in digits.items())
+    return (errors, *others)

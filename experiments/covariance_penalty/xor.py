@@ -92,7 +92,7 @@ def _figure(learner: StackedNetworks) -> Figure:
     """Draw the covariance of both hidden layers, for the first network of each kind."""
     count = len(learner.weights)
     *hidden, _ = learner(_for_each(INPUTS, count))
-    figure = Figure(figsize=(6, 6))
+    figure = Figure(figsize=(7, 6), layout="constrained")
     for row, (network, title) in enumerate(zip((0, count // 2), ROWS.values(), strict=True)):
         for column, layer in enumerate(hidden):
             panel = figure.add_subplot(2, 2, 2 * row + column + 1)
