@@ -386,7 +386,7 @@ def test_pictures_are_files_and_in_tensorboard(tmp_path: Path) -> None:
     with Image.open(tmp_path / "figures" / "line.png") as image:
         assert image.format == "PNG"
     with Image.open(tmp_path / "figures" / "blink.gif") as gif:
-        assert (gif.size, gif.n_frames, gif.info["duration"]) == ((5, 4), 3, 50)  # type: ignore[attr-defined]
+        assert (gif.size, gif.n_frames, gif.info["duration"]) == ((5, 4), 3, 50)
         gif.seek(1)
         assert np.asarray(gif.convert("L")).min() == 255
     events = EventAccumulator(str(tmp_path)).Reload()
