@@ -169,6 +169,10 @@ def make_model(
         )
     except (TypeError, AssertionError) as error:
         raise ValueError(f"{settings.algorithm} refuses its hyperparameters {chosen}: {error}") from error
+    if encoder is not None:
+        for module in model.policy.modules():
+            if isinstance(module, EncoderExtractor):  # A2C and PPO begin all layers anew, learnt ones too
+                module.encoder.load_state_dict(encoder.state_dict())
     return model
 
 
