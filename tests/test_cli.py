@@ -283,6 +283,8 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same_numbers(
     main(["run", "toy", "--steps", "2000", "--seeds", "2", "--out", "whole"])
     whole = value(capsys.readouterr().out)
     code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it\n"
         "from unknot import cli, experiments\n"
         "experiments.EXPERIMENTS = {'toy': ('toy', '')}\n"
         f"cli.main(['run', 'toy', '--steps', '2000', '--seeds', '2', '--out', 'out', '--jobs', '{jobs}'])"
@@ -373,6 +375,7 @@ def test_pictures_are_files_and_in_tensorboard(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
 
+    pyplot.switch_backend("agg")  # Gymnasium's keyboard play, once imported, asks for a window
     figure, axes = pyplot.subplots()
     axes.plot([1, 2])
     frames = np.zeros((3, 4, 5, 1), np.uint8)

@@ -105,7 +105,9 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             path.mkdir(parents=True, exist_ok=True)
             write_json(path / "metrics.json", part.run(settings, path, seed, resume))
         metrics["parts"][name] = read_json(path / "metrics.json")
-    write_json(folder / "metrics.json", metrics)
+    path = folder / "metrics.json"
+    if not path.exists() or read_json(path) != metrics:  # a resume of what is complete leaves it alone
+        write_json(path, metrics)
     return metrics
 
 
