@@ -53,6 +53,8 @@ class ArrayExtractor(BaseFeaturesExtractor):
     def fit(self, observations: Observations) -> None:
         """Centre and scale by the mean and the deviation over some observations."""
         arrays = self.arrays(observations)
+        if not arrays.shape[1]:
+            return
         self.mean.copy_(arrays.mean(0))
         self.deviation.copy_(arrays.std(0, correction=0).clamp(min=1e-6))
 
