@@ -113,7 +113,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(folder: Path, full: bool) -> dict[str, Any]:
-    """Measure the embeddings of a seed folder from their weights; half a minute, `full` or not.
+    """Measure the embeddings that a seed folder has, from their weights; half a minute, `full` or not.
 
     Args:
         folder: the seed's.
@@ -125,7 +125,8 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     """
     config = read_json(folder / "config.json")
     data = _characters(Settings(**config["settings"]), config["seed"])
-    return {"models": {name: _measure(load_complete(folder, name), data) for name in ROWS}}
+    there = [name for name in ROWS if (folder / name).is_dir()]
+    return {"models": {name: _measure(load_complete(folder, name), data) for name in there}}
 
 
 # Data
@@ -244,12 +245,14 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
     """Make the table of areas and of Recall@k."""
     rows = []
     for name, label in ROWS.items():
-        seeds = [seed["models"][name] for seed in metrics]
+        seeds = [seed["models"][name] for seed in metrics if name in seed["models"]]
+        if not seeds:
+            continue
         above = [100 * float(np.mean(np.array(seed["areas"]) > BAR)) for seed in seeds]
         mean = [float(np.mean(seed["areas"])) for seed in seeds]
         recalls = [mean_deviation([100 * seed["recall"][str(k)] for seed in seeds], 1) for k in NEIGHBOURS]
         rows.append((label, mean_deviation(above, 1), mean_deviation(mean), *recalls))
-    values = len(metrics[0]["models"]["untrained"]["areas"])
+    values = len(next(iter(metrics[0]["models"].values()))["areas"])
     return [
         Table(
             "F-statistic loss: attributes in single dimensions, and held-out characters (Fig. 3, as Fig. 2)",
