@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from unknot.agents.evaluation import Evaluation, wilson_interval
 from unknot.agents.named import compare_agents
@@ -183,13 +184,14 @@ def learning_curves(metrics: dict[str, Any]) -> Figure:
     ):
         for row, label in SEEN.items():
             if row in rows:
-                curve = rows[row]["curve"]
+                curve = [entry for entry in rows[row]["curve"] if entry["steps"]]
                 success = [100 * entry["success_rate"] for entry in curve]
                 panel.plot([entry["steps"] for entry in curve], success, ".-", label=label)
         if "planning" in rows:
             share = 100 * rows["planning"]["success"]
             panel.plot([TASKS[name].planner_steps], [share], "k*", label=OTHERS["planning"])
-        panel.set(title=name, xlabel="environment steps", ylim=(-3, 103))
+        panel.set(title=name, xlabel="environment steps", xscale="log", ylim=(-3, 103))
+        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.legend(fontsize=7)
     figure.axes[0].set_ylabel("episodes that succeed, %")
     return figure
@@ -232,5 +234,5 @@ def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple
         mean_deviation(steps, 1) if steps else "",
         f"{before:,}" if before else "",
         mean_deviation([entry["steps"] for entry in best], 0) if best else "",
-        mean_deviation([entry["seconds"] / 60 for entry in best], 1) if best else "",
+        mean_deviation([entry["seconds"] / 60 for entry in best]) if best else "",
     )
