@@ -18,10 +18,10 @@ from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_dataset import parse_dataset_id
 from minari.storage import get_dataset_path
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unknot.envs.vector import VectorWrapper
 from unknot.files import unknown
+from unknot.representation.training import progress_bar
 
 from .evaluation import Agent, Evaluation, evaluate_agent
 
@@ -87,8 +87,7 @@ def record(
         done = writer.resume()
     if done >= episodes:
         raise ValueError(f"episodes={episodes}, but dataset {dataset} has {done} already")
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, disable=not progress) as bar:
+    with progress_bar(progress) as bar:
         task = bar.add_task("recording", completed=done, total=episodes)
         recorder = _Recorder(vector, writer, episodes - done, lambda count: bar.advance(task, count))
         result = evaluate_agent(agent, recorder, episodes - done, seed + done)

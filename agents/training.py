@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
@@ -18,7 +17,7 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 
 from unknot.files import create_folder, write_json
 from unknot.representation import Learner
-from unknot.representation.training import deferred_interrupts
+from unknot.representation.training import deferred_interrupts, progress_bar
 
 from .checkpoint import CHECKPOINT, restore, save_checkpoint
 from .evaluation import evaluate_agent
@@ -209,15 +208,8 @@ class _Watch(BaseCallback):
     def begin(self, stack: ExitStack, shown: bool) -> None:
         """Show a bar, and collect interrupts, until the stack is left."""
         settings = self._agent.settings
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            disable=not shown,
-        )
         self._interrupted = stack.enter_context(deferred_interrupts(True))
-        self._bar = stack.enter_context(bar)
+        self._bar = stack.enter_context(progress_bar(shown))
         label = f"{settings.algorithm} in {settings.environment}, seed {settings.seed}"
         self._task = self._bar.add_task(label, total=self._schedule.steps)
         self._began = time.perf_counter()

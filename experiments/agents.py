@@ -22,7 +22,7 @@ from unknot.agents.evaluation import Evaluation, wilson_interval
 from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings, find_encoder
 from unknot.agents.training import Schedule, train_agent
-from unknot.experiments.controllable_factors.models import METRICS, check_least, complete
+from unknot.experiments.common import METRICS, check_least, complete
 from unknot.files import read_json, unknown, write_json
 from unknot.report import Table, mean_deviation, save_figure
 

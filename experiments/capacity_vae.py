@@ -25,7 +25,7 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unknot.experiments.controllable_factors.models import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete
 from unknot.experiments.variational import Study, Training, cell, numbers, title, verdict
 from unknot.files import read_json, write_json
 from unknot.models.data.blob import Blob

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 import unknot  # noqa: F401  (registers the environments)
+from unknot.experiments.common import check_least
 from unknot.experiments.controllable_factors import digits, maze, multistep
-from unknot.experiments.controllable_factors.models import check_least
 from unknot.experiments.variational import cell, counts, draw_images
 from unknot.files import find_seed, read_json, unknown, write_json
 from unknot.models.image.pca import PCA

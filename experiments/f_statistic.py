@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.experiments.controllable_factors.models import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete
 from unknot.files import read_json, write_json
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding

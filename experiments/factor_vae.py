@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.experiments.controllable_factors.models import check_least
+from unknot.experiments.common import check_least
 from unknot.experiments.variational import Study, Training, cell, counts, numbers, title, tradeoff, verdict
 from unknot.files import read_json, write_json
 from unknot.models.data.nuisance import Nuisance

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from unknot.experiments.controllable_factors.models import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete
 from unknot.experiments.variational import Study, Training, cell, numbers
 from unknot.files import read_json, write_json
 from unknot.mnist import find_source

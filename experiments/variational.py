@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.controllable_factors.models import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete
 from unknot.models.data.stream import stream
 from unknot.models.image.networks import LIKELIHOODS
 from unknot.models.image.pca import PCA

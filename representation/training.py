@@ -263,14 +263,19 @@ def _writer(folder: Path | None, start: int, fabric: Fabric, stack: ExitStack) -
     return writer
 
 
-def _bar(description: str, start: int, steps: int, shown: bool, stack: ExitStack) -> Callable[[], None]:
-    bar = Progress(
+def progress_bar(shown: bool) -> Progress:
+    """Return the bar that long work has: what it does, how far it is, how long it still takes."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         disable=not shown,
     )
+
+
+def _bar(description: str, start: int, steps: int, shown: bool, stack: ExitStack) -> Callable[[], None]:
+    bar = progress_bar(shown)
     task = stack.enter_context(bar).add_task(description, completed=start, total=steps)
     return lambda: bar.advance(task)
 

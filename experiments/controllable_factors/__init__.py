@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
+from unknot.experiments.common import run_parts, tabulate_parts
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning, reinforcement
 from unknot.experiments.controllable_factors.digits import Settings as DigitsSettings
 from unknot.experiments.controllable_factors.maze import Settings as MazeSettings
 from unknot.experiments.controllable_factors.multistep import Settings as MultistepSettings
 from unknot.experiments.controllable_factors.planning import Settings as PlanningSettings
 from unknot.experiments.controllable_factors.reinforcement import Settings as ReinforcementSettings
-from unknot.files import read_json, write_json
+from unknot.files import read_json
 from unknot.report import Table
 
 __all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "run", "tabulate"]
@@ -73,24 +74,14 @@ PRESETS = {
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Run parts of one seed, each in a folder of its name; what has its `metrics.json` is complete.
-
-    Returns:
-        The metrics of all complete parts, those of earlier runs in the folder included.
-    """
-    metrics: dict[str, Any] = {"seed": seed, "parts": {}}
-    for name, part in PARTS.items():
-        path = folder / name
-        if not (path / "metrics.json").exists():
-            if settings.part not in ("all", name):
-                continue
-            path.mkdir(parents=True, exist_ok=True)
-            write_json(path / "metrics.json", part.run(getattr(settings, name), path, seed, resume))
-        metrics["parts"][name] = read_json(path / "metrics.json")
-    path = folder / "metrics.json"
-    if not path.exists() or read_json(path) != metrics:  # a resume of what is complete leaves it alone
-        write_json(path, metrics)
-    return metrics
+    """Run the parts of one seed, each in a folder of its name; what has its `metrics.json` is complete."""
+    return run_parts(
+        PARTS,
+        settings.part,
+        folder,
+        seed,
+        lambda name, path: PARTS[name].run(getattr(settings, name), path, seed, resume),
+    )
 
 
 def evaluate(folder: Path, full: bool) -> dict[str, Any]:
@@ -115,9 +106,4 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the tables of every part that was run."""
-    return [
-        table
-        for name, part in PARTS.items()
-        if (metrics := [seed["parts"][name] for seed in seeds if name in seed["parts"]])
-        for table in part.tabulate(metrics)
-    ]
+    return tabulate_parts(PARTS, seeds)

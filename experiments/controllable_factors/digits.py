@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.experiments.controllable_factors.models import check_least
+from unknot.experiments.common import check_least
 from unknot.report import Table, mean_deviation, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 from unknot.representation.autoencoder import Autoencoder

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.maze_world import PAPER as LAYOUT
-from unknot.experiments.controllable_factors.models import (
+from unknot.experiments.common import (
     check_least,
     complete,
     load_complete,

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.experiments.controllable_factors.models import check_least, complete, load_complete, names_for
+from unknot.experiments.common import check_least, complete, load_complete, names_for
 from unknot.report import Table, mean_deviation, save_figure
 from unknot.representation import WEIGHTS, save_learner, train
 from unknot.representation.interaction import draw_actions, interactions

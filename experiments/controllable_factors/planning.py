@@ -27,7 +27,7 @@ from unknot.agents import wilson_interval
 from unknot.agents.evaluation import Agent, evaluate_agent
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.maze_experts import MazeExpert, fewest_steps
-from unknot.experiments.controllable_factors.models import check_least, complete, names_for
+from unknot.experiments.common import check_least, complete, names_for
 from unknot.experiments.controllable_factors.planning_data import (
     COPIES,
     encode_all,

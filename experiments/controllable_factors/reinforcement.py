@@ -30,8 +30,8 @@ from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, eval
 from unknot.agents.encoding import Encode
 from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
+from unknot.experiments.common import check_least, complete
 from unknot.experiments.controllable_factors import maze
-from unknot.experiments.controllable_factors.models import check_least, complete
 from unknot.files import load_weights, read_json, save_weights
 from unknot.report import Table, mean_deviation, save_figure
 from unknot.representation import WEIGHTS, load_learner

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
+from unknot.experiments.common import check_least, run_parts, tabulate_parts
 from unknot.experiments.covariance_penalty import images, projections, xor
-from unknot.files import read_json, write_json
+from unknot.files import read_json
 from unknot.report import Table
 
 __all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "run", "tabulate"]
@@ -48,9 +49,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        for name, value in vars(self).items():
-            if isinstance(value, int) and value < (name != "curves"):
-                raise ValueError(f"{name} must be at least {int(name != 'curves')}, not {value}")
+        check_least(self, repeats=1, projection_steps=1, starts=1, xor_steps=1, image_steps=1)
+        check_least(self, train_images=1, test_images=1, curves=0)
 
 
 PRESETS = {
@@ -96,19 +96,9 @@ PARTS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Run the parts of one seed, each in a folder of its name; what has its `metrics.json` is complete."""
-    metrics: dict[str, Any] = {"seed": seed, "parts": {}}
-    for name, part in PARTS.items():
-        if settings.part not in ("all", name):
-            continue
-        path = folder / name
-        if not (path / "metrics.json").exists():
-            path.mkdir(parents=True, exist_ok=True)
-            write_json(path / "metrics.json", part.run(settings, path, seed, resume))
-        metrics["parts"][name] = read_json(path / "metrics.json")
-    path = folder / "metrics.json"
-    if not path.exists() or read_json(path) != metrics:  # a resume of what is complete leaves it alone
-        write_json(path, metrics)
-    return metrics
+    return run_parts(
+        PARTS, settings.part, folder, seed, lambda name, path: PARTS[name].run(settings, path, seed, resume)
+    )
 
 
 def evaluate(folder: Path, full: bool) -> dict[str, Any]:
@@ -134,9 +124,4 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the tables of every part that was run."""
-    return [
-        table
-        for name, part in PARTS.items()
-        if (metrics := [seed["parts"][name] for seed in seeds if name in seed["parts"]])
-        for table in part.tabulate(metrics)
-    ]
+    return tabulate_parts(PARTS, seeds)

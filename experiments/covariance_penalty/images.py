@@ -13,8 +13,8 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
+from unknot.experiments.common import complete
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, draw_curves, measure
-from unknot.files import read_json, write_json
 from unknot.models.data.natural import NaturalImages, natural_images
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
 from unknot.report import Table, mean_deviation, save_figure
@@ -35,12 +35,12 @@ PAPER = {"plain": ("0.0365", "20.00"), "covariance-0.08": ("0.0398", "6.56"), "l
 def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train the autoencoders of one seed and measure them; one that has its `metrics.json` is complete."""
     images = _images(settings, seed)
-    for name in _names(settings, seed):
-        path = folder / name
-        if not (path / "metrics.json").exists():
-            _train(settings, images, name, path, seed, resume)
-            write_json(path / "metrics.json", _measure(images, path))
-    metrics = _collect({name: read_json(folder / name / "metrics.json") for name in _names(settings, seed)})
+
+    def make(name: str, path: Path) -> dict[str, float]:
+        _train(settings, images, name, path, seed, resume)
+        return _measure(images, path)
+
+    metrics = _collect(complete(_names(settings, seed), folder, make))
     metrics |= {"pca": _components(images), "source": images.source}
     _save_figures(metrics, images, folder)
     return metrics
@@ -76,7 +76,7 @@ def _train(
     )
     train(
         learner,
-        minibatches({"image": images.train}, BATCH, seed),
+        minibatches({"observation": images.train}, BATCH, seed),
         settings.image_steps,
         folder=folder,
         resume=resume,

@@ -31,7 +31,7 @@ from unknot.files import read_json, require, write_json
 
 require("grasp", "pybullet", "trimesh", "joblib")
 
-from unknot.experiments.controllable_factors.models import METRICS, check_least, complete, load_complete  # noqa: E402
+from unknot.experiments.common import METRICS, check_least, complete, load_complete  # noqa: E402
 from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
 from unknot.experiments.grasping.figures import save_figures  # noqa: E402
 from unknot.experiments.grasping.measures import measure_accuracy, measure_overlap  # noqa: E402

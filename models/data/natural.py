@@ -88,12 +88,12 @@ def photographs(train: int, test: int, seed: int) -> NaturalImages:
     portrait = imread(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     pictures = [*load_sample_images().images, portrait]
     rng = np.random.default_rng(seed)
-    left, right = zip(*(_halves(picture) for picture in pictures), strict=True)
+    left, right = zip(*(_divide(picture) for picture in pictures), strict=True)
     source = "pieces of three photographs"
     return NaturalImages(_pieces(left, train, rng), _pieces(right, test, rng), source)
 
 
-def _halves(picture: Images) -> tuple[Images, Images]:
+def _divide(picture: Images) -> tuple[Images, Images]:
     edge = 3 * picture.shape[1] // 4
     return picture[:, :edge], picture[:, edge:]
 

@@ -87,12 +87,12 @@ class PenalisedAutoencoder(Learner):
         """Do one step on mean squared error + λ penalty.
 
         Args:
-            batch: `image`, uint8 (n, 32, 32, 3), n at least 2.
+            batch: `observation`, uint8 (n, 32, 32, 3), n at least 2.
 
         Returns:
             `error`, per value of a pixel in [0, 1], and `penalty`, unweighted.
         """
-        images = batch["image"]
+        images = batch["observation"]
         error = (self.decode(self.encode(images)) - images / 255).square().mean()
         penalty = self._penalty()
         optimizer = self.optimizers["adam"]

@@ -6,12 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from unknot.models.image.networks import gaussian_kl
-from unknot.models.image.vae import VariationalAutoencoder
+from unknot.models.image.vae import VAE
 
 __all__ = ["BetaTCVAE", "total_correlation"]
 
 
-class BetaTCVAE(VariationalAutoencoder):
+class BetaTCVAE(VAE):
     """A variational autoencoder in whose KL the total correlation has a weight.
 
     Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in variational autoencoders", 2018,
@@ -27,14 +27,7 @@ class BetaTCVAE(VariationalAutoencoder):
     """
 
     def __init__(self, *, beta: float = 6.0, **settings: Any) -> None:
-        super().__init__(**settings)
-        if beta < 0:
-            raise ValueError(f"beta must be at least 0, not {beta}")
-        self.beta = beta
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        return {"beta": self.beta, **super().settings()}
+        super().__init__(beta=beta, **settings)
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return KL + (β - 1) TC, and the estimate of TC as `total_correlation`, in nats."""
