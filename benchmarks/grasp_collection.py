@@ -2,9 +2,7 @@
 
 Shards are made one after the other in this process, objects of all categories in turns; seconds are those
 that the process computes, so that neighbours on the machine matter little. Beside all of it stand the bare
-ticks of physics, which no better code could do without. With `--dataset FOLDER` it also says how often
-a classifier that sees the pose alone is right on what was collected there: the closer to chance, the more do
-accuracies say of nets that see the object.
+ticks of physics, which no better code could do without.
 
     python benchmarks/grasp_collection.py
 """
@@ -14,18 +12,13 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GroupKFold, cross_val_score
 
 from unknot.envs.grasp import dataset, sampler
-from unknot.envs.grasp.dataset import GraspDataset, GraspShard, collect_shard
+from unknot.envs.grasp.dataset import GraspShard, collect_shard
 from unknot.envs.grasp.objects import make_objects
 from unknot.envs.grasp.physics import Physics
 from unknot.envs.grasp.world import GraspWorld, Reason
@@ -52,7 +45,6 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--placements", type=int, default=21)
-    parser.add_argument("--dataset", type=Path, help="a folder that `unknot collect-grasps` filled")
     options = parser.parse_args()
     world = GraspWorld(make_objects())
     clock = Clock()
@@ -68,8 +60,6 @@ def main() -> None:
             shards[shard.category].append(shard)
     print_yield(shards, seconds)
     print_parts(clock, sum(seconds.values()))
-    if options.dataset:
-        print_pose_alone(options.dataset)
 
 
 class Clock:
@@ -109,7 +99,7 @@ def print_yield(shards: dict[str, list[GraspShard]], seconds: dict[str, float]) 
     groups = {**shards, "all": [shard for group in shards.values() for shard in group]}
     for category, group in groups.items():
         passed = seconds[category] if category in seconds else sum(seconds.values())
-        kept = sum(len(shard.pose) for shard in group)
+        kept = sum(int(shard.perturbed.sum()) for shard in group)
         drawn = np.sum([shard.drawn for shard in group], axis=0)
         simulated = sum(drawn[reason] for reason in Reason if not reason.collided)
         print(
@@ -124,30 +114,6 @@ def print_parts(clock: Clock, total: float) -> None:
     for part, passed in sorted(parts.items(), key=lambda item: -item[1]):
         print(f"{part:34}{passed:8.1f} s{passed / total:8.0%}")
     print(f"a collection of bare ticks would be {total / parts['ticks of physics']:.1f} times as fast")
-
-
-def print_pose_alone(folder: Path) -> None:
-    """Print how often a classifier of poses alone is right."""
-    train, test = (list(GraspDataset(folder, split)) for split in ("train", "test"))
-    classifier = HistGradientBoostingClassifier(random_state=0)
-    novel = classifier.fit(poses(train), outcomes(train)).score(poses(test), outcomes(test))
-    groups = np.concatenate([1000 * k + shard.demonstration for k, shard in enumerate(train)])
-    folds = cross_val_score(classifier, poses(train), outcomes(train), groups=groups, cv=GroupKFold(5))
-    print(f"the pose alone, {sum(len(shard.pose) for shard in train)} grasps to learn from:")
-    print(f"{'novel objects':34}{novel:8.1%}")
-    print(f"{'other demonstrations, same objects':34}{folds.mean():8.1%}")
-
-
-def poses(shards: list[GraspShard]) -> NDArray[np.float64]:
-    """Return poses (n, 15): centre, rotation vector, rotation matrix."""
-    pose = np.concatenate([shard.pose for shard in shards])
-    matrices = Rotation.from_rotvec(pose[:, 3:]).as_matrix()
-    return np.concatenate([pose, matrices.reshape(-1, 9)], axis=1)
-
-
-def outcomes(shards: list[GraspShard]) -> NDArray[np.bool_]:
-    """Return which grasps held (n,)."""
-    return np.concatenate([shard.success for shard in shards])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Grasps collected in simulation, after Yan et al. (2017): demonstrations, and what perturbing them does.
 
 The antipodal sampler stands for the paper's people in virtual reality; the best of its grasps that succeed
-are demonstrations. Each is perturbed until as many perturbed grasps have failed as have held.
+are demonstrations. Each is perturbed until as many perturbed grasps have failed as have held. Beside them are
+strays, grasps anywhere about the object.
 
 What needs PyBullet is imported where it is used: reading a dataset doesn't.
 """
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from scipy.spatial.transform import Rotation
 
-from unknot.envs.grasp.shards import MANIFEST, GraspDataset, GraspShard, shard_path
+from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, shard_path
 from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
 from unknot.files import FileError, read_json, require, unknown, write_bytes, write_json
 
@@ -42,12 +43,17 @@ KEPT = 10
 SIMULATED = 5
 """Those of the failed ones that are to be simulated; the others were in collision."""
 
-TRIES = 400
+TRIES = 100
 """Perturbations of a demonstration at most."""
 
-SHIFT, TURN = 0.015, 0.25
-"""Standard deviations of a perturbation: metres along each axis, radians about each. With sizes that vary the
-small ones would hold and the large ones fail, and a pose alone would tell which it was."""
+SHIFT, TURN = (0.015, 0.015, 0.007), (0.12, 0.12, 0.3)
+"""Standard deviations of a perturbation: metres along, and radians about, the axes of the world. Most of it
+is along the table and about the vertical, of which a pose alone tells nothing, as it doesn't tell where the
+object stands. By height and tilt, or by sizes that vary, it would tell which grasps hold."""
+
+STRAYS, INTO = 24, 0.02
+"""Grasps anywhere about the object, of each placement, and metres below its surface that they are centred at
+most. Hardly any holds: a net that has seen none of them trusts what a planner must not try."""
 
 LISTED = 8
 """Shards a worker in a list, where results come by lists: so many are lost by a stop."""
@@ -66,7 +72,7 @@ class Counts(NamedTuple):
 
     placements: int
     grasps: int
-    """Kept; half of them held."""
+    """Perturbed and kept; half of them held."""
     simulated: int
     """Those of the grasps that weren't in collision."""
     drawn: int
@@ -108,7 +114,9 @@ def collect(
 
     if placements < 1:
         raise ValueError(f"placements={placements} must be at least 1")
-    _write_manifest(folder, {"objects": objects, "seed": seed, "things": _things(objects)})
+    perturbation = {"shift": list(SHIFT), "turn": list(TURN)}
+    manifest = {"objects": objects, "seed": seed, "perturbation": perturbation, "things": _things(objects)}
+    _write_manifest(folder, manifest)
     numbers = [number for number in range(placements) if not shard_path(folder, number).exists()]
     results = _in_parallel([joblib.delayed(_collect)(objects, seed, number) for number in numbers])
     for number, content in _shown(results, placements - len(numbers), placements, progress):
@@ -122,8 +130,9 @@ def count(shards: Iterable[GraspShard]) -> dict[str, Counts]:
 
     totals: dict[str, Counts] = {}
     for shard in shards:
-        collided = sum(Reason(reason).collided for reason in shard.reason)
-        counts = 1, len(shard.pose), len(shard.pose) - collided, int(shard.drawn.sum())
+        reasons = shard.reason[shard.perturbed]
+        collided = sum(Reason(reason).collided for reason in reasons)
+        counts = 1, len(reasons), len(reasons) - collided, int(shard.drawn.sum())
         before = totals.get(shard.category, Counts(0, 0, 0, 0))
         totals[shard.category] = Counts(*map(operator.add, before, counts))
     return totals
@@ -213,6 +222,8 @@ def _grasps(
     kept: list[tuple[Floats, Reason, int]] = []
     for number, demonstration in enumerate(itertools.islice(succeeded, DEMONSTRATIONS)):
         kept += [(*grasp, number) for grasp in _balanced(world, _perturbed(demonstration, rng), drawn)]
+    if kept:
+        kept += [(pose, world.attempt(pose).reason, STRAY) for pose in _strays(world, rng)]
     poses, reasons, numbers = zip(*kept, strict=True) if kept else ((), (), ())
     return (
         np.array(poses, dtype=np.float32).reshape(-1, 6),
@@ -224,10 +235,22 @@ def _grasps(
 
 def _perturbed(pose: NDArray[np.float64], rng: np.random.Generator) -> Floats:
     """Draw perturbations (TRIES, 6) of a pose."""
-    shift, turn = (size * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
-    rotation = Rotation.from_rotvec(pose[3:]) * Rotation.from_rotvec(turn)
+    shift, turn = (np.array(size) * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
+    rotation = Rotation.from_rotvec(turn) * Rotation.from_rotvec(pose[3:])
     poses: Floats = np.concatenate([pose[:3] + shift, rotation.as_rotvec()], axis=1).astype(np.float32)
     return poses
+
+
+def _strays(world: "GraspWorld", rng: np.random.Generator) -> Floats:
+    """Draw poses (STRAYS, 6) centred at the object's surface or a little below, turned in any way."""
+    import trimesh
+
+    thing, turn, offset = world.pose()
+    points, faces = trimesh.sample.sample_surface(thing.mesh, STRAYS, seed=int(rng.integers(2**31)))
+    centers = points - INTO * rng.random((STRAYS, 1)) * thing.mesh.face_normals[faces]
+    turns = Rotation.from_quat(rng.standard_normal((STRAYS, 4)))
+    poses = np.concatenate([turn.apply(centers) + offset, turns.as_rotvec()], axis=1)
+    return poses.astype(np.float32)
 
 
 def _balanced(world: "GraspWorld", poses: Floats, drawn: NDArray[np.int32]) -> list[tuple[Floats, "Reason"]]:

@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 
 from unknot.files import FileError, read_json
 
-__all__ = ["MANIFEST", "GraspDataset", "GraspShard", "shard_path"]
+__all__ = ["MANIFEST", "STRAY", "GraspDataset", "GraspShard", "shard_path"]
 
 MANIFEST = "dataset.json"
-"""Says what objects there are, which are for testing, and the seed."""
+"""Says what objects there are, which are for testing, the seed, and how grasps are perturbed."""
+
+STRAY = -1
+"""In place of a demonstration's number: a grasp anywhere about the object."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class GraspShard:
-    """One placement of one object; v views, n grasps, half of which held.
+    """One placement of one object; v views, n grasps. Of the perturbed demonstrations half held.
 
     Attributes:
         name: of the object.
@@ -40,7 +43,8 @@ class GraspShard:
         pose: (n, 6), float32: the gripper's centre, metres, and a rotation vector, radians.
         success: (n,), bool.
         reason: (n,), int8: a `Reason`.
-        demonstration: (n,), int32: grasps of the same number are perturbations of the same demonstration.
+        demonstration: (n,), int32: grasps of the same number are perturbations of the same demonstration;
+            `STRAY` for those of none.
         drawn: (reasons,), int32: how many perturbations were drawn, by how they ended, also those not kept.
         occupancy: (32, 32, 32), bool: [i, j, k] says if the point origin + size * ((i, j, k) + 0.5) / 32 is
             in the object. For evaluation alone.
@@ -67,6 +71,11 @@ class GraspShard:
     occupancy: NDArray[np.bool_]
     origin: NDArray[np.float64]
     size: float
+
+    @property
+    def perturbed(self) -> NDArray[np.bool_]:
+        """Which grasps are perturbed demonstrations, (n,); the others are strays."""
+        return self.demonstration != STRAY
 
     def to_bytes(self) -> bytes:
         """Return it as a compressed npz file."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:  # what needs the extra "grasp" is imported once a table is ma
     from unknot.envs.grasp.physics import Placement
 
 OBJECTS = ("train", "test", "all", "pybullet")
-REACH = 0.03
-"""How far, along x and y, an object stands from the middle, metres."""
+REACH = 0.06
+"""How far, along x and y, an object stands from the middle, metres: several times what grasps are perturbed
+by, so that where the gripper is doesn't tell where the object is."""
 
 ANGLES = ("yaw", "elevation", "azimuth")
 

@@ -12,6 +12,7 @@ filled. `PRESETS["paper"]` has as many grasps as the paper, wider networks and m
 What is measured:
 
 - Accuracy (Tables 1 and 2): the share of perturbed grasps of novel objects whose outcome is told; half held.
+  The floor is a classifier that sees the gripper's pose and no image.
 - Success of planning (Table 3): from a failed grasp, 20 steps, each along the best of 10 random directions,
   until one holds in simulation; the floor takes directions at random. And by `PoseCEM`, one attempt, beside
   the demonstrations' sampler on the true mesh, which is the ceiling.
@@ -34,7 +35,11 @@ require("grasp", "pybullet", "trimesh", "joblib")
 from unknot.experiments.common import METRICS, check_least, complete, load_complete  # noqa: E402
 from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
 from unknot.experiments.grasping.figures import save_figures  # noqa: E402
-from unknot.experiments.grasping.measures import measure_accuracy, measure_overlap  # noqa: E402
+from unknot.experiments.grasping.measures import (  # noqa: E402
+    measure_accuracy,
+    measure_overlap,
+    measure_pose_alone,
+)
 from unknot.experiments.grasping.planning import (  # noqa: E402
     best_grasps,
     demonstrated,
@@ -222,11 +227,12 @@ def measure(
 
 
 def references(settings: Settings, data: Mapping[str, Grasps]) -> dict[str, Any]:
-    """Measure the floor, directions at random, and the ceiling, demonstrations, on the same problems."""
-    result = {}
+    """Measure the floors, a pose alone and directions at random, and the ceiling, demonstrations."""
+    result: dict[str, Any] = {}
     for name in TESTS:
         problems = draw_problems(data[name].shards, settings.planned, settings.repeats)
         with opened(data[name].objects) as world:
             floor = success(problems, world, stepwise(None, problems, 0)[:, 1:])
             result[name] = {"random": floor, "demonstrations": demonstrated(problems, world)}
+        result[name]["pose alone"] = measure_pose_alone(data["train"], data[name])
     return result

@@ -34,7 +34,7 @@ class Grasps:
 
     @classmethod
     def read(cls, folder: Path, split: str, count: int) -> Self:
-        """Read the first placements of a split at which the object could be grasped.
+        """Read the first placements of a split at which the object was grasped.
 
         Raises:
             FileNotFoundError: there is no dataset.

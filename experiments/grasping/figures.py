@@ -114,9 +114,8 @@ def _frames(world: GraspWorld, problem: Problem, poses: NDArray[np.float32]) -> 
 
 
 def _one_of_each(shards: Sequence[GraspShard]) -> list[GraspShard]:
-    """Return the first placement of each category that has failed grasps."""
+    """Return the first placement of each category."""
     first: dict[str, Any] = {}
     for shard in shards:
-        if not shard.success.all():
-            first.setdefault(shard.category, shard)
+        first.setdefault(shard.category, shard)
     return list(first.values())[:SHOWN]

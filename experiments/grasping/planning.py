@@ -52,15 +52,14 @@ def draw_problems(shards: Sequence[GraspShard], placements: int, repeats: int) -
     """Draw failed grasps of the first placements, each seen from another elevation than the last.
 
     Args:
-        shards: of which the first that hold a failed grasp are taken.
+        shards: of which the first are taken.
         placements: how many.
         repeats: problems of each placement.
     """
     rng = np.random.default_rng(0)  # the same for all nets and seeds
-    failed = [shard for shard in shards if not shard.success.all()][:placements]
     return [
-        Problem(shard, k % len(shard.view), rng.choice(shard.pose[~shard.success]))
-        for shard in failed
+        Problem(shard, k % len(shard.view), rng.choice(shard.pose[shard.perturbed & ~shard.success]))
+        for shard in shards[:placements]
         for k in range(repeats)
     ]
 

@@ -61,13 +61,18 @@ def _published(values: Sequence[float]) -> tuple[str, ...]:
 
 def _accuracy(title: str, seeds: Seeds, elevations: tuple[str, ...]) -> Table:
     rows = []
+    if seeds[0]["references"]:
+        rows.append(("pose alone (floor)", *_cells(seeds, "references", "test", "pose alone")))
     for elevation in elevations:
         for net in NETS:
             ours = _cells(seeds, "nets", net, "test", "accuracy", elevation)
             rows.append((f"{TITLES[net]} ({elevation})", *ours))
             rows.append(("paper", *_published(ACCURACY[net, elevation])))
-    note = "Percent of perturbed grasps of novel objects, half of which held; chance is 50."
-    return Table(title, ("net (elevation)", *CATEGORIES), tuple(rows), (note,))
+    notes = (
+        "Percent of perturbed grasps of novel objects, half of which held; chance is 50.",
+        "Pose alone: gradient boosting that sees where the gripper is, and no image.",
+    )
+    return Table(title, ("net (elevation)", *CATEGORIES), tuple(rows), notes)
 
 
 def _planning(seeds: Seeds) -> Table:
@@ -124,6 +129,8 @@ def _bullet(seeds: Seeds) -> Table:
         )
         for net in NETS
     ]
+    floor = _success(seeds, "references", "pybullet", "pose alone")
+    rows.append(("pose alone", *[floor] * len(elevations), "", ""))
     for title, key, column in (("random directions", "random", 0), ("demonstrations", "demonstrations", 1)):
         cells = ["", ""]
         cells[column] = _success(seeds, "references", "pybullet", key)

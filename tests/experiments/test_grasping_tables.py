@@ -1,14 +1,17 @@
 """The tables of grasping: the paper's numbers beside ours, worked by hand."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("pybullet", reason="PyBullet is not installed")
 
 from unknot.experiments import grasping
-from unknot.experiments.grasping.measures import by_category
+from unknot.experiments.grasping.data import Grasps
+from unknot.experiments.grasping.measures import by_category, measure_pose_alone
 
 
 def metrics(baseline: float, geometry: float, planned: bool = True) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def metrics(baseline: float, geometry: float, planned: bool = True) -> dict[str,
         tested |= {"steps": rates, "cem": rates} if planned else {}
         seed["nets"][net] = {"test": tested, "pybullet": tested, "train": {"overlap": rates}}
     if planned:
-        floors = {"random": {"all": 1.0}, "demonstrations": {"all": 99.0}}
+        floors = {"pose alone": {"all": 52.0}, "random": {"all": 1.0}, "demonstrations": {"all": 99.0}}
         seed["references"] = {"test": floors, "pybullet": floors}
     return seed
 
@@ -31,11 +34,13 @@ def test_tables_have_the_paper_beside_means_over_seeds() -> None:
     seen, novel, planned, overlap, bullet = tables
     assert seen.columns[-1] == "all"
     nets = ["baseline CNN (15)", "geometry-aware (15)", "baseline CNN (45)", "geometry-aware (45)"]
-    assert [row[0] for row in seen.rows[::2]] == nets
-    assert seen.rows[0][-1] == "45.0 ± 7.1"
-    assert seen.rows[0][1] == ""  # no bottle was tested
-    assert [row[-1] for row in seen.rows[1::2]] == ["71.42", "76.55", "71.32", "77.25"]
-    assert [row[-1] for row in novel.rows[1::2]] == ["69.50", "75.27", "70.18", "75.76"]
+    assert seen.rows[0][0] == "pose alone (floor)"
+    assert seen.rows[0][-1] == "52.0 ± 0.0"
+    assert [row[0] for row in seen.rows[1::2]] == nets
+    assert seen.rows[1][-1] == "45.0 ± 7.1"
+    assert seen.rows[1][1] == ""  # no bottle was tested
+    assert [row[-1] for row in seen.rows[2::2]] == ["71.42", "76.55", "71.32", "77.25"]
+    assert [row[-1] for row in novel.rows[2::2]] == ["69.50", "75.27", "70.18", "75.76"]
     found = {row[0]: row[-1] for row in planned.rows}
     assert found["relative improvement"] == "44.4"  # 130 / 90
     assert found["random directions (floor)"] == "1.0 ± 0.0"
@@ -53,6 +58,26 @@ def test_without_plans_their_table_is_left_out() -> None:
 def test_means_by_category_weigh_grasps() -> None:
     found = by_category(["mug", "cup", "mug"], np.array([3, 1, 1]), np.array([4, 4, 2]))
     assert found == pytest.approx({"all": 50.0, "cup": 25.0, "mug": 100 * 4 / 6})
+
+
+def test_a_pose_alone_is_told_what_its_height_says_and_no_more() -> None:
+    rng = np.random.default_rng(0)
+    pose = rng.normal(size=(600, 6))
+    high, any_way = pose[:, 2] > 0, rng.random(600) > 0.5
+    told = [
+        measure_pose_alone(*(placements(pose, held, rows) for rows in (slice(400), slice(400, 600))))
+        for held in (high, any_way)
+    ]
+    assert told[0]["mug"] > 95
+    assert 40 < told[1]["mug"] < 60
+
+
+def placements(pose: NDArray[Any], held: NDArray[Any], rows: slice) -> Grasps:
+    """Return a placement with these grasps and a stray, which isn't counted."""
+    poses, success = np.concatenate([pose[rows], pose[:1]]), np.append(held[rows], not held[0])
+    perturbed = np.arange(len(poses)) < len(poses) - 1
+    shard: Any = SimpleNamespace(category="mug", pose=poses, success=success, perturbed=perturbed)
+    return Grasps([shard], "test")
 
 
 @pytest.mark.parametrize("name", ["placements", "bullet", "shape_steps", "repeats"])
