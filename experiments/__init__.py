@@ -17,6 +17,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",
     ),
+    "dci": (
+        "unknot.experiments.dci",
+        "disentanglement, completeness and informativeness of InfoGAN's codes of teapots",
+    ),
     "covariance-penalty": (
         "unknot.experiments.covariance_penalty",
         "uncorrelated codes of as many dimensions as need be, by a penalty on any layer's covariance",

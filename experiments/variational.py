@@ -17,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from unknot.experiments.common import check_least, complete, load_complete
 from unknot.models.data.stream import stream
+from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.networks import LIKELIHOODS
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VariationalAutoencoder
@@ -238,7 +239,7 @@ def save_pictures(learner: Learner, source: FactorSource, folder: Path, dci: Sco
 
 
 @torch.no_grad()
-def traverse(learner: VariationalAutoencoder, codes: Tensor, values: NDArray[np.float64]) -> Images:
+def traverse(learner: VariationalAutoencoder | InfoGAN, codes: Tensor, values: NDArray[np.float64]) -> Images:
     """Draw codes (n, d) with one dimension after the other at each of k values: (d, k, n, h, w, c)."""
     dims = codes.shape[1]
     z = codes.expand(dims, len(values), *codes.shape).clone()

@@ -29,6 +29,7 @@ LEARNERS: dict[str, str] = {
     "DIPVAE": "unknot.models.image.dip",
     "FactorVAE": "unknot.models.image.factor",
     "BetaTCVAE": "unknot.models.image.tc",
+    "InfoGAN": "unknot.models.image.infogan",
     "PCA": "unknot.models.image.pca",
     "FactorGenerator": "unknot.models.image.factor_generator",
     "StackedNetworks": "unknot.models.stacked",

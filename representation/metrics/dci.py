@@ -35,6 +35,7 @@ def dci(
     *,
     seed: int = 0,
     regressor: str = "random_forest",
+    unseen: tuple[Floats, Floats] | None = None,
 ) -> Score:
     """Measure disentanglement, completeness and informativeness.
 
@@ -56,13 +57,16 @@ def dci(
         categorical: (factors,), whose numbers have no order; None: all have one.
         seed: of the split, the regressors and the resamples.
         regressor: one of `REGRESSORS`.
+        unseen: codes (m, dimensions) and factors (m, factors) of other examples, such as combinations of
+            factors that were left out (the paper's zero-shot error), on which the regressors are tested too.
 
     Returns:
         Disentanglement, in [0, 1]. Parts: `disentanglement` (value once more), `completeness`,
         `informativeness` (the mean over factors of 1 - error, errors above 1 counted as 1);
         `disentanglements` and `weights` of the dimensions, `completenesses`, `errors` and `settings` of the
         factors; `importances` R (dimensions, factors), which `hinton` draws; `completeness_interval`,
-        `informativeness_interval`. A dimension that predicts nothing has disentanglement 0 and weight 0.
+        `informativeness_interval`; with `unseen` also `unseen_errors` of the factors. A dimension that
+        predicts nothing has disentanglement 0 and weight 0.
 
     Raises:
         ValueError: an unknown regressor, shapes, numbers that are not finite, a factor that doesn't vary, too
@@ -105,6 +109,8 @@ def dci(
             lambda rows: _informativeness(losses[rows], kinds), informative
         ),
     }
+    if unseen is not None:
+        parts["unseen_errors"] = _unseen_errors(fits, split, codes, factors, kinds, unseen)
     interval = resampled(lambda rows: disentanglement(effects[rows].mean(axis=0)), value)
     choices = {"regressor": regressor, **REGRESSORS[regressor].choices, "split": "80:10:10"}
     return Score(value, interval, parts, choices)
@@ -297,11 +303,35 @@ def _errors(losses: Floats, categorical: NDArray[np.bool_]) -> Floats:
     return np.where(categorical, means, np.sqrt(means))
 
 
+def _unseen_errors(
+    fits: list[_Fit],
+    split: Split,
+    codes: Floats,
+    factors: Floats,
+    kinds: NDArray[np.bool_],
+    unseen: tuple[Floats, Floats],
+) -> Floats:
+    """Return the errors on other examples, which are normalised as those that were learnt from."""
+    others, targets = checked(*unseen, least_factors=2)
+    if others.shape[1] != codes.shape[1] or targets.shape[1] != factors.shape[1]:
+        raise ValueError(
+            f"unseen has {others.shape[1]} dimensions and {targets.shape[1]} factors, "
+            f"expected {codes.shape[1]} and {factors.shape[1]}"
+        )
+    train = split.rows[0]
+    others = _normalised(codes, train, others)
+    targets = np.where(kinds, targets, _normalised(factors, train, targets))
+    losses = [_losses(fit.estimator, others, targets[:, j]) for j, fit in enumerate(fits)]
+    return _errors(np.stack(losses, axis=1), kinds)
+
+
 def _informativeness(losses: Floats, categorical: NDArray[np.bool_]) -> float:
     return float((1 - np.minimum(_errors(losses, categorical), 1.0)).mean())
 
 
-def _normalised(table: Floats, train: Rows) -> Floats:
+def _normalised(table: Floats, train: Rows, rows: Floats | None = None) -> Floats:
+    """Return rows, by default those of the table, less its training mean, in training deviations."""
     deviation = table[train].std(axis=0)
-    result: Floats = (table - table[train].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    rows = table if rows is None else rows
+    result: Floats = (rows - table[train].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     return result
