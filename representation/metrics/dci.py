@@ -57,20 +57,22 @@ def dci(
         categorical: (factors,), whose numbers have no order; None: all have one.
         seed: of the split, the regressors and the resamples.
         regressor: one of `REGRESSORS`.
-        unseen: codes (m, dimensions) and factors (m, factors) of other examples, such as combinations of
-            factors that were left out (the paper's zero-shot error), on which the regressors are tested too.
+        unseen: codes (m, dimensions) and factors (m, factors), m at least 2, on which what is fitted to the
+            others is tested too: combinations of factors that training left out, say (the paper's zero-shot
+            error).
 
     Returns:
         Disentanglement, in [0, 1]. Parts: `disentanglement` (value once more), `completeness`,
         `informativeness` (the mean over factors of 1 - error, errors above 1 counted as 1);
         `disentanglements` and `weights` of the dimensions, `completenesses`, `errors` and `settings` of the
         factors; `importances` R (dimensions, factors), which `hinton` draws; `completeness_interval`,
-        `informativeness_interval`; with `unseen` also `unseen_errors` of the factors. A dimension that
+        `informativeness_interval`; with `unseen` also `unseen_errors` of the factors, normalised by their
+        deviation there. A dimension that predicts nothing has disentanglement 0 and weight 0.
         predicts nothing has disentanglement 0 and weight 0.
 
     Raises:
         ValueError: an unknown regressor, shapes, numbers that are not finite, a factor that doesn't vary, too
-            few examples or factors.
+            few examples or factors, unseen ones of other columns.
     """
     if regressor not in REGRESSORS:
         raise ValueError(unknown("regressor", regressor, REGRESSORS))
@@ -109,8 +111,9 @@ def dci(
             lambda rows: _informativeness(losses[rows], kinds), informative
         ),
     }
-    if unseen is not None:
-        parts["unseen_errors"] = _unseen_errors(fits, split, codes, factors, kinds, unseen)
+    if unseen:
+        train = split.rows[0]
+        parts["unseen_errors"] = _unseen_errors(fits, codes[train], factors[train], kinds, unseen)
     interval = resampled(lambda rows: disentanglement(effects[rows].mean(axis=0)), value)
     choices = {"regressor": regressor, **REGRESSORS[regressor].choices, "split": "80:10:10"}
     return Score(value, interval, parts, choices)
@@ -239,7 +242,7 @@ class Split:
         """Split at random: 80% to train, 10% to validate, 10% to test."""
         n = len(codes)
         train, validation, test = np.split(rng.permutation(n), [n * 8 // 10, n * 9 // 10])
-        return cls(_normalised(codes, train), (train, validation, test))
+        return cls(_normalised(codes, codes[train]), (train, validation, test))
 
     @property
     def test(self) -> Floats:
@@ -259,7 +262,7 @@ class _Fit:
 
 def _fit(regressor: Regressor, split: Split, factor: Floats, categorical: bool, seed: int) -> _Fit:
     train, validation, test = split.rows
-    target = factor if categorical else _normalised(factor[:, None], train)[:, 0]
+    target = factor if categorical else _normalised(factor, factor[train])
     candidates = regressor.candidates(categorical, seed)
     for estimator in candidates.values():
         estimator.fit(split.codes[train], target[train])
@@ -305,33 +308,29 @@ def _errors(losses: Floats, categorical: NDArray[np.bool_]) -> Floats:
 
 def _unseen_errors(
     fits: list[_Fit],
-    split: Split,
     codes: Floats,
     factors: Floats,
-    kinds: NDArray[np.bool_],
+    categorical: NDArray[np.bool_],
     unseen: tuple[Floats, Floats],
 ) -> Floats:
-    """Return the errors on other examples, which are normalised as those that were learnt from."""
-    others, targets = checked(*unseen, least_factors=2)
-    if others.shape[1] != codes.shape[1] or targets.shape[1] != factors.shape[1]:
-        raise ValueError(
-            f"unseen has {others.shape[1]} dimensions and {targets.shape[1]} factors, "
-            f"expected {codes.shape[1]} and {factors.shape[1]}"
-        )
-    train = split.rows[0]
-    others = _normalised(codes, train, others)
-    targets = np.where(kinds, targets, _normalised(factors, train, targets))
-    losses = [_losses(fit.estimator, others, targets[:, j]) for j, fit in enumerate(fits)]
-    return _errors(np.stack(losses, axis=1), kinds)
+    """Return the errors on `unseen` codes and factors of what was fitted to `codes` and `factors`."""
+    inputs, targets = checked(*unseen)
+    for name, table, fitted in (("codes", inputs, codes), ("factors", targets, factors)):
+        if table.shape[1] != fitted.shape[1]:
+            raise ValueError(f"unseen {name} must have {fitted.shape[1]} columns, not {table.shape[1]}")
+    inputs = _normalised(inputs, codes)
+    targets = np.where(categorical, targets, _normalised(targets, factors))
+    losses = [_losses(fit.estimator, inputs, targets[:, j]) for j, fit in enumerate(fits)]
+    deviations = np.where(categorical, 1.0, targets.std(axis=0))
+    return _errors(np.stack(losses, axis=1), categorical) / deviations
 
 
 def _informativeness(losses: Floats, categorical: NDArray[np.bool_]) -> float:
     return float((1 - np.minimum(_errors(losses, categorical), 1.0)).mean())
 
 
-def _normalised(table: Floats, train: Rows, rows: Floats | None = None) -> Floats:
-    """Return rows, by default those of the table, less its training mean, in training deviations."""
-    deviation = table[train].std(axis=0)
-    rows = table if rows is None else rows
-    result: Floats = (rows - table[train].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+def _normalised(table: Floats, train: Floats) -> Floats:
+    """Return rows less the mean of those that train, in deviations of those: (n, columns), or (n,) of one."""
+    deviation = train.std(axis=0)
+    result: Floats = (table - train.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     return result

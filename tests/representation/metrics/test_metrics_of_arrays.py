@@ -226,6 +226,26 @@ def test_dci_errors_are_normalised() -> None:
     assert score.parts["errors"] == pytest.approx([np.sqrt(0.5), 0], abs=0.1)
 
 
+def test_dci_tests_on_unseen_examples_what_it_fitted_to_the_others() -> None:
+    code, factors = NORMAL[:, :2] * [3, 0.1] + 5, NORMAL[:, :2]
+    unseen = 0.5 + 0.1 * NORMAL[:100, 2:]  # another mean, a tenth of the deviation
+    score = dci(code, factors, regressor="lasso", unseen=(unseen * [3, 0.1] + 5, unseen))
+    assert score.parts["unseen_errors"] == pytest.approx([0, 0], abs=0.01)  # the penalty leaves a little
+    off = dci(code, factors, regressor="lasso", unseen=(unseen * [3, 0.1] + [5, 5.02], unseen))
+    deviation = unseen[:, 1].std()
+    assert off.parts["unseen_errors"] == pytest.approx([0, 0.2 / deviation], abs=0.02)
+    assert off.value == score.value
+    assert "unseen_errors" not in dci(code, factors, regressor="lasso").parts
+
+
+def test_dci_of_unseen_categories_counts_wrong_answers() -> None:
+    table = grid(3, 4, repeats=30)
+    kinds = np.array([True, False])
+    wrong = columns((table[:, 0] + (table[:, 1] == 0)) % 3, table[:, 1])  # a quarter is shown as the next
+    score = dci(table, table, kinds, unseen=(wrong, table))
+    assert score.parts["unseen_errors"] == pytest.approx([0.25, 0], abs=1e-9)
+
+
 def test_dci_of_categories_counts_wrong_answers() -> None:
     table = grid(3, 4, 4, repeats=30)
     kinds = np.array([True, False])
@@ -399,6 +419,10 @@ def test_what_dci_and_modularity_need() -> None:
         dci(NORMAL[:20], NORMAL[:20])
     with pytest.raises(ValueError, match="lasso"):
         dci(NORMAL, NORMAL, regressor="laso")
+    with pytest.raises(ValueError, match="unseen codes must have 4 columns, not 3"):
+        dci(NORMAL, NORMAL, regressor="lasso", unseen=(NORMAL[:, :3], NORMAL))
+    with pytest.raises(ValueError, match="unseen factors must have 4 columns, not 2"):
+        dci(NORMAL, NORMAL, regressor="lasso", unseen=(NORMAL, NORMAL[:, :2]))
 
 
 def test_hinton_diagrams_draw_areas_and_signs() -> None:
