@@ -49,6 +49,7 @@ SPOUT = (
 """Half rings around the spout, alike."""
 
 SIDE = 64
+SIDES = (SIDE, SIDE // 2, SIDE // 4)
 CENTRE = np.array([0.0, 0.0, 1.575])
 """What the camera looks at: the middle of the axis."""
 DISTANCE = 12.0
@@ -83,7 +84,7 @@ class Teapots(GridSource):
     Args:
         part: of the factors: "all", those that are "seen" in training, or the "gap" (see `in_gap`), a tenth.
             Any factors can be rendered.
-        pixels: side of the images: 64, or 32, means of 2 × 2 such pixels.
+        pixels: side of the images: 64, or 32 or 16, means of 2 × 2 or 4 × 4 such pixels.
 
     Raises:
         ValueError: another part, or another number of pixels.
@@ -92,8 +93,8 @@ class Teapots(GridSource):
     def __init__(self, *, part: str = "all", pixels: int = SIDE) -> None:
         if part not in PARTS:
             raise ValueError(unknown("part", part, PARTS))
-        if pixels not in (SIDE, SIDE // 2):
-            raise ValueError(f"pixels must be {SIDE} or {SIDE // 2}, not {pixels}")
+        if pixels not in SIDES:
+            raise ValueError(f"pixels must be one of {SIDES}, not {pixels}")
         colour = np.linspace(0, 1, 6)
         super().__init__(
             azimuth=np.linspace(0, 2 * np.pi, 33),

@@ -321,8 +321,9 @@ def _unseen_errors(
     inputs = _normalised(inputs, codes)
     targets = np.where(categorical, targets, _normalised(targets, factors))
     losses = [_losses(fit.estimator, inputs, targets[:, j]) for j, fit in enumerate(fits)]
-    deviations = np.where(categorical, 1.0, targets.std(axis=0))
-    return _errors(np.stack(losses, axis=1), categorical) / deviations
+    errors: Floats = _errors(np.stack(losses, axis=1), categorical)
+    errors /= np.where(categorical, 1.0, targets.std(axis=0))
+    return errors
 
 
 def _informativeness(losses: Floats, categorical: NDArray[np.bool_]) -> float:

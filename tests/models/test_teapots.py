@@ -107,12 +107,13 @@ def test_a_colour_scales_what_the_light_gives() -> None:
     assert white[white > 0].min() == int(255 * AMBIENT)
 
 
-def test_half_the_pixels_are_means_of_four_and_an_image_does_not_depend_on_those_beside_it() -> None:
-    small = Teapots(pixels=32)
+@pytest.mark.parametrize("pixels", [32, 16])
+def test_fewer_pixels_are_means_and_an_image_does_not_depend_on_those_beside_it(pixels: int) -> None:
     factors = SOURCE.sample_factors(8, np.random.default_rng(0))
     images = SOURCE.render_factors(factors)
-    blocks = images.reshape(-1, 32, 2, 32, 2, 3).mean((2, 4))
-    np.testing.assert_allclose(small.render_factors(factors), blocks, atol=1)
+    block = 64 // pixels
+    means = images.reshape(-1, pixels, block, pixels, block, 3).mean((2, 4))
+    np.testing.assert_allclose(Teapots(pixels=pixels).render_factors(factors), means, atol=1)
     alone = SOURCE.render_factors({name: values[5:6] for name, values in factors.items()})
     np.testing.assert_array_equal(alone[0], images[5])
 
@@ -142,7 +143,10 @@ def test_the_gap_is_red_teapots_from_above() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"part": "gaps"}, "did you mean 'gap'"), ({"pixels": 48}, "pixels must be 64 or 32, not 48")],
+    [
+        ({"part": "gaps"}, "did you mean 'gap'"),
+        ({"pixels": 48}, r"pixels must be one of \(64, 32, 16\), not 48"),
+    ],
 )
 def test_settings_that_make_no_source_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -1,0 +1,142 @@
+"""Networks of InfoGAN: what draws images, and what judges and recognises them."""
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+__all__ = ["NETWORKS", "conv_critic", "conv_generator", "residual_critic", "residual_generator"]
+
+LEAST = 4
+"""Cells along a side at which convolutions end."""
+MOST = 8
+"""The greatest number of channels, in multiples of the fewest."""
+
+
+def conv_critic(shape: tuple[int, int, int], outputs: int, width: int) -> nn.Sequential:
+    """Return convolutions of 4 × 4 and stride 2 down to 4 × 4 cells, as Radford et al., 2016, have them.
+
+    Batches are not normalised: the critic's slope is penalised for each image by itself.
+
+    Args:
+        shape: (height, width, channels) of the images; height and width equal, a power of 2 from 8.
+        outputs: units at the end.
+        width: channels of the first convolution; each has twice those before it, up to `MOST` times.
+
+    Raises:
+        ValueError: another shape.
+    """
+    before, layers = shape[2], list[nn.Module]()
+    for channels in _channels(shape, width):
+        layers += [nn.Conv2d(before, channels, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        before = channels
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * LEAST**2, outputs))
+
+
+def conv_generator(shape: tuple[int, int, int], inputs: int, width: int) -> nn.Sequential:
+    """Return the transpose of `conv_critic`, batches normalised; it gives images in [-1, 1]."""
+    *narrower, widest = _channels(shape, width)
+    layers: list[nn.Module] = [
+        nn.Linear(inputs, widest * LEAST**2, bias=False),
+        nn.Unflatten(1, (widest, LEAST, LEAST)),
+    ]
+    before = widest
+    for channels in reversed(narrower):
+        layers += [nn.BatchNorm2d(before), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(before, channels, 4, stride=2, padding=1, bias=False)]
+        before = channels
+    layers += [nn.BatchNorm2d(before), nn.ReLU()]
+    return nn.Sequential(*layers, nn.ConvTranspose2d(before, shape[2], 4, stride=2, padding=1), nn.Tanh())
+
+
+class Residual(nn.Module):
+    """A block of two convolutions of 3 × 3 beside a shortcut, which halves or doubles the image's side.
+
+    Gulrajani et al., "Improved training of Wasserstein GANs", 2017, as in their code for 64 × 64 images.
+
+    Args:
+        before: channels of what comes in.
+        after: channels of what goes out.
+        side: of what comes in.
+        up: whether the side doubles and batches are normalised (a generator's); else it is halved, and each
+            image is normalised for itself (a critic's).
+    """
+
+    def __init__(self, before: int, after: int, side: int, *, up: bool) -> None:
+        super().__init__()
+        middle = after if up else before
+        grown = 2 * side if up else side
+        resize = nn.Upsample(scale_factor=2) if up else nn.AvgPool2d(2)
+        first = nn.Conv2d(before, middle, 3, padding=1, bias=False)
+        second = nn.Conv2d(middle, after, 3, padding=1)
+        narrow = nn.Conv2d(before, after, 1)
+        self.shortcut = nn.Sequential(resize, narrow)
+        self.branch = nn.Sequential(
+            nn.BatchNorm2d(before) if up else nn.LayerNorm([before, side, side]),
+            nn.ReLU(),
+            *([resize, first] if up else [first]),
+            nn.BatchNorm2d(middle) if up else nn.LayerNorm([middle, grown, grown]),
+            nn.ReLU(),
+            *([second] if up else [second, resize]),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (n, after, h, w) of (n, before, side, side)."""
+        result: Tensor = self.shortcut(images) + self.branch(images)
+        return result
+
+
+def residual_critic(shape: tuple[int, int, int], outputs: int, width: int) -> nn.Sequential:
+    """Return blocks down to 4 × 4 cells, of 2, 4, 8 and 8 times `width` channels for 64 × 64 images.
+
+    Args:
+        shape: (height, width, channels) of the images; height and width equal, a power of 2 from 8.
+        outputs: units at the end.
+        width: channels of the first convolution.
+
+    Raises:
+        ValueError: another shape.
+    """
+    channels = _channels(shape, 2 * width, MOST // 2)
+    sides = [shape[0] >> step for step in range(len(channels))]
+    blocks = zip([width, *channels], channels, sides, strict=False)
+    return nn.Sequential(
+        nn.Conv2d(shape[2], width, 3, padding=1),
+        *(Residual(before, after, side, up=False) for before, after, side in blocks),
+        nn.Flatten(),
+        nn.Linear(channels[-1] * LEAST**2, outputs),
+    )
+
+
+def residual_generator(shape: tuple[int, int, int], inputs: int, width: int) -> nn.Sequential:
+    """Return blocks up from 4 × 4 cells, the critic's in reverse; they give images in [-1, 1]."""
+    channels = [width, *_channels(shape, 2 * width, MOST // 2)][::-1]
+    blocks = pairwise(channels)
+    return nn.Sequential(
+        nn.Linear(inputs, channels[0] * LEAST**2),
+        nn.Unflatten(1, (channels[0], LEAST, LEAST)),
+        *(Residual(before, after, LEAST << k, up=True) for k, (before, after) in enumerate(blocks)),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, shape[2], 3, padding=1),
+        nn.Tanh(),
+    )
+
+
+Network = Callable[[tuple[int, int, int], int, int], nn.Sequential]
+
+NETWORKS: Mapping[str, tuple[Network, Network]] = {
+    "conv": (conv_critic, conv_generator),
+    "residual": (residual_critic, residual_generator),
+}
+"""Critic and generator by name."""
+
+
+def _channels(shape: tuple[int, int, int], width: int, most: int = MOST) -> list[int]:
+    """Return the channels after each halving of the side: `width`, twice that, up to `most` times."""
+    height, across, _ = shape
+    halvings = round(math.log2(max(height, 1) / LEAST))
+    if height != across or halvings < 1 or LEAST << halvings != height:
+        raise ValueError(f"shape must have one height and width, a power of 2 from 8, not {shape}")
+    return [width * min(2**step, most) for step in range(halvings)]
