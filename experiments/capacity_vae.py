@@ -14,6 +14,7 @@ at less; β of the blobs is a quarter of the paper's 150 for the same reason. `P
 paper's sizes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -26,17 +27,25 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unknot.experiments.common import check_least, complete, load_complete
-from unknot.experiments.variational import Study, Training, cell, numbers, title, verdict
+from unknot.experiments.variational import (
+    Study,
+    Training,
+    ceiling,
+    cell,
+    floors,
+    numbers,
+    title,
+    verdict,
+)
 from unknot.files import read_json, write_json
 from unknot.models.data.blob import Blob
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
 from unknot.models.image.capacity import CapacityVAE
 from unknot.models.image.factor_generator import FactorGenerator
-from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
 from unknot.report import Table, mean_deviation, save_figure
-from unknot.representation import train
+from unknot.representation import Learner, train
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
 
@@ -119,11 +128,11 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
     metrics: dict[str, Any] = {"seed": seed, **complete([GENERATOR], folder, make)}
     for name, study in _studies(settings).items():
-        metrics[name] = study.run(folder / name, seed, resume)
+        metrics[name] = study.run(folder / name, seed, resume) | ceiling(study)
     generator = load_complete(folder, GENERATOR)
     assert isinstance(generator, FactorGenerator)
     save_figure(allocation(generator), folder / "figures" / "allocation.png")
-    for name in metrics["blob"]:
+    for name in _blob_models(settings):
         learner = load_complete(folder / "blob", name)
         assert isinstance(learner, VAE)
         figure = tuning(learner, Blob(pixels=settings.pixels))
@@ -147,7 +156,7 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     generator = load_complete(folder, GENERATOR)
     assert isinstance(generator, FactorGenerator)
     studies = _studies(Settings(**config["settings"]))
-    models = {name: study.evaluate(folder / name, full) for name, study in studies.items()}
+    models = {name: study.evaluate(folder / name, full) | ceiling(study) for name, study in studies.items()}
     return {"seed": config["seed"], GENERATOR: entries(generator), **models}
 
 
@@ -156,15 +165,13 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
 
 def _studies(settings: Settings) -> dict[str, Study]:
     shapes, blob = Shapes2D(pixels=settings.pixels, coloured=True), Blob(pixels=settings.pixels)
-    network, small = settings.network(channels=3), settings.network()
+    network = settings.network(channels=3)
     target: dict[str, Any] = {"gamma": settings.gamma, "capacity": settings.capacity}
     models: dict[str, Any] = {
-        "untrained": partial(VAE, **network),
-        "pca": partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),
+        **floors(settings, channels=3),
         "controlled capacity": partial(CapacityVAE, growth=settings.steps, **target, **network),
         **{f"beta-{beta:g}": partial(VAE, beta=beta, **network) for beta in settings.betas},
     }
-    betas = (1.0, settings.blob_beta)
     return {
         "shapes": Study(settings, shapes, {"coloured": shapes}, METRICS, models),
         "blob": Study(
@@ -172,9 +179,14 @@ def _studies(settings: Settings) -> dict[str, Study]:
             blob,
             {"blob": blob},
             METRICS,
-            {f"beta-{beta:g}": partial(VAE, beta=beta, **small) for beta in betas},
+            floors(settings) | _blob_models(settings),
         ),
     }
+
+
+def _blob_models(settings: Settings) -> dict[str, Callable[[], Learner]]:
+    network = settings.network()
+    return {f"beta-{beta:g}": partial(VAE, beta=beta, **network) for beta in (1.0, settings.blob_beta)}
 
 
 # The generator
@@ -321,13 +333,13 @@ def _shapes_table(seeds: list[dict[str, Any]]) -> Table:
 
 
 def _blob_table(seeds: list[dict[str, Any]]) -> Table:
-    published = {"1": "4", "150": "2"}
+    published = {"beta-1": "4", "beta": "2"}
     rows = []
     for name in seeds[0]["blob"]:
-        beta, models = name.partition("-")[2], numbers(seeds, "blob", name)
+        models = numbers(seeds, "blob", name)
         scores = (cell(models, "scores", "blob", metric, "value") for metric in METRICS)
-        paper = published["1" if beta == "1" else "150"]
-        rows.append((f"β = {beta}", _used(models), paper, *scores))
+        paper = published.get(name, published.get(name.partition("-")[0], ""))
+        rows.append((title(name, METHODS), _used(models), paper, *scores))
     return Table(
         "Blobs: dimensions that two factors take",
         ("model", "dimensions used", "paper", "FactorVAE metric", "MIG"),

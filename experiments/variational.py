@@ -5,11 +5,13 @@ A model of a seed lies in a folder of its name, with its weights, its metrics an
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,17 +22,20 @@ from unknot.models.data.stream import stream
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.networks import LIKELIHOODS
 from unknot.models.image.pca import PCA
-from unknot.models.image.vae import VariationalAutoencoder
+from unknot.models.image.vae import VAE, VariationalAutoencoder
 from unknot.report import mean_deviation, save_figure, save_gif
 from unknot.representation import WEIGHTS, Learner, save_learner, train
 from unknot.representation.metrics import FactorSource, Score, evaluate_codes, hinton
+from unknot.representation.metrics.source import Components, Encode
 
 __all__ = [
     "Study",
     "Training",
+    "ceiling",
     "cell",
     "counts",
     "draw_images",
+    "floors",
     "numbers",
     "title",
     "tradeoff",
@@ -45,6 +50,8 @@ DRAWN = 1000
 """Images whose reconstructions are measured."""
 ERRORS = {"nats": "-log p(x | z) in nats", "error": "squared error of a pixel"}
 """What `measure` calls the reconstruction error, by its name there."""
+CEILING = "true factors"
+"""What metrics give the factors themselves, by the name that a table has for it."""
 SPAN = 3.0
 """How far traversals go from 0, to either side: where nearly all of the prior is."""
 COLUMNS = 10
@@ -147,6 +154,44 @@ class Study:
         return learner
 
 
+# Floors and ceilings
+
+
+def floors(settings: Training, channels: int = 1) -> dict[str, Callable[[], Learner]]:
+    """Return what makes the models that a study's others have to beat: no training, and linear codes."""
+    network = settings.network(channels)
+    return {
+        "untrained": partial(VAE, **network),
+        "pca": partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),
+    }
+
+
+@dataclass(frozen=True)
+class Told:
+    """A source whose "images" are its factors, so that codes which are equal to them can be measured."""
+
+    source: FactorSource
+
+    @property
+    def factor_space(self) -> spaces.Dict:
+        """The source's."""
+        return self.source.factor_space
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        """Draw the source's factors."""
+        return self.source.sample_factors(n, rng)
+
+    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[Any]:
+        """Return the factors as a table, (n, factors)."""
+        return Components(self.factor_space).table(factors)
+
+
+def ceiling(study: Study) -> dict[str, Any]:
+    """Return, as a model of the name `CEILING`, what the true factors score as codes; they redraw nothing."""
+    scores = {name: score(np.asarray, Told(source), study) for name, source in study.measured.items()}
+    return {CEILING: {"error": None, "nats": None, "kl": None, "scores": as_json(scores)}}
+
+
 # Measuring
 
 
@@ -171,18 +216,24 @@ def measure(
         PCA); `scores` by source and metric, each its `value` and `interval`. And the scores as they are.
     """
     share = 1 if full else 10
+    scores = {name: score(learner.encode, source, study, share) for name, source in study.measured.items()}
+    result = redrawing(learner, draw_images(study.first, DRAWN))
+    return {**result, "scores": as_json(scores)}, scores
+
+
+def score(encode: Encode, source: FactorSource, study: Study, share: int = 1) -> dict[str, Score]:
+    """Return the study's metrics of codes, on one `share`-th of the samples and votes."""
     chosen = counts(study.metrics, max(study.settings.votes // share, 10))
     samples = max(study.settings.samples // share, 100)
-    scores = {
-        name: evaluate_codes(learner.encode, source, study.metrics, samples=samples, settings=chosen)
-        for name, source in study.measured.items()
-    }
-    result = redrawing(learner, draw_images(study.first, DRAWN))
-    result["scores"] = {
+    return evaluate_codes(encode, source, study.metrics, samples=samples, settings=chosen)
+
+
+def as_json(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, dict[str, Any]]:
+    """Return value and interval of scores by source and metric."""
+    return {
         name: {metric: {"value": s.value, "interval": list(s.interval)} for metric, s in row.items()}
         for name, row in scores.items()
     }
-    return result, scores
 
 
 def counts(metrics: Iterable[str], votes: int) -> dict[str, dict[str, int]]:

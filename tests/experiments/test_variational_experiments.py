@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from unknot.experiments import capacity_vae, dip_vae, encoders, factor_vae, quantifying_beta
-from unknot.experiments.variational import Training, redrawing, title, traversal_frames, traverse
+from unknot.experiments.variational import (
+    Study,
+    Training,
+    ceiling,
+    redrawing,
+    title,
+    traversal_frames,
+    traverse,
+)
+from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.factor_generator import FactorGenerator
@@ -95,7 +104,7 @@ def test_a_factor_enters_where_it_stays() -> None:
 def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[str, Any]:
     values = {"factor_vae": metric, "higgins": metric, "mig": mig, "dci": 0.0, "sap": 0.0}
     row = {name: {"value": value} for name, value in values.items()}
-    sources = (factor_vae.WITH, factor_vae.WITHOUT, dip_vae.SOURCE)
+    sources = (factor_vae.WITH, factor_vae.WITHOUT, dip_vae.WITH, dip_vae.WITHOUT)
     return {"error": error, "nats": nats, "scores": dict.fromkeys(sources, row)}
 
 
@@ -119,8 +128,8 @@ def test_the_bar_of_dip_vae_allows_a_tenth_more_error() -> None:
         }
         return dip_vae.tabulate([{"models": models}])[0].notes[-1]
 
-    assert note(0.109, 0.8).endswith("0.99, β-VAE 0.80, met.")
-    assert note(0.111, 0.8).endswith("0.00, β-VAE 0.80, missed.")
+    assert note(0.109, 0.8).endswith("0.990, β-VAE 0.800, met.")
+    assert note(0.111, 0.8).endswith("0.000, β-VAE 0.800, missed.")
     assert note(0.1, 0.99).endswith("missed.")
 
 
@@ -139,6 +148,15 @@ def test_the_split_shares_no_image_and_no_stratum_is_short() -> None:
     assert set(drawn) <= set(parts[2])
     with pytest.raises(ValueError, match="rows must be at least one"):
         Selection(source, parts[0][:0])
+
+
+def test_the_true_factors_are_the_ceiling() -> None:
+    source = Nuisance(Shapes2D(), "shape")
+    metrics = ("higgins", "factor_vae", "mig", "dci")
+    study = Study(Training(samples=1000, votes=50), source, {"four": source}, metrics, {})
+    scores = ceiling(study)["true factors"]["scores"]["four"]
+    for metric in metrics:
+        assert scores[metric]["value"] > 0.9, metric
 
 
 def test_models_are_called_by_their_method() -> None:
