@@ -24,16 +24,16 @@ class DIPVAE(VariationalAutoencoder):
     C the covariance of the means of q(z | x), kind "I", or of z itself, kind "II": by the law of total
     covariance (eq. 4) that is the same and the mean of the variances besides.
 
-    C is a running estimate, the last of which counts as a constant (section 2.2): a batch is a sample of
-    little over a hundred numbers' worth, and squares of what it gets wrong would weigh. We take the
-    estimate's value and the batch's gradient, so that λ keeps the meaning it has in eq. 5 however slowly the
-    estimate moves.
+    C is a running estimate, m times the last, which counts as a constant, and 1 - m times the batch's
+    (section 2.2): a batch is a sample of little over a hundred numbers' worth, and squares of what it gets
+    wrong would weigh. So its gradient has the weight 1 - m, and λ that suit one m don't suit another. The
+    batch's whole gradient, in answer to an estimate that lags, overshoots: training by it lost all codes.
 
     Args:
         kind: "I" or "II".
         off_diagonal: λ_od, at least 0.
         diagonal: λ_d, at least 0; None for ten times λ_od, as in the paper's experiments.
-        momentum: share of the last estimate in the next, in [0, 1); 0 takes each batch by itself.
+        momentum: m, share of the last estimate in the next, in [0, 1); 0 takes each batch by itself.
         **settings: of `VariationalAutoencoder`.
     """
 
@@ -69,8 +69,8 @@ class DIPVAE(VariationalAutoencoder):
         batch = covariance(mean)
         if self.kind == "II":
             batch = batch + torch.diag(log_variance.exp().mean(0))
-        self.running.lerp_(batch.detach(), 1 - self.momentum)
-        estimate = self.running + batch - batch.detach()
+        estimate = self.running.lerp(batch, 1 - self.momentum)
+        self.running.copy_(estimate.detach())
         off_diagonal, diagonal = identity_gap(estimate)
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
         penalty = kl + self.off_diagonal * off_diagonal + self.diagonal * diagonal
