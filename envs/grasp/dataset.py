@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
 from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, shard_path
@@ -43,13 +44,16 @@ KEPT = 10
 SIMULATED = 5
 """Those of the failed ones that are to be simulated; the others were in collision."""
 
-TRIES = 100
+TRIES = 400
 """Perturbations of a demonstration at most."""
 
-SHIFT, TURN = (0.015, 0.015, 0.007), (0.12, 0.12, 0.3)
-"""Standard deviations of a perturbation: metres along, and radians about, the axes of the world. Most of it
-is along the table and about the vertical, of which a pose alone tells nothing, as it doesn't tell where the
-object stands. By height and tilt, or by sizes that vary, it would tell which grasps hold."""
+SHIFT, TURN = 0.015, 0.25
+"""Standard deviations of a perturbation: metres along each axis, radians about each. With sizes that vary the
+small ones would hold and the large ones fail, and a pose alone would tell which it was."""
+
+PAIRS = 4
+"""So many grasps of each demonstration that held are paired with one that failed at nearly the same height
+and tilt: by these a pose alone tells outcomes, even of objects never seen, wherever they stand."""
 
 STRAYS, INTO = 24, 0.02
 """Grasps anywhere about the object, of each placement, and metres below its surface that they are centred at
@@ -114,7 +118,7 @@ def collect(
 
     if placements < 1:
         raise ValueError(f"placements={placements} must be at least 1")
-    perturbation = {"shift": list(SHIFT), "turn": list(TURN)}
+    perturbation = {"shift": SHIFT, "turn": TURN, "pairs": PAIRS}
     manifest = {"objects": objects, "seed": seed, "perturbation": perturbation, "things": _things(objects)}
     _write_manifest(folder, manifest)
     numbers = [number for number in range(placements) if not shard_path(folder, number).exists()]
@@ -153,6 +157,7 @@ def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generat
     world.place(object_index, position, yaw)
     views = [world.camera(elevation, rng.uniform(0, 360)) for elevation in ELEVATIONS]
     poses, reasons, demonstrations, drawn = _grasps(world, rng)
+    success = reasons == Reason.HELD
     occupancy, origin, size = _occupancy(world)
     return GraspShard(
         name=thing.name,
@@ -167,9 +172,10 @@ def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generat
         projection=views[0].projection,
         elevation=np.array(ELEVATIONS, dtype=np.float32),
         pose=poses,
-        success=reasons == Reason.HELD,
+        success=success,
         reason=reasons,
         demonstration=demonstrations,
+        paired=_paired(poses, success, demonstrations),
         drawn=drawn,
         occupancy=occupancy,
         origin=origin,
@@ -235,8 +241,8 @@ def _grasps(
 
 def _perturbed(pose: NDArray[np.float64], rng: np.random.Generator) -> Floats:
     """Draw perturbations (TRIES, 6) of a pose."""
-    shift, turn = (np.array(size) * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
-    rotation = Rotation.from_rotvec(turn) * Rotation.from_rotvec(pose[3:])
+    shift, turn = (size * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
+    rotation = Rotation.from_rotvec(pose[3:]) * Rotation.from_rotvec(turn)
     poses: Floats = np.concatenate([pose[:3] + shift, rotation.as_rotvec()], axis=1).astype(np.float32)
     return poses
 
@@ -276,6 +282,22 @@ def _balanced(world: "GraspWorld", poses: Floats, drawn: NDArray[np.int32]) -> l
     count = min(KEPT, len(held), 2 * len(lost), len(lost) + len(collided))
     simulated = min(len(lost), max(count - len(collided), math.ceil(count * SIMULATED / KEPT)))
     return held[:count] + lost[:simulated] + collided[: count - simulated]
+
+
+def _paired(
+    poses: Floats, success: NDArray[np.bool_], demonstrations: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Return which grasps (n,) are of the `PAIRS` nearest in height and tilt, of each demonstration."""
+    tilt = Rotation.from_rotvec(poses[:, 3:]).as_matrix()[:, 2, ::2] if len(poses) else np.empty((0, 2))
+    seen = np.column_stack([poses[:, 2] / SHIFT, tilt / TURN])
+    paired = np.zeros(len(poses), dtype=bool)
+    for number in set(demonstrations.tolist()) - {STRAY}:
+        held, lost = (np.flatnonzero((demonstrations == number) & (success == end)) for end in (True, False))
+        distances = np.linalg.norm(seen[held, None] - seen[lost], axis=-1)
+        rows, columns = linear_sum_assignment(distances)
+        nearest = np.argsort(distances[rows, columns], kind="stable")[:PAIRS]
+        paired[np.concatenate([held[rows[nearest]], lost[columns[nearest]]])] = True
+    return paired
 
 
 def _occupancy(world: "GraspWorld") -> tuple[NDArray[np.bool_], NDArray[np.float64], float]:

@@ -45,6 +45,8 @@ class GraspShard:
         reason: (n,), int8: a `Reason`.
         demonstration: (n,), int32: grasps of the same number are perturbations of the same demonstration;
             `STRAY` for those of none.
+        paired: (n,), bool: as many that held as that failed, at nearly the same height and tilt, which is
+            what a pose alone would tell them by: accuracy is measured on these.
         drawn: (reasons,), int32: how many perturbations were drawn, by how they ended, also those not kept.
         occupancy: (32, 32, 32), bool: [i, j, k] says if the point origin + size * ((i, j, k) + 0.5) / 32 is
             in the object. For evaluation alone.
@@ -67,6 +69,7 @@ class GraspShard:
     success: NDArray[np.bool_]
     reason: NDArray[np.int8]
     demonstration: NDArray[np.int32]
+    paired: NDArray[np.bool_]
     drawn: NDArray[np.int32]
     occupancy: NDArray[np.bool_]
     origin: NDArray[np.float64]

@@ -37,11 +37,11 @@ def by_category(
 
 @torch.no_grad()
 def measure_accuracy(net: GraspNet, data: Grasps) -> dict[str, dict[str, float]]:
-    """Return for each elevation the share, in percent, of perturbed grasps told right, by category."""
+    """Return for each elevation the share, in percent, of paired grasps told right, by category."""
     result = {}
     for v, elevation in enumerate(data.shards[0].elevation):
         right = [_right(net, shard, v) for shard in data.shards]
-        counts = np.array([shard.perturbed.sum() for shard in data.shards])
+        counts = np.array([shard.paired.sum() for shard in data.shards])
         categories = [shard.category for shard in data.shards]
         result[str(round(elevation))] = by_category(categories, np.array(right), counts)
     return result
@@ -50,25 +50,25 @@ def measure_accuracy(net: GraspNet, data: Grasps) -> dict[str, dict[str, float]]
 def _right(net: GraspNet, shard: GraspShard, view: int) -> int:
     features = net.observe(observe([shard], [view]))
     odds = net.score(features, torch.from_numpy(shard.pose)[None])[0].numpy(force=True)
-    return int(((odds > 0) == shard.success)[shard.perturbed].sum())
+    return int(((odds > 0) == shard.success)[shard.paired].sum())
 
 
 def measure_pose_alone(train: Grasps, test: Grasps) -> dict[str, float]:
-    """Return the share, in percent, of perturbed grasps told right by who sees no image, by category.
+    """Return the share, in percent, of paired grasps told right by who sees no image, by category.
 
     What the pose itself tells is the floor of accuracy. Gradient boosting learns it from all of `train`.
     """
     classifier = HistGradientBoostingClassifier(random_state=0).fit(*_poses(train.shards))
-    told = [classifier.score(*_poses([shard])) * shard.perturbed.sum() for shard in test.shards]
-    counts = np.array([shard.perturbed.sum() for shard in test.shards])
+    told = [classifier.score(*_poses([shard])) * shard.paired.sum() for shard in test.shards]
+    counts = np.array([shard.paired.sum() for shard in test.shards])
     return by_category([shard.category for shard in test.shards], np.array(told), counts)
 
 
 def _poses(shards: Sequence[GraspShard]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the perturbed grasps' centres and rotation matrices (n, 12), and which held."""
-    pose = np.concatenate([shard.pose[shard.perturbed] for shard in shards])
+    """Return the paired grasps' centres and rotation matrices (n, 12), and which held."""
+    pose = np.concatenate([shard.pose[shard.paired] for shard in shards])
     turns = Rotation.from_rotvec(pose[:, 3:]).as_matrix().reshape(-1, 9)
-    held = np.concatenate([shard.success[shard.perturbed] for shard in shards])
+    held = np.concatenate([shard.success[shard.paired] for shard in shards])
     return np.concatenate([pose[:, :3], turns], 1), held
 
 

@@ -69,7 +69,8 @@ def _accuracy(title: str, seeds: Seeds, elevations: tuple[str, ...]) -> Table:
             rows.append((f"{TITLES[net]} ({elevation})", *ours))
             rows.append(("paper", *_published(ACCURACY[net, elevation])))
     notes = (
-        "Percent of perturbed grasps of novel objects, half of which held; chance is 50.",
+        "Percent of perturbed grasps of novel objects; chance is 50: for each that held one that failed at "
+        "nearly the same height and tilt.",
         "Pose alone: gradient boosting that sees where the gripper is, and no image.",
     )
     return Table(title, ("net (elevation)", *CATEGORIES), tuple(rows), notes)

@@ -21,7 +21,7 @@ import trimesh
 from unknot.cli import main
 from unknot.envs.grasp import dataset
 from unknot.envs.grasp.camera import DISTANCE, TARGET
-from unknot.envs.grasp.dataset import STRAYS, GraspDataset, GraspShard, collect, count
+from unknot.envs.grasp.dataset import PAIRS, STRAYS, GraspDataset, GraspShard, collect, count
 from unknot.envs.grasp.objects import load_objects
 from unknot.envs.grasp.world import GraspWorld, Reason
 from unknot.files import FileError, read_json
@@ -91,6 +91,21 @@ def test_half_of_each_demonstration_s_grasps_held_and_failures_are_mostly_simula
             assert np.isin(failed[~simulated], [Reason.TABLE, Reason.OBJECT]).all()
         for reason in Reason:
             assert (shard.reason[shard.perturbed] == reason).sum() <= shard.drawn[reason]
+
+
+def test_pairs_held_and_failed_at_nearly_the_same_height_and_tilt(collected: GraspDataset) -> None:
+    gaps: dict[str, list[float]] = {"paired": [], "other": []}
+    for shard in collected:
+        assert not (shard.paired & ~shard.perturbed).any()
+        for number in np.unique(shard.demonstration[shard.perturbed]):
+            mine = shard.demonstration == number
+            assert 0 < (mine & shard.paired & shard.success).sum() <= PAIRS
+            assert (mine & shard.paired & shard.success).sum() == (mine & shard.paired & ~shard.success).sum()
+            for name, rows in (("paired", mine & shard.paired), ("other", mine & ~shard.paired)):
+                held, failed = (shard.pose[rows & (shard.success == end), 2] for end in (True, False))
+                if len(held) and len(failed):
+                    gaps[name].append(abs(held.mean() - failed.mean()))
+    assert np.mean(gaps["paired"]) < 0.7 * np.mean(gaps["other"])
 
 
 def test_strays_are_about_the_object_and_hardly_any_holds(collected: GraspDataset) -> None:

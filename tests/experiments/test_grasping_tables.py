@@ -73,10 +73,10 @@ def test_a_pose_alone_is_told_what_its_height_says_and_no_more() -> None:
 
 
 def placements(pose: NDArray[Any], held: NDArray[Any], rows: slice) -> Grasps:
-    """Return a placement with these grasps and a stray, which isn't counted."""
+    """Return a placement with these grasps and one that isn't paired, nor counted."""
     poses, success = np.concatenate([pose[rows], pose[:1]]), np.append(held[rows], not held[0])
-    perturbed = np.arange(len(poses)) < len(poses) - 1
-    shard: Any = SimpleNamespace(category="mug", pose=poses, success=success, perturbed=perturbed)
+    paired = np.arange(len(poses)) < len(poses) - 1
+    shard: Any = SimpleNamespace(category="mug", pose=poses, success=success, paired=paired)
     return Grasps([shard], "test")
 
 
