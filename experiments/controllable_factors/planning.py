@@ -4,7 +4,7 @@ Appendix B.2 and B.3 of the paper. In mazes of 8 × 8 cells, 20% of them blocks,
 and its variations h' − h (one a move, and two for a switch); `LatentMoves` learns from a random walk which of
 them an image permits, and where; search over them finds a way. Every layout is new, in training and in the
 problems. Success: the agent is at the goal after at most twice the steps that the shortest way has. A learner
-whose variations turn out loose is begun anew, which no factor decides (see `_tightest`).
+whose variations turn out loose is begun anew, which no factor decides (see `tightest`).
 
 Rows, on the same problems: search in what was learnt; the paper's greedy decomposition of h(goal) − h(start);
 search with the same encoder as part of a plain autoencoder, trained on the same images as often, and left
@@ -156,14 +156,12 @@ def _train(settings: Settings, task: str, baseline: str, folder: Path, seed: int
     if isinstance(learner, Autoencoder):
         learn(learner, "learner")
     elif not baseline:
-        learner, made = _tightest(learner, learn, seen, seed)
+        learner, made = tightest(learner, learn, seen, seed)
     save_learner(learner.eval(), folder / "learner" / WEIGHTS)
     if baseline:
         made = changes(learner, seen)
-    moves, made_by = find_moves(*made)
-    centre = encode_all(learner, seen["observation"]).mean(0)
     torch.manual_seed(seed)  # so that a resume, which has trained no learner before, starts alike
-    model = LatentMoves(moves.tolist(), made_by.tolist(), centre=centre.tolist(), steps=settings.moves)
+    model = start_moves(learner, made, seen, settings.moves)
     train(
         model,
         walks(env, learner, seed, rare),
@@ -175,7 +173,16 @@ def _train(settings: Settings, task: str, baseline: str, folder: Path, seed: int
     env.close()
 
 
-def _tightest(
+def start_moves(
+    learner: Learner, made: tuple[Tensor, Tensor], seen: Mapping[str, Tensor], steps: int
+) -> LatentMoves:
+    """Find the moves among the variations that were made, and return what is to learn where they happen."""
+    moves, made_by = find_moves(*made)
+    centre = encode_all(learner, seen["observation"]).mean(0)
+    return LatentMoves(moves.tolist(), made_by.tolist(), centre=centre.tolist(), steps=steps)
+
+
+def tightest(
     learner: Learner, learn: Callable[[Learner, str], None], seen: dict[str, Tensor], seed: int
 ) -> tuple[Learner, tuple[Tensor, Tensor]]:
     """Train until a start's variations lie close to their modes, and keep the start where they lie closest.

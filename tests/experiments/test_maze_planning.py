@@ -149,7 +149,7 @@ def test_the_tightest_start_is_kept_and_none_follows_a_tight_one(
     monkeypatch.setattr(planning, "variations", variations)
     monkeypatch.setattr(planning, "find_moves", lambda *_: (np.array([[1.0, 0.0], [-1.0, 0.0]]), None))
     first = SceneSelectivity(actions=2)
-    learner, _ = planning._tightest(first, learn, {}, 0)
+    learner, _ = planning.tightest(first, learn, {}, 0)
     assert learnt[0] is first
     assert learner is learnt[kept]
     assert len(learnt) == (kept + 1 if spreads[kept] < planning.LOOSE else planning.STARTS)
