@@ -11,6 +11,7 @@ replaced.
 """
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,8 +47,21 @@ def ship(
         paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
         _replace(package, new_package)
         # tables fill gaps from what ships: now this run
-        _write_page(seeds, paths, page / NOTES, command, new_page)
+        _write_page(seeds, picture_names(paths), page / NOTES, command, new_page)
         _replace(page, new_page)
+
+
+def picture_names(paths: list[Path]) -> dict[str, Path]:
+    """Name pictures .../FOLDER/figures/NAME: NAME, or FOLDER-NAME where several have that name.
+
+    Raises:
+        ValueError: two pictures that would have one name all the same.
+    """
+    counts = Counter(path.name for path in paths)
+    names = {path.name if counts[path.name] == 1 else f"{path.parts[-3]}-{path.name}": path for path in paths}
+    if len(names) < len(paths):
+        raise ValueError(f"pictures must be of folders with names that differ, not {[*map(str, paths)]}")
+    return names
 
 
 def _replace(old: Path, new: Path) -> None:
@@ -69,12 +83,14 @@ def _write_package(seeds: list[Path], models: tuple[str, ...], command: str, fol
     write_json(seed / METRICS, load_experiment(config["experiment"]).evaluate(seed, full=True))
 
 
-def _write_page(seeds: list[Path], pictures: list[Path], notes: Path, command: str, folder: Path) -> None:
+def _write_page(
+    seeds: list[Path], pictures: dict[str, Path], notes: Path, command: str, folder: Path
+) -> None:
     config = read_json(seeds[0] / "config.json")
     name = config["experiment"]
     folder.mkdir()
-    for picture in pictures:
-        shutil.copyfile(picture, folder / picture.name)
+    for picture, path in pictures.items():
+        shutil.copyfile(path, folder / picture)
     source = f"[results.json](../../../experiments/pretrained/{name}/results.json)"
     parts = [
         f"# {name}\n",
@@ -86,7 +102,7 @@ def _write_page(seeds: list[Path], pictures: list[Path], notes: Path, command: s
     metrics = [read_json(seed / METRICS) for seed in seeds]
     parts += [table.to_markdown() for table in load_experiment(name).tabulate(metrics)]
     parts.append("## Pictures of seed 0\n")
-    parts += [f"![{path.parts[-3]}: {path.stem}]({path.name})\n" for path in pictures]
+    parts += [f"![{path.parts[-3]}: {path.stem}]({picture})\n" for picture, path in pictures.items()]
     write_text(folder / "README.md", "\n".join(parts))
 
 

@@ -1,9 +1,12 @@
-"""The pages that are made from docstrings."""
+"""The pages that are made from docstrings, and those of runs."""
 
 import runpy
 from pathlib import Path
 
-BUILD = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "build.py"))
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+BUILD, SHIP = (runpy.run_path(str(DOCS / name)) for name in ("build.py", "ship.py"))
 
 
 def test_the_page_of_environments_is_up_to_date() -> None:
@@ -16,3 +19,10 @@ def test_sections_become_headings_and_lists() -> None:
     assert BUILD["markdown"](docstring) == (
         "A world.\n\n### Seen\n\nAll.\n\n### Arguments\n\n- `size`: an\n  int.\n- `map`: a name."
     )
+
+
+def test_pictures_of_one_name_are_called_by_their_folders() -> None:
+    a, b, c = (Path("seed-0", folder, "figures", name) for folder, name in ("ax", "bx", "by"))
+    assert SHIP["picture_names"]([a, b, c]) == {"a-x": a, "b-x": b, "y": c}
+    with pytest.raises(ValueError, match="folders with names that differ"):
+        SHIP["picture_names"]([a, Path("seed-0", "other") / a.relative_to("seed-0")])
