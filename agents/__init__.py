@@ -16,7 +16,8 @@ from .experts import GridExpert, RandomAgent, StraightLineExpert
 
 if TYPE_CHECKING:
     from .encoding import EncodedObservation, EncodedVectorObservation
-    from .grasping import GraspAgent, GraspExpert
+    from .grasp_experts import GraspExpert, ReachExpert
+    from .grasping import GraspAgent
     from .offline import record, transitions
     from .planning import PlanningAgent
     from .stable_baselines import GymVecEnv
@@ -32,6 +33,7 @@ __all__ = [
     "GymVecEnv",
     "PlanningAgent",
     "RandomAgent",
+    "ReachExpert",
     "StraightLineExpert",
     "evaluate_agent",
     "record",
@@ -44,9 +46,10 @@ LATE = {
     "EncodedObservation": ("learn", "torch", ".encoding"),
     "EncodedVectorObservation": ("learn", "torch", ".encoding"),
     "GraspAgent": ("learn", "torch", ".grasping"),
-    "GraspExpert": ("grasp", "pybullet", ".grasping"),
+    "GraspExpert": ("grasp", "pybullet", ".grasp_experts"),
     "GymVecEnv": ("agents", "stable_baselines3", ".stable_baselines"),
     "PlanningAgent": ("learn", "torch", ".planning"),
+    "ReachExpert": ("grasp", "pybullet", ".grasp_experts"),
     "record": ("agents", "minari", ".offline"),
     "transitions": ("agents", "minari", ".offline"),
 }

@@ -1,5 +1,6 @@
 """Environments as agents that learn see them: what is observed of them, and what is rewarded."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -11,12 +12,17 @@ from unknot.envs import FactorObservation, FactorVectorObservation, GoalConditio
 from unknot.envs.vector import VectorWrapper
 from unknot.files import unknown
 
+from .evaluation import LARGEST_BATCH
 from .hyperparameters import REWARDS
 
-__all__ = ["OBSERVED", "Progress", "make_environment"]
+__all__ = ["OBSERVED", "Progress", "copies_for", "make_environment"]
 
 OBSERVED = ("pixels", "factors", "codes")
 """What an agent sees: images; the true factors of the scene and of the goal; an encoder's codes."""
+
+LARGEST = {"unknot/GraspReach-v0": 32}
+"""Most copies of an environment that are evaluated at once, where not `LARGEST_BATCH`: each of these has a
+simulation of its own, and some 30 MB of memory for it."""
 
 Vector: TypeAlias = VectorEnv[Any, Any, Any]
 
@@ -50,6 +56,17 @@ class Progress(VectorWrapper):
         gained = np.nan_to_num(rewards - self.before)
         self.before = np.where(terminated | truncated, np.nan, rewards)
         return observations, gained, terminated, truncated, infos
+
+
+def copies_for(name: str, episodes: int) -> int:
+    """Return in how many copies of an environment some episodes are played, in as few batches as it allows.
+
+    Args:
+        name: its id.
+        episodes: how many, at least 1.
+    """
+    batches = math.ceil(episodes / LARGEST.get(name, LARGEST_BATCH))
+    return math.ceil(episodes / batches)
 
 
 def make_environment(

@@ -51,12 +51,51 @@ class ArrayExtractor(BaseFeaturesExtractor):
 
     @torch.no_grad()
     def fit(self, observations: Observations) -> None:
-        """Centre and scale by the mean and the deviation over some observations."""
+        """Centre by the mean over some observations, and scale what is not constant by the deviation."""
         arrays = self.arrays(observations)
         if not arrays.shape[1]:
             return
         self.mean.copy_(arrays.mean(0))
-        self.deviation.copy_(arrays.std(0, correction=0).clamp(min=1e-6))
+        deviation = arrays.std(0, correction=0)
+        self.deviation.copy_(torch.where(deviation < 1e-6, 1.0, deviation))
+
+
+class Places(nn.Module):
+    """Reads images at a few places that it looks for, by what is around them: the same wherever they are.
+
+    A spatial softmax (Finn et al. 2016) of each map says where something is, the agent, say; there features
+    are read that residual 3 × 3 convolutions have gathered from further and further away.
+
+    Args:
+        planes: channels of the images.
+        square: side of the squares of pixels that are places.
+        channels: of each convolution.
+        depth: convolutions after the first.
+        maps: how many places are looked for.
+        width: how many features come out.
+    """
+
+    sharpness = 4.0
+    """Of the softmax: with less, maps would at first look everywhere at once."""
+
+    def __init__(self, planes: int, square: int, channels: int, depth: int, maps: int, width: int) -> None:
+        super().__init__()
+        self.squares = nn.Conv2d(planes, channels, square, square)
+        self.convolutions = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+        self.maps = nn.Conv2d(channels, maps, 1)
+        self.read = nn.Linear(maps * (2 + channels), width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features (n, width) of images (n, planes, h, w) in [0, 1]."""
+        what = squares = self.squares(images).relu()
+        for convolution in self.convolutions:
+            what = (what + convolution(what)).relu()
+        axes = [torch.linspace(-1, 1, side, device=images.device) for side in what.shape[2:]]
+        grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 1)
+        where = (self.sharpness * self.maps(squares)).flatten(2).softmax(2)
+        seen = torch.cat([where @ grid, where @ what.flatten(2).mT], 2)
+        features: Tensor = self.read(seen.flatten(1)).relu()
+        return features
 
 
 class PixelExtractor(ArrayExtractor):
@@ -71,6 +110,7 @@ class PixelExtractor(ArrayExtractor):
         channels: of each convolution.
         depth: convolutions after the first.
         width: features of the images.
+        maps: look for so many places and read features there (`Places`); 0 reads everywhere.
     """
 
     def __init__(
@@ -80,6 +120,7 @@ class PixelExtractor(ArrayExtractor):
         channels: int = 32,
         depth: int = 2,
         width: int = 128,
+        maps: int = 0,
     ) -> None:
         parts = _parts(observation_space)
         images = [name for name, part in parts.items() if _is_image(part)]
@@ -88,6 +129,10 @@ class PixelExtractor(ArrayExtractor):
         self._images = images
         _, height, columns = parts[self._images[0]].shape
         planes = sum(parts[name].shape[0] for name in self._images)
+        self.net: nn.Module
+        if maps:
+            self.net = Places(planes, square, channels, depth, maps, width)
+            return
         layers: list[nn.Module] = [nn.Conv2d(planes, channels, square, square), nn.ReLU()]
         for _ in range(depth):
             layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU()]

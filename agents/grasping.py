@@ -1,8 +1,8 @@
-"""Agents that grasp: one that imagines what it would hold, and the expert that knows the object."""
+"""An agent that grasps what it imagines."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,10 +16,7 @@ from unknot.planners import PoseCEM
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.grasp_net import Features, GraspNet
 
-if TYPE_CHECKING:
-    from unknot.envs.grasp.objects import GraspObject
-
-__all__ = ["GraspAgent", "GraspExpert", "propose"]
+__all__ = ["GraspAgent", "propose"]
 
 INTO = 0.02
 """Metres behind the surface that is seen, at most, where a proposed grasp has its centre."""
@@ -147,63 +144,3 @@ def propose(features: Features, count: int, generator: torch.Generator) -> Tenso
     turns = turns * Rotation.from_rotvec(np.outer(np.pi * below, (1, 0, 0)))
     vectors = torch.from_numpy(turns.as_rotvec()).view(*rows.shape, 3).to(surface)
     return torch.cat([centres, vectors], -1)
-
-
-class GraspExpert:
-    """The ceiling: tries the demonstrations' sampler, on the true mesh, in a world of its own.
-
-    It knows what others must see: it declares `privileged = True` and is handed true factors.
-
-    Args:
-        objects: those of the environment it acts in, in their order.
-        candidates: how many it tries at most before it takes the first.
-        seed: of what is random.
-    """
-
-    privileged = True
-
-    def __init__(
-        self, objects: "str | tuple[GraspObject, ...]" = "train", *, candidates: int = 8, seed: int = 0
-    ) -> None:
-        from unknot.envs.grasp.env import GraspEnv
-
-        self.env, self.candidates, self.seed = GraspEnv(objects=objects), candidates, seed
-
-    def predict(
-        self,
-        observation: Mapping[str, Mapping[str, NDArray[Any]]],
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[np.float32], Any]:
-        """Return poses (n, 6) float32, or (6,) for one, that held where the factors say the object is.
-
-        Args:
-            observation: `factors`, of one environment or of n.
-            state: how often it was called; None at first.
-            episode_start: not needed; there for the interface.
-            deterministic: no other way is known; there for the interface.
-        """
-        factors = observation["factors"]
-        single = np.ndim(factors["yaw"]) == 0
-        calls = 0 if state is None else int(state)
-        rows = 1 if single else len(factors["yaw"])
-        poses = []
-        for row in range(rows):
-            here = {name: value if single else value[row] for name, value in factors.items()}
-            poses.append(self._grasp(here, np.random.default_rng([self.seed, calls, row])))
-        actions = np.stack(poses).astype(np.float32)
-        return (actions[0] if single else actions), calls + 1
-
-    def _grasp(self, factors: Mapping[str, Any], rng: np.random.Generator) -> NDArray[np.float64]:
-        self.env.reset(seed=0, options={"factors": factors})
-        candidates = self.env.sample_grasps(self.candidates, rng)
-        world = self.env.simulation.world(0)
-        for pose in candidates:
-            if world.attempt(pose.astype(np.float32)).success:
-                return np.asarray(pose)
-        return np.zeros(6)
-
-    def close(self) -> None:
-        """Disconnect from the physics."""
-        self.env.close()

@@ -1,6 +1,5 @@
 """Agents by the names that the command line has for them, and the experts of each environment."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,8 +10,8 @@ from gymnasium.vector import VectorEnv
 from unknot.files import find_seed, pretrained_names, read_json, require, run_names, unknown
 
 from .digit_expert import DigitExpert
-from .environments import make_environment
-from .evaluation import LARGEST_BATCH, Agent, Evaluation, evaluate_agent
+from .environments import copies_for, make_environment
+from .evaluation import Agent, Evaluation, evaluate_agent
 from .experts import GridExpert, RandomAgent
 from .maze_experts import MazeExpert
 
@@ -22,7 +21,22 @@ Vector: TypeAlias = VectorEnv[Any, Any, Any]
 Opened: TypeAlias = Callable[[int], tuple[Agent, Vector]]
 """Makes so many copies of an environment as an agent sees it, and hands over both."""
 
+
+def _grasp_expert(env: Any) -> Agent:
+    from .grasp_experts import GraspExpert
+
+    return GraspExpert(env.objects)
+
+
+def _reach_expert(env: Any) -> Agent:
+    from .grasp_experts import ReachExpert
+
+    return ReachExpert(env.objects)
+
+
 EXPERTS: dict[str, Callable[[Any], Agent]] = {
+    "unknot/Grasp-v0": _grasp_expert,
+    "unknot/GraspReach-v0": _reach_expert,
     "unknot/Maze-v0": lambda env: MazeExpert(env.simulation),
     "unknot/MnistGrid-v0": lambda env: DigitExpert(env.simulation.size),
     "unknot/Planar-v0": lambda env: GridExpert(env.simulation.world),
@@ -32,6 +46,7 @@ EXPERTS: dict[str, Callable[[Any], Agent]] = {
 PLANNERS = {
     "controllable-factors": (".latent_path", "LatentPathAgent", "planning/reach"),
     "dynamics-content": (".planning", "PlanningAgent", "published"),
+    "grasping": (".grasping", "GraspAgent", "geometry"),
 }
 """By experiment, the agent that plans in what it learnt: its module, its class, the models it loads."""
 
@@ -62,11 +77,10 @@ def compare_agents(
     """
     if episodes < 1:
         raise ValueError(f"episodes must be at least 1, not {episodes}")
-    batches = math.ceil(episodes / LARGEST_BATCH)
     found = [find_agent(name, environment, options, seed=seed, trust_pickle=trust_pickle) for name in names]
     results = {}
     for name, opened in zip(names, found, strict=True):
-        agent, env = opened(math.ceil(episodes / batches))
+        agent, env = opened(copies_for(environment, episodes))
         results[name] = evaluate_agent(agent, env, episodes, seed)
         env.close()
     return results
@@ -96,11 +110,7 @@ def find_agent(
     if name == "expert":
         if environment not in EXPERTS:
             raise ValueError(f"{environment} has no expert; {', '.join(EXPERTS)} have")
-        if options.get("normalize_actions"):
-            raise ValueError(
-                "normalize_actions is not for the expert, which answers in the actions' own units"
-            )
-        return _seeing_all(EXPERTS[environment], environment, options)
+        return _seeing_all(EXPERTS[environment], environment, _in_own_units(options))
     if name.endswith(".zip") and Path(name).is_file():
         require("agents", "stable_baselines3")
         from .saved import load_zip
@@ -144,4 +154,9 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
     require("learn", "torch")
     module, kind, models = PLANNERS[experiment]
     planner: Agent = getattr(import_module(module, __package__), kind).load(folder, models)
-    return _seeing_all(lambda env: planner, environment, options)
+    return _seeing_all(lambda env: planner, environment, _in_own_units(options))
+
+
+def _in_own_units(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options for agents that answer in the actions' own units: the same problems otherwise."""
+    return {name: value for name, value in options.items() if name != "normalize_actions"}

@@ -179,16 +179,19 @@ def make_model(
 def _policy_settings(
     settings: AgentSettings, encoder: Learner | None, ours: dict[str, Any]
 ) -> dict[str, Any]:
+    chosen = {name: value for name, value in ours.items() if name == "log_std_init"}
     if settings.observe == "pixels":
-        seeing = {name: value for name, value in ours.items() if name not in ("noise", "num_envs")}
-        return {"features_extractor_class": PixelExtractor, "features_extractor_kwargs": seeing}
+        elsewhere = ("log_std_init", "noise", "num_envs")
+        seeing = {name: value for name, value in ours.items() if name not in elsewhere}
+        return {**chosen, "features_extractor_class": PixelExtractor, "features_extractor_kwargs": seeing}
     if settings.finetune:
         return {
+            **chosen,
             "features_extractor_class": EncoderExtractor,
             "features_extractor_kwargs": {"encoder": encoder},
             "normalize_images": False,
         }
-    return {"features_extractor_class": ArrayExtractor}
+    return {**chosen, "features_extractor_class": ArrayExtractor}
 
 
 class SavedAgent:

@@ -20,6 +20,7 @@ from unknot.representation import Learner
 from unknot.representation.training import deferred_interrupts, progress_bar
 
 from .checkpoint import CHECKPOINT, restore, save_checkpoint
+from .environments import copies_for
 from .evaluation import evaluate_agent
 from .extractors import standardize
 from .saved import AGENT, AgentSettings, SavedAgent, make_model, read_settings, save_settings
@@ -31,7 +32,7 @@ METRICS = "metrics.json"
 FIRST_EVALUATION = 1_000_000
 """Seed of the first episode of the evaluations while training."""
 FRAMES = 256
-"""Copies whose first observations codes are scaled by."""
+"""Copies at most whose first observations codes are scaled by."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class _Filmed:
 
 def _scale(model: BaseAlgorithm, settings: AgentSettings, encoder: Learner | None) -> None:
     """Fit what scales codes to the first observations of some episodes."""
-    env = settings.make_environment(FRAMES, encoder)
+    env = settings.make_environment(copies_for(settings.environment, FRAMES), encoder)
     observations, _ = env.reset(seed=settings.seed)
     env.close()
     tensors, _ = model.policy.obs_to_tensor(observations)
@@ -197,7 +198,8 @@ class _Watch(BaseCallback):
         self._agent, self._venv, self._folder = agent, venv, folder
         self._schedule, self._keep_replay = schedule, keep_replay
         settings = agent.settings
-        self._tests = agent.make_environment(settings.environment, schedule.episodes, settings.options)
+        copies = copies_for(settings.environment, schedule.episodes)
+        self._tests = agent.make_environment(settings.environment, copies, settings.options)
         self._seconds = 0.0
 
     @property

@@ -1,0 +1,224 @@
+"""Ceilings for grasping: experts that know the mesh, and try in a world of their own before they act.
+
+They declare `privileged = True` and are handed true factors, of one environment or of n. Grasps are those of
+the demonstrations' sampler, the best first.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
+
+from unknot.envs.grasp.env import GraspEnv
+from unknot.envs.grasp.objects import GraspObject
+from unknot.envs.grasp.reach import HOME, LIFT, MOVE, TURN
+from unknot.envs.grasp.reach_world import ReachWorld
+from unknot.envs.grasp.world import GraspWorld
+
+__all__ = ["GraspExpert", "ReachExpert"]
+
+ABOVE = 0.08
+"""Metres that the gripper backs off from a grasp, along its fingers, before it goes there."""
+CLOSING = 8
+"""Steps in which the fingers close."""
+RISING = 0.01
+"""Metres that it rises in a step once they have."""
+OPEN, CLOSE = 1.0, -1.0
+
+Floats = NDArray[np.float64]
+TrueState = Mapping[str, Mapping[str, NDArray[Any]]]
+
+
+class GraspExpert:
+    """Chooses, for `unknot/Grasp-v0`, the first grasp that holds.
+
+    Args:
+        objects: those of the environment it acts in, in their order.
+        candidates: how many grasps it tries at most before it takes the best, though it did not hold.
+        seed: of what is random.
+    """
+
+    privileged = True
+
+    def __init__(
+        self, objects: str | Sequence[GraspObject] = "train", *, candidates: int = 8, seed: int = 0
+    ) -> None:
+        self._table, self._seed = _Table(objects, candidates), seed
+
+    def predict(
+        self,
+        observation: TrueState,
+        state: Any = None,
+        episode_start: ArrayLike | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[np.float32], Any]:
+        """Return poses (n, 6) float32, or (6,) for one, that held where the factors say the object is.
+
+        Args:
+            observation: `factors`, of one environment or of n.
+            state: how often it was called; None at first.
+            episode_start: not needed; there for the interface.
+            deterministic: no other way is known; there for the interface.
+        """
+        calls = 0 if state is None else int(state)
+        poses = [
+            self._grasp(factors, np.random.default_rng([self._seed, calls, row]))
+            for row, factors in enumerate(_rows(observation["factors"]))
+        ]
+        return _like(observation, poses), calls + 1
+
+    def _grasp(self, factors: Mapping[str, Any], rng: np.random.Generator) -> Floats:
+        world, candidates = self._table.set(factors, rng)
+        held = (pose for pose in candidates if world.attempt(pose.astype(np.float32)).success)
+        return next(held, candidates[0] if len(candidates) else np.zeros(6))
+
+    def close(self) -> None:
+        """Disconnect from the physics."""
+        self._table.close()
+
+
+class _Course(NamedTuple):
+    """What is to be done in one environment."""
+
+    factors: dict[str, list[float]]
+    actions: Floats
+    """(steps, 7)"""
+    taken: int
+
+
+class ReachExpert:
+    """Steers, in `unknot/GraspReach-v0`, from where episodes begin to a grasp, closes, and lifts.
+
+    It acts out grasps in a world of its own and takes the first that ends held and lifted. What follows in the
+    environment is the same to the bit; so all it remembers is where it is in its course.
+
+    Args:
+        objects: those of the environment it acts in, in their order.
+        candidates: how many grasps it acts out at most before it takes the best, though it did not hold.
+        seed: of what is random.
+    """
+
+    privileged = True
+
+    def __init__(
+        self, objects: str | Sequence[GraspObject] = "train", *, candidates: int = 8, seed: int = 0
+    ) -> None:
+        self._table, self._seed = _Table(objects, candidates), seed
+        self._world: ReachWorld | None = None
+
+    def predict(
+        self,
+        observation: TrueState,
+        state: list[_Course | None] | None = None,
+        episode_start: ArrayLike | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[np.float32], list[_Course]]:
+        """Return actions (n, 7) float32, or (7,) for one, in metres and radians.
+
+        Args:
+            observation: `factors`, of one environment or of n.
+            state: what the last call returned; None at first.
+            episode_start: where courses begin again; where factors are others than before they do anyway.
+            deterministic: no other way is known; there for the interface.
+        """
+        rows = _rows(observation["factors"])
+        known = state or [None] * len(rows)
+        begun = np.broadcast_to(False if episode_start is None else episode_start, len(rows))
+        courses = []
+        for factors, course, begins in zip(rows, known, begun, strict=True):
+            scene = {name: np.ravel(value).tolist() for name, value in factors.items()}
+            if course is None or course.factors != scene:
+                courses.append(_Course(scene, self._plan(factors), 0))
+            else:
+                courses.append(course._replace(taken=0) if begins else course)
+        actions = [course.actions[min(course.taken, len(course.actions) - 1)] for course in courses]
+        return _like(observation, actions), [course._replace(taken=course.taken + 1) for course in courses]
+
+    def _plan(self, factors: Mapping[str, Any]) -> Floats:
+        world, candidates = self._table.set(factors, np.random.default_rng(self._seed))
+        courses = [steer(pose) for pose in candidates] or [np.zeros((1, 7))]
+        return next((course for course in courses if self._holds(world, course)), courses[0])
+
+    def _holds(self, table: GraspWorld, course: Floats) -> bool:
+        placement = table.placement
+        assert placement is not None
+        begin = (table.objects[placement.object_index], placement, HOME)
+        if self._world is None:
+            self._world = ReachWorld(*begin)
+        else:
+            self._world.begin(*begin)
+        for action in course.astype(np.float32):  # as the environment takes them
+            self._world.act(action.astype(np.float64))
+        return self._world.gripped and self._world.lifted >= LIFT
+
+    def close(self) -> None:
+        """Disconnect from the physics."""
+        self._table.close()
+        if self._world is not None:
+            self._world.physics.close()
+
+
+class _Table:
+    """Where an expert has the object that it knows of."""
+
+    def __init__(self, objects: str | Sequence[GraspObject], candidates: int) -> None:
+        self._env, self._candidates = GraspEnv(objects=objects), candidates
+
+    def set(self, factors: Mapping[str, Any], rng: np.random.Generator) -> tuple[GraspWorld, Floats]:
+        """Place the object of some factors; return the world, and grasps (k, 6) of it, the best first."""
+        self._env.reset(seed=0, options={"factors": factors})
+        return self._env.simulation.world(0), self._env.sample_grasps(self._candidates, rng)
+
+    def close(self) -> None:
+        """Disconnect from the physics."""
+        self._env.close()
+
+
+def steer(pose: Floats) -> Floats:
+    """Return actions (steps, 7) from where episodes begin to a grasp, and up with what is held.
+
+    The gripper turns, and moves over the place from where it goes along its own fingers.
+
+    Args:
+        pose: of the gripper (6,), metres and a rotation vector.
+    """
+    turn = Rotation.from_rotvec(pose[3:])
+    turned = turn * Rotation.from_euler("z", np.pi)  # the same grasp, its fingers exchanged
+    turn = min(turn, turned, key=lambda rotation: float(rotation.magnitude()))
+    off = pose[:3] + turn.apply([0, 0, ABOVE])
+    over = np.array([*off[:2], max(HOME[2], off[2])])
+    places = [np.array(HOME[:3]), over, off, pose[:3]]
+    turns = [turn.as_rotvec(), np.zeros(3), np.zeros(3)]
+    parts = [
+        _evenly(end - begin, rotation)
+        for begin, end, rotation in zip(places[:-1], places[1:], turns, strict=True)
+    ]
+    rise = np.zeros((round(2 * LIFT / RISING), 7))
+    rise[:, 2], rise[:, 6] = RISING, CLOSE
+    close = np.zeros((CLOSING, 7))
+    close[:, 6] = CLOSE
+    stay = close[:1]  # goes on to the end of the episode
+    return np.concatenate([*parts, close, rise, stay])
+
+
+def _evenly(offset: Floats, turn: Floats) -> Floats:
+    """Return as few open-handed actions (steps, 7) as an offset (3,) and a turn (3,) need."""
+    whole = np.array([*offset, *turn, OPEN])
+    steps = max(1, int(np.ceil(np.abs(whole[:6] / ([MOVE] * 3 + [TURN] * 3)).max() - 1e-9)))
+    whole[:6] /= steps
+    return np.tile(whole, (steps, 1))
+
+
+def _rows(factors: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    """Return the factors of each environment, of one or of n."""
+    if np.ndim(factors["yaw"]) == 0:
+        return [dict(factors)]
+    return [{name: value[row] for name, value in factors.items()} for row in range(len(factors["yaw"]))]
+
+
+def _like(observation: TrueState, actions: Sequence[Floats]) -> NDArray[np.float32]:
+    """Return actions as an array, without its first axis where the observation is of one environment."""
+    stacked = np.stack(actions).astype(np.float32)
+    return stacked[0] if np.ndim(observation["factors"]["yaw"]) == 0 else stacked
