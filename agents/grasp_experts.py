@@ -91,8 +91,8 @@ class _Course(NamedTuple):
 class ReachExpert:
     """Steers, in `unknot/GraspReach-v0`, from where episodes begin to a grasp, closes, and lifts.
 
-    It acts out grasps in a world of its own and takes the first that ends held and lifted. What follows in the
-    environment is the same to the bit; so all it remembers is where it is in its course.
+    It acts out grasps in a world of its own and takes the first that ends held and lifted. What follows in
+    the environment is the same to the bit; so all it remembers is where it is in its course.
 
     Args:
         objects: those of the environment it acts in, in their order.

@@ -1,16 +1,18 @@
 """How many environment steps do agents need: reinforcement learning beside planning in what was learnt.
 
-The tasks have goals that an image shows: a corner of the planar world from the one across, any cell of an
-open maze from any other, places for two digits. In each, the same problems are met by random actions, by
-the expert who knows the truth, by PPO, which sees pixels, true factors, or codes that a learner found
-without any reward, and by an agent that plans in what such a learner found. Learners are those that ship;
-the steps that they learnt from are counted beside PPO's.
+The tasks have goals that an image shows: a corner of the planar world from the one across, any cell of a maze
+from any other, places for two digits; and an object that is to be held. In each, the same problems are met by
+random actions, by the expert who knows the truth, by PPO, which sees pixels, true factors, or codes that a
+learner found without any reward, by SAC where actions are continuous, and by an agent that plans in what such
+a learner found. Learners are those that ship, but for the mazes, whose planner learns anew for each seed; the
+steps that they learnt from are counted.
 
-PPO is trained until an evaluation of 200 episodes succeeds as often as `until` says, or for `steps`; what is
-tabulated is how often its best policy succeeds in other episodes, and the steps and the time it took to the
-evaluation that found it. Wall time is of the machine, and of what else ran there.
+Agents are trained until an evaluation of 200 episodes succeeds as often as `until` says, or for `steps`; what
+is tabulated is how often the best policy succeeds in other episodes, and the steps and the time it took to
+the evaluation that found it. Wall time is of the machine, and of what else ran there.
 """
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,37 +20,48 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from unknot.agents.evaluation import Evaluation, wilson_interval
+from unknot.agents.environments import copies_for, make_environment
+from unknot.agents.evaluation import Evaluation, evaluate_agent, wilson_interval
+from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings, find_encoder
 from unknot.agents.training import Schedule, train_agent
 from unknot.experiments.common import METRICS, check_least, complete
+from unknot.experiments.controllable_factors import planning
+from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan
 from unknot.files import read_json, unknown, write_json
 from unknot.report import Table, mean_deviation, save_figure
 
-__all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "learning_curves", "run", "tabulate"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task, and what was learnt about it without reward."""
+    """A task, what agents learn in it, and what was learnt about it without reward."""
 
     environment: str
     options: dict[str, Any] = field(default_factory=dict)
+    learners: tuple[str, ...] = ()
+    """Which of `LEARNERS` are trained."""
     encoder: str | None = None
-    """Whose codes PPO sees."""
+    """Whose codes are observed."""
     encoder_steps: int = 0
     """Environment steps that the encoder was trained on."""
-    planner: str | None = None
-    """In what the planning agent plans."""
+    planner: str | FewWalks | None = None
+    """In what the planning agent plans: what ships, or what is learnt for each seed."""
     planner_steps: int = 0
-    """Environment steps that this was trained on."""
+    """Environment steps that what ships was trained on."""
 
 
-CONTROLLABLE = "pretrained/controllable-factors"
+MAZE = {
+    "goal": "image",
+    "actions": ("down", "left", "right", "up"),
+    "terminate_on_success": True,
+}
 TASKS = {
     "planar": Task(
         "unknot/Planar-v0",
+        learners=("pixels", "factors", "codes", "SAC"),
         encoder="pretrained/dynamics-content/published",
         encoder_steps=10_000,  # 8,000 transitions, 2,000 images of the other set
         planner="pretrained/dynamics-content",
@@ -56,23 +69,32 @@ TASKS = {
     ),
     "maze": Task(
         "unknot/Maze-v0",
-        {
-            "layout": "open",
-            "goal": "image",
-            "actions": ("down", "left", "right", "up"),
-            "max_steps": 30,
-            "terminate_on_success": True,
-        },
-        encoder=f"{CONTROLLABLE}/planning/reach/learner",
+        {"layout": "open", **MAZE, "max_steps": 30},
+        learners=("pixels", "factors", "codes"),
+        encoder="pretrained/controllable-factors/planning/reach/learner",
         encoder_steps=16_384,  # 16 walks of 16 steps in each of 64 mazes
-        planner=CONTROLLABLE,
-        planner_steps=496_384,  # beside them 500 batches of 64 walks of 15 steps, in other mazes
+        planner=FewWalks({"layout": "open"}, walks=2, moves=300),
     ),
-    "digits": Task("unknot/MnistGrid-v0", {"terminate_on_success": True}),
+    "mazes": Task("unknot/Maze-v0", MAZE, planner=FewWalks({}, walks=8)),
+    "digits": Task(
+        "unknot/MnistGrid-v0",
+        {"pixels": 40, "terminate_on_success": True},
+        learners=("pixels", "factors", "codes"),
+        encoder="pretrained/controllable-factors/digits/selectivity",
+        encoder_steps=320_000,  # 2,500 batches of 128 transitions
+    ),
+    "grasp": Task("unknot/Grasp-v0"),
+    "grasp-reach": Task("unknot/GraspReach-v0", {"terminate_on_success": True}),
 }
-SEEN = {"pixels": "PPO, pixels", "factors": "PPO, true factors", "codes": "PPO, learnt codes"}
-"""What PPO sees, and what the table calls it."""
+LEARNERS = {
+    "pixels": ("PPO", "pixels", "PPO, pixels"),
+    "factors": ("PPO", "factors", "PPO, true factors"),
+    "codes": ("PPO", "codes", "PPO, learnt codes"),
+    "SAC": ("SAC", "factors", "SAC, true factors"),
+}
+"""Algorithm, what it sees, and what the table calls it."""
 OTHERS = {"random": "random actions (floor)", "expert": "expert (ceiling)", "planning": "planning agent"}
+LABELS = {**OTHERS, **{row: label for row, (_, _, label) in LEARNERS.items()}}
 FIRST_TEST = 2_000_000
 """Seed of the first episode of the test, none of which decides what is kept."""
 
@@ -81,18 +103,18 @@ FIRST_TEST = 2_000_000
 class Settings:
     """Settings of the experiment."""
 
-    tasks: tuple[str, ...] = ("planar", "maze")
-    """Which of planar, maze, digits."""
+    tasks: tuple[str, ...] = tuple(TASKS)
+    """Which of planar, maze (open), mazes (a random layout each), digits, grasp, grasp-reach."""
     steps: int = 300_000
-    """Environment steps that PPO has at most."""
+    """Environment steps that each agent has at most."""
     evaluate_every: int = 10_000
     """Environment steps from one evaluation to the next."""
     episodes: int = 200
     """Episodes of an evaluation, and of the test."""
     until: float = 0.95
-    """Success rate of an evaluation at which PPO ends."""
+    """Success rate of an evaluation at which training ends."""
     num_envs: int = 0
-    """Copies that PPO acts in; 0 for as many as its hyperparameters say."""
+    """Copies that agents learn in; 0 for as many as their hyperparameters say."""
 
     def __post_init__(self) -> None:
         """Refuse unknown tasks, and counts that leave nothing to train on or to measure."""
@@ -105,7 +127,7 @@ class Settings:
 PRESETS = {
     "default": Settings(),
     "smoke": Settings(("planar",), steps=256, evaluate_every=256, episodes=4, num_envs=4),
-    "paper": Settings(tuple(TASKS), steps=2_000_000, episodes=1000),
+    "paper": Settings(steps=2_000_000, episodes=1000),
 }
 
 
@@ -116,11 +138,11 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         task = TASKS[name]
 
         def make(row: str, path: Path, task: Task = task) -> dict[str, Any]:
-            trained = _train(settings, task, row, path, seed) if row in SEEN else {"curve": []}
-            return trained | _test(settings, task, row, path, settings.episodes)
+            trained = _train(settings, task, row, path, seed)
+            return trained | _test(task, row, path, settings.episodes)
 
         metrics[name] = complete(_rows(task), folder / name, make)
-    save_figure(learning_curves(metrics), folder / "figures" / "learning-curves.png")
+    save_figure(learning_curves([metrics]), folder / "figures" / "learning-curves.png")
     write_json(folder / METRICS, metrics)
     return metrics
 
@@ -141,7 +163,7 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     return {
         name: {
             row: read_json(folder / name / row / METRICS)
-            | _test(settings, TASKS[name], row, folder / name / row, episodes)
+            | _test(TASKS[name], row, folder / name / row, episodes)
             for row in _rows(TASKS[name])
         }
         for name in settings.tasks
@@ -149,22 +171,30 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
 
 
 def _rows(task: Task) -> list[str]:
-    missing = {"codes": task.encoder, "planning": task.planner}
-    return [row for row in (*OTHERS, *SEEN) if missing.get(row, "") is not None]
+    return ["random", "expert", *(["planning"] if task.planner else []), *task.learners]
 
 
 def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> dict[str, Any]:
-    encoder = find_encoder(task.encoder) if row == "codes" and task.encoder else None
+    """Train what a row needs, and return its curve and its best evaluation, as far as there are any."""
+    if row == "planning" and isinstance(task.planner, FewWalks):
+        began = time.perf_counter()
+        learn_to_plan(task.planner, path, seed, resume=True)
+        steps = task.planner.environment_steps
+        return {"curve": [], "best": {"steps": steps, "seconds": time.perf_counter() - began}}
+    if row in OTHERS:
+        return {"curve": []}
+    algorithm, observe, _ = LEARNERS[row]
+    encoder = find_encoder(task.encoder) if observe == "codes" and task.encoder else None
     changes = {"num_envs": settings.num_envs} if settings.num_envs else {}
-    chosen = AgentSettings("PPO", task.environment, task.options, row, hyperparameters=changes, seed=seed)
+    chosen = AgentSettings(
+        algorithm, task.environment, task.options, observe, hyperparameters=changes, seed=seed
+    )
     schedule = Schedule(settings.steps, settings.evaluate_every, settings.episodes, settings.until)
     return train_agent(chosen, path / f"seed-{seed}", schedule, encoder, resume=True)
 
 
-def _test(settings: Settings, task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
-    name = str(path) if row in SEEN else str(task.planner) if row == "planning" else row
-    results = compare_agents([name], task.environment, task.options, episodes=episodes, seed=FIRST_TEST)
-    result: Evaluation = results[name]
+def _test(task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
+    result = _play(task, row, path, episodes)
     arrived = result.steps[result.steps > 0]
     return {
         "success": result.success_rate,
@@ -173,28 +203,45 @@ def _test(settings: Settings, task: Task, row: str, path: Path, episodes: int) -
     }
 
 
+def _play(task: Task, row: str, path: Path, episodes: int) -> Evaluation:
+    if row == "planning" and isinstance(task.planner, FewWalks):
+        env = make_environment(task.environment, copies_for(task.environment, episodes), task.options)
+        result = evaluate_agent(LatentPathAgent(*planning.load(path)), env, episodes, FIRST_TEST)
+        env.close()
+        return result
+    name = str(path) if row in LEARNERS else str(task.planner) if row == "planning" else row
+    return compare_agents([name], task.environment, task.options, episodes=episodes, seed=FIRST_TEST)[name]
+
+
 # What is shown
 
 
-def learning_curves(metrics: dict[str, Any]) -> Figure:
-    """Draw success in the evaluations over environment steps, a panel for each task of a seed."""
-    figure = Figure(figsize=(4.5 * len(metrics), 3.4), layout="constrained")
-    for panel, (name, rows) in zip(
-        figure.subplots(1, len(metrics), squeeze=False)[0], metrics.items(), strict=True
-    ):
-        for row, label in SEEN.items():
-            if row in rows:
-                curve = [entry for entry in rows[row]["curve"] if entry["steps"]]
-                success = [100 * entry["success_rate"] for entry in curve]
-                panel.plot([entry["steps"] for entry in curve], success, ".-", label=label)
-        if "planning" in rows:
-            share = 100 * rows["planning"]["success"]
-            panel.plot([TASKS[name].planner_steps], [share], "k*", label=OTHERS["planning"])
+def learning_curves(seeds: list[dict[str, Any]]) -> Figure:
+    """Draw success in the evaluations over environment steps: a panel a task in which agents learn."""
+    names = [name for name in seeds[0] if TASKS[name].learners]
+    figure = Figure(figsize=(4.5 * max(1, len(names)), 3.4), layout="constrained")
+    for panel, name in zip(figure.subplots(1, max(1, len(names)), squeeze=False)[0], names, strict=False):
+        _draw_curves(panel, TASKS[name], [metrics[name] for metrics in seeds])
         panel.set(title=name, xlabel="environment steps", xscale="log", ylim=(-3, 103))
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.legend(fontsize=7)
     figure.axes[0].set_ylabel("episodes that succeed, %")
     return figure
+
+
+def _draw_curves(panel: Any, task: Task, seeds: list[dict[str, Any]]) -> None:
+    """Draw a line for each agent and seed, and a star for plans."""
+    for seed, rows in enumerate(seeds):
+        for row, colour in zip(task.learners, ("C0", "C1", "C2", "C3"), strict=False):
+            curve = [entry for entry in rows[row]["curve"] if entry["steps"]]
+            steps = [entry["steps"] for entry in curve]
+            success = [100 * entry["success_rate"] for entry in curve]
+            label = None if seed else LABELS[row]
+            panel.plot(steps, success, ".-", color=colour, label=label, alpha=0.7, linewidth=1)
+        if task.planner:
+            steps = rows["planning"].get("best", {"steps": task.planner_steps})["steps"]
+            success = 100 * rows["planning"]["success"]
+            panel.plot(steps, success, "k*", label=None if seed else LABELS["planning"])
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
@@ -205,7 +252,7 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
     rows = tuple(
         _row(TASKS[name], row, label, [seed[row] for seed in seeds])
-        for row, label in {**OTHERS, **SEEN}.items()
+        for row, label in LABELS.items()
         if row in seeds[0]
     )
     return Table(
@@ -216,7 +263,8 @@ def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
             "Mean ± deviation over seeds; success in episodes that decided nothing, with Wilson's 95% "
             "interval over all seeds. Steps before: environment steps, without reward, that the encoder or "
             "the planner's model was trained on, by the settings it ships with. Environment steps and "
-            "minutes: PPO's, until the evaluation that found its best policy.",
+            "minutes: of what learnt for each seed, until the evaluation that found its best policy (of the "
+            "planning agent in mazes: of its learner and its moves).",
         ),
     )
 
@@ -227,7 +275,7 @@ def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple
     low, high = wilson_interval(round(solved), sum(counts))
     steps = [seed["steps"] for seed in seeds if seed["steps"] is not None]
     before = {"codes": task.encoder_steps, "planning": task.planner_steps}.get(row)
-    best = [seed["best"] for seed in seeds] if row in SEEN else []
+    best = [seed["best"] for seed in seeds if "best" in seed]
     return (
         label,
         f"{mean_deviation([100 * seed['success'] for seed in seeds], 1)} [{100 * low:.1f}, {100 * high:.1f}]",
