@@ -5,10 +5,10 @@ DIP-VAE-II with λ_d = λ_od, which their later version adds: the metric of Higg
 reconstruction error (Table 1, Fig. 1). CelebA, the paper's other data, can't be had here.
 
 `PRESETS["default"]` is made for an hour on two cores with three seeds (`--seeds 3 --jobs 2`); it gives up
-half the side of the images (means of 2 × 2 pixels), half the channels and units, half the images of an update,
-and most values of β and λ. An image then has a quarter of the nats, so that β = 16 weighs about as much as 60
-does in `PRESETS["paper"]`. How long training was the paper doesn't say. C is a batch's here, and no running
-estimate: with one that keeps nine tenths of the last, a short training lost all codes.
+half the side of the images (means of 2 × 2 pixels), half the channels and units, half the images of an
+update, and most values of β and λ. An image then has a quarter of the nats, so that β = 16 weighs about as
+much as 60 does in `PRESETS["paper"]`. How long training was the paper doesn't say. C is a batch's here, and
+no running estimate: with one that keeps nine tenths of the last, a short training lost all codes.
 """
 
 from dataclasses import dataclass

@@ -15,6 +15,9 @@ __all__ = ["FactorGenerator"]
 
 POINTS = 100
 """Stretches of training that the trace has."""
+HASTE = 10
+"""How much faster channels learn than the decoder: each is two numbers, which a step of Adam moves by no more
+than its rate, and they must keep up with C to share it out freely."""
 
 
 class FactorGenerator(Learner):
@@ -82,7 +85,9 @@ class FactorGenerator(Learner):
         self.trace: Tensor
         self.register_buffer("updates", torch.tensor(0))
         self.register_buffer("trace", torch.full((POINTS, len(factors) + 2), torch.nan))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        channels = {"params": [self.scale, self.log_variance], "lr": HASTE * learning_rate}
+        decoder = {"params": [*self.decoder.parameters()]}
+        self.optimizers = {"adam": torch.optim.Adam([decoder, channels], learning_rate)}
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""

@@ -13,6 +13,7 @@ from unknot.experiments.variational import (
     ceiling,
     redrawing,
     title,
+    told,
     traversal_frames,
     traverse,
 )
@@ -57,6 +58,25 @@ def test_nats_of_a_perfect_drawing_are_none() -> None:
     expected = 64 * (np.log(2) + p * np.log(p) + (1 - p) * np.log(1 - p))
     assert redrawing(learner, images)["nats"] == pytest.approx(expected, rel=1e-4)
     assert redrawing(learner, images)["error"] == pytest.approx((0.5 - p) ** 2, rel=1e-4)
+
+
+def test_dimensions_that_tell_nothing_are_measured_as_0() -> None:
+    learner = tiny()
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
+    last = learner.encoder[-1]
+    assert isinstance(last, torch.nn.Linear)
+    last.bias.data[3] = -4.0  # the variance of the first dimension alone is not the prior's
+    codes = told(learner, images, 0.5)(images)
+    assert isinstance(codes, torch.Tensor)
+    torch.testing.assert_close(codes[:, 0], learner.encode(images)[:, 0])
+    assert not codes[:, 1:].any()
+    assert learner.encode(images)[:, 1:].std(0).min() > 0
+    torch.testing.assert_close(told(learner, images, 100.0)(images), learner.encode(images))
+
+
+def test_a_pixel_of_half_the_side_counts_as_four() -> None:
+    weights = [factor_vae.Settings(pixels=pixels).network()["likelihood_weight"] for pixels in (32, 64)]
+    assert weights == [4, 1]
 
 
 def test_traversals_change_one_dimension_at_a_time() -> None:
@@ -133,6 +153,19 @@ def test_the_bar_of_dip_vae_allows_a_tenth_more_error() -> None:
     assert note(0.1, 0.99).endswith("missed.")
 
 
+def test_controlled_capacity_is_beside_what_is_as_disentangled() -> None:
+    def beside(better: float, worse: float) -> str:
+        row = {"controlled capacity": (0.8, 0.02), "beta-1": (0.9, better), "beta-4": (0.7, worse)}
+        models = {
+            name: {"error": error, "scores": {"coloured": {"factor_vae": {"value": metric}}}}
+            for name, (metric, error) in row.items()
+        }
+        return capacity_vae._beside([{"shapes": models}])
+
+    assert beside(0.03, 0.01) == "met (1 of 2 are)"
+    assert beside(0.01, 0.03) == "missed (1 of 2 are)"
+
+
 def test_the_split_shares_no_image_and_no_stratum_is_short() -> None:
     parts = quantifying_beta.split(5, 4)
     shapes = ("square", "ellipse", "triangle")
@@ -171,6 +204,7 @@ def test_models_are_called_by_their_method() -> None:
         (Training, {"steps": 0}, "steps must be at least 1, not 0"),
         (Training, {"pixels": 48}, "pixels must be 32 or 64, not 48"),
         (factor_vae.Settings, {"gammas": ()}, "gammas must be at least one"),
+        (factor_vae.Settings, {"gamma_growth": 0}, "gamma_growth must be at least 1, not 0"),
         (factor_vae.Settings, {"votes": 5}, "votes must be at least 10, not 5"),
         (dip_vae.Settings, {"betas": (4.0,)}, "betas must have 1 among them"),
         (dip_vae.Settings, {"lambdas": ()}, "lambdas must be at least one"),

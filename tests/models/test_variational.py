@@ -82,6 +82,18 @@ def test_up_to_the_share_of_pixels_is_flipped() -> None:
     assert share.std() == pytest.approx(0.2 / 12**0.5, abs=0.01)
 
 
+def test_averaged_pixels_count_as_often_as_they_were_averaged_of() -> None:
+    logits, images = torch.randn(2, 1, 16, 16), torch.rand(2, 1, 16, 16)
+    once, often = (make(VAE, likelihood_weight=weight).error(logits, images) for weight in (1.0, 4.0))
+    torch.testing.assert_close(once, LIKELIHOODS["bernoulli"](logits, images))
+    torch.testing.assert_close(often, 4 * once)
+    small, large = (make(VAE, likelihood_weight=weight).update(BATCH) for weight in (1.0, 4.0))
+    torch.testing.assert_close(large["reconstruction"], 4 * small["reconstruction"])
+    torch.testing.assert_close(large["kl"], small["kl"])
+    with pytest.raises(ValueError, match="likelihood_weight must be above 0, not 0"):
+        make(VAE, likelihood_weight=0)
+
+
 # The methods
 
 
@@ -211,6 +223,18 @@ def test_each_optimiser_of_factor_vae_moves_its_own_network_alone() -> None:
     assert float(scalars["discriminator"]) == pytest.approx(np.log(2), abs=0.1)
 
 
+def test_gamma_rises_to_its_end_and_stays_there() -> None:
+    learner = make(FactorVAE, gamma=6.0, growth=3)
+    mean, log_variance, z = moments(learner)
+    kl = gaussian_kl(mean, log_variance).sum(1).mean()
+    for gamma in (2, 4, 6, 6):
+        penalty, terms = learner.penalty(mean, log_variance, z)
+        torch.testing.assert_close(penalty - kl, gamma * terms["total_correlation"], atol=1e-4, rtol=1e-4)
+        learner.update(BATCH)
+    with pytest.raises(ValueError, match="growth must be at least 1, not 0"):
+        make(FactorVAE, growth=0)
+
+
 def test_pca_finds_the_directions_of_the_singular_values() -> None:
     torch.manual_seed(0)
     images = stream(Blob(pixels=16), 400, seed=0)(0)["observation"]
@@ -277,7 +301,7 @@ def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> 
         growth=250,
         width=4,
         hidden=8,
-        learning_rate=0.02,
+        learning_rate=0.002,
     )
     batch_at = stream(Blob(pixels=16), 64, seed=0, factors=True)
     mean = learner.moments({"x": torch.tensor([0.8]), "y": torch.tensor([0.5])})[0]
