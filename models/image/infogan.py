@@ -160,7 +160,7 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, drawn: Te
         real: images (n, ...).
         drawn: images (n, ...), to which no gradient flows.
     """
-    share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    share = torch.rand(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
     between = torch.lerp(real, drawn.detach(), share).requires_grad_()
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     lengths: Tensor = slope.flatten(1).norm(dim=1)
