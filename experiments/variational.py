@@ -20,7 +20,6 @@ from torch.utils.tensorboard import SummaryWriter
 from unknot.experiments.common import check_least, complete, load_complete
 from unknot.models.data.stream import stream
 from unknot.models.image.infogan import InfoGAN
-from unknot.models.image.networks import LIKELIHOODS
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE, VariationalAutoencoder
 from unknot.report import mean_deviation, save_figure, save_gif
@@ -38,6 +37,7 @@ __all__ = [
     "floors",
     "numbers",
     "title",
+    "told",
     "tradeoff",
     "verdict",
 ]
@@ -105,6 +105,8 @@ class Study:
     """Names of `evaluate_codes`."""
     models: Mapping[str, Callable[[], Learner]]
     """What makes each model, by its name; "untrained" takes no update, principal components one."""
+    dead: float = 0.0
+    """Mean KL in nats up to which a dimension of codes is measured as 0 (`told`)."""
 
     @property
     def first(self) -> FactorSource:
@@ -216,9 +218,32 @@ def measure(
         PCA); `scores` by source and metric, each its `value` and `interval`. And the scores as they are.
     """
     share = 1 if full else 10
-    scores = {name: score(learner.encode, source, study, share) for name, source in study.measured.items()}
-    result = redrawing(learner, draw_images(study.first, DRAWN))
+    images = draw_images(study.first, DRAWN)
+    encode = told(learner, images, study.dead)
+    scores = {name: score(encode, source, study, share) for name, source in study.measured.items()}
+    result = redrawing(learner, images)
     return {**result, "scores": as_json(scores)}, scores
+
+
+def told(learner: Learner, images: Images, dead: float) -> Encode:
+    """Return what encodes with 0 in the dimensions by which a decoder is told nothing.
+
+    In a dimension that has collapsed to the prior, codes drawn from q(z | x) are noise. Their means have a
+    deviation that is small and not 0; metrics that divide by it, as FactorVAE's and MIG's bins do, take it
+    for one of knowledge.
+
+    Args:
+        learner: PCA or one of the variational family.
+        images: on which the KL of dimensions is measured.
+        dead: mean KL in nats up to which a dimension counts as collapsed; a model of which all have (one
+            without training) is taken as it is.
+    """
+    if isinstance(learner, VariationalAutoencoder):
+        with torch.no_grad():
+            alive = learner.kl(images).mean(0) > dead
+        if alive.any():
+            return lambda images: learner.encode(images) * alive
+    return learner.encode
 
 
 def score(encode: Encode, source: FactorSource, study: Study, share: int = 1) -> dict[str, Score]:
@@ -259,8 +284,8 @@ def redrawing(learner: Learner, images: Images) -> dict[str, Any]:
         torch.manual_seed(0)
         z = learner.posterior(images).sample()
     drawn, least = learner.decoder(z), target.clamp(1e-6, 1 - 1e-6).logit()
-    likelihood, grey = LIKELIHOODS[learner.likelihood], target.movedim(-1, 1)
-    nats = float((likelihood(drawn, grey) - likelihood(least.movedim(-1, 1), grey)).mean())
+    grey = target.movedim(-1, 1)
+    nats = float((learner.error(drawn, grey) - learner.error(least.movedim(-1, 1), grey)).mean())
     return {"error": error, "nats": nats, "kl": learner.kl(images).mean(0).tolist()}
 
 

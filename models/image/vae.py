@@ -30,6 +30,8 @@ class VariationalAutoencoder(Learner):
         width: channels of the convolutions.
         hidden: units of the layers that are no convolutions.
         likelihood: "bernoulli", of grey pixels too, or "gaussian", of variance 1.
+        likelihood_weight: how often each pixel counts. 4 for means of 2 × 2 pixels, which are taken to have
+            one logit, bounds the likelihood of the full image; β and γ then weigh as they do there.
         noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the
             autoencoder denoises.
         learning_rate: Adam's.
@@ -47,6 +49,7 @@ class VariationalAutoencoder(Learner):
         width: int = 32,
         hidden: int = 256,
         likelihood: str = "bernoulli",
+        likelihood_weight: float = 1.0,
         noise: float = 0.0,
         learning_rate: float = 5e-4,
     ) -> None:
@@ -58,11 +61,14 @@ class VariationalAutoencoder(Learner):
         for name, size in {"latent_dim": latent_dim, "width": width, "hidden": hidden}.items():
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, not {size}")
+        if likelihood_weight <= 0:
+            raise ValueError(f"likelihood_weight must be above 0, not {likelihood_weight}")
         if not 0 <= noise <= 1:
             raise ValueError(f"noise must be in [0, 1], not {noise}")
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim, self.network, self.width, self.hidden = latent_dim, network, width, hidden
-        self.likelihood, self.noise, self.learning_rate = likelihood, noise, learning_rate
+        self.likelihood, self.likelihood_weight = likelihood, likelihood_weight
+        self.noise, self.learning_rate = noise, learning_rate
         encoder, decoder = NETWORKS[network]
         self.encoder = encoder(self.shape, 2 * latent_dim, width, hidden)
         self.decoder = decoder(self.shape, latent_dim, width, hidden)
@@ -71,7 +77,7 @@ class VariationalAutoencoder(Learner):
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
-        names = "latent_dim network width hidden likelihood noise learning_rate"
+        names = "latent_dim network width hidden likelihood likelihood_weight noise learning_rate"
         return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
 
     @abstractmethod
@@ -92,6 +98,10 @@ class VariationalAutoencoder(Learner):
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return the means of q(z | x), (n, latent_dim), of uint8 images (n, h, w, c)."""
         return self._moments(self._tensor(images))[0]
+
+    def error(self, logits: Tensor, images: Tensor) -> Tensor:
+        """Return -log p(x | z) in nats, (n,), of logits and images in [0, 1], (n, c, h, w)."""
+        return self.likelihood_weight * LIKELIHOODS[self.likelihood](logits, images)
 
     def decode(self, z: Tensor) -> Tensor:
         """Draw codes z (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
@@ -115,7 +125,7 @@ class VariationalAutoencoder(Learner):
         images = self._tensor(batch["observation"])
         mean, log_variance = self._moments(flipped(images, self.noise) if self.noise else images)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-        reconstruction = LIKELIHOODS[self.likelihood](self.decoder(z), images).mean()
+        reconstruction = self.error(self.decoder(z), images).mean()
         penalty, terms = self.penalty(mean, log_variance, z)
         optimizer = self.optimizers["adam"]
         optimizer.zero_grad()
