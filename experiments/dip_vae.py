@@ -178,13 +178,13 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     return [
         Table(
             "2D Shapes: disentanglement and reconstruction",
-            ("model", "error", "paper", "Higgins", "paper", "FactorVAE metric", "DCI", *four),
+            ("model", "error", "paper's", "Higgins", "paper's", "FactorVAE metric", "DCI", *four),
             tuple(rows),
             (
                 f"Mean ± deviation over {len(seeds)} seeds. Error: the squared error of a pixel of images "
                 "drawn from the means of q(z | x).",
-                "All five factors, then four: the shape varies and isn't counted, as in Higgins et al. The "
-                "paper doesn't say which; its VAE's 81.3% is what ours has with five.",
+                "All five factors, then four: the shape varies and isn't counted, as in Higgins et al.; the "
+                "paper doesn't say which it counts.",
                 "Floors: the untrained network and principal components; ceiling: the true factors.",
                 "The paper has one row of DIP-VAE (Table 1) and doesn't say its λ; its images are 64 × 64.",
                 f"Bar: DIP-VAE at least {BAR} by Higgins at no more than {SLACK} times the VAE's error, and "
