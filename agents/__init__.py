@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .grasp_experts import GraspExpert, ReachExpert
     from .grasping import GraspAgent
     from .offline import record, transitions
+    from .planar_expert import ILQRExpert
     from .planning import PlanningAgent
     from .stable_baselines import GymVecEnv
 
@@ -31,6 +32,7 @@ __all__ = [
     "GraspExpert",
     "GridExpert",
     "GymVecEnv",
+    "ILQRExpert",
     "PlanningAgent",
     "RandomAgent",
     "ReachExpert",
@@ -48,6 +50,7 @@ LATE = {
     "GraspAgent": ("learn", "torch", ".grasping"),
     "GraspExpert": ("grasp", "pybullet", ".grasp_experts"),
     "GymVecEnv": ("agents", "stable_baselines3", ".stable_baselines"),
+    "ILQRExpert": ("learn", "torch", ".planar_expert"),
     "PlanningAgent": ("learn", "torch", ".planning"),
     "ReachExpert": ("grasp", "pybullet", ".grasp_experts"),
     "record": ("agents", "minari", ".offline"),

@@ -12,7 +12,7 @@ from unknot.files import find_seed, pretrained_names, read_json, require, run_na
 from .digit_expert import DigitExpert
 from .environments import copies_for, make_environment
 from .evaluation import Agent, Evaluation, evaluate_agent
-from .experts import GridExpert, RandomAgent
+from .experts import RandomAgent
 from .maze_experts import MazeExpert
 
 __all__ = ["EXPERTS", "Opened", "compare_agents", "find_agent"]
@@ -34,12 +34,19 @@ def _reach_expert(env: Any) -> Agent:
     return ReachExpert(env.objects)
 
 
+def _planar_expert(env: Any) -> Agent:
+    require("learn", "torch")
+    from .planar_expert import ILQRExpert
+
+    return ILQRExpert(env.simulation.world)
+
+
 EXPERTS: dict[str, Callable[[Any], Agent]] = {
     "unknot/Grasp-v0": _grasp_expert,
     "unknot/GraspReach-v0": _reach_expert,
     "unknot/Maze-v0": lambda env: MazeExpert(env.simulation),
     "unknot/MnistGrid-v0": lambda env: DigitExpert(env.simulation.size),
-    "unknot/Planar-v0": lambda env: GridExpert(env.simulation.world),
+    "unknot/Planar-v0": _planar_expert,
 }
 """By environment, what makes its expert of the innermost vector environment."""
 

@@ -1,0 +1,137 @@
+"""What the planar world's expert does: iLQR on the true system."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from unknot.envs import PlanarWorld
+from unknot.envs.planar import MAX_ACTION
+from unknot.planners import ILQR, Memory, QuadraticCost, RecedingHorizon, Roadmap
+
+from .true_map import ACTION_COST, ROUNDING
+
+Array = NDArray[Any]
+
+HORIZON = 25
+"""Actions in a plan."""
+REPLAN_EVERY = 5
+"""Actions taken of a plan before the next; an agent that is elsewhere than planned plans at once."""
+SURPRISE = 0.1
+"""Pixels from the place that a plan expects at which the agent is elsewhere."""
+SPACING = 1.0
+"""Distance in pixels between the roadmap's nodes."""
+CAUTION, MARGIN, SOFTNESS = 100.0, 0.1, 0.05
+"""A place costs CAUTION softplus((MARGIN - clearance) / SOFTNESS), nearer to things than MARGIN pixels more
+than a detour."""
+
+
+class TrueMoves:
+    """The planar world's moves, without their noise, as dynamics with derivatives."""
+
+    def __init__(self, world: PlanarWorld) -> None:
+        self._world = world
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        """Return where actions (n, 2) lead from positions (n, 2)."""
+        return torch.from_numpy(self._world.move(z.numpy(), u.numpy())).to(z)
+
+    def linearize(self, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return A, B (n, 2, 2) and c: B is 0 if a move is refused, A too along axes that the edge stops."""
+        end = self.step(z, u)
+        refused = ((end == z).all(1) & u.any(1))[:, None]
+        free = ((end - z - u).abs() < ROUNDING) & ~refused
+        A, B = torch.diag_embed((free | refused).to(z)), torch.diag_embed(free.to(z))
+        return A, B, end - (A @ z[..., None] + B @ u[..., None])[..., 0]
+
+
+class ILQRExpert:
+    """Plans by iLQR with the true moves and the true map, from true positions.
+
+    It is `PlanningAgent` with nothing learnt: the same planner, cost (the planning loss, equation 7 of
+    Banijamali et al. 2018, Q = I, R = 0.1 I) and way to begin, the shortest one on a roadmap, here of a grid.
+    `GridExpert` bounds that loss; this one says how near planning comes if the model is perfect. A detour may
+    be another than the best: the roadmap's has the fewest moves, and iLQR leaves the way round as it is.
+
+    Args:
+        world: the true world (`env.unwrapped.world`); its noise is not planned for, but seen at each step.
+    """
+
+    privileged = True
+
+    def __init__(self, world: PlanarWorld) -> None:
+        self._moves, self._clearance = TrueMoves(world), Clearance(world)
+        self._sweep = torch.eye(2, dtype=torch.float64) if world.collision == "solid" else None
+        limits = (torch.full((2,), -MAX_ACTION), torch.full((2,), MAX_ACTION))
+        self._planner = RecedingHorizon(
+            ILQR(HORIZON, limits=limits, iterations=10, tolerance=1e-3), REPLAN_EVERY, SURPRISE
+        )
+        axis = np.arange(world.low, world.high + 1e-9, SPACING)
+        nodes = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+        nodes = nodes[world.in_region(nodes)]
+
+        def passable(z: Tensor, following: Tensor) -> Tensor:
+            within = ((following - z).abs() <= MAX_ACTION).all(1)
+            barred = torch.from_numpy(world.blocked(z.numpy(), following.numpy()))
+            return torch.where(within & ~barred, self._danger(following).clamp(max=1.0), torch.inf)
+
+        self._roadmap = Roadmap(torch.from_numpy(nodes), passable, reach=MAX_ACTION * 2**0.5)
+
+    def predict(
+        self,
+        observation: Mapping[str, Mapping[str, Array]],
+        state: Memory | None = None,
+        episode_start: ArrayLike | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Array, Memory]:
+        """Return actions (n, 2), or (2,) for a single observation; float32, pixels."""
+        position = np.asarray(observation["factors"]["position"], np.float64)
+        z = torch.from_numpy(np.atleast_2d(position))
+        goal = torch.from_numpy(np.atleast_2d(np.asarray(observation["goal"]["position"], np.float64)))
+        memory = state if state is not None and len(state.used) == len(z) else None
+        eye = torch.eye(2).to(z)
+        actions, memory = self._planner.act(
+            self._moves,
+            QuadraticCost(eye, ACTION_COST * eye, goal, self._danger, self._sweep),
+            z,
+            memory,
+            None
+            if memory is None or episode_start is None
+            else torch.as_tensor(np.atleast_1d(episode_start)),
+            lambda rows: self._roadmap.paths(z[rows], goal[rows], HORIZON).states.diff(dim=1)[:, None],
+        )
+        return actions.numpy().reshape(position.shape).astype(np.float32), memory
+
+    def _danger(self, positions: Tensor) -> Tensor:
+        return CAUTION * functional.softplus((MARGIN - self._clearance(positions)) / SOFTNESS)
+
+
+class Clearance:
+    """How far positions are from where the agent would touch something, in pixels, differentiably.
+
+    Args:
+        world: whose collision rule says what is touched: the boxes around obstacles' centres ("published"),
+            or the boxes rounded by their radii ("solid"), and boxes around walls.
+    """
+
+    def __init__(self, world: PlanarWorld) -> None:
+        discs = np.array(world.map.obstacles, np.float64).reshape(-1, 3)
+        walls = np.array(world.map.walls, np.float64).reshape(-1, 4)
+        radii = discs[:, 2] if world.collision == "solid" else np.zeros(len(discs))
+        centres = np.concatenate([discs[:, :2], (walls[:, :2] + walls[:, 2:]) / 2])
+        halves = np.concatenate([np.zeros((len(discs), 2)), (walls[:, 2:] - walls[:, :2]) / 2])
+        self._centres, self._halves = torch.from_numpy(centres), torch.from_numpy(halves + world.half_agent)
+        self._radii = torch.from_numpy(np.concatenate([radii, np.zeros(len(walls))]))
+
+    def __call__(self, positions: Tensor) -> Tensor:
+        """Return the signed distance (...) of positions (..., 2), negative inside of a thing."""
+        if not len(self._radii):
+            return torch.full_like(positions[..., 0], torch.inf) + 0 * positions.sum(-1)
+        beyond = (positions[..., None, :] - self._centres).abs() - self._halves
+        outside = (beyond.relu().square().sum(-1) + 1e-12).sqrt()
+        distance: Tensor = (outside + beyond.amax(-1).clamp(max=0) - self._radii).amin(-1)
+        return distance
