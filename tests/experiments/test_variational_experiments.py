@@ -125,7 +125,7 @@ def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[s
     values = {"factor_vae": metric, "higgins": metric, "mig": mig, "dci": 0.0, "sap": 0.0}
     row = {name: {"value": value} for name, value in values.items()}
     sources = (factor_vae.WITH, factor_vae.WITHOUT, dip_vae.WITH, dip_vae.WITHOUT)
-    return {"error": error, "nats": nats, "scores": dict.fromkeys(sources, row)}
+    return {"error": error, "nats": nats, "kl": None, "scores": dict.fromkeys(sources, row)}
 
 
 def test_the_bar_of_factor_vae_is_one_gamma_by_both_metrics() -> None:
@@ -137,6 +137,18 @@ def test_the_bar_of_factor_vae_is_one_gamma_by_both_metrics() -> None:
 
     assert "0.90 and 0.50 at γ = 35, met" in note(scored(0.84, 0.1, 0), scored(0.9, 0.5, 0))
     assert "0.90 and 0.40 at γ = 35, missed" in note(scored(0.84, 0.6, 0), scored(0.9, 0.4, 0))
+
+
+def test_dimensions_that_have_not_collapsed_are_counted() -> None:
+    seeds = [
+        {
+            "models": {"gamma-10": {**scored(0.8, 0.4, 0), "kl": kl}},
+            "failure": {"higgins": 1, "factor_vae": 0.75},
+        }
+        for kl in ([0.5, 0.001, 2.0], [0.5, 0.009, 0.01])
+    ]
+    table = factor_vae.tabulate(seeds)[0]
+    assert dict(zip(table.columns, table.rows[0], strict=False))["dimensions"] == "1.5 ± 0.7"
 
 
 def test_the_bar_of_dip_vae_allows_a_tenth_more_error() -> None:
