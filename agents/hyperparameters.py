@@ -85,8 +85,9 @@ PIXELS: dict[str, dict[str, Any]] = {
 }
 """By environment, what `PixelExtractor` is told, whatever the algorithm."""
 
-OURS = ("channels", "depth", "noise", "num_envs", "square", "width")
-"""Hyperparameters that Stable-Baselines3's classes don't take: see `EVERY` and `PixelExtractor`."""
+OURS = ("channels", "depth", "log_std_init", "maps", "noise", "num_envs", "square", "width")
+"""Hyperparameters that Stable-Baselines3's classes don't take: see `EVERY` and `PixelExtractor`; its policies
+of continuous actions take `log_std_init`, the logarithm of the deviation that they begin with."""
 
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("PPO", "unknot/Maze-v0"): {"learning_rate": 1e-3, "ent_coef": 0.01},
