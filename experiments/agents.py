@@ -132,7 +132,10 @@ PRESETS = {
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Train and test the agents of one seed, a folder each; one that has its `metrics.json` is complete."""
+    """Train and test the agents of one seed, a folder each; one that has its `metrics.json` is complete.
+
+    Agents that don't depend on the seed are tested once for all seeds, in `references` beside their folders.
+    """
     metrics = {}
     for name in settings.tasks:
         task = TASKS[name]
@@ -141,7 +144,9 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             trained = _train(settings, task, row, path, seed)
             return trained | _test(task, row, path, settings.episodes)
 
-        metrics[name] = complete(_rows(task), folder / name, make)
+        metrics[name] = {
+            row: complete([row], _home(folder, task, row) / name, make)[row] for row in _rows(task)
+        }
     save_figure(learning_curves([metrics]), folder / "figures" / "learning-curves.png")
     write_json(folder / METRICS, metrics)
     return metrics
@@ -160,18 +165,24 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     """
     settings = Settings(**read_json(folder / "config.json")["settings"])
     episodes = settings.episodes if full else min(settings.episodes, 40)
-    return {
-        name: {
-            row: read_json(folder / name / row / METRICS)
-            | _test(TASKS[name], row, folder / name / row, episodes)
-            for row in _rows(TASKS[name])
+    metrics: dict[str, Any] = {}
+    for name in settings.tasks:
+        task = TASKS[name]
+        homes = {row: _home(folder, task, row) / name / row for row in _rows(task)}
+        metrics[name] = {
+            row: read_json(home / METRICS) | _test(task, row, home, episodes) for row, home in homes.items()
         }
-        for name in settings.tasks
-    }
+    return metrics
 
 
 def _rows(task: Task) -> list[str]:
     return ["random", "expert", *(["planning"] if task.planner else []), *task.learners]
+
+
+def _home(folder: Path, task: Task, row: str) -> Path:
+    """Return where a row of a seed's folder lies: with the seed, if something is learnt for it."""
+    learns = row in LEARNERS or (row == "planning" and isinstance(task.planner, FewWalks))
+    return folder if learns else folder.parent / "references"
 
 
 def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> dict[str, Any]:
