@@ -1,11 +1,13 @@
 """Every trained environment encoder that ships, by every metric of disentanglement, in one place.
 
 Nothing is trained. Encoders are read from the weights that ship with `dynamics-content` and
-`controllable-factors` (of the lowest seed) and measured on the environments they were trained in; beside each
-environment's encoders stand the principal components of its images, of as many dimensions as the widest of
-the encoders. What a metric says of a code depends on the environment, so compare rows of one environment.
+`controllable-factors` (of the lowest seed) and measured on the environments they were trained in. Beside each
+environment's encoders stand its floors, the first of them with the weights that it began with and the
+principal components of the images, as many as the widest code has dimensions, and its ceiling, the true
+factors taken for a code. What a metric says of a code depends on the environment, so compare within one.
 
-`Settings()` takes 10,000 samples, as `evaluate_codes` does.
+`PRESETS["default"]` takes about two minutes of one core; `PRESETS["paper"]` as many samples as
+`evaluate_codes` does.
 """
 
 from collections.abc import Mapping
@@ -21,13 +23,15 @@ from torch.utils.tensorboard import SummaryWriter
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.experiments.common import check_least
-from unknot.experiments.controllable_factors import digits, maze, multistep
-from unknot.experiments.variational import cell, counts, draw_images
+from unknot.experiments.controllable_factors import digits, maze, multistep, planning
+from unknot.experiments.variational import CEILING, Told, cell, counts, draw_images
 from unknot.files import find_seed, read_json, unknown, write_json
 from unknot.models.image.pca import PCA
 from unknot.report import Table, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.metrics import METRICS, FactorSource, evaluate_codes
+from unknot.representation.metrics.source import Encode
+from unknot.representation.training import progress_bar
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
 
@@ -39,6 +43,11 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "open maze": (
         MAZE,
         {"size": multistep.SIZE, "layout": "open", "task": "none", "actions": multistep.ACTIONS},
+    ),
+    "maze with blocks": (MAZE, {"task": "none", "actions": planning.actions_of("reach")}),
+    "maze with a switch": (
+        MAZE,
+        {"task": "none", "actions": planning.actions_of("switch"), "switches": 1},
     ),
     "digits": (
         DIGITS,
@@ -53,17 +62,17 @@ ENCODERS: dict[str, dict[str, str]] = {
         "selectivity": "controllable-factors/maze/selectivity",
         "selectivity, as published": "controllable-factors/maze/as-published",
         "autoencoder": "controllable-factors/maze/autoencoder",
-        "untrained": "controllable-factors/maze/random",
     },
     "open maze": {
         "selectivity of three steps": "controllable-factors/multistep/three-steps",
         "selectivity of three steps, as published": "controllable-factors/multistep/as-published",
-        "untrained": "controllable-factors/multistep/untrained",
     },
+    "maze with blocks": {"selectivity of scenes": "controllable-factors/planning/reach/learner"},
+    "maze with a switch": {"selectivity of scenes": "controllable-factors/planning/switch/learner"},
     "digits": {"selectivity": "controllable-factors/digits/selectivity"},
 }
 """Encoders by their environment: what the table calls them, and the weights that ship."""
-COMPONENTS = "principal components"
+UNTRAINED, COMPONENTS = "untrained", "principal components"
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,9 @@ class Settings:
 
     metrics: tuple[str, ...] = METRICS
     """Names of metrics."""
-    samples: int = 10_000
+    samples: int = 2000
     """Images that metrics of a sample are measured on."""
-    votes: int = 300
+    votes: int = 200
     """Votes or examples that metrics which hold factors learn from, and as many that test them."""
     fitted: int = 1000
     """Images that principal components are found in."""
@@ -90,16 +99,15 @@ class Settings:
 PRESETS = {
     "default": Settings(),
     "smoke": Settings(metrics=("mig", "cvr"), samples=100, votes=10, fitted=20),
-    "paper": Settings(),
+    "paper": Settings(samples=10_000, votes=300),
 }
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Gather the encoders' weights in the folder, fit principal components, measure all."""
+    """Gather the encoders' weights in the folder, add those of the floors, measure all."""
     for environment, encoders in ENCODERS.items():
-        source = _source(environment)
         learners = {name: load_learner(_shipped(path)) for name, path in encoders.items()}
-        learners[COMPONENTS] = _components(source, list(learners.values()), settings.fitted, seed)
+        learners |= _floors(_source(environment), list(learners.values()), settings.fitted, seed)
         for name, learner in learners.items():
             save_learner(learner, _place(folder, environment, name) / WEIGHTS)
     measured = _measure(settings, folder, seed, share=1)
@@ -127,18 +135,19 @@ def _measure(settings: Settings, folder: Path, seed: int, share: int) -> dict[st
     """Return values and intervals by environment, encoder and metric."""
     chosen = counts(settings.metrics, max(settings.votes // share, 10))
     samples = max(settings.samples // share, 100)
+
+    def scores(encode: Encode, source: FactorSource) -> dict[str, Any]:
+        found = evaluate_codes(encode, source, settings.metrics, seed, samples=samples, settings=chosen)
+        return {metric: {"value": s.value, "interval": list(s.interval)} for metric, s in found.items()}
+
     measured: dict[str, dict[str, Any]] = {}
-    for environment, encoders in ENCODERS.items():
-        source, measured[environment] = _source(environment), {}
-        for name in (*encoders, COMPONENTS):
-            learner = load_learner(_place(folder, environment, name) / WEIGHTS)
-            scores = evaluate_codes(
-                learner.encode, source, settings.metrics, seed, samples=samples, settings=chosen
-            )
-            measured[environment][name] = {
-                metric: {"value": score.value, "interval": list(score.interval)}
-                for metric, score in scores.items()
-            }
+    rows = [(environment, (*names, UNTRAINED, COMPONENTS)) for environment, names in ENCODERS.items()]
+    with progress_bar(shown=True) as bar:
+        for environment, names in bar.track(rows, description=f"seed {seed}: environments"):
+            source = _source(environment)
+            learners = {name: load_learner(_place(folder, environment, name) / WEIGHTS) for name in names}
+            measured[environment] = {name: scores(each.encode, source) for name, each in learners.items()}
+            measured[environment][CEILING] = scores(np.asarray, Told(source))
     return measured
 
 
@@ -157,14 +166,15 @@ def _shipped(path: str) -> Path:
 
 
 @torch.no_grad()
-def _components(source: FactorSource, learners: list[Learner], fitted: int, seed: int) -> PCA:
+def _floors(source: FactorSource, learners: list[Learner], fitted: int, seed: int) -> dict[str, Learner]:
     images = torch.from_numpy(draw_images(source, fitted, seed))
     widest = max(learner.encode(images[:1]).shape[1] for learner in learners)
     torch.manual_seed(seed)
+    untrained = type(learners[0])(**learners[0].settings()).eval()
     height, width, channels = images.shape[1:]
-    learner = PCA(shape=(height, width, channels), latent_dim=min(widest, len(images)))
-    learner.update({"observation": images})
-    return learner
+    components = PCA(shape=(height, width, channels), latent_dim=min(widest, len(images)))
+    components.update({"observation": images})
+    return {UNTRAINED: untrained, COMPONENTS: components}
 
 
 def _place(folder: Path, environment: str, name: str) -> Path:
