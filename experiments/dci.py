@@ -341,11 +341,11 @@ def save_pictures(learner: Learner, metrics: dict[str, Any], settings: Settings,
             hinton(panel, np.array(metrics[name]["importances"]), FACTORS)
             panel.set_title(text, fontsize=9)
             panel.tick_params("x", rotation=45)
-        save_figure(figure, folder / "figures" / f"hinton-{folder.name}.png", writer)
+        save_figure(figure, folder / "figures/hinton.png", writer)
         if isinstance(learner, VAE | InfoGAN):
             images = teapots("seen", settings.test_images, settings.pixels, 1)[1][:SHOWN]
             figure = traversals(learner, images)
-            save_figure(figure, folder / "figures" / f"traversals-{folder.name}.png", writer)
+            save_figure(figure, folder / "figures/traversals.png", writer)
 
 
 @torch.no_grad()
