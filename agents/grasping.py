@@ -121,7 +121,9 @@ class GraspAgent:
         proposals = propose(features, self.proposals, self.generator)
         best = self.net.score(features, proposals).topk(self.starts, 1).indices
         starts = proposals.gather(1, best[..., None].expand(-1, -1, 6))
-        return self.search.search(lambda poses: self.net.score(features, poses), starts).poses[:, -1]
+        return self.search.search(lambda poses: torch.sigmoid(self.net.score(features, poses)), starts).poses[
+            :, -1
+        ]
 
 
 def propose(features: Features, count: int, generator: torch.Generator) -> Tensor:

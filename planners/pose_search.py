@@ -111,12 +111,17 @@ class PoseCEM:
     several starts, each with a distribution of its own, of which the best ends as the result: grasps of an
     object are of several kinds, and a mean of two kinds is of none.
 
+    A learned score has peaks where it errs, and the best of hundreds of samples is likely to be on one. So
+    the result is no sample but a mean, of the distribution whose samples score best on average, and `noise`
+    keeps these from shrinking to a point: what is found is good for all its surroundings.
+
     Args:
         deviation: Of the first samples, in metres and in radians along each axis.
+        noise: Deviation that samples have beside that of the elites, in the same units.
         population: Poses sampled about each mean in an iteration; the mean is one of them.
         elites: How many of them the next mean and covariance are taken from.
         smoothing: Share of the old covariance in the new one, in [0, 1).
-        iterations: How often.
+        iterations: How often the means move.
         generator: Draws the samples; torch's default generator if none is given.
 
     Raises:
@@ -127,6 +132,7 @@ class PoseCEM:
         self,
         *,
         deviation: tuple[float, float] = (0.02, 0.4),
+        noise: tuple[float, float] = (0.006, 0.1),
         population: int = 32,
         elites: int = 8,
         smoothing: float = 0.2,
@@ -136,6 +142,7 @@ class PoseCEM:
         if not 0 <= smoothing < 1:
             raise ValueError(f"smoothing={smoothing!r}, expected 0 <= smoothing < 1")
         self.deviation = _scale("deviation", deviation)
+        self.noise = _scale("noise", noise)
         self.elites = whole("elites", elites, 2)
         self.population = whole("population", population, self.elites)
         self.smoothing = smoothing
@@ -147,42 +154,38 @@ class PoseCEM:
         """Search from poses.
 
         Args:
-            score: See the module; it is asked for starts x population poses a problem.
+            score: See the module; it is asked for starts x population poses a problem. What is best on
+                average depends on its scale: of probabilities, it is what succeeds most often.
             start: (batch, starts, 6), floating.
 
         Returns:
-            The best pose so far, of all starts, at first and after each iteration.
+            At first and after each iteration, the mean whose samples score best on average, and that average.
 
         Raises:
             ValueError: A shape does not fit.
         """
         _check_poses("start", start, 3)
         batch, starts, _ = start.shape
+        rows = torch.arange(batch, device=start.device)
         means = start.flatten(0, 1)
         covariance = torch.diag(self.deviation.to(start) ** 2).expand(len(means), 6, 6)
-        best, costs = best_rows(start, -_scores(score, start), 1)
-        path, values = [best[:, 0]], [costs[:, 0]]
-        for _ in range(self.iterations):
+        path, values = [], []
+        for _ in range(self.iterations + 1):
             moves = self._sample(covariance)
             tried = compose(means[:, None], moves)
-            cost = -_scores(score, tried.view(batch, -1, 6)).view(batch * starts, -1)
-            elite, _ = best_rows(moves, cost, self.elites)
+            scores = _scores(score, tried.view(batch, -1, 6)).view(batch, starts, -1)
+            value, best = scores.mean(-1).max(1)
+            path.append(means.view(batch, starts, 6)[rows, best])
+            values.append(value)
+            elite, _ = best_rows(moves, -scores.flatten(0, 1), self.elites)
             fresh = elite.mT @ elite / self.elites
             covariance = self.smoothing * covariance + (1 - self.smoothing) * fresh
             means = compose(means, elite.mean(1))
-            best, costs = best_rows(
-                torch.cat([path[-1][:, None], tried.view(batch, -1, 6)], 1),
-                torch.cat([values[-1][:, None], cost.view(batch, -1)], 1),
-                1,
-            )
-            path.append(best[:, 0])
-            values.append(costs[:, 0])
-        return PosePath(torch.stack(path, 1), -torch.stack(values, 1))
+        return PosePath(torch.stack(path, 1), torch.stack(values, 1))
 
     def _sample(self, covariance: Tensor) -> Tensor:
         """Return moves (problems, population, 6), the first of which stays."""
-        floor = torch.diag(1e-6 * self.deviation.to(covariance) ** 2)  # few elites may lie in a plane
-        root = torch.linalg.cholesky(covariance + floor)
+        root = torch.linalg.cholesky(covariance + torch.diag(self.noise.to(covariance) ** 2))
         noise = normal((len(root), self.population - 1, 6), covariance, self.generator)
         return torch.cat([torch.zeros_like(noise[:, :1]), noise @ root.mT], 1)
 
