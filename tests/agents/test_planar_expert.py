@@ -92,7 +92,7 @@ def test_it_comes_near_to_the_least_loss(options: dict[str, Any], most: float) -
 
 def test_it_goes_on_from_where_noise_leads() -> None:
     options = {"collision": "solid", "noise": 1.0}
-    success, _ = losses(ILQRExpert(world(**options)), 20, **options)
+    success, _ = losses(ILQRExpert(world(**options)), 6, **options)
     assert success >= 0.5
 
 

@@ -12,7 +12,7 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.save_util import data_to_json
 
 from unknot.agents import evaluate_agent
-from unknot.agents.extractors import ArrayExtractor, EncoderExtractor, PixelExtractor
+from unknot.agents.extractors import ArrayExtractor, EncoderExtractor, PixelExtractor, Places
 from unknot.agents.named import find_agent
 from unknot.agents.saved import (
     POLICY,
@@ -217,6 +217,22 @@ def test_pixels_are_seen_together_and_arrays_scaled() -> None:
     torch.testing.assert_close(
         features[:, 5:], torch.tensor([[-1.0, 0, -1, -1], [1, 0, 1, 1]]), atol=1e-5, rtol=0
     )
+
+
+def test_what_is_read_at_a_place_does_not_hang_on_where_it_is() -> None:
+    torch.manual_seed(0)
+    net = Places(3, square=8, channels=6, depth=2, maps=4, width=5)
+    thing = torch.rand(3, 24, 24)
+    images = torch.zeros(3, 3, 80, 80)
+    for image, (row, column) in zip(images, [(24, 24), (32, 24), (27, 24)], strict=True):
+        image[:, row : row + 24, column : column + 24] = thing
+    one, moved, cut = net(images)
+    assert not torch.allclose(one, moved, atol=1e-4)  # it says where the thing is
+    with torch.no_grad():
+        net.read.weight.view(5, 4, 8)[:, :, :2] = 0
+    one, moved, cut = net(images)
+    torch.testing.assert_close(one, moved)
+    assert not torch.allclose(one, cut, atol=1e-4)  # squares cut the thing otherwise
 
 
 def _channels_first(space: Any) -> Any:
