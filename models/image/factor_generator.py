@@ -85,7 +85,7 @@ class FactorGenerator(Learner):
         self.trace: Tensor
         self.register_buffer("updates", torch.tensor(0))
         self.register_buffer("trace", torch.full((POINTS, len(factors) + 2), torch.nan))
-        channels = {"params": [self.scale, self.log_variance], "lr": HASTE * learning_rate}
+        channels: dict[str, Any] = {"params": [self.scale, self.log_variance], "lr": HASTE * learning_rate}
         decoder = {"params": [*self.decoder.parameters()]}
         self.optimizers = {"adam": torch.optim.Adam([decoder, channels], learning_rate)}
 
