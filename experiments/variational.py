@@ -402,6 +402,7 @@ def tradeoff(models: Mapping[str, Any], titles: Mapping[str, str], study: Study,
                 for x, y, value in points:
                     panel.annotate(value, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=8)
     panels[0, 0].legend(fontsize=8)
+    panels[0, 0].set_xlim(left=0)
     return figure
 
 
