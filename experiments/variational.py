@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.common import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete, model_folder
 from unknot.models.data.stream import stream
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.pca import PCA
@@ -129,13 +129,18 @@ class Study:
         return complete(self.models, folder, make)
 
     def evaluate(self, folder: Path, full: bool) -> dict[str, Any]:
-        """Measure the models of a seed folder again; on a tenth of the samples unless `full`.
+        """Measure the models of a seed folder again, those that it has: not all of them ship.
+
+        Args:
+            folder: the seed's.
+            full: on as much as the run did, else on a tenth.
 
         Raises:
             FileNotFoundError: a model whose training has not ended.
             WeightsError: weights that can't be used.
         """
-        return {name: measure(load_complete(folder, name), self, full=full)[0] for name in self.models}
+        names = [name for name in self.models if model_folder(folder, name).is_dir()]
+        return {name: measure(load_complete(folder, name), self, full=full)[0] for name in names}
 
     def _train(self, name: str, folder: Path, seed: int, resume: bool) -> Learner:
         torch.manual_seed(seed)
