@@ -73,13 +73,13 @@ TASKS = {
         learners=("pixels", "factors", "codes"),
         encoder="pretrained/controllable-factors/planning/reach/learner",
         encoder_steps=16_384,  # 16 walks of 16 steps in each of 64 mazes
-        planner=FewWalks({"layout": "open"}, walks=2, moves=300),
+        planner=FewWalks({"layout": "open"}, walks=1, moves=300),
     ),
     "mazes": Task("unknot/Maze-v0", MAZE, planner=FewWalks({}, walks=8)),
     "digits": Task(
         "unknot/MnistGrid-v0",
         {"pixels": 40, "terminate_on_success": True},
-        learners=("pixels", "factors", "codes"),
+        learners=("factors", "codes"),
         encoder="pretrained/controllable-factors/digits/selectivity",
         encoder_steps=320_000,  # 2,500 batches of 128 transitions
     ),
