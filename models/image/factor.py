@@ -26,8 +26,6 @@ class FactorVAE(VariationalAutoencoder):
 
     Args:
         gamma: γ, at least 0.
-        growth: updates over which γ rises linearly to that, at least 1; the paper's doesn't rise. One that is
-            high from the start keeps out what is learnt late and first shows in dimensions that know more.
         discriminator_width: units of each of the discriminator's layers.
         discriminator_layers: hidden layers.
         discriminator_updates: for each update of the autoencoder; the paper saw five gain a little.
@@ -39,7 +37,6 @@ class FactorVAE(VariationalAutoencoder):
         self,
         *,
         gamma: float = 35.0,
-        growth: int = 1,
         discriminator_width: int = 1000,
         discriminator_layers: int = 6,
         discriminator_updates: int = 1,
@@ -49,14 +46,12 @@ class FactorVAE(VariationalAutoencoder):
         super().__init__(**settings)
         if gamma < 0:
             raise ValueError(f"gamma must be at least 0, not {gamma}")
-        self.gamma, self.growth, self.discriminator_rate = gamma, growth, discriminator_rate
+        self.gamma, self.discriminator_rate = gamma, discriminator_rate
         self.discriminator_width, self.discriminator_layers = discriminator_width, discriminator_layers
         self.discriminator_updates = discriminator_updates
-        for name in ("growth", "discriminator_width", "discriminator_layers", "discriminator_updates"):
+        for name in ("discriminator_width", "discriminator_layers", "discriminator_updates"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        self.updates: Tensor
-        self.register_buffer("updates", torch.tensor(0))
         self.discriminator = discriminator(self.latent_dim, discriminator_width, discriminator_layers)
         self.optimizers["discriminator"] = torch.optim.Adam(
             self.discriminator.parameters(), discriminator_rate, betas=(0.5, 0.9)
@@ -66,14 +61,13 @@ class FactorVAE(VariationalAutoencoder):
         """Return the constructor's keyword arguments."""
         names = ("width", "layers", "updates", "rate")
         own = {f"discriminator_{name}": getattr(self, f"discriminator_{name}") for name in names}
-        return {"gamma": self.gamma, "growth": self.growth, **own, **super().settings()}
+        return {"gamma": self.gamma, **own, **super().settings()}
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return KL + γ TC, γ as of this update, and the estimate of TC as `total_correlation`, in nats."""
+        """Return KL + γ TC, and the estimate of TC as `total_correlation`, in nats."""
         total_correlation = self.discriminator(z).mean()
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
-        gamma = self.gamma * ((self.updates + 1) / self.growth).clamp_max(1)
-        return kl + gamma * total_correlation, {"total_correlation": total_correlation}
+        return kl + self.gamma * total_correlation, {"total_correlation": total_correlation}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do a step of the autoencoder, then those of the discriminator.
@@ -90,7 +84,6 @@ class FactorVAE(VariationalAutoencoder):
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        self.updates += 1
         return {**scalars, "discriminator": loss.detach()}
 
 

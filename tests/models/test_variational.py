@@ -223,18 +223,6 @@ def test_each_optimiser_of_factor_vae_moves_its_own_network_alone() -> None:
     assert float(scalars["discriminator"]) == pytest.approx(np.log(2), abs=0.1)
 
 
-def test_gamma_rises_to_its_end_and_stays_there() -> None:
-    learner = make(FactorVAE, gamma=6.0, growth=3)
-    mean, log_variance, z = moments(learner)
-    kl = gaussian_kl(mean, log_variance).sum(1).mean()
-    for gamma in (2, 4, 6, 6):
-        penalty, terms = learner.penalty(mean, log_variance, z)
-        torch.testing.assert_close(penalty - kl, gamma * terms["total_correlation"], atol=1e-4, rtol=1e-4)
-        learner.update(BATCH)
-    with pytest.raises(ValueError, match="growth must be at least 1, not 0"):
-        make(FactorVAE, growth=0)
-
-
 def test_pca_finds_the_directions_of_the_singular_values() -> None:
     torch.manual_seed(0)
     images = stream(Blob(pixels=16), 400, seed=0)(0)["observation"]
