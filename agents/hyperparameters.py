@@ -22,6 +22,7 @@ ALGORITHMS: dict[str, tuple[type[spaces.Space[Any]], ...]] = {
 ON_POLICY = ("A2C", "PPO")
 
 REWARDS: dict[str, dict[str, Any]] = {
+    "unknot/GraspReach-v0": {"reward": "dense", "terminate_on_success": True},
     "unknot/Maze-v0": {"reward": "dense"},
     "unknot/MnistGrid-v0": {"reward": "dense"},
     "unknot/Planar-v0": {"reward": "dense", "terminate_on_success": True},
@@ -90,6 +91,7 @@ OURS = ("channels", "depth", "log_std_init", "maps", "noise", "num_envs", "squar
 of continuous actions take `log_std_init`, the logarithm of the deviation that they begin with."""
 
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
+    ("PPO", "unknot/GraspReach-v0"): {"num_envs": 16},  # a copy takes 30 MB
     ("PPO", "unknot/Maze-v0"): {"learning_rate": 1e-3, "ent_coef": 0.01},
     ("PPO", "unknot/Planar-v0"): {"num_envs": 128},
 }

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 
 from unknot.agents import evaluate_agent
 from unknot.agents.checkpoint import CHECKPOINT, REPLAY
-from unknot.agents.environments import Progress, make_environment
+from unknot.agents.environments import Progress, copies_for, make_environment
 from unknot.agents.hyperparameters import ALGORITHMS, EVERY, SPECIAL, check_fit, hyperparameters_for
 from unknot.agents.saved import AGENT, AgentSettings, SavedAgent
 from unknot.agents.training import Schedule, best_episode, train_agent
@@ -227,9 +227,20 @@ def test_rows_of_hyperparameters_are_ones_that_algorithms_have() -> None:
     assert EVERY.keys() == ALGORITHMS.keys()
     for algorithm in ALGORITHMS:
         hyperparameters_for(algorithm, PLANAR, EVERY[algorithm])
-    for (algorithm, environment), row in SPECIAL.items():
-        hyperparameters_for(algorithm, environment, row)
-        check_fit(algorithm, make_environment(environment, 1, {}).single_action_space)
+
+
+@pytest.mark.parametrize(("algorithm", "environment"), SPECIAL)
+def test_rows_for_an_environment_are_of_algorithms_that_act_there(algorithm: str, environment: str) -> None:
+    if "Grasp" in environment:
+        pytest.importorskip("pybullet", reason="PyBullet has no wheels for this Python")
+    hyperparameters_for(algorithm, environment, SPECIAL[algorithm, environment])
+    check_fit(algorithm, make_environment(environment, 1, {}).single_action_space)
+
+
+def test_episodes_are_shared_out_among_as_many_copies_as_memory_allows() -> None:
+    assert copies_for(PLANAR, 500) == 500
+    assert copies_for(PLANAR, 600) == 300
+    assert copies_for("unknot/GraspReach-v0", 100) == 25
 
 
 def test_settings_are_written_as_json(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -217,6 +218,18 @@ def test_pixels_are_seen_together_and_arrays_scaled() -> None:
     torch.testing.assert_close(
         features[:, 5:], torch.tensor([[-1.0, 0, -1, -1], [1, 0, 1, 1]]), atol=1e-5, rtol=0
     )
+
+
+def test_what_is_constant_at_first_is_centred_and_not_blown_up() -> None:
+    extractor = ArrayExtractor(gym.spaces.Box(-9, 9, (2,), np.float32))
+    extractor.fit(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
+    torch.testing.assert_close(extractor(torch.tensor([[4.0, 5.5]])), torch.tensor([[2.0, 0.5]]))
+
+
+def test_policies_begin_with_the_deviation_they_are_told() -> None:
+    settings = AgentSettings("PPO", PLANAR, SHORT, "factors", hyperparameters={**SMALL, "log_std_init": -1.5})
+    policy: Any = untrained(settings).model.policy
+    assert policy.log_std.tolist() == [-1.5, -1.5]
 
 
 def test_what_is_read_at_a_place_does_not_hang_on_where_it_is() -> None:
