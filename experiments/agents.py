@@ -230,8 +230,10 @@ def _play(task: Task, row: str, path: Path, episodes: int) -> Evaluation:
 def learning_curves(seeds: list[dict[str, Any]]) -> Figure:
     """Draw success in the evaluations over environment steps: a panel a task in which agents learn."""
     names = [name for name in seeds[0] if TASKS[name].learners]
-    figure = Figure(figsize=(4.5 * max(1, len(names)), 3.4), layout="constrained")
-    for panel, name in zip(figure.subplots(1, max(1, len(names)), squeeze=False)[0], names, strict=False):
+    count = max(1, len(names))
+    figure = Figure(figsize=(4.5 * count, 3.4), layout="constrained")
+    panels = figure.subplots(1, count, squeeze=False, sharex=True, sharey=True)[0]
+    for panel, name in zip(panels, names, strict=False):
         _draw_curves(panel, TASKS[name], [metrics[name] for metrics in seeds])
         panel.set(title=name, xlabel="environment steps", xscale="log", ylim=(-3, 103))
         panel.xaxis.set_minor_formatter(NullFormatter())
@@ -243,7 +245,8 @@ def learning_curves(seeds: list[dict[str, Any]]) -> Figure:
 def _draw_curves(panel: Any, task: Task, seeds: list[dict[str, Any]]) -> None:
     """Draw a line for each agent and seed, and a star for plans."""
     for seed, rows in enumerate(seeds):
-        for row, colour in zip(task.learners, ("C0", "C1", "C2", "C3"), strict=False):
+        for row in task.learners:
+            colour = f"C{list(LEARNERS).index(row)}"
             curve = [entry for entry in rows[row]["curve"] if entry["steps"]]
             steps = [entry["steps"] for entry in curve]
             success = [100 * entry["success_rate"] for entry in curve]
