@@ -19,6 +19,8 @@ Array = NDArray[Any]
 
 HORIZON = 25
 """Actions in a plan."""
+ARRIVAL = 100.0
+"""How many times its usual cost the last place of a plan has: a plan is not to save itself a detour."""
 REPLAN_EVERY = 5
 """Actions taken of a plan before the next; an agent that is elsewhere than planned plans at once."""
 SURPRISE = 0.1
@@ -47,6 +49,25 @@ class TrueMoves:
         free = ((end - z - u).abs() < ROUNDING) & ~refused
         A, B = torch.diag_embed((free | refused).to(z)), torch.diag_embed(free.to(z))
         return A, B, end - (A @ z[..., None] + B @ u[..., None])[..., 0]
+
+
+class ArrivalCost(QuadraticCost):
+    """The planning loss, more of it at the end of the plan, since the episode doesn't end there."""
+
+    def __call__(self, states: Tensor, actions: Tensor) -> Tensor:
+        """Return the cost (batch,) of states (batch, T + 1, 2) and actions (batch, T, 2)."""
+        return super().__call__(states, actions) + ARRIVAL * (states[:, -1] - self.goal).square().sum(1)
+
+    def select(self, rows: Tensor) -> QuadraticCost:
+        """Return the cost of the problems rows, which may repeat."""
+        return ArrivalCost(self.Q, self.R, self.goal[rows], self.penalty, self.sweep)
+
+    def quadratize(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return gradient and Hessian as `RowCost.quadratize` has them."""
+        gradient, hessian = super().quadratize(states, actions)
+        gradient[:, -1, :2] += 2 * ARRIVAL * (states[:, -1] - self.goal)
+        hessian[:, -1, :2, :2] += 2 * ARRIVAL * torch.eye(2).to(states)
+        return gradient, hessian
 
 
 class ILQRExpert:
@@ -96,7 +117,7 @@ class ILQRExpert:
         eye = torch.eye(2).to(z)
         actions, memory = self._planner.act(
             self._moves,
-            QuadraticCost(eye, ACTION_COST * eye, goal, self._danger, self._sweep),
+            ArrivalCost(eye, ACTION_COST * eye, goal, self._danger, self._sweep),
             z,
             memory,
             None
