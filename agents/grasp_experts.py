@@ -111,7 +111,7 @@ class ReachExpert:
     def predict(
         self,
         observation: TrueState,
-        state: list[_Course | None] | None = None,
+        state: Sequence[_Course] | None = None,
         episode_start: ArrayLike | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[np.float32], list[_Course]]:
@@ -124,7 +124,7 @@ class ReachExpert:
             deterministic: no other way is known; there for the interface.
         """
         rows = _rows(observation["factors"])
-        known = state or [None] * len(rows)
+        known = [None] * len(rows) if state is None else state
         begun = np.broadcast_to(False if episode_start is None else episode_start, len(rows))
         courses = []
         for factors, course, begins in zip(rows, known, begun, strict=True):
