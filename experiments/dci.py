@@ -87,9 +87,9 @@ PUBLISHED: Mapping[tuple[str, str], Mapping[str, tuple[float, ...]]] = {
 class Settings:
     """Settings of the experiment."""
 
-    steps: int = 2000
+    steps: int = 5000
     """Updates of the autoencoders."""
-    gan_steps: int = 7000
+    gan_steps: int = 15_000
     """Updates of InfoGAN's generator."""
     images: int = 10_000
     """Teapots to learn from."""
@@ -110,9 +110,9 @@ class Settings:
     network: str = "conv"
     """InfoGAN's: "residual", as published, or "conv"."""
     width: int = 16
-    """Channels of the convolutions, InfoGAN's first and last."""
-    hidden: int = 128
-    """Units of the autoencoders' other layers."""
+    """Channels of InfoGAN's first and last convolutions."""
+    hidden: int = 256
+    """Units of the autoencoders' layers, which are dense."""
     critic_updates: int = 2
     """Updates of InfoGAN's critic for one of its generator."""
     information_weight: float = 2.0
@@ -121,8 +121,9 @@ class Settings:
     """Learning rate of InfoGAN."""
     learning_rate: float = 1e-3
     """Learning rate of the autoencoders."""
-    betas: tuple[float, ...] = (4.0,)
-    """Values of β of β-VAE."""
+    betas: tuple[float, ...] = (0.0625, 0.25)
+    """Values of β of β-VAE; an image of 16 × 16 has a 16th of the nats of one of 64 × 64, where β = 1 and 4
+    weigh as much."""
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
@@ -162,6 +163,7 @@ PRESETS = {
         information_weight=8.0,
         gan_rate=1e-4,
         learning_rate=5e-4,
+        betas=(4.0,),
     ),
 }
 
@@ -247,7 +249,7 @@ def _learner(name: str, settings: Settings) -> Learner:
         beta=float(name.partition("-")[2] or 1),
         shape=shape,
         latent_dim=latent_dim,
-        width=settings.width,
+        network="dense",
         hidden=settings.hidden,
         learning_rate=settings.learning_rate,
     )
