@@ -10,9 +10,10 @@ Burgess, Higgins, Pal, Matthey, Watters, Desjardins and Lerchner, 2018. Three pa
 CelebA, the paper's other data, can't be had here. `PRESETS["default"]` is made for an hour on two cores with
 three seeds (`--seeds 3 --jobs 2`); it gives up half the side of the images (means of 2 × 2 pixels), half the
 channels and units, half the images of an update, and most updates. An image then has a quarter of the nats,
-so that factors enter at less; β of the blobs is a quarter of the paper's 150 for the same reason. γ is a
-twentieth: it outweighs what a nat is worth to the reconstruction, as it must, but not so far that in a short
-training Adam has no eye for which factor's nat that is. `PRESETS["paper"]` has the paper's sizes.
+so that factors enter at less, and β of the blobs is less than the paper's 150. So is γ: the generator's
+outweighs what a nat is worth to the reconstruction, as it must, but not so far that in a short training Adam
+has no eye for which factor's nat that is; the autoencoders' is lower still, since at 50 all capacity went
+into variances that no image changed. `PRESETS["paper"]` has the paper's sizes.
 """
 
 from collections.abc import Callable
@@ -83,15 +84,17 @@ class Settings(Training):
     """Images that metrics of a sample are measured on."""
     capacity: float = 25.0
     """The last C in nats, of the generator and of the autoencoder; it grows over all updates."""
-    gamma: float = 50.0
-    """γ, how much a KL off its target costs."""
+    gamma: float = 10.0
+    """γ, how much an autoencoder's KL off its target costs."""
+    generator_gamma: float = 50.0
+    """γ of the generator."""
     betas: tuple[float, ...] = (1.0, 4.0)
     """Values of β of the β-VAE beside."""
     generator_steps: int = 20_000
     """Updates of the generator."""
     blob_steps: int = 4000
     """Updates of the models of blobs."""
-    blob_beta: float = 38.0
+    blob_beta: float = 10.0
     """β of the β-VAE of blobs."""
 
     def __post_init__(self) -> None:
@@ -125,6 +128,7 @@ PRESETS = {
         hidden=256,
         learning_rate=5e-4,
         gamma=1000.0,
+        generator_gamma=1000.0,
         betas=(1.0, 4.0, 16.0),
         blob_beta=150.0,
     ),
@@ -211,7 +215,7 @@ def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) 
     torch.manual_seed(seed)
     learner = FactorGenerator(
         factors=factors,
-        gamma=settings.gamma,
+        gamma=settings.generator_gamma,
         capacity=settings.capacity,
         growth=settings.generator_steps,
         **network,

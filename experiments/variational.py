@@ -407,7 +407,8 @@ def tradeoff(models: Mapping[str, Any], titles: Mapping[str, str], study: Study,
                 for x, y, value in points:
                     panel.annotate(value, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=8)
     panels[0, 0].legend(fontsize=8)
-    panels[0, 0].set_xlim(left=0)
+    greatest = max(model[error] for name, model in models.items() if name.partition("-")[0] in titles)
+    panels[0, 0].set_xlim(0, 1.1 * greatest)
     return figure
 
 
