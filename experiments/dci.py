@@ -6,7 +6,7 @@ those and on the ones left out (Tables 1 and 2, Fig. 2). The floors are a code o
 starts, the ceiling is the factors themselves. The paper shows the best of ten runs of InfoGAN; ours are means
 over seeds.
 
-`PRESETS["default"]` takes about four minutes of processor time a seed. It gives up three quarters of the
+`PRESETS["default"]` takes about five minutes of processor time a seed. It gives up three quarters of the
 images' side (means of 4 × 4 pixels), most of the 200,000 images, InfoGAN's residual network and its noise,
 and three of five updates of its critic. `PRESETS["paper"]` has the paper's sizes, made for a GPU.
 """
