@@ -1,13 +1,13 @@
 """Ship a finished run: tables and pictures in docs/results/, metrics and small weights in the package.
 
-    python docs/ship.py RUN --models published solid --pictures published
+    python docs/ship.py RUN --pictures published --models published solid
 
 puts the tables of RUN in docs/results/NAME/README.md, beside the pictures that its first seed has in the
 named folders, the metrics of all its seeds in experiments/pretrained/NAME/results.json, from where later runs
 take the rows that they did not run themselves, and the named models of its first seed, in half precision and
 measured anew, in experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md
-stays, and stands in the page below the command. All is read and measured before what shipped earlier is
-replaced.
+stays, and stands in the page below the command. Where no models are named, results.json lies beside the page
+and nothing goes into the package. All is read and measured before what shipped earlier is replaced.
 """
 
 import shutil
@@ -23,18 +23,21 @@ from unknot.representation import WEIGHTS, load_learner, save_learner
 from unknot.running import METRICS, load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTES = "notes.md"
+NOTES, RESULTS = "notes.md", "results.json"
 
 
 def ship(
-    run: Positional[str], models: tuple[str, ...], pictures: tuple[str, ...], command: str | None = None
+    run: Positional[str],
+    pictures: tuple[str, ...],
+    models: tuple[str, ...] = (),
+    command: str | None = None,
 ) -> None:
     """Copy what ships of a run to the documents and into the package.
 
     Args:
         run: a run folder.
-        models: folders of models below the first seed's.
         pictures: folders below the first seed's, whose figures are copied.
+        models: folders of models below the first seed's.
         command: what repeats the run, where it was put together from several.
     """
     seeds = find_seeds(run)
@@ -43,11 +46,16 @@ def ship(
     package, page = ROOT / "experiments/pretrained" / name, ROOT / "docs/results" / name
     with TemporaryDirectory() as temporary:
         new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
-        _write_package(seeds, models, command, new_package)
+        if models:
+            _write_package(seeds, models, command, new_package)
         paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
-        _replace(package, new_package)
+        if models:
+            _replace(package, new_package)
         # tables fill gaps from what ships: now this run
-        _write_page(seeds, picture_names(paths), page / NOTES, command, new_page)
+        results = f"../../../experiments/pretrained/{name}/{RESULTS}" if models else RESULTS
+        _write_page(seeds, picture_names(paths), page / NOTES, command, results, new_page)
+        if not models:
+            _write_results(seeds, command, new_page)
         _replace(page, new_page)
 
 
@@ -71,9 +79,7 @@ def _replace(old: Path, new: Path) -> None:
 
 def _write_package(seeds: list[Path], models: tuple[str, ...], command: str, folder: Path) -> None:
     config = read_json(seeds[0] / "config.json")
-    metrics = [read_json(seed / METRICS) for seed in seeds]
-    shipped = {"command": command, "version": config["version"], "seeds": metrics}
-    write_json(folder / "results.json", shipped)
+    _write_results(seeds, command, folder)
     seed = folder / "seed-0"
     for model in models:
         save_learner(load_learner(seeds[0] / model / WEIGHTS), seed / model / WEIGHTS, half=True)
@@ -83,18 +89,23 @@ def _write_package(seeds: list[Path], models: tuple[str, ...], command: str, fol
     write_json(seed / METRICS, load_experiment(config["experiment"]).evaluate(seed, full=True))
 
 
+def _write_results(seeds: list[Path], command: str, folder: Path) -> None:
+    metrics = [read_json(seed / METRICS) for seed in seeds]
+    version = read_json(seeds[0] / "config.json")["version"]
+    write_json(folder / RESULTS, {"command": command, "version": version, "seeds": metrics})
+
+
 def _write_page(
-    seeds: list[Path], pictures: dict[str, Path], notes: Path, command: str, folder: Path
+    seeds: list[Path], pictures: dict[str, Path], notes: Path, command: str, results: str, folder: Path
 ) -> None:
     config = read_json(seeds[0] / "config.json")
     name = config["experiment"]
     folder.mkdir()
     for picture, path in pictures.items():
         shutil.copyfile(path, folder / picture)
-    source = f"[results.json](../../../experiments/pretrained/{name}/results.json)"
     parts = [
         f"# {name}\n",
-        f"`{command}` (unknot {config['version']}); the metrics of each seed: {source}.\n",
+        f"`{command}` (unknot {config['version']}); the metrics of each seed: [{RESULTS}]({results}).\n",
     ]
     if notes.exists():
         shutil.copyfile(notes, folder / NOTES)

@@ -4,7 +4,9 @@ Nothing is trained. Encoders are read from the weights that ship with `dynamics-
 `controllable-factors` (of the lowest seed) and measured on the environments they were trained in. Beside each
 environment's encoders stand its floors, the first of them with the weights that it began with and the
 principal components of the images, as many as the widest code has dimensions, and its ceiling, the true
-factors taken for a code. What a metric says of a code depends on the environment, so compare within one.
+factors taken for a code. Selectivity in mazes finds factors along the diagonals of its two dimensions, by
+design, and most metrics look along dimensions: there the code and its floor are measured turned by 45°, too.
+What a metric says of a code depends on the environment, so compare within one.
 
 `PRESETS["default"]` takes about two minutes of one core; `PRESETS["paper"]` as many samples as
 `evaluate_codes` does.
@@ -72,6 +74,8 @@ ENCODERS: dict[str, dict[str, str]] = {
     "digits": {"selectivity": "controllable-factors/digits/selectivity"},
 }
 """Encoders by their environment: what the table calls them, and the weights that ship."""
+DIAGONAL = ("maze", "open maze", "maze with blocks")
+"""Environments whose codes are measured turned by 45° as well."""
 UNTRAINED, COMPONENTS = "untrained", "principal components"
 
 
@@ -146,7 +150,11 @@ def _measure(settings: Settings, folder: Path, seed: int, share: int) -> dict[st
         for environment, names in bar.track(rows, description=f"seed {seed}: environments"):
             source = _source(environment)
             learners = {name: load_learner(_place(folder, environment, name) / WEIGHTS) for name in names}
-            measured[environment] = {name: scores(each.encode, source) for name, each in learners.items()}
+            encodes: dict[str, Encode] = {name: learner.encode for name, learner in learners.items()}
+            if environment in DIAGONAL:
+                first = (names[0], UNTRAINED)
+                encodes |= {f"{name}, turned by 45°": _turned(learners[name]) for name in first}
+            measured[environment] = {name: scores(encode, source) for name, encode in encodes.items()}
             measured[environment][CEILING] = scores(np.asarray, Told(source))
     return measured
 
@@ -175,6 +183,10 @@ def _floors(source: FactorSource, learners: list[Learner], fitted: int, seed: in
     components = PCA(shape=(height, width, channels), latent_dim=min(widest, len(images)))
     components.update({"observation": images})
     return {UNTRAINED: untrained, COMPONENTS: components}
+
+
+def _turned(learner: Learner) -> Encode:
+    return lambda images: learner.encode(images) @ maze.TURN
 
 
 def _place(folder: Path, environment: str, name: str) -> Path:

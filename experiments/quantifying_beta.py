@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import nn
 
-from unknot.experiments.common import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete, model_folder
 from unknot.experiments.variational import Study, Training, cell, numbers
 from unknot.files import read_json, write_json
 from unknot.mnist import find_source
@@ -157,7 +157,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(folder: Path, full: bool) -> dict[str, Any]:
-    """Measure the models of a seed folder again, from their weights.
+    """Measure the models of a seed folder again, from their weights, those that it has: not all ship.
 
     Args:
         folder: the seed's.
@@ -171,7 +171,11 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     settings = Settings(**config["settings"])
     shapes = _study(settings).evaluate(folder / "shapes", full)
     names = _names(settings.digit_betas) if full else []
-    digits = {name: classify(load_complete(folder / "digits", name), settings) for name in names}
+    digits = {
+        name: classify(load_complete(folder / "digits", name), settings)
+        for name in names
+        if model_folder(folder / "digits", name).is_dir()
+    }
     return {"seed": config["seed"], "source": find_source(), "shapes": shapes, "digits": digits}
 
 
