@@ -255,8 +255,9 @@ def _strays(world: "GraspWorld", rng: np.random.Generator) -> Floats:
     points, faces = trimesh.sample.sample_surface(thing.mesh, STRAYS, seed=int(rng.integers(2**31)))
     centers = points - INTO * rng.random((STRAYS, 1)) * thing.mesh.face_normals[faces]
     turns = Rotation.from_quat(rng.standard_normal((STRAYS, 4)))
-    poses = np.concatenate([turn.apply(centers) + offset, turns.as_rotvec()], axis=1)
-    return poses.astype(np.float32)
+    drawn = np.concatenate([turn.apply(centers) + offset, turns.as_rotvec()], axis=1)
+    poses: Floats = drawn.astype(np.float32)
+    return poses
 
 
 def _balanced(world: "GraspWorld", poses: Floats, drawn: NDArray[np.int32]) -> list[tuple[Floats, "Reason"]]:

@@ -78,7 +78,8 @@ class GraspShard:
     @property
     def perturbed(self) -> NDArray[np.bool_]:
         """Which grasps are perturbed demonstrations, (n,); the others are strays."""
-        return self.demonstration != STRAY
+        perturbed: NDArray[np.bool_] = self.demonstration != STRAY
+        return perturbed
 
     def to_bytes(self) -> bytes:
         """Return it as a compressed npz file."""
