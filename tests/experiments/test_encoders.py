@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from unknot.experiments import encoders
+from unknot.experiments.variational import draw_images
 from unknot.experiments.variational import Told
 from unknot.representation import load_learner
 from unknot.representation.metrics import evaluate_codes
@@ -16,7 +17,7 @@ def test_a_floor_has_the_encoders_network_and_none_of_its_weights() -> None:
     floors = encoders._floors(source, [learner], fitted=40, seed=0)
     untrained, again = floors[encoders.UNTRAINED], encoders._floors(source, [learner], fitted=40, seed=0)
     assert untrained.settings() == learner.settings()
-    images = encoders.draw_images(source, 5, 0)
+    images = draw_images(source, 5)
     with torch.no_grad():
         codes = [each.encode(images) for each in (learner, untrained, again[encoders.UNTRAINED])]
         components = floors[encoders.COMPONENTS].encode(images)
