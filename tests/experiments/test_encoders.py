@@ -4,8 +4,7 @@ import numpy as np
 import torch
 
 from unknot.experiments import encoders
-from unknot.experiments.variational import draw_images
-from unknot.experiments.variational import Told
+from unknot.experiments.variational import Told, draw_images
 from unknot.representation import load_learner
 from unknot.representation.metrics import evaluate_codes
 
