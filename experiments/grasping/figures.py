@@ -31,14 +31,15 @@ HELD, LOST = (40, 160, 70), (200, 50, 40)
 
 
 def save_figures(nets: Mapping[str, GraspNet], data: Mapping[str, Grasps], folder: Path, seed: int) -> None:
-    """Draw geometry of trained and of novel objects, the steps of plans, and one plan that moves."""
+    """Draw geometry of trained and of novel objects, the steps of plans, and a film of them."""
     for name in ("train", "test"):
         save_figure(draw_geometry(nets["geometry"], data[name].shards), folder / f"geometry-{name}.png")
     problems = draw_problems(_one_of_each(data["test"].shards), SHOWN, 1)
     with opened(data["test"].objects) as world:
         save_figure(draw_plans(nets, problems, world, seed), folder / "plans.png")
-        poses = stepwise(nets["geometry"], problems[:1], seed)[0]
-        save_gif(_frames(world, problems[0], poses), folder / "plan.gif", fps=3)
+        paths = zip(problems, stepwise(nets["geometry"], problems, seed), strict=True)
+        frames = [frame for problem, poses in paths for frame in _frames(world, problem, poses)]
+        save_gif(frames, folder / "plan.gif", fps=2)
 
 
 @torch.no_grad()
