@@ -6,7 +6,7 @@ elevations and from others, and plans grasps of them, which are tried in simulat
 paper's baseline, the same net without geometry, on the same batches.
 
 `PRESETS["default"]` first collects grasps, in about 25 minutes of a core, unless `dataset` names a folder
-that `unknot collect-grasps` filled; a seed then takes about eight. `PRESETS["paper"]` has as many grasps as
+that `unknot collect-grasps` filled; a seed then takes about nine. `PRESETS["paper"]` has as many grasps as
 the paper, wider networks and more steps, for a GPU: about 1.4e16 multiplications a seed, of the order of an
 hour at 1e13 operations a second (counted, not run).
 
