@@ -185,7 +185,7 @@ class GraspEnv(TabletopEnv, SimulationEnv):
 
     Factors
         `category`, and `object`, which of the category's, counted around where the category has fewer;
-        `position` (x, y) in metres, float64 in [-0.03, 0.03], and `yaw` in radians, float64 in [-π, π], of
+        `position` (x, y) in metres, float64 in [-0.06, 0.06], and `yaw` in radians, float64 in [-π, π], of
         the object on the table, plates on a stand of 4 cm; `elevation` in [10, 80] and `azimuth` in
         [0, 360], degrees, float64, of the camera. `info["object_index"]` says which of `objects` that is. A
         goal has none.
