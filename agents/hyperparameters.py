@@ -81,7 +81,8 @@ EVERY: dict[str, dict[str, Any]] = {
 added to actions, in units of half the actions' range) are ours."""
 
 PIXELS: dict[str, dict[str, Any]] = {
-    "unknot/Maze-v0": {"square": 8, "depth": 3},
+    "unknot/Maze-v0": {"square": 8, "channels": 24, "depth": 6, "maps": 8},
+    "unknot/MnistGrid-v0": {"channels": 48, "width": 256},
     "unknot/Planar-v0": {"square": 4, "channels": 16, "depth": 1},
 }
 """By environment, what `PixelExtractor` is told, whatever the algorithm."""
@@ -90,9 +91,14 @@ OURS = ("channels", "depth", "log_std_init", "maps", "noise", "num_envs", "squar
 """Hyperparameters that Stable-Baselines3's classes don't take: see `EVERY` and `PixelExtractor`; its policies
 of continuous actions take `log_std_init`, the logarithm of the deviation that they begin with."""
 
+STEPWISE = {"num_envs": 256, "n_steps": 16, "batch_size": 512, "gamma": 0.0, "vf_coef": 0.05}
+"""PPO's on grids, where progress says of each step whether it was right. With more weight on values their
+gradients swamp the features that both share; with less entropy policies settle on "straight to the goal"."""
+
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("PPO", "unknot/GraspReach-v0"): {"num_envs": 16},  # a copy takes 30 MB
-    ("PPO", "unknot/Maze-v0"): {"learning_rate": 1e-3, "ent_coef": 0.01},
+    ("PPO", "unknot/Maze-v0"): {**STEPWISE, "ent_coef": 0.05},
+    ("PPO", "unknot/MnistGrid-v0"): {**STEPWISE, "ent_coef": 0.02, "learning_rate": 1e-3},
     ("PPO", "unknot/Planar-v0"): {"num_envs": 128},
 }
 """By algorithm and environment, what differs there."""

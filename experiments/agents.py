@@ -57,6 +57,7 @@ MAZE = {
     "goal": "image",
     "actions": ("down", "left", "right", "up"),
     "terminate_on_success": True,
+    "max_steps": 30,
 }
 TASKS = {
     "planar": Task(
@@ -69,17 +70,17 @@ TASKS = {
     ),
     "maze": Task(
         "unknot/Maze-v0",
-        {"layout": "open", **MAZE, "max_steps": 30},
+        {"layout": "open", **MAZE},
         learners=("pixels", "factors", "codes"),
         encoder="pretrained/controllable-factors/planning/reach/learner",
         encoder_steps=16_384,  # 16 walks of 16 steps in each of 64 mazes
         planner=FewWalks({"layout": "open"}, walks=1, moves=300),
     ),
-    "mazes": Task("unknot/Maze-v0", MAZE, planner=FewWalks({}, walks=8)),
+    "mazes": Task("unknot/Maze-v0", MAZE, learners=("pixels",), planner=FewWalks({}, walks=8)),
     "digits": Task(
         "unknot/MnistGrid-v0",
         {"pixels": 40, "terminate_on_success": True},
-        learners=("factors", "codes"),
+        learners=("pixels", "factors", "codes"),
         encoder="pretrained/controllable-factors/digits/selectivity",
         encoder_steps=320_000,  # 2,500 batches of 128 transitions
     ),
