@@ -17,7 +17,7 @@ from .experts import GridExpert, RandomAgent, StraightLineExpert
 if TYPE_CHECKING:
     from .encoding import EncodedObservation, EncodedVectorObservation
     from .grasp_experts import GraspExpert, ReachExpert
-    from .grasping import GraspAgent
+    from .grasping import GraspAgent, ReachAgent
     from .offline import record, transitions
     from .planar_expert import ILQRExpert
     from .planning import PlanningAgent
@@ -35,6 +35,7 @@ __all__ = [
     "ILQRExpert",
     "PlanningAgent",
     "RandomAgent",
+    "ReachAgent",
     "ReachExpert",
     "StraightLineExpert",
     "evaluate_agent",
@@ -52,6 +53,7 @@ LATE = {
     "GymVecEnv": ("agents", "stable_baselines3", ".stable_baselines"),
     "ILQRExpert": ("learn", "torch", ".planar_expert"),
     "PlanningAgent": ("learn", "torch", ".planning"),
+    "ReachAgent": ("learn", "torch", ".grasping"),
     "ReachExpert": ("grasp", "pybullet", ".grasp_experts"),
     "record": ("agents", "minari", ".offline"),
     "transitions": ("agents", "minari", ".offline"),

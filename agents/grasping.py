@@ -1,12 +1,12 @@
-"""An agent that grasps what it imagines."""
+"""Agents that grasp what they imagine: in one attempt, or step by step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn import functional
@@ -15,13 +15,19 @@ from unknot.files import find_seed
 from unknot.planners import PoseCEM
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.grasp_net import Features, GraspNet
+from unknot.representation.projection import surface_points
 
-__all__ = ["GraspAgent", "propose"]
+from .steering import steer
+
+__all__ = ["GraspAgent", "ReachAgent", "propose", "without_gripper"]
 
 INTO = 0.02
 """Metres behind the surface that is seen, at most, where a proposed grasp has its centre."""
 LOWEST = -0.3
 """Least height of the unit vector from the fingertips to the palm: a hand is hardly ever held from below."""
+HAND = 0.05
+"""Metres below the middle of an open gripper's fingertips above which all that is seen is the gripper, where
+episodes begin."""
 
 Observation = Mapping[str, NDArray[Any]]
 
@@ -124,6 +130,88 @@ class GraspAgent:
         return self.search.search(lambda poses: torch.sigmoid(self.net.score(features, poses)), starts).poses[
             :, -1
         ]
+
+
+class _Course(NamedTuple):
+    """What is to be done in one environment, and how much of it has been."""
+
+    actions: NDArray[np.float64]
+    """(steps, 7)"""
+    taken: int
+
+
+class ReachAgent:
+    """Plans a grasp when an episode begins, steers to it, closes, and lifts, in `unknot/GraspReach-v0`.
+
+    It looks once, with the gripper taken out of the picture (`without_gripper`), and acts as Stable-Baselines3's
+    models do.
+
+    Args:
+        planner: plans the grasps.
+    """
+
+    def __init__(self, planner: GraspAgent) -> None:
+        self.planner = planner
+
+    @classmethod
+    def load(cls, run: str | Path, name: str = "geometry", seed: int | None = None, **settings: Any) -> Self:
+        """Load the net of a run: as `GraspAgent.load`."""
+        return cls(GraspAgent.load(run, name, seed, **settings))
+
+    def predict(
+        self,
+        observation: Observation,
+        state: Sequence[_Course] | None = None,
+        episode_start: ArrayLike | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[np.float32], list[_Course]]:
+        """Return actions and the state for the next call, as Stable-Baselines3's models do.
+
+        Args:
+            observation: as `unknot/GraspReach-v0` gives it, of n environments or of one.
+            state: what the last call returned; None at first.
+            episode_start: where episodes begin, (n,); nowhere but at first unless told.
+            deterministic: no other way is known; there for the interface.
+
+        Returns:
+            float32 (n, 7), or (7,) for one, in metres and radians; and the state.
+
+        Raises:
+            ValueError: another observation.
+        """
+        single = np.ndim(observation["image"]) == 3
+        batch = {name: np.asarray(value)[None] if single else value for name, value in observation.items()}
+        begins = np.zeros(len(batch["image"]), dtype=bool)
+        if state is None or episode_start is not None:
+            begins[:] = state is None or np.asarray(episode_start)
+        courses: list[Any] = [None] * len(begins) if state is None else list(state)
+        rows = np.flatnonzero(begins)
+        if len(rows):
+            seen = without_gripper({name: value[rows] for name, value in batch.items()})
+            poses, _ = self.planner.predict(seen)
+            for row, pose in zip(rows, poses.astype(np.float64), strict=True):
+                courses[row] = _Course(steer(pose), 0)
+        actions = np.array([actions[min(taken, len(actions) - 1)] for actions, taken in courses], np.float32)
+        after = [course._replace(taken=course.taken + 1) for course in courses]
+        return (actions[0] if single else actions), after
+
+
+def without_gripper(observation: Observation) -> dict[str, NDArray[Any]]:
+    """Return what a camera would see if the gripper, still above the object, were not there.
+
+    Where it was nothing is seen, whatever it hid.
+
+    Args:
+        observation: `image`, `depth`, `view`, `projection` and `gripper` of n environments, as
+            `unknot/GraspReach-v0` gives them.
+    """
+    names = ("depth", "view", "projection")
+    depth, view, projection = (torch.from_numpy(np.asarray(observation[name])) for name in names)
+    height = surface_points(depth, view, projection)[..., 2].numpy()
+    hidden = height > observation["gripper"][:, 2, None, None] - HAND
+    far = projection[:, 2, 3] / (1 + projection[:, 2, 2])  # where nothing is
+    kept = {name: observation[name] for name in ("image", "view", "projection")}
+    return {**kept, "depth": np.where(hidden, far[:, None, None].numpy(), observation["depth"])}
 
 
 def propose(features: Features, count: int, generator: torch.Generator) -> Tensor:

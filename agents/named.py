@@ -51,11 +51,13 @@ EXPERTS: dict[str, Callable[[Any], Agent]] = {
 """By environment, what makes its expert of the innermost vector environment."""
 
 PLANNERS = {
-    "controllable-factors": (".latent_path", "LatentPathAgent", "planning/reach"),
-    "dynamics-content": (".planning", "PlanningAgent", "published"),
-    "grasping": (".grasping", "GraspAgent", "geometry"),
+    ("controllable-factors", "unknot/Maze-v0"): (".latent_path", "LatentPathAgent", "planning/reach"),
+    ("dynamics-content", "unknot/Planar-v0"): (".planning", "PlanningAgent", "published"),
+    ("grasping", "unknot/Grasp-v0"): (".grasping", "GraspAgent", "geometry"),
+    ("grasping", "unknot/GraspReach-v0"): (".grasping", "ReachAgent", "geometry"),
 }
-"""By experiment, the agent that plans in what it learnt: its module, its class, the models it loads."""
+"""By experiment and environment, the agent that plans in what was learnt: its module, its class, the models
+it loads."""
 
 
 def compare_agents(
@@ -154,12 +156,13 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
     if not (folder / "config.json").exists():
         raise FileNotFoundError(f"{folder} has neither agent.json nor config.json: there is no agent in it")
     experiment = read_json(folder / "config.json")["experiment"]
-    if experiment not in PLANNERS:
+    if (experiment, environment) not in PLANNERS:
+        known = "; ".join(f"{there} in runs of {run!r}" for run, there in PLANNERS)
         raise ValueError(
-            f"{folder} is a run of {experiment!r}; agents plan in those of {', '.join(PLANNERS)}"
+            f"{folder} is a run of {experiment!r}, in which no agent plans for {environment}: {known}"
         )
     require("learn", "torch")
-    module, kind, models = PLANNERS[experiment]
+    module, kind, models = PLANNERS[experiment, environment]
     planner: Agent = getattr(import_module(module, __package__), kind).load(folder, models)
     return _seeing_all(lambda env: planner, environment, _in_own_units(options))
 

@@ -43,6 +43,7 @@ __all__ = [
     "pick",
     "pixel_rays",
     "rotation_matrices",
+    "surface_points",
 ]
 
 RAISED = 0.004
@@ -152,6 +153,19 @@ def pixel_rays(view: Tensor, projection: Tensor, places: Tensor) -> Rays:
     return Rays(-(view[:, None, :3, 3] @ turn), ahead @ turn)
 
 
+def surface_points(depth: Tensor, view: Tensor, projection: Tensor) -> Tensor:
+    """Return the points of the world (b, h, w, 3) that a camera sees.
+
+    Args:
+        depth: (b, h, w), metres along the camera's axis.
+        view: (b, 4, 4).
+        projection: (b, 4, 4), a perspective one.
+    """
+    b, h, w = depth.shape
+    places = image_places(h, w, depth.device).view(1, h * w, 2)
+    return pixel_rays(view, projection, places).points(depth.view(b, h * w, 1)).view(b, h, w, 3)
+
+
 def gripper_rays(poses: Tensor, size: tuple[int, int], *, behind: float, spread: tuple[float, float]) -> Rays:
     """Return the rays of a camera that looks from a gripper's palm along its fingers.
 
@@ -258,7 +272,7 @@ def look(observation: Observation, pixels: int, device: torch.device | str = "cp
     image, depth, view, projection = _read(observation, device)
     b, _, h, w = image.shape
     places = image_places(h, w, device).expand(b, h, w, 2)
-    points = pixel_rays(view, projection, places.flatten(1, 2)).points(depth.view(b, -1, 1)).view(b, h, w, 3)
+    points = surface_points(depth, view, projection)
     far = projection[:, 2, 3] / (1 + projection[:, 2, 2])  # where nothing is
     raised = (points[..., 2] > RAISED) & (depth < 0.98 * far[:, None, None])
     low, high = _bounds(torch.cat([places, depth[..., None]], -1), raised)

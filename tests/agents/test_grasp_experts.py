@@ -11,8 +11,8 @@ pytest.importorskip("pybullet", reason="PyBullet has no wheels for this Python")
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import GraspExpert, ReachExpert, evaluate_agent
-from unknot.agents.grasp_experts import CLOSING, RISING, steer
 from unknot.agents.named import compare_agents
+from unknot.agents.steering import CLOSING, RISING, steer
 from unknot.envs.grasp.reach import HOME, LIFT
 
 REACH = "unknot/GraspReach-v0"

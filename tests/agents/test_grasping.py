@@ -13,9 +13,13 @@ from torch import Tensor
 pytest.importorskip("pybullet", reason="PyBullet has no wheels for this Python")
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.agents.grasping import GraspAgent, propose
+from unknot.agents import evaluate_agent
+from unknot.agents.grasping import GraspAgent, ReachAgent, propose, without_gripper
+from unknot.agents.named import find_agent
+from unknot.files import write_json
 from unknot.representation import RCE, WEIGHTS, save_learner
 from unknot.representation.grasp_net import Features, GraspNet
+from unknot.representation.projection import look
 
 Observation = dict[str, Any]
 
@@ -111,3 +115,60 @@ def test_a_net_is_loaded_by_its_run_and_other_learners_are_refused(tmp_path: Pat
 def test_more_starts_than_proposals_are_refused() -> None:
     with pytest.raises(ValueError, match="starts must be from 1 to the 4 proposals there are, not 5"):
         GraspAgent(small(), proposals=4, starts=5)
+
+
+# Step by step
+
+
+@pytest.fixture(scope="module")
+def begun() -> Observation:
+    env = gym.make_vec("unknot/GraspReach-v0", num_envs=2)
+    seen, _ = env.reset(seed=[1, 2], options={"factors": {"elevation": [80.0, 60.0]}})  # type: ignore[arg-type]
+    env.close()
+    return dict(seen)
+
+
+def test_the_gripper_is_taken_out_of_the_picture_and_nothing_else(begun: Observation) -> None:
+    seen = without_gripper(begun)
+    hidden = seen["depth"] != begun["depth"]
+    assert hidden.sum() > 50
+    assert "gripper" not in seen
+    np.testing.assert_allclose(seen["depth"][hidden], 2.0, rtol=1e-4)
+    # what is left stands on the table
+    points = look(seen, 64).points
+    assert points[..., 2].max() < 0.23
+    low = {**begun, "gripper": begun["gripper"] + 1}
+    np.testing.assert_array_equal(without_gripper(low)["depth"], begun["depth"])
+
+
+def test_it_steers_to_what_it_lifts() -> None:
+    env = gym.make_vec("unknot/GraspReach-v0", num_envs=1, objects="test", terminate_on_success=True)
+    agent = ReachAgent(GraspAgent(small(Near), proposals=64, starts=4, iterations=12))
+    result = evaluate_agent(agent, env, 3)
+    env.close()
+    assert result.success_rate > 0
+
+
+def test_it_plans_where_episodes_begin_and_goes_on_where_they_do_not(begun: Observation) -> None:
+    agent = ReachAgent(GraspAgent(small(), proposals=32, starts=2, iterations=1))
+    first, state = agent.predict(begun)
+    _, later = agent.predict(begun, state)
+    _, again = agent.predict(begun, later, np.array([True, False]))
+    one, _ = agent.predict({name: value[0] for name, value in begun.items()})
+    assert first.shape == (2, 7)
+    assert first.dtype == np.float32
+    assert [course.taken for course in later] == [2, 2]
+    assert [course.taken for course in again] == [1, 3]
+    assert again[1].actions is later[1].actions
+    assert one.shape == (7,)
+
+
+def test_a_run_is_opened_by_what_its_environment_needs(tmp_path: Path) -> None:
+    save_learner(small(), tmp_path / "seed-0/geometry" / WEIGHTS)
+    write_json(tmp_path / "seed-0/config.json", {"experiment": "grasping"})
+    for name, kind in {"Grasp": GraspAgent, "GraspReach": ReachAgent}.items():
+        agent, env = find_agent(str(tmp_path), f"unknot/{name}-v0", {})(1)
+        env.close()
+        assert isinstance(agent, kind)
+    with pytest.raises(ValueError, match="'grasping', in which no agent plans for unknot/Planar-v0"):
+        find_agent(str(tmp_path), "unknot/Planar-v0", {})
