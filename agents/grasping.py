@@ -143,8 +143,8 @@ class _Course(NamedTuple):
 class ReachAgent:
     """Plans a grasp when an episode begins, steers to it, closes, and lifts, in `unknot/GraspReach-v0`.
 
-    It looks once, with the gripper taken out of the picture (`without_gripper`), and acts as Stable-Baselines3's
-    models do.
+    It looks once, with the gripper taken out of the picture (`without_gripper`), and acts as
+    Stable-Baselines3's models do.
 
     Args:
         planner: plans the grasps.
