@@ -13,12 +13,15 @@ from .state_observation import ScaledFactors, StateObservation, StateVectorObser
 
 __all__ = ["FactorObservation", "FactorVectorObservation"]
 
+OBSERVED = "observed"
+
 
 class FactorObservation(StateObservation, RecordConstructorArgs):
     """An environment that is seen through its true factors: float32 (d,), the scene's and then the goal's.
 
-    What an agent learns from them is the ceiling for one that learns from images. Each goes from -1 to 1 over
-    its range, as networks like it; `info` has them in their own units. What is no factor, such as a random
+    Behind them stands what is observed as a vector beside images, such as where a gripper is. What an agent
+    learns from all of it is the ceiling for one that learns from images. Each goes from -1 to 1 over its
+    range, as networks like it; `info` has factors in their own units. What is neither, such as a random
     layout, isn't seen.
 
         env = FactorObservation(gym.make("unknot/Planar-v0"))  # (row, column) of the agent, then of the goal
@@ -32,7 +35,7 @@ class FactorObservation(StateObservation, RecordConstructorArgs):
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         RecordConstructorArgs.__init__(self)
-        StateObservation.__init__(self, env, _SceneAndGoal(env.unwrapped))
+        StateObservation.__init__(self, env, _SceneAndGoal(env))
 
 
 class FactorVectorObservation(StateVectorObservation):
@@ -43,14 +46,18 @@ class FactorVectorObservation(StateVectorObservation):
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
-        super().__init__(env, _SceneAndGoal(env.unwrapped))
+        super().__init__(env, _SceneAndGoal(env))
 
 
 class _SceneAndGoal:
-    """Shows the factors of scenes and goals."""
+    """Shows the factors of scenes and goals, and vectors that are observed."""
 
     def __init__(self, env: Any) -> None:
-        parts = {"factors": env.factor_space, "goal": env.goal_space}
+        seen = env.single_observation_space if isinstance(env, VectorEnv) else env.observation_space
+        shown = seen.spaces if isinstance(seen, spaces.Dict) else {}
+        vectors = {name: space for name, space in shown.items() if len(space.shape or ()) == 1}
+        inner = env.unwrapped
+        parts = {"factors": inner.factor_space, "goal": inner.goal_space, OBSERVED: vectors}
         self._names = [(key, name) for key, space in parts.items() for name in space]
         self._flat = ScaledFactors(
             spaces.Dict({f"{key} {name}": parts[key][name] for key, name in self._names})
@@ -58,4 +65,5 @@ class _SceneAndGoal:
         self.space = self._flat.space
 
     def __call__(self, observation: Any, info: Mapping[str, Any]) -> Array:
-        return self._flat.flatten({f"{key} {name}": info[key][name] for key, name in self._names})
+        told = {**info, OBSERVED: observation}
+        return self._flat.flatten({f"{key} {name}": told[key][name] for key, name in self._names})

@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from torch import nn
 
 from unknot.experiments.common import check_least, complete, load_complete, model_folder
 from unknot.experiments.variational import Study, Training, cell, numbers
@@ -58,8 +57,6 @@ TYPES = {
     "conv-denoising": "convolutional, denoising",
 }
 """The paper's four autoencoders."""
-SIDE = 64
-"""Side of the images of shapes, as published."""
 DIGIT_SIDE = 32
 """Side of the digits, with the paper that is added."""
 
@@ -188,17 +185,7 @@ def _learner(name: str, network: Mapping[str, Any], dense_hidden: int) -> VAE:
     chosen = {**network, "network": kind.partition("-")[0]}
     if kind.startswith("dense"):
         chosen["hidden"] = dense_hidden
-    learner = VAE(beta=float(beta), noise=NOISE if kind.endswith("denoising") else 0.0, **chosen)
-    learner.apply(_draw_weights)
-    return learner
-
-
-def _draw_weights(layer: nn.Module) -> None:
-    """Begin as in He et al., 2015: by PyTorch's smaller weights codes say nothing for a thousand updates."""
-    if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.kaiming_normal_(layer.weight)
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
+    return VAE(beta=float(beta), noise=NOISE if kind.endswith("denoising") else 0.0, **chosen)
 
 
 # Shapes
@@ -213,7 +200,7 @@ def _study(settings: Settings) -> Study:
         pixels=settings.pixels,
     )
     learnt, _, tested = split(settings.orientations, settings.positions)
-    network = settings.network() | {"likelihood_weight": (SIDE / settings.pixels) ** 2.0}
+    network = settings.network()
     make = partial(_learner, network=network, dense_hidden=settings.dense_hidden)
     return Study(
         settings,

@@ -44,6 +44,8 @@ __all__ = [
 
 Images = NDArray[np.uint8]
 
+SIDE = 64
+"""Side of the images, as published."""
 FITTED = 2000
 """Images that principal components are found in."""
 DRAWN = 1000
@@ -83,13 +85,18 @@ class Training:
     def __post_init__(self) -> None:
         """Refuse other images, and counts that leave nothing to train on or to measure."""
         check_least(self, steps=1, batch=2, latent_dim=1, width=1, hidden=1, samples=100, votes=10)
-        if self.pixels not in (32, 64):
-            raise ValueError(f"pixels must be 32 or 64, not {self.pixels}")
+        if self.pixels not in (SIDE // 2, SIDE):
+            raise ValueError(f"pixels must be {SIDE // 2} or {SIDE}, not {self.pixels}")
 
     def network(self, channels: int = 1) -> dict[str, Any]:
-        """Return what the models of images of so many channels are built with."""
+        """Return what the models of images of so many channels are built with.
+
+        A pixel counts as often as pixels were averaged to it, so that β, γ and C weigh as on whole images.
+        """
         names = ("latent_dim", "width", "hidden", "learning_rate")
-        return {"shape": (self.pixels, self.pixels, channels)} | {name: getattr(self, name) for name in names}
+        counted = {"likelihood_weight": (SIDE / self.pixels) ** 2.0}
+        shape = {"shape": (self.pixels, self.pixels, channels)}
+        return shape | counted | {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)

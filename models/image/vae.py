@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from unknot.files import unknown
-from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl
+from unknot.models.image.networks import LIKELIHOODS, NETWORKS, draw_weights, flipped, gaussian_kl
 from unknot.representation.learner import Learner, image_tensor
 
 __all__ = ["VAE", "VariationalAutoencoder"]
@@ -72,6 +72,8 @@ class VariationalAutoencoder(Learner):
         encoder, decoder = NETWORKS[network]
         self.encoder = encoder(self.shape, 2 * latent_dim, width, hidden)
         self.decoder = decoder(self.shape, latent_dim, width, hidden)
+        self.encoder.apply(draw_weights)
+        self.decoder.apply(draw_weights)
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.optimizers = {"adam": torch.optim.Adam(parameters, learning_rate)}
 

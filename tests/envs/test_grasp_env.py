@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401  registers the environments
 from unknot.cli import main
+from unknot.envs import FactorObservation, FactorVectorObservation
 
 
 def test_without_pybullet_it_is_said_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,3 +314,20 @@ def test_keys_move_turn_and_close() -> None:
     assert keys[(ord(" "), ord("a"))].tolist() == [-1, 0, 0, 0, 0, 0, -1]
     assert keys[(ord(" "),)].tolist() == [0, 0, 0, 0, 0, 0, -1]
     assert len(keys) == 17
+
+
+def test_where_the_gripper_is_stands_behind_the_factors() -> None:
+    env = FactorObservation(gym.make("unknot/GraspReach-v0"))
+    before, _ = env.reset(seed=0)
+    after, *_ = env.step(np.array([0, 0.02, -0.02, 0, 0, 0, 1], np.float32))
+    table = FactorObservation(gym.make("unknot/Grasp-v0"))
+    assert env.observation_space.shape == (len(before),) == (table.observation_space.shape[0] + 7,)
+    np.testing.assert_array_equal(after[:-7], before[:-7])
+    right, forth, up = (after - before)[-7:-4] * np.pi
+    assert abs(right) < 1e-3
+    assert 0.01 < forth <= 0.02
+    assert -0.02 <= up < -0.01
+    vector = FactorVectorObservation(gym.make_vec("unknot/GraspReach-v0", num_envs=1))
+    np.testing.assert_array_equal(vector.reset(seed=0)[0][0], before)
+    for each in (env, table, vector):
+        each.close()
