@@ -62,6 +62,7 @@ def test_a_factor_without_bounds_is_refused() -> None:
     class Endless(gym.Env[Any, Any]):
         factor_space = gym.spaces.Dict({"place": gym.spaces.Box(-np.inf, 3, (1,))})
         goal_space = gym.spaces.Dict({})
+        observation_space = gym.spaces.Box(0, 255, (8, 8, 1), np.uint8)
 
     with pytest.raises(ValueError, match=r"'factors place': Box\(-inf, 3.0.* must be bounded"):
         FactorObservation(Endless())
