@@ -34,7 +34,7 @@ from unknot.files import read_json, require, write_json
 
 require("grasp", "pybullet", "trimesh", "joblib")
 
-from unknot.experiments.common import METRICS, check_least, complete, load_complete  # noqa: E402
+from unknot.experiments.common import METRICS, check_least, complete, load_complete, model_folder  # noqa: E402
 from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
 from unknot.experiments.grasping.figures import save_figures  # noqa: E402
 from unknot.experiments.grasping.measures import (  # noqa: E402
@@ -127,7 +127,8 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the nets of one seed, a folder each; one with a `metrics.json` is complete."""
-    data = read_all(settings, folder, collecting=True)
+    collect_all(settings, folder)
+    data = read_all(settings, folder)
 
     def make(name: str, path: Path) -> dict[str, Any]:
         net = train_net(settings, name, data["train"], path, seed, resume)
@@ -144,7 +145,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(folder: Path, full: bool) -> dict[str, Any]:
-    """Measure the nets of a seed folder from their weights.
+    """Measure the nets of a seed folder from their weights, those that it has: not all of them ship.
 
     Args:
         folder: the seed's.
@@ -156,28 +157,41 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     """
     config = read_json(folder / "config.json")
     settings, seed = Settings(**config["settings"]), config["seed"]
-    data = read_all(settings, folder, collecting=False)
-    nets = {name: measure(load_net(folder, name), settings, data, seed, full) for name in NETS}
+    data = read_all(settings, folder)
+    names = [name for name in NETS if model_folder(folder, name).is_dir()]
+    nets = {name: measure(load_net(folder, name), settings, data, seed, full) for name in names}
     return {"seed": seed, "nets": nets, "references": references(settings, data) if full else {}}
 
 
-def read_all(settings: Settings, folder: Path, collecting: bool) -> dict[str, Grasps]:
-    """Read the grasps of "train", "test" and "pybullet" objects, collected beside a seed's folder if need be.
+def collect_all(settings: Settings, folder: Path) -> None:
+    """Collect the grasps that a seed of a folder needs and that no dataset has."""
+    for name, count in _counts(settings).items():
+        if name == "pybullet" or not settings.dataset:
+            collect_grasps(_collected(settings, folder, name), count, name)
+
+
+def read_all(settings: Settings, folder: Path) -> dict[str, Grasps]:
+    """Read the grasps of "train", "test" and "pybullet" objects.
 
     Raises:
-        FileNotFoundError: they are not there, and not to be collected.
+        FileNotFoundError: they are not there.
     """
-    counts = {"train": settings.placements, "test": settings.test_placements, "pybullet": settings.bullet}
     result = {}
-    for name, count in counts.items():
-        path = folder.parent / f"grasps-{name}"
-        if settings.dataset and name != "pybullet":
-            result[name] = Grasps.read(Path(settings.dataset), name, count)
+    for name, count in _counts(settings).items():
+        if name == "pybullet" or not settings.dataset:
+            result[name] = Grasps.read(_collected(settings, folder, name), "all", count)
         else:
-            if collecting:
-                collect_grasps(path, count, name)
-            result[name] = Grasps.read(path, "all", count)
+            result[name] = Grasps.read(Path(settings.dataset), name, count)
     return result
+
+
+def _counts(settings: Settings) -> dict[str, int]:
+    return {"train": settings.placements, "test": settings.test_placements, "pybullet": settings.bullet}
+
+
+def _collected(settings: Settings, folder: Path, name: str) -> Path:
+    """Return where grasps are collected: beside the dataset, if there is one, else beside the seeds."""
+    return Path(f"{settings.dataset}-{name}") if settings.dataset else folder.parent / f"grasps-{name}"
 
 
 def train_net(settings: Settings, name: str, data: Grasps, folder: Path, seed: int, resume: bool) -> GraspNet:

@@ -55,6 +55,15 @@ def test_without_plans_their_table_is_left_out() -> None:
     assert not any("Table 3" in title for title in titles)
 
 
+def test_a_net_by_itself_is_compared_to_nothing() -> None:
+    alone = metrics(40, 60)
+    del alone["nets"]["baseline"]
+    rows = [row[0] for table in grasping.tabulate([alone]) for row in table.rows]
+    assert "geometry-aware (15)" in rows
+    assert "geometry-aware, 20 steps" in rows
+    assert not any("baseline" in row or "improvement" in row for row in rows)
+
+
 def test_means_by_category_weigh_grasps() -> None:
     found = by_category(["mug", "cup", "mug"], np.array([3, 1, 1]), np.array([4, 4, 2]))
     assert found == pytest.approx({"all": 50.0, "cup": 25.0, "mug": 100 * 4 / 6})
