@@ -154,7 +154,7 @@ def _study(settings: Settings) -> Study:
 
 def _learner(name: str, settings: Settings) -> Learner:
     kind, _, value = name.partition("-")
-    network = settings.network()
+    network = settings.network() | {"spread": True}
     if kind == "dip":
         return DIPVAE(kind="I", off_diagonal=float(value), momentum=0, **network)
     if kind == "dip2":

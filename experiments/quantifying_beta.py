@@ -185,7 +185,8 @@ def _learner(name: str, network: Mapping[str, Any], dense_hidden: int) -> VAE:
     chosen = {**network, "network": kind.partition("-")[0]}
     if kind.startswith("dense"):
         chosen["hidden"] = dense_hidden
-    return VAE(beta=float(beta), noise=NOISE if kind.endswith("denoising") else 0.0, **chosen)
+    noise = NOISE if kind.endswith("denoising") else 0.0
+    return VAE(beta=float(beta), noise=noise, spread=True, **chosen)
 
 
 # Shapes

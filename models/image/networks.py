@@ -109,8 +109,8 @@ NETWORKS: Mapping[str, tuple[Network, Network]] = {
 def draw_weights(layer: nn.Module) -> None:
     """Draw a layer's weights as He et al. (2015) do, "Delving deep into rectifiers", eq. 10; biases are 0.
 
-    By PyTorch's smaller weights an autoencoder of shapes redraws discs for tens of thousands of updates,
-    all dimensions but those of place and size collapsed; by these, orientations are told within 4,000.
+    By PyTorch's smaller weights a decoder of shapes draws discs for tens of thousands of updates, all
+    dimensions but those of place and size collapsed; by these, orientations are told within 4,000.
     """
     if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_normal_(layer.weight)

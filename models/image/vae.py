@@ -34,6 +34,9 @@ class VariationalAutoencoder(Learner):
             one logit, bounds the likelihood of the full image; β and γ then weigh as they do there.
         noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the
             autoencoder denoises.
+        spread: begin with codes that tell images apart, by drawing the encoder's weights as the decoder's
+            are (`draw_weights`). Without it they begin nearly silent, and dimensions come into use one after
+            the other, each for a factor of its own if the method is lucky.
         learning_rate: Adam's.
 
     Raises:
@@ -51,6 +54,7 @@ class VariationalAutoencoder(Learner):
         likelihood: str = "bernoulli",
         likelihood_weight: float = 1.0,
         noise: float = 0.0,
+        spread: bool = False,
         learning_rate: float = 5e-4,
     ) -> None:
         super().__init__()
@@ -68,18 +72,19 @@ class VariationalAutoencoder(Learner):
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim, self.network, self.width, self.hidden = latent_dim, network, width, hidden
         self.likelihood, self.likelihood_weight = likelihood, likelihood_weight
-        self.noise, self.learning_rate = noise, learning_rate
+        self.noise, self.spread, self.learning_rate = noise, spread, learning_rate
         encoder, decoder = NETWORKS[network]
         self.encoder = encoder(self.shape, 2 * latent_dim, width, hidden)
         self.decoder = decoder(self.shape, latent_dim, width, hidden)
-        self.encoder.apply(draw_weights)
+        if spread:
+            self.encoder.apply(draw_weights)
         self.decoder.apply(draw_weights)
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.optimizers = {"adam": torch.optim.Adam(parameters, learning_rate)}
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
-        names = "latent_dim network width hidden likelihood likelihood_weight noise learning_rate"
+        names = "latent_dim network width hidden likelihood likelihood_weight noise spread learning_rate"
         return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
 
     @abstractmethod
