@@ -51,6 +51,8 @@ class Task:
     """In what the planning agent plans: what ships, or what is learnt for each seed."""
     planner_steps: int = 0
     """Environment steps that what ships was trained on."""
+    most_steps: int | None = None
+    """Environment steps that each agent has at most, where physics takes its time; None for the settings'."""
 
 
 MAZE = {
@@ -59,6 +61,8 @@ MAZE = {
     "terminate_on_success": True,
     "max_steps": 30,
 }
+GRASPS = 81_000
+"""Perturbed grasps that were simulated at the 640 placements from which the net that ships learnt."""
 TASKS = {
     "planar": Task(
         "unknot/Planar-v0",
@@ -84,8 +88,22 @@ TASKS = {
         encoder="pretrained/controllable-factors/digits/selectivity",
         encoder_steps=320_000,  # 2,500 batches of 128 transitions
     ),
-    "grasp": Task("unknot/Grasp-v0"),
-    "grasp-reach": Task("unknot/GraspReach-v0", {"terminate_on_success": True}),
+    "grasp": Task(
+        "unknot/Grasp-v0",
+        {"normalize_actions": True},
+        learners=("pixels", "factors"),
+        planner="pretrained/grasping",
+        planner_steps=GRASPS,
+        most_steps=10_000,
+    ),
+    "grasp-reach": Task(
+        "unknot/GraspReach-v0",
+        {"normalize_actions": True, "terminate_on_success": True},
+        learners=("factors",),
+        planner="pretrained/grasping",
+        planner_steps=GRASPS,
+        most_steps=60_000,
+    ),
 }
 LEARNERS = {
     "pixels": ("PPO", "pixels", "PPO, pixels"),
@@ -201,7 +219,8 @@ def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> d
     chosen = AgentSettings(
         algorithm, task.environment, task.options, observe, hyperparameters=changes, seed=seed
     )
-    schedule = Schedule(settings.steps, settings.evaluate_every, settings.episodes, settings.until)
+    steps = min(settings.steps, task.most_steps or settings.steps)
+    schedule = Schedule(steps, settings.evaluate_every, settings.episodes, settings.until)
     return train_agent(chosen, path / f"seed-{seed}", schedule, encoder, resume=True)
 
 

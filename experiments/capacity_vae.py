@@ -90,7 +90,7 @@ class Settings(Training):
     """γ of the generator."""
     betas: tuple[float, ...] = (1.0, 4.0)
     """Values of β of the β-VAE beside."""
-    generator_steps: int = 20_000
+    generator_steps: int = 4000
     """Updates of the generator."""
     blob_steps: int = 4000
     """Updates of the models of blobs."""
@@ -210,8 +210,8 @@ def _blob_models(settings: Settings) -> dict[str, Callable[[], Learner]]:
 def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) -> FactorGenerator:
     source = Shapes2D(pixels=settings.pixels)
     factors = {name: (float(each.mean()), float(each.std())) for name, each in source.values.items()}
-    network = settings.network()
-    del network["latent_dim"]
+    sizes = settings.network()
+    network = {name: sizes[name] for name in ("shape", "width", "hidden", "learning_rate")}
     torch.manual_seed(seed)
     learner = FactorGenerator(
         factors=factors,

@@ -171,9 +171,15 @@ class Study:
 # Floors and ceilings
 
 
-def floors(settings: Training, channels: int = 1) -> dict[str, Callable[[], Learner]]:
-    """Return what makes the models that a study's others have to beat: no training, and linear codes."""
-    network = settings.network(channels)
+def floors(settings: Training, channels: int = 1, **more: Any) -> dict[str, Callable[[], Learner]]:
+    """Return what makes the models that a study's others have to beat: no training, and linear codes.
+
+    Args:
+        settings: what they are built with.
+        channels: of the images.
+        more: what autoencoders of the study are built with besides.
+    """
+    network = settings.network(channels) | more
     return {
         "untrained": partial(VAE, **network),
         "pca": partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),

@@ -39,7 +39,6 @@ class FactorGenerator(Learner):
         growth: updates over which C rises, at least 1.
         width: channels of the convolutions.
         hidden: units of the other layers.
-        likelihood_weight: how often each pixel counts, as in `VariationalAutoencoder`.
         learning_rate: Adam's.
 
     Attributes:
@@ -61,7 +60,6 @@ class FactorGenerator(Learner):
         growth: int = 100_000,
         width: int = 32,
         hidden: int = 256,
-        likelihood_weight: float = 1.0,
         learning_rate: float = 5e-4,
     ) -> None:
         super().__init__()
@@ -80,7 +78,6 @@ class FactorGenerator(Learner):
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.gamma, self.first, self.capacity, self.growth = gamma, first, capacity, growth
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
-        self.likelihood_weight = likelihood_weight
         self.scale = nn.Parameter(torch.full((len(factors),), 0.1))
         self.log_variance = nn.Parameter(torch.zeros(len(factors)))
         self.decoder = conv_decoder(self.shape, len(factors), width, hidden)
@@ -94,7 +91,7 @@ class FactorGenerator(Learner):
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
-        names = "gamma first capacity growth width hidden likelihood_weight learning_rate"
+        names = "gamma first capacity growth width hidden learning_rate"
         factors = {name: list(moments) for name, moments in self.factors.items()}
         own = {name: getattr(self, name) for name in names.split()}
         return {"factors": factors, "shape": list(self.shape), **own}
@@ -133,7 +130,7 @@ class FactorGenerator(Learner):
         mean, log_variance = self.moments(batch)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         images = image_tensor(batch["observation"], z.device)
-        reconstruction = self.likelihood_weight * bernoulli(self.decoder(z), images).mean()
+        reconstruction = bernoulli(self.decoder(z), images).mean()
         kl = gaussian_kl(mean, log_variance).mean(0)
         target = self.target()
         optimizer = self.optimizers["adam"]
