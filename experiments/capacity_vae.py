@@ -12,7 +12,8 @@ three seeds (`--seeds 3 --jobs 2`); it gives up half the side of the images (mea
 autoencoders each counts as four), half the channels and units, half the images of an update, and most
 updates. β of the blobs is less than the paper's 150. So is γ than its 1,000: the generator's outweighs what a
 nat is worth to the reconstruction, as it must, but not so far that in a short training Adam has no eye for
-which factor's nat that is; by a γ of 100 the autoencoders spend all of C on three dimensions. `PRESETS["paper"]` has the paper's sizes.
+which factor's nat that is; by a γ of 100 the autoencoders spend all of C on three dimensions.
+`PRESETS["paper"]` has the paper's sizes.
 """
 
 from collections.abc import Callable
