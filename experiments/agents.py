@@ -94,7 +94,7 @@ TASKS = {
         learners=("pixels", "factors"),
         planner="pretrained/grasping",
         planner_steps=GRASPS,
-        most_steps=10_000,
+        most_steps=5_000,
     ),
     "grasp-reach": Task(
         "unknot/GraspReach-v0",
@@ -102,7 +102,7 @@ TASKS = {
         learners=("factors",),
         planner="pretrained/grasping",
         planner_steps=GRASPS,
-        most_steps=60_000,
+        most_steps=30_000,
     ),
 }
 LEARNERS = {
