@@ -14,6 +14,7 @@ from .state_observation import ScaledFactors, StateObservation, StateVectorObser
 __all__ = ["FactorObservation", "FactorVectorObservation"]
 
 OBSERVED = "observed"
+"""Where, beside factors and goals, vectors come from that are observed."""
 
 
 class FactorObservation(StateObservation, RecordConstructorArgs):
