@@ -157,9 +157,9 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
         raise FileNotFoundError(f"{folder} has neither agent.json nor config.json: there is no agent in it")
     experiment = read_json(folder / "config.json")["experiment"]
     if (experiment, environment) not in PLANNERS:
-        known = "; ".join(f"{there} in runs of {run!r}" for run, there in PLANNERS)
+        planners = "; ".join(f"{there} in runs of {run!r}" for run, there in PLANNERS)
         raise ValueError(
-            f"{folder} is a run of {experiment!r}, in which no agent plans for {environment}: {known}"
+            f"{folder} is a run of {experiment!r}, in which no agent plans for {environment}: {planners}"
         )
     require("learn", "torch")
     module, kind, models = PLANNERS[experiment, environment]
