@@ -321,7 +321,8 @@ def test_where_the_gripper_is_stands_behind_the_factors() -> None:
     before, _ = env.reset(seed=0)
     after, *_ = env.step(np.array([0, 0.02, -0.02, 0, 0, 0, 1], np.float32))
     table = FactorObservation(gym.make("unknot/Grasp-v0"))
-    assert env.observation_space.shape == (len(before),) == (table.observation_space.shape[0] + 7,)
+    assert env.observation_space.shape == (len(before),)
+    assert len(before) == len(table.reset(seed=0)[0]) + 7
     np.testing.assert_array_equal(after[:-7], before[:-7])
     right, forth, up = (after - before)[-7:-4] * np.pi
     assert abs(right) < 1e-3
