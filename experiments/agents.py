@@ -200,8 +200,12 @@ def _rows(task: Task) -> list[str]:
 
 def _home(folder: Path, task: Task, row: str) -> Path:
     """Return where a row of a seed's folder lies: with the seed, if something is learnt for it."""
-    learns = row in LEARNERS or (row == "planning" and isinstance(task.planner, FewWalks))
-    return folder if learns else folder.parent / "references"
+    return folder if _learns(task, row) else folder.parent / "references"
+
+
+def _learns(task: Task, row: str) -> bool:
+    """Return whether a row differs from seed to seed."""
+    return row in LEARNERS or (row == "planning" and isinstance(task.planner, FewWalks))
 
 
 def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> dict[str, Any]:
@@ -294,16 +298,18 @@ def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
         ("agent", "success %", "steps to the goal", "steps before", "environment steps", "minutes"),
         rows,
         (
-            "Mean ± deviation over seeds; success in episodes that decided nothing, with Wilson's 95% "
-            "interval over all seeds. Steps before: environment steps, without reward, that the encoder or "
-            "the planner's model was trained on, by the settings it ships with. Environment steps and "
-            "minutes: of what learnt for each seed, until the evaluation that found its best policy (of the "
-            "planning agent in mazes: of its learner and its moves).",
+            "Mean ± deviation over seeds, of what learnt for each; success in episodes that decided nothing, "
+            "with Wilson's 95% interval over all of them. Steps before: environment steps, without reward, "
+            "that the encoder or the planner's model was trained on, by the settings it ships with. "
+            "Environment steps and minutes: of what learnt for each seed, until the evaluation that found "
+            "its best policy (of the planning agent in mazes: of its learner and its moves).",
         ),
     )
 
 
 def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
+    if not _learns(task, row):
+        seeds = seeds[:1]
     counts = [seed["episodes"] for seed in seeds]
     solved = sum(seed["success"] * count for seed, count in zip(seeds, counts, strict=True))
     low, high = wilson_interval(round(solved), sum(counts))
