@@ -9,9 +9,9 @@ orientation.
 `PRESETS["default"]` is made for an hour on two cores with three seeds (`--seeds 3 --jobs 2`). It gives up
 half the side of the images (means of 2 × 2 pixels, each of which counts as four), half the channels and
 units, and most values of β and γ; the discriminator is 4 × 256 units with one update in place of 6 × 1000
-with five; it learns faster and shorter. `PRESETS["paper"]` has the
-paper's networks, which are sized for a GPU; how long training was and at what rate the paper doesn't say:
-there, as in its later version, 300,000 updates at 1e-4.
+with five; it learns faster and shorter. `PRESETS["paper"]` has the paper's networks, which are sized for a
+GPU; how long training was and at what rate the paper doesn't say: there, as in its later version, 300,000
+updates at 1e-4.
 """
 
 from dataclasses import dataclass
@@ -226,8 +226,8 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
             "possible, in nats. Four factors: the shape varies and isn't counted, as in the paper; then all.",
             f"Dimensions: those whose mean KL is above {DEAD} nats; the others are measured as constant.",
             "Floors: the untrained network and principal components; ceiling: the true factors.",
-            "The paper: reconstruction at β = 7 and γ = 35 by its text (64 × 64 images, smaller ones don't "
-            "compare); its metrics are curves, on which FactorVAE lies above β-VAE by both.",
+            "The paper: reconstruction at β = 7 and γ = 35 by its text, of 64 × 64 images; its metrics are "
+            "curves, on which FactorVAE lies above β-VAE by both.",
             f"Bar: FactorVAE at least {METRIC_BAR} by its metric and {MIG_BAR} by MIG as a mean over seeds: "
             f"{_reached(seeds, WITHOUT)}; {_reached(seeds, WITH)}. Best published VAE 0.84 and 0.45, best of "
             "any kind 0.92 and 0.45.",
