@@ -80,7 +80,14 @@ TASKS = {
         encoder_steps=16_384,  # 16 walks of 16 steps in each of 64 mazes
         planner=FewWalks({"layout": "open"}, walks=1, moves=300),
     ),
-    "mazes": Task("unknot/Maze-v0", MAZE, learners=("pixels",), planner=FewWalks({}, walks=8)),
+    "mazes": Task(
+        "unknot/Maze-v0",
+        MAZE,
+        learners=("pixels", "factors", "codes"),
+        encoder="pretrained/controllable-factors/planning/reach/learner",
+        encoder_steps=16_384,
+        planner=FewWalks({}, walks=8),
+    ),
     "digits": Task(
         "unknot/MnistGrid-v0",
         {"pixels": 40, "terminate_on_success": True},
