@@ -5,7 +5,8 @@ the demonstrations' sampler, the best first.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,7 @@ from unknot.envs.grasp.reach import HOME, LIFT
 from unknot.envs.grasp.reach_world import ReachWorld
 from unknot.envs.grasp.world import GraspWorld
 
-from .steering import steer
+from .steering import Course, advance, steer
 
 __all__ = ["GraspExpert", "ReachExpert"]
 
@@ -72,13 +73,11 @@ class GraspExpert:
         self._table.close()
 
 
-class _Course(NamedTuple):
-    """What is to be done in one environment."""
+@dataclass(frozen=True, kw_only=True)
+class _Course(Course):
+    """What is to be done where these are the factors."""
 
     factors: dict[str, list[float]]
-    actions: Floats
-    """(steps, 7)"""
-    taken: int
 
 
 class ReachExpert:
@@ -123,11 +122,11 @@ class ReachExpert:
         for factors, course, begins in zip(rows, known, begun, strict=True):
             scene = {name: np.ravel(value).tolist() for name, value in factors.items()}
             if course is None or course.factors != scene:
-                courses.append(_Course(scene, self._plan(factors), 0))
+                courses.append(_Course(self._plan(factors), factors=scene))
             else:
-                courses.append(course._replace(taken=0) if begins else course)
-        actions = [course.actions[min(course.taken, len(course.actions) - 1)] for course in courses]
-        return _like(observation, actions), [course._replace(taken=course.taken + 1) for course in courses]
+                courses.append(replace(course, taken=0) if begins else course)
+        actions, after = advance(courses)
+        return _like(observation, list(actions)), after
 
     def _plan(self, factors: Mapping[str, Any]) -> Floats:
         world, candidates = self._table.set(factors, np.random.default_rng(self._seed))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from unknot.files import find_seed
 from unknot.planners import PoseCEM
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.grasp_net import Features, GraspNet
-from unknot.representation.projection import surface_points
+from unknot.representation.projection import far_depth, surface_points
 
-from .steering import steer
+from .steering import Course, advance, steer
 
 __all__ = ["GraspAgent", "ReachAgent", "propose", "without_gripper"]
 
@@ -115,8 +115,7 @@ class GraspAgent:
         Raises:
             ValueError: another observation.
         """
-        single = np.ndim(observation["image"]) == 3
-        batch = {name: np.asarray(value)[None] if single else value for name, value in observation.items()}
+        batch, single = _batched(observation)
         features = self.net.observe(batch)
         calls = 0 if state is None else int(state)
         self.generator.manual_seed(int(np.random.SeedSequence([self.seed, calls]).generate_state(1)[0]))
@@ -130,14 +129,6 @@ class GraspAgent:
         return self.search.search(lambda poses: torch.sigmoid(self.net.score(features, poses)), starts).poses[
             :, -1
         ]
-
-
-class _Course(NamedTuple):
-    """What is to be done in one environment, and how much of it has been."""
-
-    actions: NDArray[np.float64]
-    """(steps, 7)"""
-    taken: int
 
 
 class ReachAgent:
@@ -161,10 +152,10 @@ class ReachAgent:
     def predict(
         self,
         observation: Observation,
-        state: Sequence[_Course] | None = None,
+        state: Sequence[Course] | None = None,
         episode_start: ArrayLike | None = None,
         deterministic: bool = True,
-    ) -> tuple[NDArray[np.float32], list[_Course]]:
+    ) -> tuple[NDArray[np.float32], list[Course]]:
         """Return actions and the state for the next call, as Stable-Baselines3's models do.
 
         Args:
@@ -179,21 +170,24 @@ class ReachAgent:
         Raises:
             ValueError: another observation.
         """
-        single = np.ndim(observation["image"]) == 3
-        batch = {name: np.asarray(value)[None] if single else value for name, value in observation.items()}
-        begins = np.zeros(len(batch["image"]), dtype=bool)
-        if state is None or episode_start is not None:
-            begins[:] = state is None or np.asarray(episode_start)
-        courses: list[Any] = [None] * len(begins) if state is None else list(state)
-        rows = np.flatnonzero(begins)
+        batch, single = _batched(observation)
+        count = len(batch["image"])
+        courses: list[Any] = [None] * count if state is None else list(state)
+        begun = np.broadcast_to(False if episode_start is None else episode_start, count)
+        rows = np.flatnonzero(begun | (state is None))
         if len(rows):
             seen = without_gripper({name: value[rows] for name, value in batch.items()})
             poses, _ = self.planner.predict(seen)
             for row, pose in zip(rows, poses.astype(np.float64), strict=True):
-                courses[row] = _Course(steer(pose), 0)
-        actions = np.array([actions[min(taken, len(actions) - 1)] for actions, taken in courses], np.float32)
-        after = [course._replace(taken=course.taken + 1) for course in courses]
+                courses[row] = Course(steer(pose))
+        actions, after = advance(courses)
         return (actions[0] if single else actions), after
+
+
+def _batched(observation: Observation) -> tuple[dict[str, NDArray[Any]], bool]:
+    """Return the observation of n environments, and whether it was of a single one."""
+    single = np.ndim(observation["image"]) == 3
+    return {name: np.asarray(value)[None] if single else value for name, value in observation.items()}, single
 
 
 def without_gripper(observation: Observation) -> dict[str, NDArray[Any]]:
@@ -208,10 +202,10 @@ def without_gripper(observation: Observation) -> dict[str, NDArray[Any]]:
     names = ("depth", "view", "projection")
     depth, view, projection = (torch.from_numpy(np.asarray(observation[name])) for name in names)
     height = surface_points(depth, view, projection)[..., 2].numpy()
+    far = far_depth(projection)[:, None, None].numpy()
     hidden = height > observation["gripper"][:, 2, None, None] - HAND
-    far = projection[:, 2, 3] / (1 + projection[:, 2, 2])  # where nothing is
     kept = {name: observation[name] for name in ("image", "view", "projection")}
-    return {**kept, "depth": np.where(hidden, far[:, None, None].numpy(), observation["depth"])}
+    return {**kept, "depth": np.where(hidden, far, observation["depth"])}
 
 
 def propose(features: Features, count: int, generator: torch.Generator) -> Tensor:

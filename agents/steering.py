@@ -1,12 +1,16 @@
 """From a grasp to the actions that carry it out, in `unknot/GraspReach-v0`."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from unknot.envs.grasp.reach import HOME, LIFT, MOVE, TURN
 
-__all__ = ["steer"]
+__all__ = ["Course", "advance", "steer"]
 
 ABOVE = 0.08
 """Metres that the gripper backs off from a grasp, along its fingers, before it goes there."""
@@ -17,6 +21,24 @@ RISING = 0.01
 OPEN, CLOSE = 1.0, -1.0
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is to be done in one environment, and how much of it has been."""
+
+    actions: Floats
+    """(steps, 7)"""
+    taken: int = 0
+
+
+AnyCourse = TypeVar("AnyCourse", bound=Course)
+
+
+def advance(courses: Sequence[AnyCourse]) -> tuple[NDArray[np.float32], list[AnyCourse]]:
+    """Return the next actions (n, 7) of n courses, the last one once a course has ended, and what follows."""
+    actions = [course.actions[min(course.taken, len(course.actions) - 1)] for course in courses]
+    return np.array(actions, np.float32), [replace(course, taken=course.taken + 1) for course in courses]
 
 
 def steer(pose: Floats) -> Floats:

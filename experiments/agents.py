@@ -61,8 +61,14 @@ MAZE = {
     "terminate_on_success": True,
     "max_steps": 30,
 }
-GRASPS = 81_000
-"""Perturbed grasps that were simulated at the 640 placements from which the net that ships learnt."""
+MAZE_CODES: dict[str, Any] = {
+    "encoder": "pretrained/controllable-factors/planning/reach/learner",
+    "encoder_steps": 16_384,  # 16 walks of 16 steps in each of 64 mazes
+}
+GRASPS: dict[str, Any] = {
+    "planner": "pretrained/grasping",
+    "planner_steps": 81_000,  # perturbed grasps simulated at the 640 placements that the net learnt from
+}
 TASKS = {
     "planar": Task(
         "unknot/Planar-v0",
@@ -76,16 +82,14 @@ TASKS = {
         "unknot/Maze-v0",
         {"layout": "open", **MAZE},
         learners=("pixels", "factors", "codes"),
-        encoder="pretrained/controllable-factors/planning/reach/learner",
-        encoder_steps=16_384,  # 16 walks of 16 steps in each of 64 mazes
+        **MAZE_CODES,
         planner=FewWalks({"layout": "open"}, walks=1, moves=300),
     ),
     "mazes": Task(
         "unknot/Maze-v0",
         MAZE,
         learners=("pixels", "factors", "codes"),
-        encoder="pretrained/controllable-factors/planning/reach/learner",
-        encoder_steps=16_384,
+        **MAZE_CODES,
         planner=FewWalks({}, walks=8),
     ),
     "digits": Task(
@@ -99,16 +103,14 @@ TASKS = {
         "unknot/Grasp-v0",
         {"normalize_actions": True},
         learners=("pixels", "factors"),
-        planner="pretrained/grasping",
-        planner_steps=GRASPS,
+        **GRASPS,
         most_steps=5_000,
     ),
     "grasp-reach": Task(
         "unknot/GraspReach-v0",
         {"normalize_actions": True, "terminate_on_success": True},
         learners=("factors",),
-        planner="pretrained/grasping",
-        planner_steps=GRASPS,
+        **GRASPS,
         most_steps=30_000,
     ),
 }

@@ -56,8 +56,6 @@ METHODS = {"beta": "β-VAE, β"}
 """What models are and what varies, by the kind that their names begin with."""
 GENERATOR, CONTROLLED = "generator", "controlled capacity"
 BOUNDS = "Floors: the untrained network and principal components; ceiling: the true factors."
-BEGINNING = {"spread": True}
-"""How autoencoders begin: from silent codes those of coloured shapes find places and sizes alone."""
 ENTERS = 0.5
 """Nats from which on a factor counts as told."""
 USED = 0.1
@@ -78,6 +76,7 @@ PUBLISHED = {
 class Settings(Training):
     """Settings of the experiment."""
 
+    spread = True  # from silent codes those of coloured shapes find places and sizes alone
     steps: int = 12_000
     """Updates of each autoencoder of shapes."""
     batch: int = 32
@@ -182,10 +181,10 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
 
 def _studies(settings: Settings) -> dict[str, Study]:
     shapes, blob = Shapes2D(pixels=settings.pixels, coloured=True), Blob(pixels=settings.pixels)
-    network = settings.network(channels=3) | BEGINNING
+    network = settings.network(channels=3)
     target: dict[str, Any] = {"gamma": settings.gamma, "capacity": settings.capacity}
     models: dict[str, Any] = {
-        **floors(settings, channels=3, **BEGINNING),
+        **floors(settings, channels=3),
         CONTROLLED: partial(CapacityVAE, growth=settings.steps, **target, **network),
         **{f"beta-{beta:g}": partial(VAE, beta=beta, **network) for beta in settings.betas},
     }
@@ -196,13 +195,13 @@ def _studies(settings: Settings) -> dict[str, Study]:
             blob,
             {"blob": blob},
             METRICS,
-            floors(settings, **BEGINNING) | _blob_models(settings),
+            floors(settings) | _blob_models(settings),
         ),
     }
 
 
 def _blob_models(settings: Settings) -> dict[str, Callable[[], Learner]]:
-    network = settings.network() | BEGINNING
+    network = settings.network()
     return {f"beta-{beta:g}": partial(VAE, beta=beta, **network) for beta in (1.0, settings.blob_beta)}
 
 
@@ -212,7 +211,7 @@ def _blob_models(settings: Settings) -> dict[str, Callable[[], Learner]]:
 def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) -> FactorGenerator:
     source = Shapes2D(pixels=settings.pixels)
     factors = {name: (float(each.mean()), float(each.std())) for name, each in source.values.items()}
-    sizes = settings.network()
+    sizes = settings.network()  # its pixels count once
     network = {name: sizes[name] for name in ("shape", "width", "hidden", "learning_rate")}
     torch.manual_seed(seed)
     learner = FactorGenerator(

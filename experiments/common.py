@@ -55,6 +55,11 @@ def model_folder(folder: Path, name: str) -> Path:
     return folder / name.replace(" ", "-")
 
 
+def present(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return which models a folder has: not all of them ship."""
+    return [name for name in names if model_folder(folder, name).is_dir()]
+
+
 # Parts
 
 

@@ -44,8 +44,6 @@ WITH, WITHOUT = "five factors", "four factors"
 METRICS = ("higgins", "factor_vae", "dci")
 METHODS = {"beta": "β-VAE, β", "dip": "DIP-VAE-I, λ", "dip2": "DIP-VAE-II, λ"}
 """What models are and what varies, by the kind that their names begin with."""
-BEGINNING = {"spread": True}
-"""How autoencoders begin: what asks all dimensions to vary has little to go by in silent ones."""
 BAR, SLACK = 0.98, 1.1
 """The metric that DIP-VAE is to reach, and its error at most, in multiples of the VAE's."""
 PUBLISHED = {
@@ -61,6 +59,7 @@ PUBLISHED = {
 class Settings(Training):
     """Settings of the experiment."""
 
+    spread = True  # what asks all dimensions to vary has little to go by in silent ones
     steps: int = 12_000
     """Updates of each model."""
     batch: int = 32
@@ -150,13 +149,13 @@ def _study(settings: Settings) -> Study:
         source,
         {WITH: source, WITHOUT: Nuisance(source, "shape")},
         METRICS,
-        floors(settings, **BEGINNING) | {name: partial(_learner, name, settings) for name in names},
+        floors(settings) | {name: partial(_learner, name, settings) for name in names},
     )
 
 
 def _learner(name: str, settings: Settings) -> Learner:
     kind, _, value = name.partition("-")
-    network = settings.network() | BEGINNING
+    network = settings.network()
     if kind == "dip":
         return DIPVAE(kind="I", off_diagonal=float(value), momentum=0, **network)
     if kind == "dip2":

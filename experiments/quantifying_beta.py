@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from unknot.experiments.common import check_least, complete, load_complete, model_folder
+from unknot.experiments.common import check_least, complete, load_complete, present
 from unknot.experiments.variational import Study, Training, cell, numbers
 from unknot.files import read_json, write_json
 from unknot.mnist import find_source
@@ -65,6 +65,7 @@ DIGIT_SIDE = 32
 class Settings(Training):
     """Settings of the experiment."""
 
+    spread = True  # from silent codes, convolutional ones say nothing for a thousand updates
     steps: int = 3000
     """Updates of each model of shapes."""
     batch: int = 32
@@ -170,8 +171,7 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     names = _names(settings.digit_betas) if full else []
     digits = {
         name: classify(load_complete(folder / "digits", name), settings)
-        for name in names
-        if model_folder(folder / "digits", name).is_dir()
+        for name in present(folder / "digits", names)
     }
     return {"seed": config["seed"], "source": find_source(), "shapes": shapes, "digits": digits}
 
@@ -186,7 +186,7 @@ def _learner(name: str, network: Mapping[str, Any], dense_hidden: int) -> VAE:
     if kind.startswith("dense"):
         chosen["hidden"] = dense_hidden
     noise = NOISE if kind.endswith("denoising") else 0.0
-    return VAE(beta=float(beta), noise=noise, spread=True, **chosen)
+    return VAE(beta=float(beta), noise=noise, **chosen)
 
 
 # Shapes
@@ -201,8 +201,7 @@ def _study(settings: Settings) -> Study:
         pixels=settings.pixels,
     )
     learnt, _, tested = split(settings.orientations, settings.positions)
-    network = settings.network()
-    make = partial(_learner, network=network, dense_hidden=settings.dense_hidden)
+    make = partial(_learner, network=settings.network(), dense_hidden=settings.dense_hidden)
     return Study(
         settings,
         Selection(source, learnt),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.common import check_least, complete, load_complete, model_folder
+from unknot.experiments.common import check_least, complete, load_complete, present
 from unknot.models.data.stream import stream
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.pca import PCA
@@ -63,6 +63,9 @@ COLUMNS = 10
 class Training:
     """How models are trained and measured; settings of an experiment begin with these."""
 
+    spread: ClassVar[bool] = False
+    """Whether autoencoders of the experiment begin with spread codes (see `VariationalAutoencoder`)."""
+
     steps: int = 60_000
     """Updates of each model."""
     batch: int = 64
@@ -93,7 +96,7 @@ class Training:
 
         A pixel counts as often as pixels were averaged to it, so that β, γ and C weigh as on whole images.
         """
-        names = ("latent_dim", "width", "hidden", "learning_rate")
+        names = ("latent_dim", "width", "hidden", "spread", "learning_rate")
         counted = {"likelihood_weight": (SIDE / self.pixels) ** 2.0}
         shape = {"shape": (self.pixels, self.pixels, channels)}
         return shape | counted | {name: getattr(self, name) for name in names}
@@ -146,8 +149,10 @@ class Study:
             FileNotFoundError: a model whose training has not ended.
             WeightsError: weights that can't be used.
         """
-        names = [name for name in self.models if model_folder(folder, name).is_dir()]
-        return {name: measure(load_complete(folder, name), self, full=full)[0] for name in names}
+        return {
+            name: measure(load_complete(folder, name), self, full=full)[0]
+            for name in present(folder, self.models)
+        }
 
     def _train(self, name: str, folder: Path, seed: int, resume: bool) -> Learner:
         torch.manual_seed(seed)
@@ -171,15 +176,9 @@ class Study:
 # Floors and ceilings
 
 
-def floors(settings: Training, channels: int = 1, **more: Any) -> dict[str, Callable[[], Learner]]:
-    """Return what makes the models that a study's others have to beat: no training, and linear codes.
-
-    Args:
-        settings: what they are built with.
-        channels: of the images.
-        more: what autoencoders of the study are built with besides.
-    """
-    network = settings.network(channels) | more
+def floors(settings: Training, channels: int = 1) -> dict[str, Callable[[], Learner]]:
+    """Return what makes the models that a study's others have to beat: no training, and linear codes."""
+    network = settings.network(channels)
     return {
         "untrained": partial(VAE, **network),
         "pca": partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),

@@ -36,6 +36,7 @@ __all__ = [
     "Rays",
     "Sight",
     "cast",
+    "far_depth",
     "gripper_rays",
     "image_places",
     "log_likelihood",
@@ -151,6 +152,12 @@ def pixel_rays(view: Tensor, projection: Tensor, places: Tensor) -> Rays:
     ahead = functional.pad((places + skew) / scale, (0, 1), value=-1.0)
     turn = view[:, :3, :3]  # its inverse is its transpose
     return Rays(-(view[:, None, :3, 3] @ turn), ahead @ turn)
+
+
+def far_depth(projection: Tensor) -> Tensor:
+    """Return the depth (b,) that cameras of projections (b, 4, 4) give where nothing is, metres."""
+    depth: Tensor = projection[:, 2, 3] / (1 + projection[:, 2, 2])
+    return depth
 
 
 def surface_points(depth: Tensor, view: Tensor, projection: Tensor) -> Tensor:
@@ -273,8 +280,7 @@ def look(observation: Observation, pixels: int, device: torch.device | str = "cp
     b, _, h, w = image.shape
     places = image_places(h, w, device).expand(b, h, w, 2)
     points = surface_points(depth, view, projection)
-    far = projection[:, 2, 3] / (1 + projection[:, 2, 2])  # where nothing is
-    raised = (points[..., 2] > RAISED) & (depth < 0.98 * far[:, None, None])
+    raised = (points[..., 2] > RAISED) & (depth < 0.98 * far_depth(projection)[:, None, None])
     low, high = _bounds(torch.cat([places, depth[..., None]], -1), raised)
     scale = projection[:, (0, 1), (0, 1)]
     across = ((high - low)[:, :2] / 2 + 1 / w) * low[:, 2:] / scale

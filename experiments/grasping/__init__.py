@@ -34,7 +34,7 @@ from unknot.files import read_json, require, write_json
 
 require("grasp", "pybullet", "trimesh", "joblib")
 
-from unknot.experiments.common import METRICS, check_least, complete, load_complete, model_folder  # noqa: E402
+from unknot.experiments.common import METRICS, check_least, complete, load_complete, present  # noqa: E402
 from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
 from unknot.experiments.grasping.figures import save_figures  # noqa: E402
 from unknot.experiments.grasping.measures import (  # noqa: E402
@@ -158,16 +158,17 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     settings, seed = Settings(**config["settings"]), config["seed"]
     data = read_all(settings, folder)
-    names = [name for name in NETS if model_folder(folder, name).is_dir()]
-    nets = {name: measure(load_net(folder, name), settings, data, seed, full) for name in names}
+    nets = {
+        name: measure(load_net(folder, name), settings, data, seed, full) for name in present(folder, NETS)
+    }
     return {"seed": seed, "nets": nets, "references": references(settings, data) if full else {}}
 
 
 def collect_all(settings: Settings, folder: Path) -> None:
     """Collect the grasps that a seed of a folder needs and that no dataset has."""
     for name, count in _counts(settings).items():
-        if name == "pybullet" or not settings.dataset:
-            collect_grasps(_collected(settings, folder, name), count, name)
+        if path := _collected(settings, folder, name):
+            collect_grasps(path, count, name)
 
 
 def read_all(settings: Settings, folder: Path) -> dict[str, Grasps]:
@@ -178,10 +179,9 @@ def read_all(settings: Settings, folder: Path) -> dict[str, Grasps]:
     """
     result = {}
     for name, count in _counts(settings).items():
-        if name == "pybullet" or not settings.dataset:
-            result[name] = Grasps.read(_collected(settings, folder, name), "all", count)
-        else:
-            result[name] = Grasps.read(Path(settings.dataset), name, count)
+        path = _collected(settings, folder, name)
+        where = (path, "all") if path else (Path(settings.dataset), name)
+        result[name] = Grasps.read(*where, count)
     return result
 
 
@@ -189,9 +189,11 @@ def _counts(settings: Settings) -> dict[str, int]:
     return {"train": settings.placements, "test": settings.test_placements, "pybullet": settings.bullet}
 
 
-def _collected(settings: Settings, folder: Path, name: str) -> Path:
-    """Return where grasps are collected: beside the dataset, if there is one, else beside the seeds."""
-    return Path(f"{settings.dataset}-{name}") if settings.dataset else folder.parent / f"grasps-{name}"
+def _collected(settings: Settings, folder: Path, name: str) -> Path | None:
+    """Return where grasps are collected that no dataset has: beside it, or beside the seeds."""
+    if not settings.dataset:
+        return folder.parent / f"grasps-{name}"
+    return Path(f"{settings.dataset}-{name}") if name == "pybullet" else None
 
 
 def train_net(settings: Settings, name: str, data: Grasps, folder: Path, seed: int, resume: bool) -> GraspNet:
