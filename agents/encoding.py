@@ -1,6 +1,7 @@
 """Observations as codes: what a learner makes of the images, in place of the images."""
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import gymnasium as gym
@@ -19,8 +20,12 @@ __all__ = ["Encode", "EncodedObservation", "EncodedVectorObservation", "Observat
 Array: TypeAlias = NDArray[Any]
 Observation: TypeAlias = Any
 """An array, or a dict of arrays."""
-Encode: TypeAlias = Callable[[NDArray[np.uint8]], Tensor | Array]
-"""Images uint8 (n, h, w, c) to codes (n, d): the `encode` of any learner, or a function."""
+Encode: TypeAlias = Callable[[Any], Tensor | Array]
+"""Images uint8 (n, h, w, c) to codes (n, d): the `encode` of any learner, or a function. Where it takes more
+than an image at once, it takes a dict of arrays."""
+
+CODE = "code"
+"""The entry of a Dict that holds the code of several others."""
 
 
 class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
@@ -33,14 +38,17 @@ class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
     Args:
         env: it observes an image, or a Dict with images.
         encode: images uint8 (n, h, w, c) to codes (n, d), a learner's `encode` for instance.
+        entries: of a Dict, that `encode` takes together, as a dict, such as a learner's `entries`; their code
+            is the entry `code` in their place. By default each image is encoded by itself.
 
     Raises:
-        ValueError: no image is observed, or `encode` can't take such images or returns no (n, d).
+        ValueError: no image is observed, or no such entries, or `encode` can't take what is observed or
+            returns no (n, d).
     """
 
-    def __init__(self, env: gym.Env[Observation, Any], encode: Encode) -> None:
+    def __init__(self, env: gym.Env[Observation, Any], encode: Encode, entries: Sequence[str] = ()) -> None:
         super().__init__(env)
-        self._codes = ObservationEncoder(encode, env.observation_space)
+        self._codes = ObservationEncoder(encode, env.observation_space, entries)
         self.observation_space = self._codes.space
 
     def observation(self, observation: Observation) -> Observation:
@@ -56,14 +64,19 @@ class EncodedVectorObservation(VectorWrapper):
     Args:
         env: its copies observe an image, or a Dict with images.
         encode: images uint8 (n, h, w, c) to codes (n, d), a learner's `encode` for instance.
+        entries: of a Dict, that `encode` takes together, as a dict, such as a learner's `entries`; their code
+            is the entry `code` in their place. By default each image is encoded by itself.
 
     Raises:
-        ValueError: no image is observed, or `encode` can't take such images or returns no (n, d).
+        ValueError: no image is observed, or no such entries, or `encode` can't take what is observed or
+            returns no (n, d).
     """
 
-    def __init__(self, env: VectorEnv[Observation, Any, Any], encode: Encode) -> None:
+    def __init__(
+        self, env: VectorEnv[Observation, Any, Any], encode: Encode, entries: Sequence[str] = ()
+    ) -> None:
         super().__init__(env)
-        self._codes = ObservationEncoder(encode, env.single_observation_space)
+        self._codes = ObservationEncoder(encode, env.single_observation_space, entries)
         self.single_observation_space = self._codes.space
         self.observation_space = batch_space(self._codes.space, env.num_envs)
 
@@ -94,25 +107,29 @@ class ObservationEncoder:
         space: of one observation, once encoded.
     """
 
-    def __init__(self, encode: Encode, space: spaces.Space[Any]) -> None:
-        self._encode = encode
+    def __init__(self, encode: Encode, space: spaces.Space[Any], entries: Sequence[str] = ()) -> None:
+        self._encode, self._entries = encode, tuple(entries)
         parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
         self._images = [name for name, part in parts.items() if _is_image(part)]
-        if not self._images:
-            raise ValueError(
-                f"env observes {space}, expected an image (uint8, h × w × c) or a Dict with some"
-            )
-        for name in self._images:
-            blank = np.zeros((2, *(parts[name].shape or ())), np.uint8)
-            try:
-                shape = self._run(blank).shape[1:]
-            except RuntimeError as error:  # torch's, of layers of other sizes
-                raise ValueError(f"encode can't take images of shape {blank.shape[1:]}: {error}") from error
-            parts = {**parts, name: spaces.Box(-np.inf, np.inf, shape, np.float32)}
+        if not self._images or not set(entries) <= parts.keys():
+            wanted = f"with {', '.join(entries)}" if entries else "with some"
+            raise ValueError(f"env observes {space}, expected an image (uint8, h × w × c) or a Dict {wanted}")
+        if self._entries:
+            some = self._run({name: _samples(parts[name]) for name in self._entries})
+            rest = {name: part for name, part in parts.items() if name not in self._entries}
+            parts = {**rest, CODE: _codes_like(some)}
+        else:
+            for name in self._images:
+                blank = np.zeros((2, *(parts[name].shape or ())), np.uint8)
+                parts = {**parts, name: _codes_like(self._run(blank))}
         self.space = spaces.Dict(parts) if isinstance(space, spaces.Dict) else parts[""]
 
     def __call__(self, observations: Observation) -> Observation:
         """Encode a batch, with one call where all images have one shape."""
+        if self._entries:
+            taken = {name: observations[name] for name in self._entries}
+            rest = {name: value for name, value in observations.items() if name not in taken}
+            return {**rest, CODE: self._run(taken)}
         if not isinstance(observations, Mapping):
             return self._run(observations)
         images = [observations[name] for name in self._images]
@@ -123,11 +140,28 @@ class ObservationEncoder:
         return {**observations, **dict(zip(self._images, codes, strict=True))}
 
     @torch.no_grad()
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        codes = torch.as_tensor(self._encode(images)).numpy(force=True).astype(np.float32)
-        if codes.ndim != 2 or len(codes) != len(images):
-            raise ValueError(f"encode returned {codes.shape} for {len(images)} images, expected (n, d)")
+    def _run(self, seen: Observation) -> NDArray[np.float32]:
+        shapes = [array.shape for array in seen.values()] if isinstance(seen, Mapping) else [seen.shape]
+        try:
+            codes = torch.as_tensor(self._encode(seen)).numpy(force=True).astype(np.float32)
+        except RuntimeError as error:  # torch's, of layers of other sizes
+            raise ValueError(
+                f"encode can't take {', '.join(str(shape[1:]) for shape in shapes)}: {error}"
+            ) from error
+        if codes.ndim != 2 or len(codes) != shapes[0][0]:
+            raise ValueError(f"encode returned {codes.shape} for {shapes[0][0]} images, expected (n, d)")
         return codes
+
+
+def _codes_like(codes: NDArray[np.float32]) -> spaces.Box:
+    return spaces.Box(-np.inf, np.inf, codes.shape[1:], np.float32)
+
+
+def _samples(space: spaces.Space[Any]) -> Array:
+    """Return two members of a space, always the same: a camera that is all zeros would see nothing."""
+    own = copy.deepcopy(space)
+    own.seed(0)
+    return np.stack([own.sample(), own.sample()])
 
 
 def _is_image(space: spaces.Space[Any]) -> bool:

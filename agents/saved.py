@@ -126,7 +126,9 @@ class AgentSettings:
             goals=self.her,
             learning=learning,
         )
-        return env if encoder is None or self.finetune else EncodedVectorObservation(env, encoder.encode)
+        if encoder is None or self.finetune:
+            return env
+        return EncodedVectorObservation(env, encoder.encode, encoder.entries)
 
 
 def make_model(
@@ -208,7 +210,7 @@ class SavedAgent:
         self._encode: ObservationEncoder | None = None
         if encoder is not None and not settings.finetune:
             space = settings.make_environment(1).single_observation_space
-            self._encode = ObservationEncoder(encoder.encode, space)
+            self._encode = ObservationEncoder(encoder.encode, space, encoder.entries)
 
     @classmethod
     def load(cls, run: str | Path, seed: int | None = None, device: str = "cpu") -> Self:

@@ -3,9 +3,9 @@
 The tasks have goals that an image shows: a corner of the planar world from the one across, any cell of a maze
 from any other, places for two digits; and an object that is to be held. In each, the same problems are met by
 random actions, by the expert who knows the truth, by PPO, which sees pixels, true factors, or codes that a
-learner found without any reward, by SAC where actions are continuous, and by an agent that plans in what such
-a learner found. Learners are those that ship, but for the mazes, whose planner learns anew for each seed; the
-steps that they learnt from are counted.
+learner found without any reward, by SAC in the planar world, and by an agent that plans in what such a
+learner found. Learners are those that ship, but for those of the planners on grids, which learn anew for
+each seed; the steps that they learnt from are counted.
 
 Agents are trained until an evaluation of 200 episodes succeeds as often as `until` says, or for `steps`; what
 is tabulated is how often the best policy succeeds in other episodes, and the steps and the time it took to
@@ -22,13 +22,11 @@ from matplotlib.ticker import NullFormatter
 
 from unknot.agents.environments import copies_for, make_environment
 from unknot.agents.evaluation import Evaluation, evaluate_agent, wilson_interval
-from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings, find_encoder
 from unknot.agents.training import Schedule, train_agent
 from unknot.experiments.common import METRICS, check_least, complete
-from unknot.experiments.controllable_factors import planning
-from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan
+from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan, load_planner
 from unknot.files import read_json, unknown, write_json
 from unknot.report import Table, mean_deviation, save_figure
 
@@ -55,9 +53,10 @@ class Task:
     """Environment steps that each agent has at most, where physics takes its time; None for the settings'."""
 
 
+STEPS = ("down", "left", "right", "up")
 MAZE = {
     "goal": "image",
-    "actions": ("down", "left", "right", "up"),
+    "actions": STEPS,
     "terminate_on_success": True,
     "max_steps": 30,
 }
@@ -66,13 +65,15 @@ MAZE_CODES: dict[str, Any] = {
     "encoder_steps": 16_384,  # 16 walks of 16 steps in each of 64 mazes
 }
 GRASPS: dict[str, Any] = {
+    "encoder": "pretrained/grasping/geometry",
+    "encoder_steps": 81_000,  # perturbed grasps simulated at the 640 placements that the net learnt from
     "planner": "pretrained/grasping",
-    "planner_steps": 81_000,  # perturbed grasps simulated at the 640 placements that the net learnt from
+    "planner_steps": 81_000,
 }
 TASKS = {
     "planar": Task(
         "unknot/Planar-v0",
-        learners=("pixels", "factors", "codes", "SAC"),
+        learners=("pixels", "factors", "codes", "tuned", "SAC", "SAC-pixels"),
         encoder="pretrained/dynamics-content/published",
         encoder_steps=10_000,  # 8,000 transitions, 2,000 images of the other set
         planner="pretrained/dynamics-content",
@@ -81,35 +82,36 @@ TASKS = {
     "maze": Task(
         "unknot/Maze-v0",
         {"layout": "open", **MAZE},
-        learners=("pixels", "factors", "codes"),
+        learners=("pixels", "factors", "codes", "tuned"),
         **MAZE_CODES,
-        planner=FewWalks({"layout": "open"}, walks=1, moves=300),
+        planner=FewWalks("unknot/Maze-v0", {"layout": "open", "actions": STEPS}, walks=1, moves=300),
     ),
     "mazes": Task(
         "unknot/Maze-v0",
         MAZE,
-        learners=("pixels", "factors", "codes"),
+        learners=("pixels", "factors", "codes", "tuned"),
         **MAZE_CODES,
-        planner=FewWalks({}, walks=8),
+        planner=FewWalks("unknot/Maze-v0", {"actions": STEPS}, walks=8),
     ),
     "digits": Task(
         "unknot/MnistGrid-v0",
         {"pixels": 40, "terminate_on_success": True},
-        learners=("pixels", "factors", "codes"),
+        learners=("pixels", "factors", "codes", "tuned"),
         encoder="pretrained/controllable-factors/digits/selectivity",
         encoder_steps=320_000,  # 2,500 batches of 128 transitions
+        planner=FewWalks("unknot/MnistGrid-v0", {"pixels": 40}, walks=48, steps=4000, moves=0),
     ),
     "grasp": Task(
         "unknot/Grasp-v0",
         {"normalize_actions": True},
-        learners=("pixels", "factors"),
+        learners=("pixels", "factors", "codes"),
         **GRASPS,
         most_steps=5_000,
     ),
     "grasp-reach": Task(
         "unknot/GraspReach-v0",
         {"normalize_actions": True, "terminate_on_success": True},
-        learners=("factors",),
+        learners=("pixels", "factors", "codes"),
         **GRASPS,
         most_steps=30_000,
     ),
@@ -118,9 +120,11 @@ LEARNERS = {
     "pixels": ("PPO", "pixels", "PPO, pixels"),
     "factors": ("PPO", "factors", "PPO, true factors"),
     "codes": ("PPO", "codes", "PPO, learnt codes"),
+    "tuned": ("PPO", "tuned", "PPO, learnt codes, tuned"),
     "SAC": ("SAC", "factors", "SAC, true factors"),
+    "SAC-pixels": ("SAC", "pixels", "SAC, pixels"),
 }
-"""Algorithm, what it sees, and what the table calls it."""
+"""Algorithm, what it sees, and what the table calls it. An encoder of tuned codes goes on learning."""
 OTHERS = {"random": "random actions (floor)", "expert": "expert (ceiling)", "planning": "planning agent"}
 LABELS = {**OTHERS, **{row: label for row, (_, _, label) in LEARNERS.items()}}
 FIRST_TEST = 2_000_000
@@ -226,11 +230,17 @@ def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> d
         return {"curve": [], "best": {"steps": steps, "seconds": time.perf_counter() - began}}
     if row in OTHERS:
         return {"curve": []}
-    algorithm, observe, _ = LEARNERS[row]
-    encoder = find_encoder(task.encoder) if observe == "codes" and task.encoder else None
-    changes = {"num_envs": settings.num_envs} if settings.num_envs else {}
+    algorithm, seen, _ = LEARNERS[row]
+    tuned = seen == "tuned"
+    encoder = find_encoder(task.encoder) if seen in ("codes", "tuned") and task.encoder else None
     chosen = AgentSettings(
-        algorithm, task.environment, task.options, observe, hyperparameters=changes, seed=seed
+        algorithm,
+        task.environment,
+        task.options,
+        "codes" if tuned else seen,
+        finetune=tuned,
+        hyperparameters={"num_envs": settings.num_envs} if settings.num_envs else {},
+        seed=seed,
     )
     steps = min(settings.steps, task.most_steps or settings.steps)
     schedule = Schedule(steps, settings.evaluate_every, settings.episodes, settings.until)
@@ -250,7 +260,7 @@ def _test(task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
 def _play(task: Task, row: str, path: Path, episodes: int) -> Evaluation:
     if row == "planning" and isinstance(task.planner, FewWalks):
         env = make_environment(task.environment, copies_for(task.environment, episodes), task.options)
-        result = evaluate_agent(LatentPathAgent(*planning.load(path)), env, episodes, FIRST_TEST)
+        result = evaluate_agent(load_planner(task.planner, path), env, episodes, FIRST_TEST)
         env.close()
         return result
     name = str(path) if row in LEARNERS else str(task.planner) if row == "planning" else row
@@ -311,7 +321,7 @@ def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
             "with Wilson's 95% interval over all of them. Steps before: environment steps, without reward, "
             "that the encoder or the planner's model was trained on, by the settings it ships with. "
             "Environment steps and minutes: of what learnt for each seed, until the evaluation that found "
-            "its best policy (of the planning agent in mazes: of its learner and its moves).",
+            "its best policy (of a planning agent that learnt for each: of its learner and its moves).",
         ),
     )
 
@@ -323,7 +333,9 @@ def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple
     solved = sum(seed["success"] * count for seed, count in zip(seeds, counts, strict=True))
     low, high = wilson_interval(round(solved), sum(counts))
     steps = [seed["steps"] for seed in seeds if seed["steps"] is not None]
-    before = {"codes": task.encoder_steps, "planning": task.planner_steps}.get(row)
+    before = task.planner_steps if row == "planning" else 0
+    if row in ("codes", "tuned"):
+        before = task.encoder_steps
     best = [seed["best"] for seed in seeds if "best" in seed]
     return (
         label,

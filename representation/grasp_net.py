@@ -109,6 +109,7 @@ class GraspNet(Learner):
     """
 
     done: Tensor
+    entries = ("image", "depth", "view", "projection")
 
     def __init__(
         self,
@@ -161,7 +162,11 @@ class GraspNet(Learner):
 
     @torch.no_grad()
     def encode(self, images: NDArray[np.uint8] | Tensor | Observation) -> Tensor:
-        """Return the bottleneck (b, 768) of the shape encoder, of the state encoder without geometry.
+        """Return the bottleneck of the shape encoder, of the state encoder without geometry, and its place.
+
+        Returns:
+            (b, 772): the bottleneck, 768; of the window that it encodes the middle, x, y in [-1, 1] in the
+            image and the depth in metres; and half its side in metres.
 
         Args:
             images: observations (see `observe`); an image alone has no depth, and is refused.
@@ -171,7 +176,7 @@ class GraspNet(Learner):
         """
         sight = look(images, 2 * CELLS, self.done.device)  # type: ignore[arg-type]
         maps: list[Tensor] = (self.shape if self.geometry else self.state)(sight.image)
-        return maps[-1].flatten(1)
+        return torch.cat([maps[-1].flatten(1), sight.frustum.centre, sight.half[:, None]], 1)
 
     def observe(self, observation: Observation) -> Features:
         """Do all of scoring that does not depend on a pose.

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -48,6 +48,8 @@ class Learner(nn.Module, ABC):
 
     optimizers: dict[str, Optimizer]
     """The learner's own optimisers, by name; made in its constructor."""
+    entries: ClassVar[tuple[str, ...]] = ()
+    """Entries of a Dict observation that `encode` takes together, as a dict; none if it takes images."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:

@@ -4,6 +4,9 @@ The part `planning` lets the learner and `LatentMoves` each collect for themselv
 Here both learn from the same random walks, over and over, in mazes like those that the agent will act in.
 Of these nothing is known but images and actions: no reward, and not even which actions were permitted. One
 that changed no pixel was not; it tells the learner nothing, and `LatentMoves` much.
+
+On the grid of two digits nothing is ever in the way but the edge. There the moves that the learner's
+variations cluster around are all that is needed: the agent adds them up (appendix B.2 of the paper).
 """
 
 from collections.abc import Mapping
@@ -11,42 +14,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import torch
 from torch import Tensor
 
+import unknot  # noqa: F401  (registers the environments)
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.experiments.common import check_least
 from unknot.experiments.controllable_factors import planning
-from unknot.experiments.controllable_factors.planning_data import (
-    COPIES,
-    WALK,
-    encode_all,
-    make_mazes,
-)
+from unknot.experiments.controllable_factors.planning_data import COPIES, WALK, encode_all
 from unknot.representation import WEIGHTS, Learner, minibatches, save_learner, train
+from unknot.representation.discrete_selectivity import DiscreteSelectivity
 from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import SceneSelectivity
 from unknot.representation.selectivity import frames
 
-__all__ = ["FewWalks", "learn_to_plan"]
+__all__ = ["FewWalks", "learn_to_plan", "load_planner"]
 
 
 @dataclass(frozen=True)
 class FewWalks:
     """What is learnt from, and how long."""
 
-    mazes: Mapping[str, Any]
-    """Keyword arguments of the mazes, such as `layout`; all of them are 8 × 8 cells."""
+    environment: str
+    """Id of the environment; its actions are discrete."""
+    options: Mapping[str, Any]
+    """Its keyword arguments, such as `layout`."""
     walks: int
-    """Random walks of 15 steps in each of 64 mazes; in random layouts every one is in a new one."""
+    """Random walks of 15 steps in each of 64 copies; in random layouts every one is in a new one."""
     steps: int = 600
     """Updates of the selectivity learner."""
     moves: int = 600
-    """Updates of the moves."""
+    """Updates of what learns where moves happen; 0 where they always do, so that they add up."""
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to learn from."""
-        check_least(self, walks=1, steps=1, moves=1)
+        check_least(self, walks=1, steps=1, moves=0)
 
     @property
     def environment_steps(self) -> int:
@@ -66,9 +69,6 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
     torch.manual_seed(seed)
     walks = record(settings, seed)
     seen = transitions_of(walks)
-    learner: Learner = SceneSelectivity(
-        actions=len(planning.STEPS), **planning.options(planning.Settings(settings.steps), "reach")
-    )
 
     def learn(learner: Learner, name: str, data: Mapping[str, Tensor], updates: int) -> None:
         train(
@@ -81,25 +81,46 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
         )
 
     learner, made = planning.tightest(
-        learner, lambda start, name: learn(start, name, seen, settings.steps), seen, seed
+        _first_learner(settings, seen),
+        lambda start, name: learn(start, name, seen, settings.steps),
+        seen,
+        seed,
     )
     save_learner(learner.eval(), folder / "learner" / WEIGHTS)
     torch.manual_seed(seed)  # so that a resume, which has trained no learner before, starts alike
     moves = planning.start_moves(learner, made, seen, settings.moves)
-    codes = encode_all(learner, walks["images"].flatten(0, 1)).view(*walks["images"].shape[:2], -1)
-    learn(moves, "moves", {**walks, "codes": codes}, settings.moves)
-    return LatentPathAgent(learner, moves)
+    if settings.moves:
+        codes = encode_all(learner, walks["images"].flatten(0, 1)).view(*walks["images"].shape[:2], -1)
+        learn(moves, "moves", {**walks, "codes": codes}, settings.moves)
+    else:
+        save_learner(moves.eval(), folder / "moves" / WEIGHTS)
+    return load_planner(settings, folder)
+
+
+def load_planner(settings: FewWalks, folder: Path) -> LatentPathAgent:
+    """Load the agent that `learn_to_plan` made in a folder.
+
+    Raises:
+        FileNotFoundError: what it learns has not all been learnt.
+        WeightsError: a file that can't be used.
+    """
+    return LatentPathAgent(*planning.load(folder), greedy=not settings.moves)
 
 
 def record(settings: FewWalks, seed: int) -> dict[str, Tensor]:
-    """Record walks that take any action: `images`, uint8 (n, 16, h, w, c), and `action`, int64 (n, 15)."""
-    env = make_mazes(COPIES, "none", planning.STEPS, False, **settings.mazes)
+    """Record walks that take any action.
+
+    Returns:
+        `images`, uint8 (n, 16, h, w, c), `action`, int64 (n, 15), and `action_mask`, bool (n, 15, actions),
+        all true.
+    """
+    env = gym.make_vec(settings.environment, num_envs=COPIES, task="none", **settings.options)
     source = interactions(env, seed, steps=WALK, masked=False)
     walks = [source(number) for number in range(settings.walks)]
     env.close()
     return {
         "images": torch.cat([frames(walk) for walk in walks]),
-        "action": torch.cat([walk["action"] for walk in walks]),
+        **{name: torch.cat([walk[name] for walk in walks]) for name in ("action", "action_mask")},
     }
 
 
@@ -107,11 +128,22 @@ def transitions_of(walks: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the transitions in which something changed, every action taken to be permitted anywhere."""
     before, after = (images.flatten(0, 1) for images in (walks["images"][:, :-1], walks["images"][:, 1:]))
     changed = (before != after).flatten(1).any(1)
-    action, count = walks["action"].flatten()[changed], len(planning.STEPS)
+    mask = walks["action_mask"].flatten(0, 1)[changed]
     return {
         "observation": before[changed],
         "next_observation": after[changed],
-        "action": action,
-        "action_mask": torch.ones(len(action), count, dtype=torch.bool),
-        "probability": torch.full((len(action),), 1 / count),
+        "action": walks["action"].flatten()[changed],
+        "action_mask": mask,
+        "probability": 1 / mask.sum(1),
     }
+
+
+def _first_learner(settings: FewWalks, seen: Mapping[str, Tensor]) -> Learner:
+    actions = seen["action_mask"].shape[1]
+    if settings.moves:
+        chosen = planning.options(planning.Settings(settings.steps), "reach")
+        return SceneSelectivity(actions=actions, **chosen)
+    height, width, channels = seen["observation"].shape[1:]
+    return DiscreteSelectivity(
+        shape=(height, width, channels), actions=actions, features=actions, steps=settings.steps
+    )

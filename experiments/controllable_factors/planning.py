@@ -59,8 +59,8 @@ MOST = 8
 """Modes that are moves, at most; there are 6 with a switch, and codes of an untrained encoder have many."""
 STARTS = 3
 """Starts of the selectivity learner at most."""
-LOOSE = 0.2
-"""Mean distance of a move's variations from it at which a start is begun anew; moves are about 1 long."""
+LOOSE = 0.16
+"""Mean distance of a move's variations from it, over moves' length, at which a start is begun anew."""
 SAMPLE = 2000
 """Variations at most whose modes are looked for."""
 RARE = 0.02
@@ -179,7 +179,14 @@ def start_moves(
     """Find the moves among the variations that were made, and return what is to learn where they happen."""
     moves, made_by = find_moves(*made)
     centre = encode_all(learner, seen["observation"]).mean(0)
-    return LatentMoves(moves.tolist(), made_by.tolist(), centre=centre.tolist(), steps=steps)
+    height, width, channels = seen["observation"].shape[1:]
+    return LatentMoves(
+        moves.tolist(),
+        made_by.tolist(),
+        centre=centre.tolist(),
+        shape=(height, width, channels),
+        steps=max(1, steps),
+    )
 
 
 def tightest(
@@ -199,12 +206,11 @@ def tightest(
     Returns:
         The learner and its variations, as `variations` gives them.
     """
-    tried: list[tuple[float, SceneSelectivity, tuple[Tensor, Tensor]]] = []
+    tried: list[tuple[float, Learner, tuple[Tensor, Tensor]]] = []
     for start in range(STARTS):
         if start:
             torch.manual_seed(seed + 1000 * start)
-            learner = SceneSelectivity(**learner.settings())
-        assert isinstance(learner, SceneSelectivity)
+            learner = type(learner)(**learner.settings())
         learn(learner, f"start-{start}")
         made = variations(learner, seen)
         tried.append((looseness(made[0], find_moves(*made)[0]), learner, made))
@@ -215,9 +221,13 @@ def tightest(
 
 
 def looseness(variations: Tensor, moves: NDArray[np.float64]) -> float:
-    """Return the mean distance of variations (n, dim) from the nearest move (m, dim), of the loosest move."""
+    """Return the mean distance of variations (n, dim) from the nearest move (m, dim), of the loosest move.
+
+    It is measured in the moves' mean length.
+    """
     distances, nearest = torch.cdist(variations.double(), torch.from_numpy(moves)).min(1)
-    return max(float(distances[nearest == k].mean()) for k in range(len(moves)) if (nearest == k).any())
+    loosest = max(float(distances[nearest == k].mean()) for k in range(len(moves)) if (nearest == k).any())
+    return loosest / float(np.linalg.norm(moves, axis=1).mean())
 
 
 def actions_of(task: str) -> tuple[str, ...]:
@@ -245,11 +255,14 @@ def options(settings: Settings, task: str) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def variations(learner: SceneSelectivity, seen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def variations(learner: Learner, seen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Return variations h' − h (n, dim) that policies of sampled factors make, and the actions they took.
 
-    Of transitions that were seen those are kept whose action a sampled factor's policy takes too.
+    Of transitions that were seen those are kept whose action a sampled factor's policy takes too; of a
+    learner that samples no factors all are.
     """
+    if not isinstance(learner, SceneSelectivity):
+        return changes(learner, seen)
     h = encode_all(learner, seen["observation"])
     after = encode_all(learner, seen["next_observation"])
     policy = learner.log_policy(h, learner.generate(h, 1), seen["action_mask"])[:, 0].exp()

@@ -98,6 +98,24 @@ def test_a_learner_encodes_without_gradients() -> None:
     np.testing.assert_allclose(codes["observation"], expected, rtol=1e-5, atol=1e-6)
 
 
+def test_entries_that_belong_together_become_one_code() -> None:
+    def difference(seen: dict[str, NDArray[np.uint8]]) -> NDArray[np.float64]:
+        scene, goal = (seen[key].mean((2, 3)) for key in KEYS)
+        return scene - goal
+
+    env = EncodedObservation(gym.make(PLANAR), difference, KEYS)
+    vector = EncodedVectorObservation(gym.make_vec(PLANAR, num_envs=2), difference, KEYS)
+    images, _ = gym.make(PLANAR).reset(seed=0)
+    scene, goal = (images[key].mean((1, 2)) for key in KEYS)
+    for codes in (env.reset(seed=0)[0], {"code": vector.reset(seed=0)[0]["code"][0]}):
+        assert list(codes) == ["code"]
+        np.testing.assert_allclose(codes["code"], scene - goal, rtol=1e-5, atol=1e-4)
+    assert list(env.observation_space) == list(vector.single_observation_space) == ["code"]
+    check_env(env, warn=False)
+    with pytest.raises(ValueError, match="a Dict with observation, depth"):
+        EncodedObservation(gym.make(PLANAR), difference, ("observation", "depth"))
+
+
 def test_stable_baselines3_accepts_it() -> None:
     check_env(EncodedObservation(gym.make(PLANAR), Counted()), warn=False)
 

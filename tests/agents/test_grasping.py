@@ -13,7 +13,7 @@ from torch import Tensor
 pytest.importorskip("pybullet", reason="PyBullet has no wheels for this Python")
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.agents import evaluate_agent
+from unknot.agents import EncodedVectorObservation, evaluate_agent
 from unknot.agents.grasping import GraspAgent, ReachAgent, propose, without_gripper
 from unknot.agents.named import find_agent
 from unknot.files import write_json
@@ -172,3 +172,15 @@ def test_a_run_is_opened_by_what_its_environment_needs(tmp_path: Path) -> None:
         assert isinstance(agent, kind)
     with pytest.raises(ValueError, match="'grasping', in which no agent plans for unknot/Planar-v0"):
         find_agent(str(tmp_path), "unknot/Planar-v0", {})
+
+
+@pytest.mark.parametrize("env", ["unknot/Grasp-v0", "unknot/GraspReach-v0"])
+def test_what_the_net_makes_of_all_that_is_seen_can_be_observed(env: str) -> None:
+    net = GraspNet(width=2, hidden=4).eval()
+    options = {"objects": "pybullet"}
+    vector = EncodedVectorObservation(gym.make_vec(env, num_envs=2, **options), net.encode, net.entries)
+    plain = gym.make_vec(env, num_envs=2, **options)
+    codes, seen = vector.reset(seed=0)[0], plain.reset(seed=0)[0]
+    np.testing.assert_allclose(codes["code"], net.encode(seen).numpy(), rtol=1e-4, atol=1e-5)
+    assert codes.keys() - {"code"} == seen.keys() - set(net.entries)
+    assert vector.observation_space.contains(codes)

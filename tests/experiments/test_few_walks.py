@@ -12,11 +12,12 @@ from unknot.agents import evaluate_agent
 from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan, record, transitions_of
 from unknot.experiments.controllable_factors.planning import STEPS
 
+MAZE = "unknot/Maze-v0"
 ACTIONS = 4
 
 
 def test_every_step_that_is_learnt_from_is_counted() -> None:
-    settings = FewWalks({"layout": "open"}, walks=2)
+    settings = FewWalks(MAZE, {"layout": "open", "actions": STEPS}, walks=2)
     torch.manual_seed(0)
     walks = record(settings, seed=0)
     assert walks["action"].numel() == settings.environment_steps == 2 * 64 * 15
@@ -25,7 +26,7 @@ def test_every_step_that_is_learnt_from_is_counted() -> None:
 
 def test_transitions_are_those_that_changed_something() -> None:
     torch.manual_seed(0)
-    walks = record(FewWalks({}, walks=1), seed=0)
+    walks = record(FewWalks(MAZE, {"actions": STEPS}, walks=1), seed=0)
     seen = transitions_of(walks)
     images = walks["images"]
     moved = (images[:, :-1] != images[:, 1:]).flatten(2).any(2)
@@ -40,7 +41,8 @@ def test_transitions_are_those_that_changed_something() -> None:
 
 
 def test_a_thousand_steps_are_enough_for_the_open_maze(tmp_path: Path) -> None:
-    agent = learn_to_plan(FewWalks({"layout": "open"}, walks=1, steps=300, moves=150), tmp_path, 0)
+    settings = FewWalks(MAZE, {"layout": "open", "actions": STEPS}, walks=1, steps=300, moves=150)
+    agent = learn_to_plan(settings, tmp_path, 0)
     env = gym.make_vec(
         "unknot/Maze-v0",
         num_envs=50,
@@ -51,12 +53,20 @@ def test_a_thousand_steps_are_enough_for_the_open_maze(tmp_path: Path) -> None:
         terminate_on_success=True,
     )
     assert evaluate_agent(agent, env, 50, 0).success_rate >= 0.9
-    again = learn_to_plan(
-        FewWalks({"layout": "open"}, walks=1, steps=300, moves=150), tmp_path, 0, resume=True
-    )
+    again = learn_to_plan(settings, tmp_path, 0, resume=True)
     np.testing.assert_array_equal(again.moves.moves, agent.moves.moves)
+
+
+def test_digits_are_brought_to_their_places_by_moves_that_add_up(tmp_path: Path) -> None:
+    options = {"size": 3, "pixels": 24, "digits": "digits"}
+    settings = FewWalks("unknot/MnistGrid-v0", options, walks=6, steps=600, moves=0)
+    agent = learn_to_plan(settings, tmp_path, 0)
+    env = gym.make_vec("unknot/MnistGrid-v0", num_envs=50, terminate_on_success=True, **options)
+    found = evaluate_agent(agent, env, 50, 0)
+    assert found.success_rate >= 0.9
+    assert found.steps[found.steps > 0].mean() < 6  # chance takes dozens
 
 
 def test_nothing_to_learn_from_is_refused() -> None:
     with pytest.raises(ValueError, match="walks must be at least 1, not 0"):
-        FewWalks({}, walks=0)
+        FewWalks(MAZE, {}, walks=0)

@@ -124,9 +124,9 @@ def test_a_baseline_has_its_row_where_it_was_measured() -> None:
 
 
 def test_the_loosest_move_says_how_loose_a_start_is() -> None:
-    moves = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 9.0]])  # nothing is near the last
+    moves = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 10.0]])  # nothing is near the last
     variations = torch.tensor([[1.0, 0.0], [1.0, 0.2], [-1.0, 0.3], [-1.5, 0.0]])
-    assert planning.looseness(variations, moves) == pytest.approx(0.4)
+    assert planning.looseness(variations, moves) == pytest.approx(0.4 / 4)
 
 
 @pytest.mark.parametrize(

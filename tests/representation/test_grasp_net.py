@@ -237,13 +237,16 @@ def test_resumes_to_the_numbers_of_an_unbroken_run(geometry: bool, tmp_path: Pat
     assert same(load_learner(tmp_path / WEIGHTS), whole)
 
 
-def test_codes_are_the_bottleneck_and_a_file_brings_back_all(tmp_path: Path) -> None:
+def test_codes_are_the_bottleneck_and_its_place_and_a_file_brings_back_all(tmp_path: Path) -> None:
     net = small().eval()
     save_learner(net, tmp_path / WEIGHTS)
     again = load_learner(tmp_path / WEIGHTS)
     assert again.settings() == net.settings()
     codes = net.encode(BALLS.observation())
-    assert codes.shape == (24, 768)
+    assert codes.shape == (24, 768 + 4)
+    sight = look(BALLS.observation(), 64)
+    torch.testing.assert_close(codes[:, -4:-1], sight.frustum.centre)
+    torch.testing.assert_close(codes[:, -1], sight.half)
     assert isinstance(again, GraspNet)
     assert torch.equal(again.encode(BALLS.observation()), codes)
 
