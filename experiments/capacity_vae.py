@@ -16,7 +16,8 @@ which factor's nat that is; by a γ of 100 the autoencoders spend all of C on th
 `PRESETS["paper"]` has the paper's sizes.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -36,6 +37,7 @@ from unknot.experiments.variational import (
     cell,
     floors,
     numbers,
+    strips,
     title,
     verdict,
 )
@@ -47,7 +49,7 @@ from unknot.models.image.capacity import CapacityVAE
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.report import Table, mean_deviation, save_figure
-from unknot.representation import Learner, train
+from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
 
@@ -62,6 +64,10 @@ USED = 0.1
 """Nats from which on a dimension counts as used."""
 ORDER = (("x", "y"), ("scale",), ("shape",), ("orientation",))
 """The order in which factors enter (Fig. 3)."""
+SHOWN = (3.1, 7.3, 15.4, 23.8)
+"""Nats at which images are drawn (Fig. 3, bottom): the paper's."""
+EXAMPLES = 8
+"""How many images are drawn."""
 PUBLISHED = {
     "x": "from the start",
     "y": "from the start",
@@ -91,7 +97,7 @@ class Settings(Training):
     """γ of the generator."""
     betas: tuple[float, ...] = (1.0, 4.0)
     """Values of β of the β-VAE beside."""
-    generator_steps: int = 4000
+    generator_steps: int = 60_000
     """Updates of the generator."""
     blob_steps: int = 4000
     """Updates of the models of blobs."""
@@ -148,6 +154,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     generator = load_complete(folder, GENERATOR)
     assert isinstance(generator, FactorGenerator)
     save_figure(allocation(generator), folder / "figures" / "allocation.png")
+    drawn = drawings(_kept(folder / GENERATOR, generator), Shapes2D(pixels=settings.pixels))
+    save_figure(drawn, folder / "figures" / "drawings.png")
     for name in _blob_models(settings):
         learner = load_complete(folder / "blob", name)
         assert isinstance(learner, VAE)
@@ -221,16 +229,40 @@ def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) 
         growth=settings.generator_steps,
         **network,
     )
-    train(
-        learner,
-        stream(source, settings.batch, seed, factors=True),
-        settings.generator_steps,
-        folder=folder,
-        resume=resume,
-        checkpoint_every=5000,
-        description=f"seed {seed}: {GENERATOR}",
-    )
+    batches = stream(source, settings.batch, seed, factors=True)
+    for capacity, updates in _stages(learner):
+        kept = folder / f"at-{capacity:g}" / WEIGHTS
+        if resume and kept.exists():
+            continue
+        train(
+            learner,
+            batches,
+            updates,
+            folder=folder,
+            resume=resume,
+            checkpoint_every=5000,
+            description=f"seed {seed}: {GENERATOR} up to {capacity:g} nats",
+        )
+        save_learner(learner, kept)
+        resume = True
     return learner
+
+
+def _stages(generator: FactorGenerator) -> list[tuple[float, int]]:
+    """Return capacities at which the generator is kept, the last one included, and the updates until then."""
+    first, last = generator.first, generator.capacity
+    shown = [capacity for capacity in SHOWN if first < capacity < last]
+    return [(c, math.ceil(generator.growth * (c - first) / (last - first))) for c in (*shown, last)]
+
+
+def _kept(folder: Path, generator: FactorGenerator) -> dict[float, FactorGenerator]:
+    """Load the generator as it was at each stage."""
+    kept = {}
+    for capacity, _ in _stages(generator):
+        learner = load_learner(folder / f"at-{capacity:g}" / WEIGHTS)
+        assert isinstance(learner, FactorGenerator)
+        kept[capacity] = learner
+    return kept
 
 
 def entries(generator: FactorGenerator) -> dict[str, Any]:
@@ -281,6 +313,24 @@ def allocation(generator: FactorGenerator) -> Figure:
     right.invert_xaxis()
     left.legend()
     return figure
+
+
+@torch.no_grad()
+def drawings(generators: Mapping[float, FactorGenerator], source: Shapes2D) -> Figure:
+    """Draw images as generators of growing capacity do, by their mean codes (Fig. 3, bottom).
+
+    Args:
+        generators: by capacity in nats.
+        source: of the true images, which are at the top.
+    """
+    factors = source.combinations(np.random.default_rng(0).choice(len(source), EXAMPLES, replace=False))
+    given = {name: torch.from_numpy(values) for name, values in factors.items()}
+    rows = {"true": source.render_factors(factors)}
+    for capacity in sorted(generators, reverse=True):
+        codes, _ = generators[capacity].moments(given)
+        drawn = generators[capacity].decode(codes)
+        rows[f"{capacity:g} nats"] = (255 * drawn).round().byte().numpy(force=True)
+    return strips(rows)
 
 
 @torch.no_grad()

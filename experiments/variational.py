@@ -355,14 +355,19 @@ def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
         drawn = (255 * learner.decode(codes)).round().byte().numpy(force=True)
     order = kl.argsort(descending=True).tolist()
     rows = traverse(learner, codes[:1], np.linspace(-SPAN, SPAN, len(images)))[order, :, 0]
-    titles = ["images", "redrawn", *(f"z{dim}: {kl[dim]:.2f} nats" for dim in order)]
-    figure = Figure(figsize=(0.6 * len(images) + 1, 0.65 * len(titles)), layout="constrained")
-    panels = figure.subplots(len(titles), 1)
-    for panel, title, row in zip(panels, titles, [images, drawn, *rows], strict=True):
-        panel.imshow(_side_by_side(row), cmap="gray", vmin=0, vmax=255)
+    titles = [f"z{dim}: {kl[dim]:.2f} nats" for dim in order]
+    return strips({"images": images, "redrawn": drawn, **dict(zip(titles, rows, strict=True))})
+
+
+def strips(rows: Mapping[str, Images]) -> Figure:
+    """Draw rows of images, uint8 (n, h, w, c) each, by what they are called."""
+    columns = max(len(images) for images in rows.values())
+    figure = Figure(figsize=(0.6 * columns + 1, 0.65 * len(rows)), layout="constrained")
+    for panel, (name, images) in zip(figure.subplots(len(rows), 1), rows.items(), strict=True):
+        panel.imshow(_side_by_side(images), cmap="gray", vmin=0, vmax=255)
         panel.set_xticks([])
         panel.set_yticks([])
-        panel.set_ylabel(title, rotation=0, ha="right", va="center")
+        panel.set_ylabel(name, rotation=0, ha="right", va="center")
     return figure
 
 

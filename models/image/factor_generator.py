@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.models.image.networks import bernoulli, conv_decoder, gaussian_kl
+from unknot.models.image.networks import bernoulli, conv_decoder, draw_weights, gaussian_kl
 from unknot.representation.learner import Learner, image_tensor
 
 __all__ = ["FactorGenerator"]
@@ -80,7 +80,7 @@ class FactorGenerator(Learner):
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
         self.scale = nn.Parameter(torch.full((len(factors),), 0.1))
         self.log_variance = nn.Parameter(torch.zeros(len(factors)))
-        self.decoder = conv_decoder(self.shape, len(factors), width, hidden)
+        self.decoder = conv_decoder(self.shape, len(factors), width, hidden).apply(draw_weights)
         self.updates: Tensor
         self.trace: Tensor
         self.register_buffer("updates", torch.tensor(0))
