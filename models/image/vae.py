@@ -7,14 +7,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from unknot.files import unknown
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, draw_weights, flipped, gaussian_kl
 from unknot.representation.learner import Learner, image_tensor
 
-__all__ = ["VAE", "VariationalAutoencoder"]
+__all__ = ["VAE", "VariationalAutoencoder", "wake"]
+
+SHARE = 0.25
+"""How much a pixel counts while training warms up."""
+REST = 300
+"""Updates after the warm-up in which the encoder rests."""
+ASLEEP = 0.1
+"""Mean KL in nats below which a dimension has collapsed and is woken."""
 
 
 class VariationalAutoencoder(Learner):
@@ -37,6 +44,11 @@ class VariationalAutoencoder(Learner):
         spread: begin with codes that tell images apart, by drawing the encoder's weights as the decoder's
             are (`draw_weights`). Without it they begin nearly silent, and dimensions come into use one after
             the other, each for a factor of its own if the method is lucky.
+        warm_up: updates in which few factors are learnt, each on a dimension of its own. Until then pixels
+            count a quarter and the decoder begins with PyTorch's small weights, so that what is told is where
+            and how large things are. Then the decoder is drawn anew, collapsed dimensions are woken (`wake`),
+            and the encoder rests for 300 updates while the decoder learns to read it. The rest of the factors
+            come into dimensions that are free.
         learning_rate: Adam's.
 
     Raises:
@@ -55,6 +67,7 @@ class VariationalAutoencoder(Learner):
         likelihood_weight: float = 1.0,
         noise: float = 0.0,
         spread: bool = False,
+        warm_up: int = 0,
         learning_rate: float = 5e-4,
     ) -> None:
         super().__init__()
@@ -69,22 +82,30 @@ class VariationalAutoencoder(Learner):
             raise ValueError(f"likelihood_weight must be above 0, not {likelihood_weight}")
         if not 0 <= noise <= 1:
             raise ValueError(f"noise must be in [0, 1], not {noise}")
+        if warm_up < 0:
+            raise ValueError(f"warm_up must be at least 0, not {warm_up}")
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim, self.network, self.width, self.hidden = latent_dim, network, width, hidden
         self.likelihood, self.likelihood_weight = likelihood, likelihood_weight
-        self.noise, self.spread, self.learning_rate = noise, spread, learning_rate
+        self.noise, self.spread, self.warm_up, self.learning_rate = noise, spread, warm_up, learning_rate
         encoder, decoder = NETWORKS[network]
         self.encoder = encoder(self.shape, 2 * latent_dim, width, hidden)
         self.decoder = decoder(self.shape, latent_dim, width, hidden)
         if spread:
             self.encoder.apply(draw_weights)
-        self.decoder.apply(draw_weights)
+        if warm_up:
+            self.updates: Tensor
+            self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        else:
+            self.decoder.apply(draw_weights)
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.optimizers = {"adam": torch.optim.Adam(parameters, learning_rate)}
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
-        names = "latent_dim network width hidden likelihood likelihood_weight noise spread learning_rate"
+        names = (
+            "latent_dim network width hidden likelihood likelihood_weight noise spread warm_up learning_rate"
+        )
         return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
 
     @abstractmethod
@@ -130,17 +151,30 @@ class VariationalAutoencoder(Learner):
             and what the method's penalty consists of.
         """
         images = self._tensor(batch["observation"])
+        share = self._warm(images) if self.warm_up else 1.0
         mean, log_variance = self._moments(flipped(images, self.noise) if self.noise else images)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         reconstruction = self.error(self.decoder(z), images).mean()
         penalty, terms = self.penalty(mean, log_variance, z)
         optimizer = self.optimizers["adam"]
         optimizer.zero_grad()
-        (reconstruction + penalty).backward()  # type: ignore[no-untyped-call]
+        (share * reconstruction + penalty).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
         terms = {"reconstruction": reconstruction, "kl": kl, **terms}
         return {name: term.detach() for name, term in terms.items()}
+
+    def _warm(self, images: Tensor) -> float:
+        """Count an update, end the warm-up when it is over, and return the share that pixels count."""
+        done = int(self.updates)
+        self.updates += 1
+        if done == self.warm_up:
+            self.decoder.apply(draw_weights)
+            wake(self.encoder, images)
+            self.optimizers["adam"].state.clear()
+        resting = self.warm_up <= done < self.warm_up + REST
+        self.encoder.requires_grad_(not resting)
+        return SHARE if done < self.warm_up else 1.0
 
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.encoder(images).chunk(2, 1)
@@ -154,6 +188,29 @@ class VariationalAutoencoder(Learner):
                 f"images must be (n, height, width, channels) of {self.shape}, not {images.shape}"
             )
         return tensor
+
+
+@torch.no_grad()
+def wake(encoder: nn.Sequential, images: Tensor) -> None:
+    """Let dimensions that have collapsed to the prior tell images apart again, by random weights.
+
+    Those of the last layer are drawn anew, and scaled so that means of q(z | x) deviate by 0.7 over the
+    images; log variances are -1.
+
+    Args:
+        encoder: its last layer gives means and log variances, side by side.
+        images: a batch in [0, 1], (n, c, h, w).
+    """
+    last = encoder[-1]
+    assert isinstance(last, nn.Linear)
+    mean, log_variance = encoder(images).chunk(2, 1)
+    asleep = torch.nonzero(gaussian_kl(mean, log_variance).mean(0) < ASLEEP)[:, 0]
+    features = encoder[:-1](images)
+    drawn = torch.randn(len(asleep), last.in_features, device=images.device)
+    told = features @ drawn.mT
+    scale = 0.7 / told.std(0).clamp_min(1e-6)
+    last.weight[asleep], last.bias[asleep] = drawn * scale[:, None], -told.mean(0) * scale
+    last.weight[asleep + mean.shape[1]], last.bias[asleep + mean.shape[1]] = 0.0, -1.0
 
 
 class VAE(VariationalAutoencoder):

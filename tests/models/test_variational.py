@@ -1,5 +1,6 @@
 """The variational family: terms against closed forms, schedules, what learning finds."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl
 from unknot.models.image.pca import PCA
 from unknot.models.image.tc import BetaTCVAE, total_correlation
-from unknot.models.image.vae import VAE, VariationalAutoencoder
+from unknot.models.image.vae import VAE, VariationalAutoencoder, wake
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 from unknot.representation.metrics import evaluate_codes
 
@@ -84,6 +85,48 @@ def test_codes_begin_silent_or_tell_images_apart(name: str) -> None:
         spreads.append(float(learner.encode(images).std(0).mean()))
     assert spreads[1] > 4 * spreads[0]
     assert VAE(**learner.settings()).spread
+
+
+def test_after_the_warm_up_the_decoder_is_new_and_what_had_collapsed_tells_images_apart() -> None:
+    learner = make(VAE, warm_up=2)
+    images = BATCH["observation"]
+
+    def weights() -> tuple[Tensor, Tensor]:
+        return learner.encoder[0].weight.detach().clone(), learner.decoder[0].weight.detach().clone()
+
+    for _ in range(2):
+        learner.update(BATCH)
+    asleep = learner.kl(images).mean(0) < 0.1
+    assert asleep.any()  # the weights are small yet
+    encoder, decoder = weights()
+    learner.update(BATCH)
+    rested, drawn = weights()
+    torch.testing.assert_close(rested, encoder, rtol=0, atol=0)
+    assert drawn.std() > 1.2 * decoder.std()
+    posterior = learner.posterior(images).base_dist
+    woken = torch.full((int(asleep.sum()),), 0.7)
+    torch.testing.assert_close(posterior.mean.std(0)[asleep], woken)
+    torch.testing.assert_close(posterior.variance[0][asleep], torch.full_like(woken, math.exp(-1)))
+    for _ in range(300):
+        learner.update(BATCH)
+    assert not torch.equal(weights()[0], encoder)  # it learns again
+
+
+def test_waking_leaves_what_tells_images_apart_as_it_is() -> None:
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(4, 4))
+    last = encoder[1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.zero_()
+        last.weight[0] = 1.0  # the first of two dimensions is told with 5 nats or so
+        last.bias[2] = -8.0
+    images = torch.rand(32, 1, 2, 2)
+    before = encoder(images)
+    wake(encoder, images)
+    after = encoder(images)
+    torch.testing.assert_close(after[:, (0, 2)], before[:, (0, 2)])
+    torch.testing.assert_close(after[:, 1].std(), torch.tensor(0.7))
+    torch.testing.assert_close(after[:, 3], torch.full((32,), -1.0))
 
 
 def test_up_to_the_share_of_pixels_is_flipped() -> None:
