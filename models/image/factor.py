@@ -12,6 +12,9 @@ from unknot.models.image.vae import VariationalAutoencoder
 
 __all__ = ["FactorVAE", "discriminator_loss", "permute_dims"]
 
+WARM_GAMMA = 40.0
+"""γ while training warms up: enough for place and size to lie along dimensions, whatever γ comes after."""
+
 
 class FactorVAE(VariationalAutoencoder):
     """A variational autoencoder with a penalty on the total correlation of its codes.
@@ -64,10 +67,11 @@ class FactorVAE(VariationalAutoencoder):
         return {"gamma": self.gamma, **own, **super().settings()}
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return KL + γ TC, and the estimate of TC as `total_correlation`, in nats."""
+        """Return KL + γ TC, γ 40 in the warm-up, and the estimate of TC as `total_correlation`, in nats."""
         total_correlation = self.discriminator(z).mean()
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
-        return kl + self.gamma * total_correlation, {"total_correlation": total_correlation}
+        gamma = WARM_GAMMA if self.warming else self.gamma
+        return kl + gamma * total_correlation, {"total_correlation": total_correlation}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do a step of the autoencoder, then those of the discriminator.

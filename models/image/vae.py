@@ -151,7 +151,8 @@ class VariationalAutoencoder(Learner):
             and what the method's penalty consists of.
         """
         images = self._tensor(batch["observation"])
-        share = self._warm(images) if self.warm_up else 1.0
+        self._end_warm_up(images)
+        share = SHARE if self.warming else 1.0
         mean, log_variance = self._moments(flipped(images, self.noise) if self.noise else images)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         reconstruction = self.error(self.decoder(z), images).mean()
@@ -160,21 +161,27 @@ class VariationalAutoencoder(Learner):
         optimizer.zero_grad()
         (share * reconstruction + penalty).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        if self.warm_up:
+            self.updates += 1
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
         terms = {"reconstruction": reconstruction, "kl": kl, **terms}
         return {name: term.detach() for name, term in terms.items()}
 
-    def _warm(self, images: Tensor) -> float:
-        """Count an update, end the warm-up when it is over, and return the share that pixels count."""
-        done = int(self.updates)
-        self.updates += 1
-        if done == self.warm_up:
+    @property
+    def warming(self) -> bool:
+        """Whether the next update is one of the warm-up."""
+        return self.warm_up > 0 and int(self.updates) < self.warm_up
+
+    def _end_warm_up(self, images: Tensor) -> None:
+        """Draw the decoder anew when the warm-up is over; let the encoder rest then, and learn again."""
+        if not self.warm_up:
+            return
+        since = int(self.updates) - self.warm_up
+        if since == 0:
             self.decoder.apply(draw_weights)
             wake(self.encoder, images)
             self.optimizers["adam"].state.clear()
-        resting = self.warm_up <= done < self.warm_up + REST
-        self.encoder.requires_grad_(not resting)
-        return SHARE if done < self.warm_up else 1.0
+        self.encoder.requires_grad_(not 0 <= since < REST)
 
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.encoder(images).chunk(2, 1)
