@@ -96,13 +96,13 @@ class LatentPathAgent:
 
     @classmethod
     def load(cls, run: str | Path, name: str, seed: int | None = None, **settings: Any) -> Self:
-        """Load the learner and the moves of a run.
+        """Load the learner and the moves of a run; moves that have not learnt where they happen add up.
 
         Args:
             run: a run folder, its name, or weights that ship.
             name: the folder of the pair in the seed's, such as "planning/reach".
             seed: which of the run's seeds; the lowest unless told.
-            settings: those of the constructor.
+            settings: those of the constructor; `greedy` is as the moves need it unless told.
 
         Raises:
             FileNotFoundError: no such run, seed or learner.
@@ -113,7 +113,7 @@ class LatentPathAgent:
         learner, moves = (load_learner(folder / part / WEIGHTS) for part in ("learner", "moves"))
         if not isinstance(moves, LatentMoves):
             raise TypeError(f"{folder / 'moves'} holds a {type(moves).__name__}, expected LatentMoves")
-        return cls(learner, moves, **settings)
+        return cls(learner, moves, **{"greedy": not int(moves.done), **settings})
 
     @torch.no_grad()
     def predict(

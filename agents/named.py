@@ -51,6 +51,8 @@ EXPERTS: dict[str, Callable[[Any], Agent]] = {
 """By environment, what makes its expert of the innermost vector environment."""
 
 PLANNERS = {
+    ("agents", "unknot/Maze-v0"): (".latent_path", "LatentPathAgent", "mazes/planning"),
+    ("agents", "unknot/MnistGrid-v0"): (".latent_path", "LatentPathAgent", "digits/planning"),
     ("controllable-factors", "unknot/Maze-v0"): (".latent_path", "LatentPathAgent", "planning/reach"),
     ("dynamics-content", "unknot/Planar-v0"): (".planning", "PlanningAgent", "published"),
     ("grasping", "unknot/Grasp-v0"): (".grasping", "GraspAgent", "geometry"),

@@ -22,11 +22,12 @@ from matplotlib.ticker import NullFormatter
 
 from unknot.agents.environments import copies_for, make_environment
 from unknot.agents.evaluation import Evaluation, evaluate_agent, wilson_interval
+from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings, find_encoder
 from unknot.agents.training import Schedule, train_agent
 from unknot.experiments.common import METRICS, check_least, complete
-from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan, load_planner
+from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan
 from unknot.files import read_json, unknown, write_json
 from unknot.report import Table, mean_deviation, save_figure
 
@@ -260,7 +261,8 @@ def _test(task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
 def _play(task: Task, row: str, path: Path, episodes: int) -> Evaluation:
     if row == "planning" and isinstance(task.planner, FewWalks):
         env = make_environment(task.environment, copies_for(task.environment, episodes), task.options)
-        result = evaluate_agent(load_planner(task.planner, path), env, episodes, FIRST_TEST)
+        agent = LatentPathAgent.load(path.parents[1], "/".join(path.parts[-2:]))
+        result = evaluate_agent(agent, env, episodes, FIRST_TEST)
         env.close()
         return result
     name = str(path) if row in LEARNERS else str(task.planner) if row == "planning" else row

@@ -29,7 +29,7 @@ from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import SceneSelectivity
 from unknot.representation.selectivity import frames
 
-__all__ = ["FewWalks", "learn_to_plan", "load_planner"]
+__all__ = ["FewWalks", "learn_to_plan"]
 
 
 @dataclass(frozen=True)
@@ -94,17 +94,7 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
         learn(moves, "moves", {**walks, "codes": codes}, settings.moves)
     else:
         save_learner(moves.eval(), folder / "moves" / WEIGHTS)
-    return load_planner(settings, folder)
-
-
-def load_planner(settings: FewWalks, folder: Path) -> LatentPathAgent:
-    """Load the agent that `learn_to_plan` made in a folder.
-
-    Raises:
-        FileNotFoundError: what it learns has not all been learnt.
-        WeightsError: a file that can't be used.
-    """
-    return LatentPathAgent(*planning.load(folder), greedy=not settings.moves)
+    return LatentPathAgent(learner, moves, greedy=not settings.moves)
 
 
 def record(settings: FewWalks, seed: int) -> dict[str, Tensor]:

@@ -9,8 +9,10 @@ import torch
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import evaluate_agent
+from unknot.agents.named import find_agent
 from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan, record, transitions_of
 from unknot.experiments.controllable_factors.planning import STEPS
+from unknot.files import write_json
 
 MAZE = "unknot/Maze-v0"
 ACTIONS = 4
@@ -60,7 +62,10 @@ def test_a_thousand_steps_are_enough_for_the_open_maze(tmp_path: Path) -> None:
 def test_digits_are_brought_to_their_places_by_moves_that_add_up(tmp_path: Path) -> None:
     options = {"size": 3, "pixels": 24, "digits": "digits"}
     settings = FewWalks("unknot/MnistGrid-v0", options, walks=6, steps=600, moves=0)
-    agent = learn_to_plan(settings, tmp_path, 0)
+    seed = tmp_path / "seed-0"
+    learn_to_plan(settings, seed / "digits/planning", 0)
+    write_json(seed / "config.json", {"experiment": "agents"})
+    agent, _ = find_agent(str(seed), "unknot/MnistGrid-v0", options)(1)
     env = gym.make_vec("unknot/MnistGrid-v0", num_envs=50, terminate_on_success=True, **options)
     found = evaluate_agent(agent, env, 50, 0)
     assert found.success_rate >= 0.9
