@@ -129,6 +129,7 @@ def transitions_of(walks: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _first_learner(settings: FewWalks, seen: Mapping[str, Tensor]) -> Learner:
+    """Make the part `planning`'s learner, or that of the part `digits` where moves add up."""
     actions = seen["action_mask"].shape[1]
     if settings.moves:
         chosen = planning.options(planning.Settings(settings.steps), "reach")
