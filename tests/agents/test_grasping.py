@@ -177,7 +177,7 @@ def test_a_run_is_opened_by_what_its_environment_needs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("env", ["unknot/Grasp-v0", "unknot/GraspReach-v0"])
 def test_what_the_net_makes_of_all_that_is_seen_can_be_observed(env: str) -> None:
     net = GraspNet(width=2, hidden=4).eval()
-    options = {"objects": "pybullet"}
+    options: dict[str, Any] = {"objects": "pybullet"}
     vector = EncodedVectorObservation(gym.make_vec(env, num_envs=2, **options), net.encode, net.entries)
     plain = gym.make_vec(env, num_envs=2, **options)
     codes, seen = vector.reset(seed=0)[0], plain.reset(seed=0)[0]

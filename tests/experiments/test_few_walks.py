@@ -1,6 +1,7 @@
 """What little an agent learns to plan from, and that this is enough."""
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -60,7 +61,7 @@ def test_a_thousand_steps_are_enough_for_the_open_maze(tmp_path: Path) -> None:
 
 
 def test_digits_are_brought_to_their_places_by_moves_that_add_up(tmp_path: Path) -> None:
-    options = {"size": 3, "pixels": 24, "digits": "digits"}
+    options: dict[str, Any] = {"size": 3, "pixels": 24, "digits": "digits"}
     settings = FewWalks("unknot/MnistGrid-v0", options, walks=6, steps=600, moves=0)
     seed = tmp_path / "seed-0"
     learn_to_plan(settings, seed / "digits/planning", 0)
