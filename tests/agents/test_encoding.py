@@ -100,8 +100,8 @@ def test_a_learner_encodes_without_gradients() -> None:
 
 def test_entries_that_belong_together_become_one_code() -> None:
     def difference(seen: dict[str, NDArray[np.uint8]]) -> NDArray[np.float64]:
-        scene, goal = (seen[key].mean((2, 3)) for key in KEYS)
-        return scene - goal
+        between: NDArray[np.float64] = seen[KEYS[0]].mean((2, 3)) - seen[KEYS[1]].mean((2, 3))
+        return between
 
     env = EncodedObservation(gym.make(PLANAR), difference, KEYS)
     vector = EncodedVectorObservation(gym.make_vec(PLANAR, num_envs=2), difference, KEYS)
@@ -110,7 +110,9 @@ def test_entries_that_belong_together_become_one_code() -> None:
     for codes in (env.reset(seed=0)[0], {"code": vector.reset(seed=0)[0]["code"][0]}):
         assert list(codes) == ["code"]
         np.testing.assert_allclose(codes["code"], scene - goal, rtol=1e-5, atol=1e-4)
-    assert list(env.observation_space) == list(vector.single_observation_space) == ["code"]
+    assert isinstance(env.observation_space, gym.spaces.Dict)
+    assert list(env.observation_space) == ["code"]
+    assert env.observation_space == vector.single_observation_space
     check_env(env, warn=False)
     with pytest.raises(ValueError, match="a Dict with observation, depth"):
         EncodedObservation(gym.make(PLANAR), difference, ("observation", "depth"))

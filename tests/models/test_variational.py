@@ -113,8 +113,8 @@ def test_after_the_warm_up_the_decoder_is_new_and_what_had_collapsed_tells_image
 
 
 def test_waking_leaves_what_tells_images_apart_as_it_is() -> None:
-    encoder = nn.Sequential(nn.Flatten(), nn.Linear(4, 4))
-    last = encoder[1]
+    last = nn.Linear(4, 4)
+    encoder = nn.Sequential(nn.Flatten(), last)
     with torch.no_grad():
         last.weight.zero_()
         last.bias.zero_()
