@@ -230,7 +230,7 @@ def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) 
         **network,
     )
     batches = stream(source, settings.batch, seed, factors=True)
-    for capacity, updates in _stages(learner):
+    for capacity, updates in stages(learner):
         kept = folder / f"at-{capacity:g}" / WEIGHTS
         if resume and kept.exists():
             continue
@@ -248,7 +248,7 @@ def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) 
     return learner
 
 
-def _stages(generator: FactorGenerator) -> list[tuple[float, int]]:
+def stages(generator: FactorGenerator) -> list[tuple[float, int]]:
     """Return capacities at which the generator is kept, the last one included, and the updates until then."""
     first, last = generator.first, generator.capacity
     shown = [capacity for capacity in SHOWN if first < capacity < last]
@@ -258,7 +258,7 @@ def _stages(generator: FactorGenerator) -> list[tuple[float, int]]:
 def _kept(folder: Path, generator: FactorGenerator) -> dict[float, FactorGenerator]:
     """Load the generator as it was at each stage."""
     kept = {}
-    for capacity, _ in _stages(generator):
+    for capacity, _ in stages(generator):
         learner = load_learner(folder / f"at-{capacity:g}" / WEIGHTS)
         assert isinstance(learner, FactorGenerator)
         kept[capacity] = learner

@@ -128,6 +128,15 @@ def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[s
     return {"error": error, "nats": nats, "kl": None, "scores": dict.fromkeys(sources, row)}
 
 
+def test_a_generator_is_kept_at_the_papers_capacities() -> None:
+    generator = FactorGenerator(factors={"x": (0.0, 1.0)}, shape=(8, 8, 1), capacity=10.0, growth=500)
+    stages = capacity_vae.stages(generator)
+    assert [capacity for capacity, _ in stages] == [3.1, 7.3, 10.0]
+    for capacity, updates in stages:
+        generator.updates.fill_(updates)
+        assert capacity <= float(generator.target()) < capacity + (10.0 - 0.5) / 500 + 1e-5
+
+
 def test_the_bar_of_factor_vae_is_one_gamma_by_both_metrics() -> None:
     def note(*models: dict[str, Any]) -> str:
         named = {"beta-1": scored(0.99, 0.99, 0), "gamma-10": models[0], "gamma-35": models[1]}
