@@ -141,15 +141,15 @@ class ObservationEncoder:
 
     @torch.no_grad()
     def _run(self, seen: Observation) -> NDArray[np.float32]:
-        shapes = [array.shape for array in seen.values()] if isinstance(seen, Mapping) else [seen.shape]
+        parts = seen if isinstance(seen, Mapping) else {"images": seen}
+        count = len(next(iter(parts.values())))
         try:
             codes = torch.as_tensor(self._encode(seen)).numpy(force=True).astype(np.float32)
         except RuntimeError as error:  # torch's, of layers of other sizes
-            raise ValueError(
-                f"encode can't take {', '.join(str(shape[1:]) for shape in shapes)}: {error}"
-            ) from error
-        if codes.ndim != 2 or len(codes) != shapes[0][0]:
-            raise ValueError(f"encode returned {codes.shape} for {shapes[0][0]} images, expected (n, d)")
+            shapes = ", ".join(f"{name} of shape {part.shape[1:]}" for name, part in parts.items())
+            raise ValueError(f"encode can't take {shapes}: {error}") from error
+        if codes.ndim != 2 or len(codes) != count:
+            raise ValueError(f"encode returned {codes.shape} for {count} images, expected (n, d)")
         return codes
 
 
