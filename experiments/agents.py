@@ -12,6 +12,7 @@ is tabulated is how often the best policy succeeds in other episodes, and the st
 the evaluation that found it. Wall time is of the machine, and of what else ran there.
 """
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,6 +129,8 @@ LEARNERS = {
 """Algorithm, what it sees, and what the table calls it. An encoder of tuned codes goes on learning."""
 OTHERS = {"random": "random actions (floor)", "expert": "expert (ceiling)", "planning": "planning agent"}
 LABELS = {**OTHERS, **{row: label for row, (_, _, label) in LEARNERS.items()}}
+ACROSS = 3
+"""Panels in a row of the learning curves."""
 FIRST_TEST = 2_000_000
 """Seed of the first episode of the test, none of which decides what is kept."""
 
@@ -275,15 +278,19 @@ def _play(task: Task, row: str, path: Path, episodes: int) -> Evaluation:
 def learning_curves(seeds: list[dict[str, Any]]) -> Figure:
     """Draw success in the evaluations over environment steps: a panel a task in which agents learn."""
     names = [name for name in seeds[0] if TASKS[name].learners]
-    count = max(1, len(names))
-    figure = Figure(figsize=(4.5 * count, 3.4), layout="constrained")
-    panels = figure.subplots(1, count, squeeze=False, sharex=True, sharey=True)[0]
-    for panel, name in zip(panels, names, strict=False):
+    columns = max(1, min(len(names), ACROSS))
+    rows = max(1, math.ceil(len(names) / columns))
+    figure = Figure(figsize=(4.5 * columns, 3.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for panel in panels.flat[len(names) :]:
+        panel.remove()
+    for panel, name in zip(panels.flat, names, strict=False):
         _draw_curves(panel, TASKS[name], [metrics[name] for metrics in seeds])
         panel.set(title=name, xlabel="environment steps", xscale="log", ylim=(-3, 103))
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.legend(fontsize=7)
-    figure.axes[0].set_ylabel("episodes that succeed, %")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("episodes that succeed, %")
     return figure
 
 
