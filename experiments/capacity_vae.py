@@ -33,6 +33,7 @@ from unknot.experiments.common import check_least, complete, load_complete
 from unknot.experiments.variational import (
     Study,
     Training,
+    as_images,
     ceiling,
     cell,
     floors,
@@ -231,9 +232,9 @@ def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) 
     )
     batches = stream(source, settings.batch, seed, factors=True)
     for capacity, updates in stages(learner):
-        kept = folder / f"at-{capacity:g}" / WEIGHTS
-        if resume and kept.exists():
-            continue
+        kept = _weights_at(folder, capacity)
+        if resume and kept.exists() and updates < settings.generator_steps:
+            continue  # the last stage is never passed over: it is what restores the generator
         train(
             learner,
             batches,
@@ -255,11 +256,15 @@ def stages(generator: FactorGenerator) -> list[tuple[float, int]]:
     return [(c, math.ceil(generator.growth * (c - first) / (last - first))) for c in (*shown, last)]
 
 
+def _weights_at(folder: Path, capacity: float) -> Path:
+    return folder / f"at-{capacity:g}" / WEIGHTS
+
+
 def _kept(folder: Path, generator: FactorGenerator) -> dict[float, FactorGenerator]:
     """Load the generator as it was at each stage."""
     kept = {}
     for capacity, _ in stages(generator):
-        learner = load_learner(folder / f"at-{capacity:g}" / WEIGHTS)
+        learner = load_learner(_weights_at(folder, capacity))
         assert isinstance(learner, FactorGenerator)
         kept[capacity] = learner
     return kept
@@ -328,8 +333,7 @@ def drawings(generators: Mapping[float, FactorGenerator], source: Shapes2D) -> F
     rows = {"true": source.render_factors(factors)}
     for capacity in sorted(generators, reverse=True):
         codes, _ = generators[capacity].moments(given)
-        drawn = generators[capacity].decode(codes)
-        rows[f"{capacity:g} nats"] = (255 * drawn).round().byte().numpy(force=True)
+        rows[f"{capacity:g} nats"] = as_images(generators[capacity].decode(codes))
     return strips(rows)
 
 

@@ -338,9 +338,7 @@ def traverse(learner: VariationalAutoencoder | InfoGAN, codes: Tensor, values: N
     z = codes.expand(dims, len(values), *codes.shape).clone()
     for dim in range(dims):
         z[dim, :, :, dim] = torch.from_numpy(values)[:, None]
-    drawn = learner.decode(z.flatten(0, 2)).reshape(*z.shape[:3], *learner.shape)
-    images: Images = (255 * drawn).round().byte().numpy(force=True)
-    return images
+    return as_images(learner.decode(z.flatten(0, 2))).reshape(*z.shape[:3], *learner.shape)
 
 
 def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
@@ -352,11 +350,17 @@ def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
     """
     with torch.no_grad():
         codes, kl = learner.encode(images), learner.kl(images).mean(0)
-        drawn = (255 * learner.decode(codes)).round().byte().numpy(force=True)
+        drawn = as_images(learner.decode(codes))
     order = kl.argsort(descending=True).tolist()
     rows = traverse(learner, codes[:1], np.linspace(-SPAN, SPAN, len(images)))[order, :, 0]
     titles = [f"z{dim}: {kl[dim]:.2f} nats" for dim in order]
     return strips({"images": images, "redrawn": drawn, **dict(zip(titles, rows, strict=True))})
+
+
+def as_images(drawn: Tensor) -> Images:
+    """Return what a decoder drew, in [0, 1], as uint8 images."""
+    images: Images = (255 * drawn).round().byte().numpy(force=True)
+    return images
 
 
 def strips(rows: Mapping[str, Images]) -> Figure:

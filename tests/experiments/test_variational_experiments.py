@@ -137,6 +137,14 @@ def test_a_generator_is_kept_at_the_papers_capacities() -> None:
         assert capacity <= float(generator.target()) < capacity + (10.0 - 0.5) / 500 + 1e-5
 
 
+def test_a_generator_whose_stages_are_all_kept_is_restored(tmp_path: Path) -> None:
+    settings = capacity_vae.PRESETS["smoke"]
+    whole = capacity_vae._train_generator(settings, tmp_path, 0, resume=False)
+    again = capacity_vae._train_generator(settings, tmp_path, 0, resume=True)
+    assert int(again.updates) == int(whole.updates) == settings.generator_steps
+    torch.testing.assert_close(again.scale, whole.scale, rtol=0, atol=0)
+
+
 def test_the_bar_of_factor_vae_is_one_gamma_by_both_metrics() -> None:
     def note(*models: dict[str, Any]) -> str:
         named = {"beta-1": scored(0.99, 0.99, 0), "gamma-10": models[0], "gamma-35": models[1]}
