@@ -115,13 +115,13 @@ class ObservationEncoder:
             wanted = f"with {', '.join(entries)}" if entries else "with some"
             raise ValueError(f"env observes {space}, expected an image (uint8, h × w × c) or a Dict {wanted}")
         if self._entries:
-            some = self._run({name: _samples(parts[name]) for name in self._entries})
+            some = {name: _samples(parts[name]) for name in self._entries}
             rest = {name: part for name, part in parts.items() if name not in self._entries}
-            parts = {**rest, CODE: _codes_like(some)}
+            parts = {**rest, CODE: self._space_of(some)}
         else:
             for name in self._images:
                 blank = np.zeros((2, *(parts[name].shape or ())), np.uint8)
-                parts = {**parts, name: _codes_like(self._run(blank))}
+                parts = {**parts, name: self._space_of(blank)}
         self.space = spaces.Dict(parts) if isinstance(space, spaces.Dict) else parts[""]
 
     def __call__(self, observations: Observation) -> Observation:
@@ -139,22 +139,23 @@ class ObservationEncoder:
             codes = [self._run(image) for image in images]
         return {**observations, **dict(zip(self._images, codes, strict=True))}
 
-    @torch.no_grad()
-    def _run(self, seen: Observation) -> NDArray[np.float32]:
-        parts = seen if isinstance(seen, Mapping) else {"images": seen}
-        count = len(next(iter(parts.values())))
+    def _space_of(self, seen: Observation) -> spaces.Box:
+        """Return the space of codes of what is like `seen`, if that can be encoded."""
         try:
-            codes = torch.as_tensor(self._encode(seen)).numpy(force=True).astype(np.float32)
+            shape = self._run(seen).shape[1:]
         except RuntimeError as error:  # torch's, of layers of other sizes
+            parts = seen if isinstance(seen, Mapping) else {"images": seen}
             shapes = ", ".join(f"{name} of shape {part.shape[1:]}" for name, part in parts.items())
             raise ValueError(f"encode can't take {shapes}: {error}") from error
+        return spaces.Box(-np.inf, np.inf, shape, np.float32)
+
+    @torch.no_grad()
+    def _run(self, seen: Observation) -> NDArray[np.float32]:
+        codes = torch.as_tensor(self._encode(seen)).numpy(force=True).astype(np.float32)
+        count = len(next(iter(seen.values()))) if isinstance(seen, Mapping) else len(seen)
         if codes.ndim != 2 or len(codes) != count:
             raise ValueError(f"encode returned {codes.shape} for {count} images, expected (n, d)")
         return codes
-
-
-def _codes_like(codes: NDArray[np.float32]) -> spaces.Box:
-    return spaces.Box(-np.inf, np.inf, codes.shape[1:], np.float32)
 
 
 def _samples(space: spaces.Space[Any]) -> Array:

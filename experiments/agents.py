@@ -29,6 +29,7 @@ from unknot.agents.saved import AgentSettings, find_encoder
 from unknot.agents.training import Schedule, train_agent
 from unknot.experiments.common import METRICS, check_least, complete
 from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan
+from unknot.experiments.controllable_factors.planning import STEPS
 from unknot.files import read_json, unknown, write_json
 from unknot.report import Table, mean_deviation, save_figure
 
@@ -55,7 +56,6 @@ class Task:
     """Environment steps that each agent has at most, where physics takes its time; None for the settings'."""
 
 
-STEPS = ("down", "left", "right", "up")
 MAZE = {
     "goal": "image",
     "actions": STEPS,
@@ -342,9 +342,8 @@ def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple
     solved = sum(seed["success"] * count for seed, count in zip(seeds, counts, strict=True))
     low, high = wilson_interval(round(solved), sum(counts))
     steps = [seed["steps"] for seed in seeds if seed["steps"] is not None]
-    before = task.planner_steps if row == "planning" else 0
-    if row in ("codes", "tuned"):
-        before = task.encoder_steps
+    encoder, planner = task.encoder_steps, task.planner_steps
+    before = {"codes": encoder, "tuned": encoder, "planning": planner}.get(row)
     best = [seed["best"] for seed in seeds if "best" in seed]
     return (
         label,

@@ -210,9 +210,9 @@ def wake(encoder: nn.Sequential, images: Tensor) -> None:
     """
     last = encoder[-1]
     assert isinstance(last, nn.Linear)
-    mean, log_variance = encoder(images).chunk(2, 1)
-    asleep = torch.nonzero(gaussian_kl(mean, log_variance).mean(0) < ASLEEP)[:, 0]
     features = encoder[:-1](images)
+    mean, log_variance = last(features).chunk(2, 1)
+    asleep = torch.nonzero(gaussian_kl(mean, log_variance).mean(0) < ASLEEP)[:, 0]
     drawn = torch.randn(len(asleep), last.in_features, device=images.device)
     told = features @ drawn.mT
     scale = 0.7 / told.std(0).clamp_min(1e-6)
