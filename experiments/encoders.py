@@ -1,15 +1,16 @@
 """Every trained environment encoder that ships, by every metric of disentanglement, in one place.
 
-Nothing is trained. Encoders are read from the weights that ship with `dynamics-content` and
-`controllable-factors` (of the lowest seed) and measured on the environments they were trained in. Beside each
-environment's encoders stand its floors, the first of them with the weights that it began with and the
-principal components of the images, as many as the widest code has dimensions, and its ceiling, the true
-factors taken for a code. Selectivity in mazes finds factors along the diagonals of its two dimensions, by
-design, and most metrics look along dimensions: there the code and its floor are measured turned by 45°, too.
-What a metric says of a code depends on the environment, so compare within one.
+Nothing is trained. Encoders are read from the weights that ship with `dynamics-content`,
+`controllable-factors` and `grasping` (of the lowest seed) and measured on the environments they were trained
+in. Beside each environment's encoders stand its floors, the first of them with the weights that it began with
+and the principal components of the images, as many as the widest code has dimensions, and its ceiling, the
+true factors taken for a code. The grasping net encodes depth and camera with the image. Selectivity in mazes
+finds factors along the diagonals of its two dimensions, by design, and most metrics look along dimensions:
+there the code and its floor are measured turned by 45°, too. What a metric says of a code depends on the
+environment, so compare within one.
 
-`PRESETS["default"]` takes about two minutes of one core; `PRESETS["paper"]` as many samples as
-`evaluate_codes` does.
+`PRESETS["default"]` takes a quarter of an hour of one core, most of it for the grasping net;
+`PRESETS["paper"]` as many samples as `evaluate_codes` does.
 """
 
 from collections.abc import Mapping
@@ -20,10 +21,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from gymnasium import spaces
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 import unknot  # noqa: F401  (registers the environments)
+from unknot.envs.grasp.tabletop import TabletopEnv
 from unknot.experiments.common import check_least
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning
 from unknot.experiments.variational import CEILING, Told, cell, counts, draw_images
@@ -32,12 +35,13 @@ from unknot.models.image.pca import PCA
 from unknot.report import Table, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.metrics import METRICS, FactorSource, evaluate_codes
-from unknot.representation.metrics.source import Encode
+from unknot.representation.metrics.source import Encode, Factors
 from unknot.representation.training import progress_bar
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
 
 PLANAR, MAZE, DIGITS = "unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"
+GRASP = "unknot/Grasp-v0"
 ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "planar": (PLANAR, {}),
     "planar, solid": (PLANAR, {"collision": "solid"}),
@@ -55,6 +59,7 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         DIGITS,
         {"size": digits.SIZE, "pixels": digits.PIXELS, "split": "test", "task": "none"},
     ),
+    "grasps": (GRASP, {}),
 }
 """Ids and arguments of the environments that encoders were trained in."""
 ENCODERS: dict[str, dict[str, str]] = {
@@ -72,10 +77,13 @@ ENCODERS: dict[str, dict[str, str]] = {
     "maze with blocks": {"selectivity of scenes": "controllable-factors/planning/reach/learner"},
     "maze with a switch": {"selectivity of scenes": "controllable-factors/planning/switch/learner"},
     "digits": {"selectivity": "controllable-factors/digits/selectivity"},
+    "grasps": {"geometry-aware grasping net": "grasping/geometry"},
 }
 """Encoders by their environment: what the table calls them, and the weights that ship."""
 DIAGONAL = ("maze", "open maze", "maze with blocks")
 """Environments whose codes are measured turned by 45° as well."""
+SHARES = {"grasps": 4}
+"""Environments whose scenes are drawn one after the other, slowly: of samples and votes one in so many."""
 UNTRAINED, COMPONENTS = "untrained", "principal components"
 
 
@@ -137,10 +145,11 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
 
 def _measure(settings: Settings, folder: Path, seed: int, share: int) -> dict[str, dict[str, Any]]:
     """Return values and intervals by environment, encoder and metric."""
-    chosen = counts(settings.metrics, max(settings.votes // share, 10))
-    samples = max(settings.samples // share, 100)
 
-    def scores(encode: Encode, source: FactorSource) -> dict[str, Any]:
+    def scores(encode: Encode, source: FactorSource, environment: str) -> dict[str, Any]:
+        part = share * SHARES.get(environment, 1)
+        chosen = counts(settings.metrics, max(settings.votes // part, 10))
+        samples = max(settings.samples // part, 100)
         found = evaluate_codes(encode, source, settings.metrics, seed, samples=samples, settings=chosen)
         return {metric: {"value": s.value, "interval": list(s.interval)} for metric, s in found.items()}
 
@@ -150,13 +159,43 @@ def _measure(settings: Settings, folder: Path, seed: int, share: int) -> dict[st
         for environment, names in bar.track(rows, description=f"seed {seed}: environments"):
             source = _source(environment)
             learners = {name: load_learner(_place(folder, environment, name) / WEIGHTS) for name in names}
-            encodes: dict[str, Encode] = {name: learner.encode for name, learner in learners.items()}
+            encodes: dict[str, tuple[Encode, FactorSource]] = {
+                name: (learner.encode, _seen(source, learner)) for name, learner in learners.items()
+            }
             if environment in DIAGONAL:
                 first = (names[0], UNTRAINED)
-                encodes |= {f"{name}, turned by 45°": _turned(learners[name]) for name in first}
-            measured[environment] = {name: scores(encode, source) for name, encode in encodes.items()}
-            measured[environment][CEILING] = scores(np.asarray, Told(source))
+                encodes |= {f"{name}, turned by 45°": (_turned(learners[name]), source) for name in first}
+            encodes[CEILING] = np.asarray, Told(source)
+            measured[environment] = {name: scores(*pair, environment) for name, pair in encodes.items()}
     return measured
+
+
+@dataclass(frozen=True)
+class Observed:
+    """An environment whose observations are more than images, for encoders that take all of it."""
+
+    env: TabletopEnv
+
+    @property
+    def factor_space(self) -> spaces.Dict:
+        """The environment's."""
+        return self.env.factor_space
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
+        """Draw the environment's factors."""
+        return self.env.sample_factors(n, rng)
+
+    def render_factors(self, factors: Mapping[str, Any]) -> Factors:
+        """Look at scenes: entries of an observation by name, first axis n."""
+        return self.env.observe_factors(factors)
+
+
+def _seen(source: FactorSource, learner: Learner) -> FactorSource:
+    """Return the source of what a learner encodes."""
+    if not learner.entries:
+        return source
+    assert isinstance(source, TabletopEnv)
+    return Observed(source)
 
 
 def _source(environment: str) -> FactorSource:
@@ -176,7 +215,7 @@ def _shipped(path: str) -> Path:
 @torch.no_grad()
 def _floors(source: FactorSource, learners: list[Learner], fitted: int, seed: int) -> dict[str, Learner]:
     images = torch.from_numpy(draw_images(source, fitted, seed))
-    widest = max(learner.encode(images[:1]).shape[1] for learner in learners)
+    widest = max(learner.encode(draw_images(_seen(source, learner), 1)).shape[1] for learner in learners)
     torch.manual_seed(seed)
     untrained = type(learners[0])(**learners[0].settings()).eval()
     height, width, channels = images.shape[1:]
@@ -227,12 +266,14 @@ def _table(seeds: list[dict[str, Any]], environment: str) -> Table:
         for metric in metrics
     )
     given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    share = SHARES.get(environment)
+    fewer = f" Of samples and votes one in {share}, since scenes are drawn slowly." if share else ""
     return Table(
         f"Encoders of the {environment}",
         ("metric", *encoders),
         rows,
         (
             f"`{name}`{f' with {given}' if given else ''}. Metrics are better higher; the most is 1, that of "
-            "`unsupervised` 0. Seeds differ in what is drawn alone: each encoder is one model.",
+            f"`unsupervised` 0. Seeds differ in what is drawn alone: each encoder is one model.{fewer}",
         ),
     )

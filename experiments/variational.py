@@ -216,7 +216,8 @@ def ceiling(study: Study) -> dict[str, Any]:
 
 def draw_images(source: FactorSource, count: int, seed: int = 0) -> Images:
     """Draw images, uint8 (count, h, w, c)."""
-    return source.render_factors(source.sample_factors(count, np.random.default_rng([seed, 1])))
+    images: Images = source.render_factors(source.sample_factors(count, np.random.default_rng([seed, 1])))
+    return images
 
 
 def measure(

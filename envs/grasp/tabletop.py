@@ -115,15 +115,17 @@ class Tabletop(Simulation):
 
     def render_factors(self, factors: Factors) -> NDArray[np.uint8]:
         """Draw scenes, those factors that aren't given as in the first copy."""
+        return self.observe_factors(factors)["image"]
+
+    def observe_factors(self, factors: Factors) -> dict[str, Array]:
+        """Look at scenes, those factors that aren't given as in the first copy."""
         n = max((len(values) for values in factors.values()), default=1)
         scenes = {
             name: factors.get(name, values[:1].repeat(n, axis=0)) for name, values in self.values.items()
         }
-        images = []
-        for row in range(n):
-            scene = {name: values[row] for name, values in scenes.items()}
-            images.append(self._view(scene).image)
-        return np.stack(images)
+        return stacked(
+            [self._view({name: values[row] for name, values in scenes.items()}) for row in range(n)]
+        )
 
     def scene(self, row: int) -> dict[str, Any]:
         """Return factors, the objects' names as the layout, and the count of steps."""
@@ -196,6 +198,21 @@ class TabletopEnv(Adapter):
     def objects(self) -> "tuple[GraspObject, ...]":
         """What may stand on the table; `info["object_index"]` says which does."""
         return self.simulation.objects
+
+    def observe_factors(self, factors: Mapping[str, Any]) -> dict[str, Array]:
+        """Look at scenes.
+
+        Args:
+            factors: as `render_factors` takes them.
+
+        Returns:
+            What the camera tells of n scenes: `image` uint8 (n, height, width, 3), `depth` (n, height, width)
+            in metres, `view` and `projection` (n, 4, 4).
+
+        Raises:
+            ValueError: as `render_factors`.
+        """
+        return self.simulation.observe_factors(self._factors("factors", factors, None))
 
     def close(self, **kwargs: Any) -> None:
         """Close the window, if there is one, and disconnect from the physics."""

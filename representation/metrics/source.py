@@ -18,8 +18,9 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Factors = dict[str, Array]
 """Factors by name, as arrays whose first axis is the sample."""
-Encode = Callable[[NDArray[np.uint8]], Any]
-"""Images, uint8 (n, height, width, channels), to codes (n, dimensions), an array or a tensor."""
+Encode = Callable[[Any], Any]
+"""What a source renders, images uint8 (n, height, width, channels) unless the source says otherwise, to codes
+(n, dimensions), an array or a tensor."""
 
 BATCH = 500
 """Images drawn and encoded at a time, which bounds the memory."""
@@ -35,8 +36,8 @@ class FactorSource(Protocol):
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
         """Draw factors by name, arrays with n as their first axis."""
 
-    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.uint8]:
-        """Draw the images of factors: uint8 (n, height, width, channels)."""
+    def render_factors(self, factors: Mapping[str, Any]) -> Any:
+        """Draw the images of factors: uint8 (n, height, width, channels), or whatever is to be encoded."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,7 @@ def encode_factors(encode: Encode, source: FactorSource, factors: Mapping[str, A
     with torch.no_grad():
         for start in range(0, n, BATCH):
             batch = {name: values[start : start + BATCH] for name, values in factors.items()}
-            images = source.render_factors(batch)
-            blocks.append(_checked(encode(images), len(images)))
+            blocks.append(_checked(encode(source.render_factors(batch)), min(BATCH, n - start)))
     return np.concatenate(blocks)
 
 

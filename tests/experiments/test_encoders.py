@@ -1,5 +1,8 @@
 """The encoders that ship, in one table: their floors and their ceiling."""
 
+from typing import Any
+
+import gymnasium as gym
 import numpy as np
 import torch
 
@@ -7,6 +10,7 @@ from unknot.experiments import encoders
 from unknot.experiments.variational import Told, draw_images
 from unknot.representation import load_learner
 from unknot.representation.metrics import evaluate_codes
+from unknot.representation.metrics.source import encode_factors
 
 
 def test_a_floor_has_the_encoders_network_and_none_of_its_weights() -> None:
@@ -32,6 +36,20 @@ def test_true_factors_are_a_perfect_code_in_every_environment() -> None:
         )
         assert scores["mig"].value > 0.75  # of few samples in many bins, information is overestimated
         assert scores["factor_vae"].value == 1
+
+
+def test_a_net_that_takes_depth_and_camera_encodes_what_its_environment_observes() -> None:
+    source = encoders._source("grasps")
+    learner = load_learner(encoders._shipped(encoders.ENCODERS["grasps"]["geometry-aware grasping net"]))
+    seen = encoders._seen(source, learner)
+    factors = source.sample_factors(3, np.random.default_rng(0))
+    codes = encode_factors(learner.encode, seen, factors)
+    env: Any = gym.make(encoders.GRASP)
+    for row, code in enumerate(codes):
+        scene = {name: values[row] for name, values in factors.items()}
+        observation, _ = env.reset(seed=0, options={"factors": scene})
+        batch = {name: observation[name][None] for name in learner.entries}
+        assert np.allclose(learner.encode(batch)[0], code, atol=1e-5)  # type: ignore[arg-type]
 
 
 def test_every_encoder_is_of_an_environment_that_the_table_has() -> None:
