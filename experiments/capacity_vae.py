@@ -10,9 +10,8 @@ Burgess, Higgins, Pal, Matthey, Watters, Desjardins and Lerchner, 2018. Three pa
 CelebA, the paper's other data, can't be had here. `PRESETS["default"]` is made for an hour on two cores with
 three seeds (`--seeds 3 --jobs 2`); it gives up half the side of the images (means of 2 × 2 pixels; for the
 autoencoders each counts as four), half the channels and units, half the images of an update, and most
-updates. β of the blobs is less than the paper's 150. So is γ than its 1,000: the generator's outweighs what a
-nat is worth to the reconstruction, as it must, but not so far that in a short training Adam has no eye for
-which factor's nat that is; by a γ of 100 the autoencoders spend all of C on three dimensions.
+updates. β of the blobs is less than the paper's 150. So is γ of the autoencoders than its 1,000: by one of
+100 they spend all of C on three dimensions. The generator has none (see `FactorGenerator`).
 `PRESETS["paper"]` has the paper's sizes.
 """
 
@@ -94,8 +93,6 @@ class Settings(Training):
     """The last C in nats, of the generator and of the autoencoder; it grows over all updates."""
     gamma: float = 20.0
     """γ, how much an autoencoder's KL off its target costs."""
-    generator_gamma: float = 50.0
-    """γ of the generator."""
     betas: tuple[float, ...] = (1.0, 4.0)
     """Values of β of the β-VAE beside."""
     generator_steps: int = 60_000
@@ -136,7 +133,6 @@ PRESETS = {
         hidden=256,
         learning_rate=5e-4,
         gamma=1000.0,
-        generator_gamma=1000.0,
         betas=(1.0, 4.0, 16.0),
         blob_beta=150.0,
     ),
@@ -225,7 +221,6 @@ def _train_generator(settings: Settings, folder: Path, seed: int, resume: bool) 
     torch.manual_seed(seed)
     learner = FactorGenerator(
         factors=factors,
-        gamma=settings.generator_gamma,
         capacity=settings.capacity,
         growth=settings.generator_steps,
         **network,

@@ -8,16 +8,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.models.image.networks import bernoulli, conv_decoder, draw_weights, gaussian_kl
+from unknot.models.image.networks import bernoulli, conv_decoder, draw_weights
 from unknot.representation.learner import Learner, image_tensor
 
 __all__ = ["FactorGenerator"]
 
 POINTS = 100
 """Stretches of training that the trace has."""
-HASTE = 10
-"""How much faster channels learn than the decoder: each is two numbers, which a step of Adam moves by no more
-than its rate, and they must keep up with C to share it out freely."""
+LEAST = 0.1
+"""Share of C that is given out evenly: a factor that nothing is told of can't show what it is worth."""
+SHARING_RATE = 1e-2
+"""Adam's, of the shares: fast beside the decoder, so that they follow what it makes of them."""
 
 
 class FactorGenerator(Learner):
@@ -27,19 +28,24 @@ class FactorGenerator(Learner):
 
         E log p(x | z) - γ |KL(q(z | f) || p(z)) - C|,    z_i = a_i f_i + σ_i ε_i,
 
-    a and σ learnt, f standardised. So KL(q(z_i | f) || p(z_i)) is what factor i is given. C rises linearly
-    from `first` to `capacity` over `growth` updates. It has nothing to encode images with.
+    f standardised. C rises linearly from `first` to `capacity` over `growth` updates. The paper holds the KL
+    at C by a γ of 1,000; here it is C exactly: KL_i = C p_i with learnt shares p, a softmax of which a tenth
+    is given out evenly, and a_i² + σ_i² = 1, which is best for a given KL, so that σ_i² = exp(-2 KL_i). Thus
+    shares go by what they are worth to the drawings, and by nothing else. Under a penalty γ moves them too,
+    and pulls as hard at factors that are worth nothing yet; Adam scales each gradient by itself and gives
+    those as much as the others.
+
+    It has nothing to encode images with.
 
     Args:
         factors: mean and standard deviation of each factor, a single number, by its name.
         shape: (height, width, channels) of the images, as in `conv_decoder`.
-        gamma: γ, at least 0.
-        first: C in the beginning, in nats.
+        first: C in the beginning, in nats, above 0.
         capacity: C in the end.
         growth: updates over which C rises, at least 1.
         width: channels of the convolutions.
         hidden: units of the other layers.
-        learning_rate: Adam's.
+        learning_rate: Adam's, of the decoder.
 
     Attributes:
         trace: (100, factors + 2), means over each hundredth of the growth: C and the KLs, in the order of
@@ -54,7 +60,6 @@ class FactorGenerator(Learner):
         *,
         factors: Mapping[str, tuple[float, float]],
         shape: tuple[int, int, int] = (64, 64, 1),
-        gamma: float = 1000.0,
         first: float = 0.5,
         capacity: float = 25.0,
         growth: int = 100_000,
@@ -65,33 +70,28 @@ class FactorGenerator(Learner):
         super().__init__()
         if not factors:
             raise ValueError("factors must be at least one, not none")
-        bounds = {
-            "gamma": (gamma, 0),
-            "first": (first, 0),
-            "capacity": (capacity, first),
-            "growth": (growth, 1),
-        }
-        for name, (value, least) in bounds.items():
+        if first <= 0:
+            raise ValueError(f"first must be above 0, not {first}")
+        for name, (value, least) in {"capacity": (capacity, first), "growth": (growth, 1)}.items():
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
         self.factors = {name: (float(mean), float(scale)) for name, (mean, scale) in factors.items()}
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
-        self.gamma, self.first, self.capacity, self.growth = gamma, first, capacity, growth
+        self.first, self.capacity, self.growth = first, capacity, growth
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
-        self.scale = nn.Parameter(torch.full((len(factors),), 0.1))
-        self.log_variance = nn.Parameter(torch.zeros(len(factors)))
+        self.preferences = nn.Parameter(torch.zeros(len(factors)))
         self.decoder = conv_decoder(self.shape, len(factors), width, hidden).apply(draw_weights)
         self.updates: Tensor
         self.trace: Tensor
         self.register_buffer("updates", torch.tensor(0))
         self.register_buffer("trace", torch.full((POINTS, len(factors) + 2), torch.nan))
-        channels: dict[str, Any] = {"params": [self.scale, self.log_variance], "lr": HASTE * learning_rate}
-        decoder = {"params": [*self.decoder.parameters()]}
-        self.optimizers = {"adam": torch.optim.Adam([decoder, channels], learning_rate)}
+        decoder: dict[str, Any] = {"params": [*self.decoder.parameters()]}
+        shares = {"params": [self.preferences], "lr": SHARING_RATE}
+        self.optimizers = {"adam": torch.optim.Adam([decoder, shares], learning_rate)}
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
-        names = "gamma first capacity growth width hidden learning_rate"
+        names = "first capacity growth width hidden learning_rate"
         factors = {name: list(moments) for name, moments in self.factors.items()}
         own = {name: getattr(self, name) for name in names.split()}
         return {"factors": factors, "shape": list(self.shape), **own}
@@ -108,10 +108,16 @@ class FactorGenerator(Learner):
         """Return C of the next update, in nats."""
         return self.first + (self.capacity - self.first) * (self.updates / self.growth).clamp_max(1)
 
+    def capacities(self) -> Tensor:
+        """Return KL(q(z_i | f) || p(z_i)) of each factor over all data, in nats; their sum is C."""
+        shares = (1 - LEAST) * self.preferences.softmax(0) + LEAST / len(self.factors)
+        return self.target() * shares
+
     def moments(self, factors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of q(z | f), (n, factors) each, of factors (n,) by name."""
+        """Return mean and variance of q(z | f), (n, factors) and (factors,), of factors (n,) by name."""
         f = torch.stack([(factors[name].float() - m) / s for name, (m, s) in self.factors.items()], 1)
-        return self.scale * f, self.log_variance.expand(len(f), -1)
+        capacities = self.capacities()
+        return (-torch.expm1(-2 * capacities)).sqrt() * f, (-2 * capacities).exp()
 
     def decode(self, z: Tensor) -> Tensor:
         """Draw codes z (n, factors): images, float (n, h, w, c) in [0, 1]."""
@@ -127,18 +133,17 @@ class FactorGenerator(Learner):
         Returns:
             `reconstruction`, `target` and the KL of each factor as `kl_NAME`, in nats.
         """
-        mean, log_variance = self.moments(batch)
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        mean, variance = self.moments(batch)
+        z = mean + variance.sqrt() * torch.randn_like(mean)
         images = image_tensor(batch["observation"], z.device)
         reconstruction = bernoulli(self.decoder(z), images).mean()
-        kl = gaussian_kl(mean, log_variance).mean(0)
-        target = self.target()
+        target, kl = self.target(), self.capacities().detach()
         optimizer = self.optimizers["adam"]
         optimizer.zero_grad()
-        (reconstruction + self.gamma * (kl.sum() - target).abs()).backward()  # type: ignore[no-untyped-call]
+        reconstruction.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        self._record(torch.cat([target[None], kl.detach(), reconstruction.detach()[None]]))
-        each = {f"kl_{name}": value for name, value in zip(self.factors, kl.detach(), strict=True)}
+        self._record(torch.cat([target[None], kl, reconstruction.detach()[None]]))
+        each = {f"kl_{name}": value for name, value in zip(self.factors, kl, strict=True)}
         return {"reconstruction": reconstruction.detach(), "target": target, **each}
 
     def _record(self, values: Tensor) -> None:

@@ -142,7 +142,7 @@ def test_a_generator_whose_stages_are_all_kept_is_restored(tmp_path: Path) -> No
     whole = capacity_vae._train_generator(settings, tmp_path, 0, resume=False)
     again = capacity_vae._train_generator(settings, tmp_path, 0, resume=True)
     assert int(again.updates) == int(whole.updates) == settings.generator_steps
-    torch.testing.assert_close(again.scale, whole.scale, rtol=0, atol=0)
+    torch.testing.assert_close(again.preferences, whole.preferences, rtol=0, atol=0)
 
 
 def test_the_bar_of_factor_vae_is_one_gamma_by_both_metrics() -> None:

@@ -348,8 +348,10 @@ def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> 
         learning_rate=0.002,
     )
     batch_at = stream(Blob(pixels=16), 64, seed=0, factors=True)
-    mean = learner.moments({"x": torch.tensor([0.8]), "y": torch.tensor([0.5])})[0]
-    torch.testing.assert_close(mean, torch.tensor([[0.1, 0.0]]))
+    mean, variance = learner.moments({"x": torch.tensor([0.8, 0.2]), "y": torch.tensor([0.5, 0.5])})
+    assert mean[:, 1].tolist() == [0, 0]
+    kl = gaussian_kl(mean[:, 0], variance[0].log()).mean()  # f is -1 and 1: of mean 0 and deviation 1
+    torch.testing.assert_close(kl, learner.capacities()[0])
     scalars = [learner.update(batch_at(step)) for step in range(5)]
     first = [torch.stack([torch.as_tensor(scalars[i][name]) for name in NAMES]) for i in range(5)]
     torch.testing.assert_close(learner.trace[0], torch.stack(first[:3]).mean(0))  # 2.5 updates a stretch
@@ -358,10 +360,31 @@ def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> 
     for step in range(5, 255):
         last = learner.update(batch_at(step))
     assert float(last["target"]) == 4.0
-    assert float(torch.as_tensor(last["kl_x"]) + torch.as_tensor(last["kl_y"])) == pytest.approx(4, abs=0.5)
+    assert float(torch.as_tensor(last["kl_x"]) + torch.as_tensor(last["kl_y"])) == pytest.approx(4)
     assert not learner.trace.isnan().any()
     with pytest.raises(TypeError, match="can't encode"):
         learner.encode(BATCH["observation"])
+
+
+def test_the_generator_gives_capacity_to_what_the_images_show() -> None:
+    torch.manual_seed(0)
+    learner = FactorGenerator(
+        factors={"x": (0.5, 0.3), "hidden": (0.5, 0.3), "y": (0.5, 0.3)},
+        shape=(16, 16, 1),
+        capacity=4.0,
+        growth=300,
+        width=4,
+        hidden=16,
+        learning_rate=0.002,
+    )
+    blobs = stream(Blob(pixels=16), 64, seed=0, factors=True)
+    for step in range(300):
+        batch = blobs(step)
+        batch["hidden"] = batch["x"][torch.randperm(64)]
+        learner.update(batch)
+    x, hidden, y = learner.capacities().tolist()
+    assert min(x, y) > 1.5
+    assert hidden < 0.4
 
 
 @pytest.mark.parametrize(
@@ -382,6 +405,7 @@ def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> 
         (FactorVAE, {"discriminator_updates": 0}, "discriminator_updates must be at least 1"),
         (FactorGenerator, {"factors": {}}, "factors must be at least one"),
         (FactorGenerator, {"factors": {"x": (0, 1)}, "capacity": 0.1}, "capacity must be at least 0.5"),
+        (FactorGenerator, {"factors": {"x": (0, 1)}, "first": 0}, "first must be above 0"),
         (PCA, {"latent_dim": 0}, "latent_dim must be from 1 to the 4096 pixels"),
     ],
 )
