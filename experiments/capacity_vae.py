@@ -28,7 +28,7 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unknot.experiments.common import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete, save_drawn
 from unknot.experiments.variational import (
     Study,
     Training,
@@ -48,7 +48,7 @@ from unknot.models.data.stream import stream
 from unknot.models.image.capacity import CapacityVAE
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
@@ -58,8 +58,8 @@ METHODS = {"beta": "β-VAE, β"}
 """What models are and what varies, by the kind that their names begin with."""
 GENERATOR, CONTROLLED = "generator", "controlled capacity"
 BOUNDS = "Floors: the untrained network and principal components; ceiling: the true factors."
-ENTERS = 0.5
-"""Nats from which on a factor counts as told."""
+ENTERS = 1.0
+"""Nats from which on a factor counts as told: twice what each has in the end by what is given out evenly."""
 USED = 0.1
 """Nats from which on a dimension counts as used."""
 ORDER = (("x", "y"), ("scale",), ("shape",), ("orientation",))
@@ -105,7 +105,7 @@ class Settings(Training):
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
         super().__post_init__()
-        check_least(self, generator_steps=1, blob_steps=1)
+        check_least(self, generator_steps=1, blob_steps=1, capacity=1, gamma=0, betas=0, blob_beta=0)
 
 
 PRESETS = {
@@ -150,14 +150,13 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         metrics[name] = study.run(folder / name, seed, resume) | ceiling(study)
     generator = load_complete(folder, GENERATOR)
     assert isinstance(generator, FactorGenerator)
-    save_figure(allocation(generator), folder / "figures" / "allocation.png")
     drawn = drawings(_kept(folder / GENERATOR, generator), Shapes2D(pixels=settings.pixels))
-    save_figure(drawn, folder / "figures" / "drawings.png")
+    figures = {"allocation": allocation(generator), "drawings": drawn}
     for name in _blob_models(settings):
         learner = load_complete(folder / "blob", name)
         assert isinstance(learner, VAE)
-        figure = tuning(learner, Blob(pixels=settings.pixels))
-        save_figure(figure, folder / "figures" / f"blob-{name}.png")
+        figures[f"blob-{name}"] = tuning(learner, Blob(pixels=settings.pixels))
+    save_drawn(figures, folder)
     write_json(folder / "metrics.json", metrics)
     return metrics
 
@@ -294,7 +293,7 @@ def in_order(enters: dict[str, float | None]) -> bool:
     if None in enters.values():
         return False
     stages = [[enters[name] or 0.0 for name in names] for names in ORDER]
-    return all(max(before) <= min(after) for before, after in pairwise(stages))
+    return all(max(before) < min(after) for before, after in pairwise(stages))
 
 
 # Pictures
@@ -340,7 +339,7 @@ def tuning(learner: VAE, source: Blob) -> Figure:
     order = kl.argsort(descending=True).tolist()
     side = len(source.values["x"])
     figure = Figure(figsize=(1.3 * len(order), 1.7), layout="constrained")
-    for panel, dim in zip(figure.subplots(1, len(order)), order, strict=True):
+    for panel, dim in zip(figure.subplots(1, len(order), squeeze=False)[0], order, strict=True):
         panel.imshow(codes[:, dim].reshape(side, side).T.numpy(force=True), cmap="bwr", vmin=-3, vmax=3)
         panel.set_title(f"z{dim}: {kl[dim]:.2f}", fontsize=9)
         panel.set_xticks([])

@@ -4,18 +4,29 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from matplotlib.figure import Figure
+from torch.utils.tensorboard import SummaryWriter
+
 from unknot.files import read_json, write_json
-from unknot.report import Table
+from unknot.report import Table, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner
 
 METRICS = "metrics.json"
 
 
-def check_least(settings: Any, **least: int) -> None:
-    """Raise ValueError if one of the settings named is below the least that it may be."""
+def check_least(settings: Any, **least: float) -> None:
+    """Raise ValueError if a setting, or a number in one, is below the least that it may be."""
     for name, number in least.items():
-        if (value := getattr(settings, name)) < number:
+        value = getattr(settings, name)
+        if any(each < number for each in (value if isinstance(value, list | tuple) else (value,))):
             raise ValueError(f"{name} must be at least {number}, not {value}")
+
+
+def save_drawn(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Write figures as `figures/NAME.png` below a seed's folder, and to TensorBoard."""
+    with SummaryWriter(str(folder)) as writer:
+        for name, figure in figures.items():
+            save_figure(figure, folder / "figures" / f"{name}.png", writer)
 
 
 def names_for(models: Iterable[str], baselines: int, seed: int) -> list[str]:

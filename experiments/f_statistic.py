@@ -12,6 +12,7 @@ with fewer images the F-statistic loss asks for more separation before it stops.
 minutes on a core; `paper` is sized for a GPU.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,11 +24,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.experiments.common import check_least, complete, load_complete
+from unknot.experiments.common import check_least, complete, load_complete, save_drawn
 from unknot.files import read_json, write_json
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, Learner, save_learner, train
 from unknot.representation.metrics.attribute_auc import areas
 
@@ -74,6 +75,13 @@ class Settings:
         """Refuse counts that leave nothing to train on."""
         counts = {field.name: 1 for field in fields(self) if field.type is int}
         check_least(self, **(counts | {"characters": 2, "images": 2}))
+        source = Sprites()
+        known = source.identities - math.ceil(source.identities / FOLDS)
+        each = len(source) // source.identities
+        most = {"characters": known, "images": each, "dimensions": self.latent_dim}
+        for name, number in most.items():
+            if getattr(self, name) > number:
+                raise ValueError(f"{name} must be at most {number}, not {getattr(self, name)}")
 
 
 PRESETS = {
@@ -107,7 +115,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         return _measure(_train(settings, data, name, path, seed, resume), data)
 
     metrics = {"models": complete(ROWS, folder, make)}
-    save_figure(_figure(metrics["models"]), folder / "figures" / "areas.png")
+    save_drawn({"areas": _figure(metrics["models"])}, folder)
     write_json(folder / "metrics.json", metrics)
     return metrics
 

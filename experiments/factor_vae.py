@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.experiments.common import check_least
+from unknot.experiments.common import check_least, save_drawn
 from unknot.experiments.variational import (
     Study,
     Training,
@@ -42,7 +42,7 @@ from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.factor import FactorVAE
 from unknot.models.image.tc import BetaTCVAE
 from unknot.models.image.vae import VAE
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.report import Table, mean_deviation
 from unknot.representation import Learner
 from unknot.representation.metrics import evaluate_codes
 
@@ -87,7 +87,10 @@ class Settings(Training):
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
         super().__post_init__()
-        check_least(self, discriminator_width=1, discriminator_layers=1, discriminator_updates=1, warm_up=0)
+        check_least(self, discriminator_width=1, discriminator_layers=1, discriminator_updates=1)
+        check_least(self, betas=0, gammas=0, tc_betas=0)
+        if not 0 <= self.warm_up < self.steps:
+            raise ValueError(f"warm_up must be at least 0 and below steps={self.steps}, not {self.warm_up}")
         if not self.gammas:
             raise ValueError("gammas must be at least one, not none")
 
@@ -129,7 +132,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     """Train and measure the models of one seed; one that has its `metrics.json` is complete."""
     study = _study(settings)
     models = study.run(folder, seed, resume) | ceiling(study)
-    save_figure(tradeoff(models, METHODS, study, "nats"), folder / "figures" / "tradeoff.png")
+    save_drawn({"tradeoff": tradeoff(models, METHODS, study, "nats")}, folder)
     metrics = {"seed": seed, "models": models, "failure": failure(settings)}
     write_json(folder / "metrics.json", metrics)
     return metrics

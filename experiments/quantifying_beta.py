@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from unknot.experiments.common import check_least, complete, load_complete, present
+from unknot.experiments.common import check_least, complete, load_complete, present, save_drawn
 from unknot.experiments.variational import Study, Training, cell, numbers
 from unknot.files import read_json, write_json
 from unknot.mnist import find_source
@@ -39,7 +39,7 @@ from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.splits import stratified_split
 from unknot.models.image.vae import VAE
-from unknot.report import Table, save_figure
+from unknot.report import Table
 from unknot.representation import Learner, minibatches, train
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
@@ -95,6 +95,9 @@ class Settings(Training):
         check_least(self, digit_steps=1, dense_hidden=1, positions=2, orientations=2)
         if self.digit_pixels not in (DIGIT_SIDE // 2, DIGIT_SIDE):
             raise ValueError(f"digit_pixels must be 16 or 32, not {self.digit_pixels}")
+        check_least(self, betas=0, digit_betas=0)
+        if not (self.betas and self.digit_betas and self.labels):
+            raise ValueError("betas, digit_betas and labels must be at least one each, not none")
         for share in self.labels:
             if not 0 < share <= 1:
                 raise ValueError(f"labels must be above 0 and at most 1, not {share}")
@@ -146,10 +149,11 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     digits = complete(_names(settings.digit_betas), folder / "digits", make)
     metrics = {"seed": seed, "source": find_source(), "shapes": shapes, "digits": digits}
     disentanglement = {name: model["scores"][TEST]["higgins_2"]["value"] for name, model in shapes.items()}
-    save_figure(curves(disentanglement, "metric of Higgins et al."), folder / "figures/shapes.png")
+    figures = {"shapes": curves(disentanglement, "metric of Higgins et al.")}
     for share in (f"{share:g}" for share in settings.labels):
-        figure = curves({name: model["accuracy"][share] for name, model in digits.items()}, "accuracy")
-        save_figure(figure, folder / "figures" / f"digits-{share}.png")
+        accuracies = {name: model["accuracy"][share] for name, model in digits.items()}
+        figures[f"digits-{share}"] = curves(accuracies, "accuracy")
+    save_drawn(figures, folder)
     write_json(folder / "metrics.json", metrics)
     return metrics
 

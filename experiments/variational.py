@@ -87,6 +87,8 @@ class Training:
 
     def __post_init__(self) -> None:
         """Refuse other images, and counts that leave nothing to train on or to measure."""
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
         check_least(self, steps=1, batch=2, latent_dim=1, width=1, hidden=1, samples=100, votes=10)
         if self.pixels not in (SIDE // 2, SIDE):
             raise ValueError(f"pixels must be {SIDE // 2} or {SIDE}, not {self.pixels}")

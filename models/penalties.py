@@ -51,7 +51,8 @@ PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {"covariance": covariance_pen
 class LayerPenalty:
     """Adds up the penalty of layers' activations, as the model's last forward pass left them.
 
-    The model stays as it is: its loss is its own plus λ times `penalty()`.
+    The model stays as it is: its loss is its own plus λ times `penalty()`. Of a layer that is passed more
+    than once the last pass counts. A deep copy of the model is not watched: it wants a penalty of its own.
 
     Args:
         layers: modules that put out (n, ...); what follows the first axis is flattened.

@@ -64,24 +64,31 @@ class Learner(nn.Module, ABC):
         """Do one optimisation step on a batch and return scalars to log."""
 
 
-def image_tensor(images: NDArray[np.uint8] | Tensor, device: torch.device | str = "cpu") -> Tensor:
+def image_tensor(
+    images: NDArray[np.uint8] | Tensor,
+    device: torch.device | str = "cpu",
+    shape: tuple[int, int, int] | None = None,
+) -> Tensor:
     """Turn images as environments give them into what networks take.
 
     Args:
         images: uint8 (n, height, width, channels), array or tensor.
         device: where the result lies.
+        shape: (height, width, channels) that is expected; None takes any.
 
     Returns:
         float32 (n, channels, height, width) in [0, 1].
 
     Raises:
-        ValueError: another dtype or number of axes.
+        ValueError: another dtype, number of axes or shape.
     """
     tensor = torch.as_tensor(images)
     if tensor.dtype != torch.uint8 or tensor.ndim != 4:
         raise ValueError(
             f"images must be uint8 (n, height, width, channels), not {tensor.dtype} {tuple(tensor.shape)}"
         )
+    if shape and tuple(tensor.shape[1:]) != shape:
+        raise ValueError(f"images must be (n, height, width, channels) of {shape}, not {tuple(tensor.shape)}")
     return tensor.to(device).movedim(-1, 1).float() / 255
 
 

@@ -13,11 +13,11 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from unknot.experiments.common import complete
+from unknot.experiments.common import complete, save_drawn
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, draw_curves, measure
 from unknot.models.data.natural import NaturalImages, natural_images
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, load_learner, minibatches, train
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str
 
     metrics = _collect(complete(_names(settings, seed), folder, make))
     metrics |= {"pca": _components(images), "source": images.source}
-    _save_figures(metrics, images, folder)
+    save_drawn(_figures(metrics, images, folder), folder)
     return metrics
 
 
@@ -117,13 +117,13 @@ def _collect(models: dict[str, dict[str, float]]) -> dict[str, Any]:
     return metrics
 
 
-def _save_figures(metrics: dict[str, Any], images: NaturalImages, folder: Path) -> None:
-    save_figure(_reconstructions(images, folder), folder / "figures" / "reconstructions.png")
+def _figures(metrics: dict[str, Any], images: NaturalImages, folder: Path) -> dict[str, Figure]:
+    figures = {"reconstructions": _reconstructions(images, folder)}
     if "curves" in metrics:
-        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        figure = figures["images"] = Figure(figsize=(9, 3.4), layout="constrained")
         for panel, name in zip(figure.subplots(1, 2), ("cvr", "ud90"), strict=True):
             draw_curves(panel, metrics["curves"], name)
-        save_figure(figure, folder / "figures" / "images.png")
+    return figures
 
 
 @torch.no_grad()

@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from unknot.experiments.common import save_drawn
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, average, draw_curves, measure
 from unknot.models.stacked import StackedNetworks
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, load_learner, minibatches, train
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str
         description=f"seed {seed}: projections",
     )
     metrics = evaluate(settings, folder, seed)
-    save_figure(_figure(metrics["curves"]), folder / "figures" / "projections.png")
+    save_drawn({"projections": _figure(metrics["curves"])}, folder)
     return metrics
 
 

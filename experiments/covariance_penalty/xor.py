@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.experiments.common import save_drawn
 from unknot.models.stacked import StackedNetworks
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, load_learner, train
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str
         resume=resume,
         description=f"seed {seed}: XOR",
     )
-    save_figure(_figure(learner), folder / "figures" / "xor.png")
+    save_drawn({"xor": _figure(learner)}, folder)
     return evaluate(settings, folder, seed)
 
 

@@ -87,17 +87,20 @@ class GridSource(ABC):
         """Return factors as arrays, every one of the space and none besides.
 
         Raises:
-            ValueError: a factor that lacks, is unknown, is out of its range or of another length.
+            ValueError: a factor that lacks, is unknown, is out of its range, of another length, or not of
+                integers where it names categories.
         """
         known = self.factor_space.spaces
         if factors.keys() != known.keys():
             raise ValueError(f"factors must be {sorted(known)}, not {sorted(factors)}")
         arrays = {name: np.asarray(factors[name]) for name in known}
-        n = len(next(iter(arrays.values())))
+        n = next((len(array) for array in arrays.values() if array.ndim), 1)
         for name, array in arrays.items():
             low, high, shape = _range(known[name])
             if array.shape != (n, *shape):
                 raise ValueError(f"{name} must be of shape {(n, *shape)}, not {array.shape}")
+            if isinstance(known[name], spaces.Discrete) and array.dtype.kind not in "iu":
+                raise ValueError(f"{name} must be of whole numbers, not {array.dtype}")
             if n and not (array.min() >= low and array.max() <= high):
                 raise ValueError(f"{name} must be in [{low:g}, {high:g}], not {array.min()} to {array.max()}")
         return arrays

@@ -18,7 +18,7 @@ class Nuisance:
     """A source some of whose factors go on varying but are no factors any more.
 
     So are papers measured that leave a factor out (the shape of 2D Shapes, Kim and Mnih, 2018). The factors
-    left out are drawn by a generator that the others seed: the same factors give the same images.
+    left out are drawn by a generator that the others of a batch seed: the same batch gives the same images.
 
     Args:
         source: what draws.

@@ -14,7 +14,8 @@ __all__ = ["Selection"]
 class Selection:
     """A source that draws its factors from some combinations of a grid alone: a training set, say.
 
-    Any factors of the grid can still be rendered.
+    Any factors of the grid can still be rendered, and metrics that hold or change a factor (`higgins`,
+    `higgins_2`, `factor_vae`) draw the others or the changed one from the whole grid.
 
     Args:
         source: what draws.

@@ -36,8 +36,8 @@ class CapacityVAE(VariationalAutoencoder):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
         self.gamma, self.capacity, self.growth = gamma, capacity, growth
-        self.updates: Tensor
-        self.register_buffer("updates", torch.tensor(0))
+        self.grown: Tensor
+        self.register_buffer("grown", torch.tensor(0))
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
@@ -46,7 +46,7 @@ class CapacityVAE(VariationalAutoencoder):
 
     def target(self) -> Tensor:
         """Return C of the next update, in nats."""
-        return self.capacity * (self.updates / self.growth).clamp_max(1)
+        return self.capacity * (self.grown / self.growth).clamp_max(1)
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return γ |KL - C|, and C as `target`."""
@@ -57,5 +57,5 @@ class CapacityVAE(VariationalAutoencoder):
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one step, after which C is the next one."""
         scalars = super().update(batch)
-        self.updates += 1
+        self.grown += 1
         return scalars

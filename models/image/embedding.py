@@ -70,7 +70,7 @@ class Embedding(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return embeddings (n, latent_dim) of uint8 images (n, height, width, channels)."""
-        codes: Tensor = self.encoder(image_tensor(images, next(self.parameters()).device))
+        codes: Tensor = self.encoder(image_tensor(images, next(self.parameters()).device, self.shape))
         return functional.normalize(codes, dim=1) if self.loss in ON_SPHERE else codes
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:

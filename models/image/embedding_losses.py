@@ -35,8 +35,11 @@ def histogram_loss(codes: Tensor, labels: Tensor, bins: int = 151) -> Tensor:
         codes: (n, dimensions), scaled to length 1 here.
         labels: (n,).
         bins: R, nodes of the histogram from -1 to 1.
+
+    Raises:
+        ValueError: no pair of one class, or none of two.
     """
-    similarity, same = _cosines(codes, labels)
+    similarity, same = _pairs(codes, labels)
     step = 2 / (bins - 1)
     nodes = torch.linspace(-1, 1, bins, dtype=codes.dtype, device=codes.device)
 
@@ -62,15 +65,26 @@ def binomial_deviance_loss(
         alpha: steepness.
         beta: similarity at which pairs are undecided.
         cost: C.
+
+    Raises:
+        ValueError: no pair of one class, or none of two.
     """
-    similarity, same = _cosines(codes, labels)
+    similarity, same = _pairs(codes, labels)
     positive = functional.softplus(-alpha * (similarity[same] - beta)).mean()
     negative = functional.softplus(alpha * cost * (similarity[~same] - beta)).mean()
     return positive + negative
 
 
-def _cosines(codes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the cosine similarity of each pair (pairs,), and whether both are of one class."""
+def _pairs(codes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the cosine similarity of each pair (pairs,), and whether both are of one class.
+
+    Raises:
+        ValueError: no pair of one class, or none of two.
+    """
     first, second = torch.triu_indices(len(codes), len(codes), 1, device=codes.device)
+    same = labels[first] == labels[second]
+    if not same.any() or same.all():
+        counts = torch.unique(labels, return_counts=True)[1].tolist()
+        raise ValueError(f"labels must have a pair of one class and a pair of two, not classes of {counts}")
     unit = functional.normalize(codes, dim=1)
-    return (unit[first] * unit[second]).sum(1), labels[first] == labels[second]
+    return (unit[first] * unit[second]).sum(1), same

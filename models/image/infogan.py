@@ -149,7 +149,7 @@ class InfoGAN(Learner):
         return codes, self.generator(torch.cat([codes, noise], 1))
 
     def _scaled(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        return 2 * image_tensor(images, next(self.parameters()).device) - 1
+        return 2 * image_tensor(images, next(self.parameters()).device, self.shape) - 1
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, drawn: Tensor) -> Tensor:

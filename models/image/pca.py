@@ -12,6 +12,9 @@ from unknot.representation.learner import Learner, image_tensor
 
 __all__ = ["PCA"]
 
+NOTHING = 1e-5
+"""Deviation, in shares of the greatest, up to which a direction is one of rounding."""
+
 
 class PCA(Learner):
     """The linear code that loses least: scores along the directions of the greatest variance, scaled to 1.
@@ -29,7 +32,8 @@ class PCA(Learner):
         pixels = int(np.prod(shape))
         if not 1 <= latent_dim <= pixels:
             raise ValueError(f"latent_dim must be from 1 to the {pixels} pixels, not {latent_dim}")
-        self.shape, self.latent_dim = tuple(shape), latent_dim
+        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.latent_dim = latent_dim
         self.mean: Tensor
         self.directions: Tensor
         self.deviations: Tensor
@@ -43,8 +47,13 @@ class PCA(Learner):
         return {"shape": list(self.shape), "latent_dim": self.latent_dim}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return scores (n, latent_dim), of variance 1 over what was fitted, of uint8 images (n, h, w, c)."""
-        return (self._flat(images) - self.mean) @ self.directions / self.deviations
+        """Return scores (n, latent_dim), of variance 1 over what was fitted, of uint8 images (n, h, w, c).
+
+        Along directions in which what was fitted does not vary they are 0.
+        """
+        scores = (self._flat(images) - self.mean) @ self.directions
+        varies = self.deviations > NOTHING * self.deviations[0]
+        return torch.where(varies, scores / self.deviations, 0)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Draw scores (n, latent_dim): images, float (n, h, w, c), which may leave [0, 1]."""
@@ -74,4 +83,4 @@ class PCA(Learner):
         return {"explained": self.deviations.square().sum() / flat.var(0, correction=0).sum()}
 
     def _flat(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        return image_tensor(images, self.mean.device).movedim(1, -1).flatten(1)
+        return image_tensor(images, self.mean.device, self.shape).movedim(1, -1).flatten(1)

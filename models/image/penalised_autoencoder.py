@@ -11,11 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.models.penalties import LayerPenalty
+from unknot.files import unknown
+from unknot.models.penalties import PENALTIES
 from unknot.representation import Learner
 from unknot.representation.learner import image_tensor
 
 __all__ = ["PenalisedAutoencoder"]
+
+SHAPE = (32, 32, 3)
 
 
 class PenalisedAutoencoder(Learner):
@@ -43,6 +46,8 @@ class PenalisedAutoencoder(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
+        if penalty not in PENALTIES:
+            raise ValueError(unknown("penalty", penalty, PENALTIES))
         self.code_dim, self.penalty, self.weight = code_dim, penalty, weight
         self.learning_rate = learning_rate
         self.encoder = nn.Sequential(
@@ -65,7 +70,6 @@ class PenalisedAutoencoder(Learner):
             nn.ReLU(),
             nn.ConvTranspose2d(16, 3, 4, stride=2, padding=1),
         )
-        self._penalty = LayerPenalty([self.encoder[-1]], penalty)
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
     def settings(self) -> dict[str, Any]:
@@ -75,7 +79,7 @@ class PenalisedAutoencoder(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, code_dim) of uint8 images (n, 32, 32, 3)."""
-        codes: Tensor = self.encoder(image_tensor(images, next(self.parameters()).device))
+        codes: Tensor = self.encoder(image_tensor(images, next(self.parameters()).device, SHAPE))
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -93,8 +97,9 @@ class PenalisedAutoencoder(Learner):
             `error`, per value of a pixel in [0, 1], and `penalty`, unweighted.
         """
         images = batch["observation"]
-        error = (self.decode(self.encode(images)) - images / 255).square().mean()
-        penalty = self._penalty()
+        codes = self.encode(images)
+        error = (self.decode(codes) - images / 255).square().mean()
+        penalty = PENALTIES[self.penalty](codes)
         optimizer = self.optimizers["adam"]
         optimizer.zero_grad()
         (error + self.weight * penalty).backward()  # type: ignore[no-untyped-call]

@@ -188,13 +188,7 @@ class VariationalAutoencoder(Learner):
         return mean, log_variance
 
     def _tensor(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        tensor = image_tensor(images, next(self.parameters()).device)
-        height, width, channels = self.shape
-        if tensor.shape[1:] != (channels, height, width):
-            raise ValueError(
-                f"images must be (n, height, width, channels) of {self.shape}, not {images.shape}"
-            )
-        return tensor
+        return image_tensor(images, next(self.parameters()).device, self.shape)
 
 
 @torch.no_grad()
@@ -206,8 +200,13 @@ def wake(encoder: nn.Sequential, images: Tensor) -> None:
 
     Args:
         encoder: its last layer gives means and log variances, side by side.
-        images: a batch in [0, 1], (n, c, h, w).
+        images: a batch in [0, 1], (n, c, h, w), n at least 2.
+
+    Raises:
+        ValueError: a single image, which tells of no deviation.
     """
+    if len(images) < 2:
+        raise ValueError(f"images must be at least 2 where a warm-up ends, not {len(images)}")
     last = encoder[-1]
     assert isinstance(last, nn.Linear)
     features = encoder[:-1](images)

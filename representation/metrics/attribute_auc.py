@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from unknot.representation.metrics.score import Score, bootstrap, checked
+from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
 
 __all__ = ["attribute_auc"]
 
@@ -46,8 +46,7 @@ def attribute_auc(
         ValueError: shapes, numbers that are not finite, a factor that doesn't vary.
     """
     codes, factors = checked(codes, factors)
-    kinds = np.zeros(factors.shape[1], np.bool_) if categorical is None else categorical
-    attributes, masks = _attributes(factors, kinds)
+    attributes, masks = _attributes(factors, kinds_of(categorical, factors))
     each = areas(codes, masks)
     best = each.max(axis=0)
     value = float((best > threshold).mean())

@@ -17,7 +17,7 @@ from sklearn.linear_model import Lasso
 from sklearn.svm import LinearSVC
 
 from unknot.files import unknown
-from unknot.representation.metrics.score import Score, bootstrap, checked
+from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
 
 __all__ = ["REGRESSORS", "completeness", "dci", "disentanglement"]
 
@@ -68,7 +68,6 @@ def dci(
         factors; `importances` R (dimensions, factors), which `hinton` draws; `completeness_interval`,
         `informativeness_interval`; with `unseen` also `unseen_errors` of the factors, normalised by their
         deviation there. A dimension that predicts nothing has disentanglement 0 and weight 0.
-        predicts nothing has disentanglement 0 and weight 0.
 
     Raises:
         ValueError: an unknown regressor, shapes, numbers that are not finite, a factor that doesn't vary, too
@@ -79,9 +78,14 @@ def dci(
     codes, factors = checked(codes, factors, least_factors=2)
     if len(codes) < 30:
         raise ValueError(f"codes of {len(codes)} examples are too few to split: dci needs at least 30")
-    kinds = np.zeros(factors.shape[1], np.bool_) if categorical is None else categorical
+    kinds = kinds_of(categorical, factors)
     rng = np.random.default_rng(seed)
     split = Split.of(codes, rng)
+    alike = np.flatnonzero(np.ptp(factors[split.rows[0]], axis=0) == 0)
+    if alike.size:
+        raise ValueError(
+            f"factors of columns {alike.tolist()} take one value in what dci learns from: give more examples"
+        )
     fits = [
         _fit(REGRESSORS[regressor], split, factors[:, j], bool(kind), seed) for j, kind in enumerate(kinds)
     ]

@@ -16,7 +16,7 @@ from unknot.representation.metrics.higgins import higgins, higgins_2
 from unknot.representation.metrics.mig import mig
 from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
-from unknot.representation.metrics.score import Score
+from unknot.representation.metrics.score import Score, at_least
 from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
 from unknot.representation.metrics.unsupervised import unsupervised
 
@@ -93,6 +93,7 @@ def evaluate_codes(
     for name in settings:
         if name not in metrics:
             raise ValueError(unknown("settings of the metric", name, metrics))
+    at_least(2, samples=samples)
     components = Components(source.factor_space)
     if not ON_SOURCE.keys() >= set(metrics):
         drawn = source.sample_factors(samples, np.random.default_rng(seed))

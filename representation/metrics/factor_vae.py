@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.representation.metrics.score import Score, bootstrap, needed
+from unknot.representation.metrics.score import Score, at_least, bootstrap, needed
 from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
 
 __all__ = ["factor_vae"]
 
 Floats = NDArray[np.float64]
-Labels = NDArray[np.intp]
 
 
 def factor_vae(
@@ -36,17 +35,20 @@ def factor_vae(
         encode: images to codes.
         source: of the factors, at least two of which vary.
         seed: of all that is drawn.
-        train_votes: that make the classifier.
-        test_votes: that test it.
-        images: for each vote.
+        train_votes: that make the classifier, at least 1.
+        test_votes: that test it, at least 1.
+        images: for each vote, at least 2.
 
     Returns:
         The accuracy, in [0, 1] (the paper's error rate is 1 - value). Parts: `votes` (dimensions, factors),
         those that made the classifier, `chance` (the share of the most frequent factor), `active_dimensions`.
 
     Raises:
-        ValueError: fewer than two factors vary, or codes of a wrong shape or not finite.
+        ValueError: a count that is too small, fewer than two factors vary, or codes of a wrong shape or not
+            finite.
     """
+    at_least(1, train_votes=train_votes, test_votes=test_votes)
+    at_least(2, images=images)
     components = Components(source.factor_space)
     needed(len(components.names), 2)
     rng = np.random.default_rng(seed)

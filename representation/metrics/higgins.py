@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unknot.representation.metrics.score import Score, bootstrap, needed
+from unknot.representation.metrics.score import Score, at_least, bootstrap, needed
 from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
 
 __all__ = ["higgins", "higgins_2"]
@@ -47,8 +47,11 @@ def higgins(
         The accuracy, in [0, 1]. Parts: `accuracies` by true factor (NaN where none was tested), `chance`.
 
     Raises:
-        ValueError: fewer than two factors vary, or codes of a wrong shape or not finite.
+        ValueError: a count that is too small, fewer than two factors vary, or codes of a wrong shape or not
+            finite.
     """
+    at_least(1, test_examples=test_examples, pairs=pairs)
+    at_least(2, train_examples=train_examples)
     components = _components(source)
     rng = np.random.default_rng(seed)
     count = train_examples + test_examples
@@ -89,8 +92,11 @@ def higgins_2(
         The accuracy, in [0, 1]. Parts: `accuracies` by true factor (NaN where none was tested), `chance`.
 
     Raises:
-        ValueError: fewer than two factors vary, or codes of a wrong shape or not finite.
+        ValueError: a count that is too small, fewer than two factors vary, or codes of a wrong shape or not
+            finite.
     """
+    at_least(1, test_examples=test_examples)
+    at_least(2, train_examples=train_examples)
     components = _components(source)
     rng = np.random.default_rng(seed)
     count = train_examples + test_examples
@@ -128,6 +134,8 @@ def _classified(
     inputs: Floats, y: Labels, factors: int, train: int, rng: np.random.Generator, choices: dict[str, Any]
 ) -> Score:
     """Fit the linear classifier on the first `train` examples and score it on the others."""
+    if len(np.unique(y[:train])) < 2:
+        raise ValueError(f"train_examples={train} are all of one factor: give more")
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     classifier.fit(inputs[:train], y[:train])
     tested = y[train:]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["binned", "entropies", "mutual_information"]
+__all__ = ["binned", "entropies", "most_values", "mutual_information"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -41,6 +41,11 @@ def _binned(column: Floats, bins: int, by_value: bool) -> Labels:
         return labels.astype(np.intp)
     edges = np.linspace(values[0], values[-1], bins + 1)[1:-1]
     return np.digitize(column, edges)
+
+
+def most_values(table: Floats) -> int:
+    """Return the greatest number of different values that a column of a table takes, 0 without columns."""
+    return max((len(np.unique(column)) for column in table.T), default=0)
 
 
 def entropies(labels: Labels) -> Floats:

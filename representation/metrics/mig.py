@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.representation.metrics.information import binned, entropies, mutual_information
-from unknot.representation.metrics.score import Score, bootstrap, checked, top_gap
+from unknot.representation.metrics.information import binned, entropies, most_values, mutual_information
+from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of, top_gap
 
 __all__ = ["mig"]
 
 Floats = NDArray[np.float64]
-Labels = NDArray[np.intp]
 
 
 def mig(
@@ -34,7 +33,8 @@ def mig(
         factors: (n, factors).
         categorical: (factors,), whose numbers have no order; None: all have one.
         seed: of the resamples.
-        bins: of equal width for what takes more values than that (see `binned`).
+        bins: of equal width for what takes more values than that (see `binned`); codes have as many as the
+            greatest number of categories, where that is more.
 
     Returns:
         A score in [0, 1]. Parts: `gaps` and `entropies` (nats) for each factor, `mutual_information` (nats).
@@ -43,7 +43,9 @@ def mig(
         ValueError: shapes, numbers that are not finite, a factor that doesn't vary, `bins` below 2.
     """
     codes, factors = checked(codes, factors)
-    z, v = binned(codes, bins), binned(factors, bins, categorical)
+    kinds = kinds_of(categorical, factors)
+    code_bins = max(bins, most_values(factors[:, kinds]))
+    z, v = binned(codes, code_bins), binned(factors, bins, kinds)
     information, entropy = mutual_information(z, v), entropies(v)
     value = gap(information, entropy)
     interval = bootstrap(
@@ -57,7 +59,12 @@ def mig(
         "entropies": entropy,
         "mutual_information": information,
     }
-    choices = {"bins": bins, "binning": "equal width, or a bin a value", "estimator": "counts (plug-in)"}
+    choices = {
+        "bins": bins,
+        "code bins": code_bins,
+        "binning": "equal width, or a bin a value",
+        "estimator": "counts (plug-in)",
+    }
     return Score(value, interval, parts, choices)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.representation.metrics.information import binned, mutual_information
-from unknot.representation.metrics.score import Score, bootstrap, checked
+from unknot.representation.metrics.information import binned, most_values, mutual_information
+from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
 
 __all__ = ["modularity"]
 
@@ -35,7 +35,8 @@ def modularity(
         factors: (n, factors), at least two.
         categorical: (factors,), whose numbers have no order; None: all have one.
         seed: of the resamples.
-        bins: of equal width for what takes more values than that (see `binned`).
+        bins: of equal width for what takes more values than that (see `binned`); codes have as many as the
+            greatest number of categories, where that is more.
 
     Returns:
         A score in [0, 1]. Parts: `modularities` of the dimensions (NaN where one is left out),
@@ -45,7 +46,9 @@ def modularity(
         ValueError: shapes, numbers that are not finite, a factor that doesn't vary, `bins` below 2.
     """
     codes, factors = checked(codes, factors, least_factors=2)
-    z, v = binned(codes, bins), binned(factors, bins, categorical)
+    kinds = kinds_of(categorical, factors)
+    code_bins = max(bins, most_values(factors[:, kinds]))
+    z, v = binned(codes, code_bins), binned(factors, bins, kinds)
     information = mutual_information(z, v)
     value = _mean(modularities(information))
     interval = bootstrap(
@@ -62,6 +65,7 @@ def modularity(
     }
     choices = {
         "bins": bins,
+        "code bins": code_bins,
         "binning": "equal width, or a bin a value",
         "estimator": "counts (plug-in)",
         "dead dimensions": "left out of the mean",

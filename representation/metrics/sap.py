@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from unknot.representation.metrics.score import Score, bootstrap, checked, top_gap
+from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of, top_gap
 
 __all__ = ["sap"]
 
@@ -43,7 +43,7 @@ def sap(
         ValueError: shapes, numbers that are not finite, a factor that doesn't vary.
     """
     codes, factors = checked(codes, factors)
-    kinds = np.zeros(factors.shape[1], np.bool_) if categorical is None else categorical
+    kinds = kinds_of(categorical, factors)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(codes))
     train, test = np.split(order, [len(order) // 2])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Score", "bootstrap", "checked", "top_gap"]
+__all__ = ["Score", "at_least", "bootstrap", "checked", "kinds_of", "top_gap"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -101,6 +101,27 @@ def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Fl
         if constant.size:
             raise ValueError(f"factors of columns {constant.tolist()} take one value in the whole sample")
     return codes, factors
+
+
+def kinds_of(categorical: Any, factors: Floats) -> NDArray[np.bool_]:
+    """Return whether each factor is categorical, (factors,); none is if `categorical` is None.
+
+    Raises:
+        ValueError: another length, or what is neither true nor false.
+    """
+    columns = factors.shape[1]
+    kinds = np.zeros(columns, np.bool_) if categorical is None else np.asarray(categorical)
+    if kinds.shape != (columns,) or kinds.dtype != np.bool_:
+        given = f"{kinds.dtype} of shape {kinds.shape}"
+        raise ValueError(f"categorical must be true or false for each of {columns} factors, not {given}")
+    return kinds
+
+
+def at_least(least: int, **counts: int) -> None:
+    """Raise ValueError for a count below the least."""
+    for name, count in counts.items():
+        if count < least:
+            raise ValueError(f"{name} must be at least {least}, not {count}")
 
 
 def needed(factors: int, least: int) -> None:

@@ -24,7 +24,7 @@ from unknot.models.data.blob import Blob
 from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
-from unknot.models.image.factor_generator import FactorGenerator
+from unknot.models.image.factor_generator import LEAST, FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.representation import WEIGHTS, save_learner
 
@@ -99,6 +99,7 @@ def test_traversals_change_one_dimension_at_a_time() -> None:
         ((1.0, 3.5), 3.0, 5.0, 7.0, False),
         ((1.0, 1.0), 3.0, 7.0, 5.0, False),
         ((1.0, 1.0), 3.0, 5.0, None, False),
+        ((1.0, 1.0), 3.0, 5.0, 5.0, False),
     ],
 )
 def test_factors_enter_in_the_papers_order_or_not(
@@ -113,12 +114,18 @@ def test_a_factor_enters_where_it_stays() -> None:
         factors={"a": (0, 1), "b": (0, 1), "c": (0, 1)}, shape=(8, 8, 1), width=2, hidden=4
     )
     learner.trace[:4] = torch.tensor(
-        [[1.0, 0.7, 0, 0.7, 90], [2.0, 0.4, 0.1, 0.7, 80], [3.0, 0.6, 0.2, 0.8, 70], [4.0, 0.9, 0.3, 0.9, 60]]
+        [[1.0, 1.4, 0, 1.4, 90], [2.0, 0.8, 0.2, 1.4, 80], [3.0, 1.2, 0.4, 1.6, 70], [4.0, 1.8, 0.6, 1.8, 60]]
     )
     found = capacity_vae.entries(learner)
     assert found["enters"] == {"a": 3.0, "b": None, "c": 1.0}
-    assert found["last"] == pytest.approx({"a": 0.9, "b": 0.3, "c": 0.9})
+    assert found["last"] == pytest.approx({"a": 1.8, "b": 0.6, "c": 1.8})
     assert found["reconstruction"] == 60
+
+
+def test_what_is_given_out_evenly_is_no_entrance() -> None:
+    settings = capacity_vae.PRESETS["default"]
+    factors = Shapes2D().values
+    assert LEAST * settings.capacity / len(factors) < capacity_vae.ENTERS
 
 
 def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[str, Any]:
