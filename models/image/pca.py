@@ -13,7 +13,7 @@ from unknot.representation.learner import Learner, image_tensor
 __all__ = ["PCA"]
 
 NOTHING = 1e-5
-"""Deviation, in shares of the greatest, up to which a direction is one of rounding."""
+"""Deviation, in shares of the greatest or of one pixel, up to which a direction is one of rounding."""
 
 
 class PCA(Learner):
@@ -52,7 +52,7 @@ class PCA(Learner):
         Along directions in which what was fitted does not vary they are 0.
         """
         scores = (self._flat(images) - self.mean) @ self.directions
-        varies = self.deviations > NOTHING * self.deviations[0]
+        varies = self.deviations > NOTHING * self.deviations[0].clamp(min=1)
         return torch.where(varies, scores / self.deviations, 0)
 
     def decode(self, codes: Tensor) -> Tensor:

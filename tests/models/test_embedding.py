@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,13 @@ def test_histograms_by_hand() -> None:
     assert histogram_loss(codes, labels).item() == pytest.approx(0.5, abs=1e-5)
     apart = torch.tensor([[1.0, 0.0], [1.0, 0.01], [-1.0, 0.0]])
     assert histogram_loss(apart, labels).item() == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", [histogram_loss, binomial_deviance_loss])
+@pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
+def test_losses_of_pairs_ask_for_both_kinds(loss: Any, labels: list[int]) -> None:
+    with pytest.raises(ValueError, match="a pair of one class and a pair of two"):
+        loss(torch.eye(3), torch.tensor(labels))
 
 
 def test_binomial_deviance_by_hand() -> None:

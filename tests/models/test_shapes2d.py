@@ -135,3 +135,12 @@ def test_factors_that_cannot_be_drawn_are_refused(factors: dict[str, Any], words
 def test_settings_that_make_no_source_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Shapes2D(**settings)
+
+
+def test_shapes_are_named_by_whole_numbers() -> None:
+    source = Shapes2D(pixels=32)
+    factors = source.sample_factors(3, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="shape must be of whole numbers, not float64"):
+        source.render_factors({**factors, "shape": np.full(3, 0.5)})
+    with pytest.raises(ValueError, match=r"x must be of shape \(3,\), not \(\)"):
+        source.render_factors({**factors, "x": 0.5})

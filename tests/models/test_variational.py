@@ -112,6 +112,29 @@ def test_after_the_warm_up_the_decoder_is_new_and_what_had_collapsed_tells_image
     assert not torch.equal(weights()[0], encoder)  # it learns again
 
 
+@pytest.mark.parametrize("kind", FAMILY)
+@pytest.mark.parametrize("warm_up", [2, 3])
+def test_every_autoencoder_counts_its_warm_up_and_ends_it(kind: Any, warm_up: int) -> None:
+    learner = make(kind, warm_up=warm_up)
+    first = learner.decoder[0].weight
+    for update in range(1, warm_up + 2):
+        assert learner.warming == (update <= warm_up)
+        before = first.detach().clone()
+        learner.update(BATCH)
+        assert int(learner.updates) == update
+    assert (first - before).abs().max() > 0.1  # drawn anew, not a step of Adam
+    if isinstance(learner, CapacityVAE):
+        assert int(learner.grown) == warm_up + 1
+
+
+def test_a_single_image_ends_no_warm_up() -> None:
+    learner = make(VAE, warm_up=1)
+    one = {"observation": BATCH["observation"][:1]}
+    learner.update(one)
+    with pytest.raises(ValueError, match="at least 2 where a warm-up ends, not 1"):
+        learner.update(one)
+
+
 def test_waking_leaves_what_tells_images_apart_as_it_is() -> None:
     last = nn.Linear(4, 4)
     encoder = nn.Sequential(nn.Flatten(), last)
@@ -294,6 +317,18 @@ def test_pca_finds_the_directions_of_the_singular_values() -> None:
     torch.testing.assert_close(codes.std(0, correction=0), torch.ones(4), atol=1e-3, rtol=0)
     with pytest.raises(ValueError, match="at least latent_dim=4, not 3"):
         learner.update({"observation": images[:3]})
+    with pytest.raises(ValueError, match=r"of \(16, 16, 1\), not \(2, 32, 8, 1\)"):
+        learner.encode(images[:2].reshape(2, 32, 8, 1))
+
+
+def test_pca_tells_nothing_along_directions_that_do_not_vary() -> None:
+    rows = torch.arange(0, 200, 10, dtype=torch.uint8)
+    learner = PCA(shape=(4, 4, 1), latent_dim=3)
+    learner.update({"observation": rows[:, None, None, None].expand(-1, 4, 4, 1)})  # of rank 1
+    codes = learner.encode(rows[:, None, None, None].expand(-1, 4, 4, 1))
+    torch.testing.assert_close(codes.std(0, correction=0), torch.tensor([1.0, 0.0, 0.0]))
+    learner.update({"observation": torch.full((5, 4, 4, 1), 7, dtype=torch.uint8)})
+    assert not learner.encode(torch.full((2, 4, 4, 1), 9, dtype=torch.uint8)).any()
 
 
 # As learners

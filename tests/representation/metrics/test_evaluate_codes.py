@@ -208,6 +208,17 @@ def test_settings_reach_their_metric() -> None:
         (lambda v: v[:, 0], {"metrics": ["mig"]}, r"shape \(500,\), expected \(500, dimensions\)"),
         (lambda v: v[1:], {"metrics": ["mig"]}, r"shape \(499, 3\), expected \(500, dimensions\)"),
         (lambda v: v / 0, {"metrics": ["higgins"]}, "not finite"),
+        (lambda v: v, {"metrics": ["mig"], "samples": 1}, "samples must be at least 2, not 1"),
+        (
+            lambda v: v,
+            {"metrics": ["factor_vae"], "settings": {"factor_vae": {"images": 1}}},
+            "images must be at least 2, not 1",
+        ),
+        (
+            lambda v: v,
+            {"metrics": ["higgins"], "settings": {"higgins": {"pairs": 0}}},
+            "pairs must be at least 1, not 0",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -130,6 +130,9 @@ def test_a_categorical_factor_has_a_bin_for_each_value() -> None:
     named = mig(code, table, np.array([True, False]))
     assert named.value == pytest.approx((np.log(20) / np.log(40) + 1) / 2)
     assert modularity(code, table, np.array([True, False])).value == pytest.approx(1)
+    perfect = mig(table, table, np.array([True, False]))
+    assert perfect.value == pytest.approx(1)
+    assert perfect.choices["code bins"] == 40
 
 
 def test_a_perfect_code_of_more_values_than_bins_scores_one() -> None:
@@ -408,6 +411,9 @@ def test_bad_arrays_are_refused(metric: Callable[..., Score]) -> None:
     ]:
         with pytest.raises(ValueError, match=words):
             metric(codes, factors)
+    for categorical in ([False], [False, True, True], [0, 1]):
+        with pytest.raises(ValueError, match="categorical must be true or false for each of 2 factors"):
+            metric(good, good, categorical)
 
 
 def test_what_dci_and_modularity_need() -> None:
