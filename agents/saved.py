@@ -31,7 +31,6 @@ __all__ = [
     "POLICY",
     "AgentSettings",
     "SavedAgent",
-    "find_encoder",
     "load_zip",
     "make_model",
     "read_settings",
@@ -291,36 +290,6 @@ def read_settings(folder: Path) -> AgentSettings:
         return AgentSettings(**settings)
     except (TypeError, ValueError) as error:
         raise FileError(f"{folder / AGENT} has settings that don't fit this version: {error}") from error
-
-
-def find_encoder(name: str) -> Learner:
-    """Load an encoder by a name on the command line.
-
-    Args:
-        name: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/dynamics-content/published",
-            where the model may be left out if the run has but one.
-
-    Raises:
-        FileNotFoundError: there is none, or there are several; the sentence names them.
-        WeightsError: a file that can't be used.
-    """
-    path = Path(name)
-    if path.is_file():
-        return load_learner(path)
-    if (path / WEIGHTS).is_file():
-        return load_learner(path / WEIGHTS)
-    for run in (name, *map(str, path.parents)):
-        try:
-            folder = find_seed(run)
-        except FileNotFoundError:
-            continue
-        below = folder / path.relative_to(run)
-        found = sorted(below.rglob(WEIGHTS))
-        if len(found) == 1:
-            return load_learner(found[0])
-        models = [f"{run}/{weights.parent.relative_to(folder)}" for weights in sorted(folder.rglob(WEIGHTS))]
-        raise FileNotFoundError(unknown("encoder", name, models))
-    raise FileNotFoundError(f"no encoder {name!r}: neither a weight file nor a run, nor RUN/MODEL")
 
 
 def load_zip(path: Path, *, trust_pickle: bool) -> BaseAlgorithm:

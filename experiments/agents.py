@@ -25,13 +25,14 @@ from unknot.agents.environments import copies_for, make_environment
 from unknot.agents.evaluation import Evaluation, evaluate_agent, wilson_interval
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
-from unknot.agents.saved import AgentSettings, find_encoder
+from unknot.agents.saved import AgentSettings
 from unknot.agents.training import Schedule, train_agent
 from unknot.experiments.common import METRICS, check_least, complete
 from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan
 from unknot.experiments.controllable_factors.planning import STEPS
 from unknot.files import read_json, unknown, write_json
 from unknot.report import Table, mean_deviation, save_figure
+from unknot.representation import load_learner
 
 __all__ = ["PRESETS", "Settings", "evaluate", "learning_curves", "run", "tabulate"]
 
@@ -236,7 +237,7 @@ def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> d
         return {"curve": []}
     algorithm, seen, _ = LEARNERS[row]
     tuned = seen == "tuned"
-    encoder = find_encoder(task.encoder) if seen in ("codes", "tuned") and task.encoder else None
+    encoder = load_learner(task.encoder) if seen in ("codes", "tuned") and task.encoder else None
     chosen = AgentSettings(
         algorithm,
         task.environment,

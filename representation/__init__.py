@@ -8,10 +8,10 @@ from unknot.files import require
 require("learn", "torch")
 
 from unknot.representation.e2c import E2C  # noqa: E402
-from unknot.representation.learner import Learner, load_learner, save_learner  # noqa: E402
+from unknot.representation.learner import WEIGHTS, Learner, load_learner, save_learner  # noqa: E402
 from unknot.representation.locally_linear import LocallyLinear  # noqa: E402
 from unknot.representation.rce import RCE  # noqa: E402
-from unknot.representation.training import CHECKPOINT, WEIGHTS, minibatches, train  # noqa: E402
+from unknot.representation.training import CHECKPOINT, minibatches, train  # noqa: E402
 
 __all__ = [
     "CHECKPOINT",

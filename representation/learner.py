@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from unknot.files import WeightsError, load_weights, save_weights, unknown
+from unknot.files import WeightsError, find_seed, load_weights, save_weights, unknown
+
+WEIGHTS = "weights.safetensors"
+"""The file of a learner in its folder."""
 
 LEARNERS: dict[str, str] = {
     "RCE": "unknot.representation.rce",
@@ -115,7 +118,7 @@ def expand(step: Callable[[Tensor, Tensor], Tensor], z: Tensor, u: Tensor) -> tu
     return A, B, c.detach()
 
 
-def save_learner(learner: Learner, path: Path, *, half: bool = False) -> None:
+def save_learner(learner: Learner, path: str | Path, *, half: bool = False) -> None:
     """Write a learner's weights and settings, atomically.
 
     Args:
@@ -126,17 +129,23 @@ def save_learner(learner: Learner, path: Path, *, half: bool = False) -> None:
     tensors = arrays(learner.state_dict())
     if half:
         tensors = {name: a.astype(np.float16) if a.dtype.kind == "f" else a for name, a in tensors.items()}
-    save_weights(path, tensors, type(learner).__name__, learner.settings())
+    save_weights(Path(path), tensors, type(learner).__name__, learner.settings())
 
 
-def load_learner(path: Path, device: torch.device | str = "cpu") -> Learner:
+def load_learner(path: str | Path, device: torch.device | str = "cpu") -> Learner:
     """Read a learner that `save_learner` wrote; it is in evaluation mode, in the precision it is built in.
 
+    Args:
+        path: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/factor-vae/gamma-10", where
+            the model may be left out if the run has but one.
+        device: where it lies.
+
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: there is none, or there are several; the sentence names them.
         WeightsError: the file can't be used (see `load_weights`), its class is not one of `LEARNERS`, or
             its settings or weights don't fit the class.
     """
+    path = find_weights(path)
     tensors, header = load_weights(path)
     if header.kind not in LEARNERS:
         raise WeightsError(f"{path}: {unknown('learner', header.kind, LEARNERS)}")
@@ -151,6 +160,29 @@ def load_learner(path: Path, device: torch.device | str = "cpu") -> Learner:
     assert isinstance(learner, Learner)
     load_state(learner, tensors, path)
     return learner.to(device).eval()
+
+
+def find_weights(name: str | Path) -> Path:
+    """Find a learner's weight file, as `load_learner` is told of it.
+
+    Raises:
+        FileNotFoundError: there is none, or there are several; the sentence names them.
+    """
+    path = Path(name)
+    for file in (path, path / WEIGHTS):
+        if file.is_file():
+            return file
+    for run in (str(name), *map(str, path.parents)):
+        try:
+            folder = find_seed(run)
+        except FileNotFoundError:
+            continue
+        found = sorted((folder / path.relative_to(run)).rglob(WEIGHTS))
+        if len(found) == 1:
+            return found[0]
+        models = [f"{run}/{weights.parent.relative_to(folder)}" for weights in sorted(folder.rglob(WEIGHTS))]
+        raise FileNotFoundError(unknown("learner", str(name), models))
+    raise FileNotFoundError(f"no learner {str(name)!r}: neither a weight file nor a run, nor RUN/MODEL")
 
 
 def arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:

@@ -21,17 +21,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from unknot.files import WeightsError, load_weights, save_weights
-from unknot.representation.learner import Learner, arrays, load_state, save_learner
+from unknot.representation.learner import WEIGHTS, Learner, arrays, load_state, save_learner
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-__all__ = ["CHECKPOINT", "WEIGHTS", "minibatches", "train"]
+__all__ = ["CHECKPOINT", "minibatches", "train"]
 
 CHECKPOINT = "checkpoint.safetensors"
 """All that resuming needs, in one file, so that weights and optimiser state never disagree."""
-WEIGHTS = "weights.safetensors"
-"""The learner alone (see `load_learner`)."""
 
 Batch = dict[str, Tensor]
 
@@ -78,7 +76,7 @@ def train(
     batch_at: Callable[[int], Batch],
     steps: int,
     *,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     resume: bool = False,
     checkpoint_every: int = 1000,
     log_every: int = 100,
@@ -121,6 +119,7 @@ def train(
     precision = fabric._strategy.precision.precision
     if precision not in ("32-true", "bf16-mixed"):  # a learner steps by itself: nothing scales its losses
         raise ValueError(f"precision must be '32-true' or 'bf16-mixed', not {precision!r}")
+    folder = None if folder is None else Path(folder)
     learner.to(fabric.device).train()
     start, scalars = 0, dict[str, float]()
     with ExitStack() as stack:

@@ -31,7 +31,8 @@ import torch
 
 from unknot.files import load_weights, write_json
 from unknot.representation import learner as learners
-from unknot.representation.training import WEIGHTS, minibatches, train
+from unknot.representation.learner import WEIGHTS
+from unknot.representation.training import minibatches, train
 from unknot.report import Table
 
 

@@ -63,7 +63,7 @@ def test_an_agent_is_trained_gone_on_with_and_compared(
         ("train-agent PPO unknot/Planar-v0 gates", "KEY=VALUE, not 'gates'"),
         ("train-agent PPO unknot/Planar-v0 --set gama=1", "did you mean 'gamma'"),
         ("train-agent PPO unknot/Planar-v0 --observe codes", "--observe codes goes with --encoder"),
-        ("train-agent PPO unknot/Planar-v0 --encoder nothing", "no encoder 'nothing'"),
+        ("train-agent PPO unknot/Planar-v0 --encoder nothing", "no learner 'nothing'"),
         (
             "train-agent PPO unknot/Planar-v0 --encoder pretrained/controllable-factors/maze/selectivity",
             "encode can't take images of shape (40, 40, 1)",

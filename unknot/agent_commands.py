@@ -71,6 +71,7 @@ def train_agent(
     """
     require("agents", "torch", "stable_baselines3")
     from unknot.agents import saved, training
+    from unknot.representation import load_learner
 
     if observe == "pixels" and encoder is not None:
         observe = "codes"
@@ -86,7 +87,7 @@ def train_agent(
             algorithm, environment, _read(options), observe, finetune, her, _read(set), seed
         )
         schedule = training.Schedule(steps, evaluate_every, episodes, until)
-        learner = None if encoder is None else saved.find_encoder(encoder)
+        learner = None if encoder is None else load_learner(encoder)
         metrics = training.train_agent(
             settings, home, schedule, learner, resume=resume, keep_replay=keep_replay, device=device
         )

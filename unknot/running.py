@@ -197,8 +197,7 @@ def check_weights(folder: Path) -> None:
         FileNotFoundError: there is none.
         WeightsError: one can't be used.
     """
-    from unknot.representation.learner import load_learner
-    from unknot.representation.training import WEIGHTS
+    from unknot.representation.learner import WEIGHTS, load_learner
 
     weights = sorted(folder.rglob(WEIGHTS))
     if not weights:

@@ -19,14 +19,12 @@ from unknot.agents.saved import (
     POLICY,
     AgentSettings,
     SavedAgent,
-    find_encoder,
     load_zip,
     make_model,
     save_settings,
 )
 from unknot.agents.stable_baselines import GymVecEnv
 from unknot.files import FileError, WeightsError, read_json, write_json
-from unknot.representation import WEIGHTS, save_learner
 from unknot.representation.autoencoder import Autoencoder
 
 PLANAR, MAZE = "unknot/Planar-v0", "unknot/Maze-v0"
@@ -164,23 +162,6 @@ def test_the_algorithm_of_a_file_is_told_by_its_hallmark(tmp_path: Path) -> None
 
 
 # Encoders
-
-
-def test_encoders_are_found_by_run_and_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for model in ("one", "two"):
-        save_learner(make_encoder(), tmp_path / "runs/maze/now/seed-0" / model / WEIGHTS)
-    for name in (
-        "maze/now/two",
-        "maze/two",
-        f"runs/maze/now/seed-0/two/{WEIGHTS}",
-        "runs/maze/now/seed-0/one",
-    ):
-        assert isinstance(find_encoder(name), Autoencoder)
-    with pytest.raises(FileNotFoundError, match="did you mean"):
-        find_encoder("maze/now")
-    with pytest.raises(FileNotFoundError, match="no encoder 'nowhere'"):
-        find_encoder("nowhere")
 
 
 def test_a_tuned_encoder_starts_as_it_was_and_gets_gradients() -> None:

@@ -17,8 +17,8 @@ from unknot.representation.discrete_selectivity import (
     information,
     selectivity,
 )
-from unknot.representation.learner import Learner, load_learner, save_learner
-from unknot.representation.training import WEIGHTS, train
+from unknot.representation.learner import WEIGHTS, Learner, load_learner, save_learner
+from unknot.representation.training import train
 
 CELL, SIDE = 8, 3
 SHAPE = (CELL * SIDE, CELL * SIDE, 1)

@@ -13,9 +13,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from unknot.files import WeightsError, load_weights, save_weights
+from unknot.models.image.pca import PCA
 from unknot.representation import learner as learners
-from unknot.representation.learner import Learner, image_tensor, load_learner, save_learner
-from unknot.representation.training import CHECKPOINT, WEIGHTS, minibatches, train
+from unknot.representation.learner import WEIGHTS, Learner, image_tensor, load_learner, save_learner
+from unknot.representation.training import CHECKPOINT, minibatches, train
 
 
 class Tiny(Learner):
@@ -270,3 +271,16 @@ def test_image_tensor() -> None:
     for wrong in wrongs:
         with pytest.raises(ValueError, match=r"uint8 \(n, height, width, channels\), not"):
             image_tensor(wrong)
+
+
+def test_learners_are_found_by_run_and_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for model in ("one", "two"):
+        save_learner(PCA(shape=(4, 4, 1), latent_dim=2), f"runs/maze/now/seed-0/{model}/{WEIGHTS}")
+    names = ("maze/now/two", "maze/two", f"runs/maze/now/seed-0/two/{WEIGHTS}", "runs/maze/now/seed-0/one")
+    for name in names:
+        assert isinstance(load_learner(name), PCA)
+    with pytest.raises(FileNotFoundError, match="did you mean"):
+        load_learner("maze/now")
+    with pytest.raises(FileNotFoundError, match="no learner 'nowhere'"):
+        load_learner("nowhere")
