@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +91,8 @@ def train_agent(
         progress: show a bar.
 
     Returns:
-        What is in `metrics.json`: `curve`, an entry an evaluation (`steps`, `success_rate`, `mean_return`,
-        `seconds` of training until then), and `best`, the entry of the policy that was kept.
+        What is in `metrics.json`: `curve`, an entry an evaluation (`steps`, `episodes`, `success_rate`,
+        `mean_return`, `seconds` of training until then), and `best`, the entry of the policy that was kept.
 
     Raises:
         ValueError: settings that don't go together, or another setting than the run that is resumed has.
@@ -249,6 +250,7 @@ class _Watch(BaseCallback):
         result = evaluate_agent(self._agent, self._tests, self._schedule.episodes, FIRST_EVALUATION)
         entry = {
             "steps": self.num_timesteps,
+            "episodes": self._schedule.episodes,
             "success_rate": result.success_rate,
             "mean_return": result.mean_return,
             "seconds": self._seconds,
@@ -257,7 +259,11 @@ class _Watch(BaseCallback):
         for name in ("success_rate", "mean_return"):
             self.logger.record(f"evaluation/{name}", entry[name])
         self.logger.dump(self.num_timesteps)
-        score = ("success_rate", "mean_return")
-        if self.best is None or [entry[key] for key in score] > [self.best[key] for key in score]:
+        if self.best is None or _score(entry) > _score(self.best):
             self.best = entry
             self._agent.save(self._folder)
+
+
+def _score(entry: Mapping[str, Any]) -> tuple[float, float, bool]:
+    """Return what the best policy is chosen by: of two alike one that was trained, and of those the first."""
+    return entry["success_rate"], entry["mean_return"], entry["steps"] > 0

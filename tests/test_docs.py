@@ -30,14 +30,15 @@ def test_pictures_of_one_name_are_called_by_their_folders() -> None:
         SHIP["picture_names"]([a, Path("seed-0", "other") / a.relative_to("seed-0")])
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/models.md"])
 def test_the_snippets_of_a_page_run_one_after_the_other(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     text = (DOCS.parent / page).read_text(encoding="utf-8")
     smaller = {"learn(50_000)": "learn(64)", "episodes=500": "episodes=4", "num_envs=1024": "num_envs=4"}
-    smaller |= {"steps=12_000": "steps=3", "samples=10_000": "samples=200"}
+    smaller |= {"steps=12_000": "steps=3", "samples=10_000": "samples=200", "learn(20_000)": "learn(1_200)"}
     names: dict[str, Any] = {}
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         for whole, part in smaller.items():

@@ -58,8 +58,8 @@ def train_agent(
         finetune: let the encoder learn on with the policy.
         her: replay transitions with goals in hindsight (DQN, SAC, TD3).
         set: hyperparameters that are to differ, such as learning_rate=1e-4.
-        steps: environment steps in all.
-        evaluate_every: environment steps from one evaluation, and checkpoint, to the next.
+        steps: environment steps in all, rounded up to whole rollouts, which are n_steps of all copies long.
+        evaluate_every: environment steps from one evaluation, and checkpoint, to the next, rounded up alike.
         episodes: episodes of an evaluation.
         until: success rate in an evaluation at which training ends.
         seed: of weights, actions and episodes.
@@ -82,6 +82,8 @@ def train_agent(
     name = f"{algorithm}-{environment.rpartition('/')[2]}"
     folder = out or (find_seeds(name)[0].parent if resume else new_folder(name))
     home = folder / f"seed-{seed}"
+    if resume and not home.exists():
+        say(f"{home} has nothing to resume: it begins anew.")
     try:
         settings = saved.AgentSettings(
             algorithm, environment, _read(options), observe, finetune, her, _read(set), seed
@@ -100,7 +102,8 @@ def train_agent(
     save_figure(_draw(metrics["curve"]), home / "figures" / "learning-curve.png")
     save_gif(training.best_episode(agent, min(episodes, 20)), home / "figures" / "best-episode.gif")
     best = metrics["best"]
-    say(f"Best: {best['success_rate']:.1%} of {episodes} episodes succeed, after {best['steps']:,} steps.")
+    tried = best.get("episodes", episodes)  # a resume may ask for another number
+    say(f"Best: {best['success_rate']:.1%} of {tried} episodes succeed, after {best['steps']:,} steps.")
     say(f"Policy, curve, video: {home}")
     say(f"Next: unknot evaluate-agent {folder} expert random")
 

@@ -24,6 +24,7 @@ from unknot.files import (
     read_json,
     require,
     run_names,
+    seed_folders,
     unknown,
 )
 from unknot.report import Table
@@ -147,6 +148,8 @@ def _run(words: list[str]) -> None:
         raise UsageError(unknown("preset", preset, experiment.PRESETS))
     options = _options(experiment, name, preset, words)
     folder = options.out or (find_seeds(name)[0].parent if options.resume else new_folder(name))
+    if options.resume and not seed_folders(folder):
+        say(f"{folder} has nothing to resume: it begins anew.")
     try:
         tables = run_seeds(
             name, preset, options.settings, folder, options.seeds, resume=options.resume, jobs=options.jobs
@@ -188,9 +191,11 @@ def evaluate(run: Named, full: bool = False) -> None:
 
     Args:
         run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
-        full: also what takes long.
+        full: on as many samples as the run's, and with what takes long.
     """
     print_tables(evaluate_run(run, full))
+    if not full:
+        say("Without --full most experiments measure on fewer samples than the run did.")
 
 
 def show(run: Named) -> None:

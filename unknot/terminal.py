@@ -1,6 +1,7 @@
 """What the commands share: how they read options and what they print."""
 
 import json
+import os
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,10 @@ from unknot.running import UsageError
 __all__ = ["console", "print_tables", "read_option", "say"]
 
 console = Console()
+PIPED = 200
+"""Columns of what no terminal shows: a table that is written to a file is not cut to 80."""
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    console = Console(width=PIPED)
 
 
 def read_option(word: str) -> tuple[str, Any]:
