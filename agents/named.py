@@ -1,5 +1,6 @@
 """Agents by the names that the command line has for them, and the experts of each environment."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -104,7 +105,8 @@ def find_agent(
 
     Args:
         name: "random"; "expert"; the run of a trained agent; a run, or weights that ship, to plan in
-            ("pretrained/dynamics-content"); or a zip file of Stable-Baselines3's.
+            ("pretrained/dynamics-content", or "pretrained/dynamics-content/solid" for another of its models);
+            or a zip file of Stable-Baselines3's.
         environment: the id of the environment it is for.
         options: the environment's keyword arguments.
         seed: of what it draws.
@@ -143,11 +145,7 @@ def _seeing_all(make: Callable[[Any], Agent], environment: str, options: Mapping
 
 def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
     """Find what a run trained: an agent, or what an agent can plan in."""
-    try:
-        folder = find_seed(name)
-    except FileNotFoundError as error:
-        known = ["random", "expert", *pretrained_names(), *run_names()]
-        raise FileNotFoundError(unknown("agent", name, known)) from error
+    folder, model = _run_and_model(name)
     if (folder / "agent.json").exists():
         require("agents", "stable_baselines3")
         from .saved import SavedAgent
@@ -165,8 +163,20 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
         )
     require("learn", "torch")
     module, kind, models = PLANNERS[experiment, environment]
-    planner: Agent = getattr(import_module(module, __package__), kind).load(folder, models)
+    planner: Agent = getattr(import_module(module, __package__), kind).load(folder, model or models)
     return _seeing_all(lambda env: planner, environment, _in_own_units(options))
+
+
+def _run_and_model(name: str) -> tuple[Path, str | None]:
+    """Find the seed folder of "RUN" or of "RUN/MODEL", and the model if one is named."""
+    run, _, model = name.rpartition("/")
+    for candidate, named in ((name, None), (run, model)):
+        with contextlib.suppress(FileNotFoundError):
+            folder = find_seed(candidate)
+            if named is None or (folder / named).is_dir():
+                return folder, named
+    known = ["random", "expert", *pretrained_names(), *run_names()]
+    raise FileNotFoundError(unknown("agent", name, known))
 
 
 def _in_own_units(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ __all__ = [
     "draw_images",
     "floors",
     "numbers",
+    "there_and_back",
     "title",
     "told",
     "tradeoff",
@@ -390,9 +391,16 @@ def traversal_frames(learner: VariationalAutoencoder, images: Images) -> Images:
     """
     with torch.no_grad():
         codes, kl = learner.encode(images), learner.kl(images).mean(0)
-    there = np.linspace(-SPAN, SPAN, 2 * COLUMNS)
+    return there_and_back(learner, codes, kl.argsort(descending=True).tolist(), SPAN)
+
+
+def there_and_back(
+    learner: VariationalAutoencoder | InfoGAN, codes: Tensor, dims: Sequence[int], span: float
+) -> Images:
+    """Draw codes (n, d) with each of `dims` going from -`span` to `span` and back, as `traversal_frames`."""
+    there = np.linspace(-span, span, 2 * COLUMNS)
     drawn = traverse(learner, codes, np.concatenate([there, there[-2:0:-1]]))
-    frames = drawn[kl.argsort(descending=True).tolist()].transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
+    frames = drawn[list(dims)].transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
     count, rows, height, columns, width, channels = frames.shape
     return frames.reshape(count, rows * height, columns * width, channels)
 

@@ -119,8 +119,9 @@ def evaluate_agents(
     """Count how often agents succeed, all on the same problems.
 
     Args:
-        agents: each a run of train-agent, a run to plan in (such as "pretrained/dynamics-content"), "random",
-            "expert", or a zip file of Stable-Baselines3's.
+        agents: each a run of train-agent, a run to plan in (such as "pretrained/dynamics-content", or
+            "pretrained/dynamics-content/solid" for another of its models), "random", "expert", or a zip file
+            of Stable-Baselines3's.
         env: the environment's id; default: where the first trained agent learnt, with the options it had.
         options: the environment's own keyword arguments.
         episodes: how many each plays.

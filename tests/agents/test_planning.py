@@ -15,6 +15,7 @@ from torch import Tensor
 
 import unknot  # noqa: F401  # registers the environments
 from unknot.agents import PlanningAgent, evaluate_agent
+from unknot.agents.named import find_agent
 from unknot.envs.planar import PlanarEnv
 from unknot.files import WeightsError
 from unknot.representation import E2C, WEIGHTS, Learner, save_learner
@@ -333,3 +334,14 @@ def test_loading_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(WeightsError, match="truncated"):
         PlanningAgent.load(run)
+
+
+def test_a_model_of_a_run_is_named_behind_it() -> None:
+    agent, _ = find_agent("pretrained/dynamics-content/solid", "unknot/Planar-v0", {"collision": "solid"})(1)
+    first, _ = find_agent("pretrained/dynamics-content", "unknot/Planar-v0", {})(1)
+    assert isinstance(agent, PlanningAgent)
+    assert isinstance(first, PlanningAgent)
+    weights = [next(each.learner.encoder.parameters()) for each in (agent, first)]
+    assert not torch.equal(*weights)
+    with pytest.raises(FileNotFoundError, match="unknown agent 'pretrained/dynamics-content/sold'"):
+        find_agent("pretrained/dynamics-content/sold", "unknot/Planar-v0", {})

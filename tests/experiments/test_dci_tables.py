@@ -54,6 +54,8 @@ def seed(**models: tuple[float, float]) -> dict[str, Any]:
         name: {
             regressor: {
                 "disentanglement": score,
+                "disentanglements": [score] * 6,
+                "weights": [1 / 6] * 6,
                 "completenesses": [score] * 5,
                 "errors": [error] * 5,
                 "unseen_errors": [2 * error] * 5,
@@ -67,7 +69,7 @@ def seed(**models: tuple[float, float]) -> dict[str, Any]:
 
 def test_tables_put_the_papers_rows_below_ours_and_say_what_was_met() -> None:
     seeds = [seed(pca=(0.5, 0.3), infogan=(error, 0.2)) for error in (0.1, 0.3)]
-    errors, scores = dci.tabulate(seeds)[:2]
+    errors, dimensions, scores = dci.tabulate(seeds)[:3]
     assert [row[:2] for row in errors.rows] == [
         (name, where)
         for model in ("PCA", "InfoGAN")
@@ -78,6 +80,8 @@ def test_tables_put_the_papers_rows_below_ours_and_say_what_was_met() -> None:
     assert ours[2:] == ("0.20 ± 0.14",) * 6
     assert paper[2:] == ("0.50", "0.09", "0.09", "0.13", "0.09", "0.18")
     assert "0.20 against 0.50, met; on teapots left out: 0.40 against 1.00, met" in errors.notes[-1]
+    assert dimensions.rows[2] == ("InfoGAN", *["0.20 ± 0.00"] * 6)
+    assert dimensions.rows[3] == ("InfoGAN, paper", "0.83", "0.64", "0.65", "0.93", "0.80", "0.80")
     assert scores.rows[3][:3] == ("InfoGAN, paper", "0.77", "0.56")
     assert "disentanglement 0.20 against 0.30, missed, completeness 0.20 against 0.30" in scores.notes[-1]
 
@@ -100,6 +104,8 @@ def test_traversals_go_over_the_prior() -> None:
     [
         ({"steps": 0}, "steps must be at least 1, not 0"),
         ({"gan_batch": 1}, "gan_batch must be at least 2, not 1"),
+        ({"latent_dim": 0}, "latent_dim must be at least 1, not 0"),
+        ({"network": "dense"}, "unknown network 'dense'"),
         ({"pixels": 48}, r"pixels must be one of \(64, 32, 16\), not 48"),
     ],
 )
