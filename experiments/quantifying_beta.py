@@ -322,8 +322,9 @@ def _shapes_table(seeds: list[dict[str, Any]]) -> Table:
         ("autoencoder", "β", "Higgins, 2016", "MIG", "error"),
         tuple(rows),
         (
-            f"Mean ± deviation over {len(seeds)} seeds (the paper's are 5), on combinations that no training "
-            "saw. Error: the squared error of a pixel.",
+            f"Mean ± deviation over {len(seeds)} seeds (the paper's are 5). Pairs begin with combinations "
+            "that no training saw; what one factor is changed to is any of the grid. Error: the squared "
+            "error of a pixel.",
             "The paper's Fig. 1 has curves, no numbers: high variance among models of one β, and more "
             "disentanglement with β up to 5, most steadily for the convolutional denoising one.",
         ),
