@@ -46,4 +46,5 @@ class Nuisance:
         arrays = [np.ascontiguousarray(factors[name]) for name in self.factor_space]
         seed = zlib.crc32(b"".join(array.tobytes() for array in arrays))
         drawn = self.source.sample_factors(len(arrays[0]), np.random.default_rng(seed))
-        return self.source.render_factors({**factors, **{name: drawn[name] for name in self.names}})
+        images: Images = self.source.render_factors({**factors, **{name: drawn[name] for name in self.names}})
+        return images
