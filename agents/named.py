@@ -117,6 +117,8 @@ def find_agent(
         FileError: a file that can't be used.
         ValueError: the agent is for another environment, or the environment refuses its options.
     """
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, not {seed}")
     space = make_environment(environment, 1, options).single_action_space  # tells a wrong name or option
     if name == "random":
         return _seeing_all(lambda env: RandomAgent(space, seed), environment, options)

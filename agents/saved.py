@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
@@ -148,9 +149,10 @@ def make_model(
         changes: hyperparameters that matter for learning alone, such as the size of a buffer.
 
     Raises:
-        ValueError: the algorithm can't act there, or its hyperparameters are refused.
+        ValueError: the algorithm can't act there, its hyperparameters are refused, or there is no such device.
     """
     check_fit(settings.algorithm, venv.action_space)
+    _check_device(device)
     chosen = {**settings.resolved(), **changes}
     ours = {name: chosen.pop(name) for name in OURS if name in chosen}
     if "noise" in ours:
@@ -290,6 +292,16 @@ def read_settings(folder: Path) -> AgentSettings:
         return AgentSettings(**settings)
     except (TypeError, ValueError) as error:
         raise FileError(f"{folder / AGENT} has settings that don't fit this version: {error}") from error
+
+
+def _check_device(name: str) -> None:
+    """Raise ValueError for a device that torch has not: Stable-Baselines3 would take the CPU in its place."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device must be torch's name of one, such as cpu or cuda, not {name!r}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={name!r} is not to be had on this machine")
 
 
 def load_zip(path: Path, *, trust_pickle: bool) -> BaseAlgorithm:

@@ -68,6 +68,8 @@ def test_an_agent_is_trained_gone_on_with_and_compared(
             "train-agent PPO unknot/Planar-v0 --encoder pretrained/controllable-factors/maze/selectivity",
             "encode can't take images of shape (40, 40, 1)",
         ),
+        ("train-agent PPO unknot/Planar-v0 --device gpu", "device must be torch's name of one"),
+        ("evaluate-agent random --env unknot/Planar-v0 --seed -3", "seed must be at least 0, not -3"),
         ("evaluate-agent", "name an agent"),
         ("evaluate-agent random", "name it (--env)"),
         ("evaluate-agent rando --env unknot/Planar-v0", "unknown agent 'rando'; did you mean 'random'"),

@@ -213,3 +213,9 @@ def test_a_missing_module_is_named_with_its_extra() -> None:
     require("learn", "numpy", "torch")
     with pytest.raises(ModuleNotFoundError, match=r'needs no_such_module: pip install "unknot\[learn\]"'):
         require("learn", "no_such_module")
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotADirectoryError, match="is a file: name another folder"):
+        create_folder(tmp_path / "file" / "seed-0")

@@ -100,7 +100,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _dispatch(words)
-    except (UsageError, FileError, FileExistsError, FileNotFoundError, IsADirectoryError) as error:
+    except (
+        UsageError,
+        FileError,
+        FileExistsError,
+        FileNotFoundError,
+        IsADirectoryError,
+        NotADirectoryError,
+    ) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").split(".")[0])

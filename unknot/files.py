@@ -260,7 +260,11 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
 
     Raises:
         FileExistsError: it exists and holds something, and `resume` is False; nothing in it was touched.
+        NotADirectoryError: a file lies where a folder is to be.
     """
+    for place in path.parents:
+        if place.is_file():
+            raise NotADirectoryError(f"{place} is a file: name another folder (--out)")
     if path.exists() and not resume and (not path.is_dir() or any(path.iterdir())):
         raise FileExistsError(f"{path} exists already: resume it (--resume) or name another folder (--out)")
     path.mkdir(parents=True, exist_ok=True)

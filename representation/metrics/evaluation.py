@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ METRICS = (*ON_FACTORS, *ON_SOURCE, *ON_CODES)
 def evaluate_codes(
     encode: Encode,
     source: FactorSource,
-    metrics: Iterable[str] = METRICS,
+    metrics: str | Iterable[str] = METRICS,
     seed: int = 0,
     *,
     samples: int = 10_000,
@@ -70,7 +71,7 @@ def evaluate_codes(
             array or a tensor: a learner's `encode`, say.
         source: an environment (`env.unwrapped`) or a data set. A Box factor counts as one factor a component;
             components that can't vary are left out.
-        metrics: names out of `METRICS`.
+        metrics: a name out of `METRICS`, or some.
         seed: of all that is drawn. A metric's result does not depend on which others are asked for.
         samples: drawn for the metrics of a sample; `higgins`, `higgins_2` and `factor_vae` draw their own.
         settings: arguments of a metric by its name, as {"mig": {"bins": 50}}. `tdv`'s `top` is the number of
@@ -80,20 +81,26 @@ def evaluate_codes(
         Scores by name. `choices["factors"]` names the factors in the order of the parts' arrays.
 
     Raises:
-        ValueError: an unknown metric, settings of one not asked for, or what the metrics themselves refuse.
+        ValueError: an unknown metric, settings of one not asked for or that it does not have,
+            a source without factors, or what the metrics themselves refuse.
 
     Example:
         >>> env = gym.make("unknot/Planar-v0").unwrapped
         >>> evaluate_codes(learner.encode, env, ["mig", "dci"])["mig"].value
     """
-    metrics, settings = list(metrics), settings or {}
+    metrics, settings = [metrics] if isinstance(metrics, str) else list(metrics), settings or {}
     for name in metrics:
         if name not in METRICS:
             raise ValueError(unknown("metric", name, METRICS))
-    for name in settings:
+    for name, chosen in settings.items():
         if name not in metrics:
             raise ValueError(unknown("settings of the metric", name, metrics))
+        _check_settings(name, chosen)
     at_least(2, samples=samples)
+    at_least(0, seed=seed)
+    if not hasattr(source, "factor_space"):
+        hint = ": give env.unwrapped" if hasattr(source, "unwrapped") else ""
+        raise ValueError(f"source={source} has no factor_space{hint}")
     components = Components(source.factor_space)
     if not ON_SOURCE.keys() >= set(metrics):
         drawn = source.sample_factors(samples, np.random.default_rng(seed))
@@ -112,3 +119,14 @@ def evaluate_codes(
         choices = {**score.choices, "factors": components.names, "codes": "as encode returned them"}
         scores[name] = replace(score, choices=choices)
     return scores
+
+
+def _check_settings(metric: str, chosen: Any) -> None:
+    """Raise ValueError unless settings are a mapping of arguments that the metric has."""
+    function = {**ON_FACTORS, **ON_CODES, **ON_SOURCE}[metric]
+    known = [name for name, each in signature(function).parameters.items() if each.kind is each.KEYWORD_ONLY]
+    if not isinstance(chosen, Mapping):
+        raise ValueError(f"settings of {metric} must be a dict with some of {known}, not {chosen!r}")
+    for name in chosen:
+        if name not in known:
+            raise ValueError(unknown(f"setting of {metric}", name, known))

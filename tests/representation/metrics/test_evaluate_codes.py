@@ -209,6 +209,9 @@ def test_settings_reach_their_metric() -> None:
         (lambda v: v[1:], {"metrics": ["mig"]}, r"shape \(499, 3\), expected \(500, dimensions\)"),
         (lambda v: v / 0, {"metrics": ["higgins"]}, "not finite"),
         (lambda v: v, {"metrics": ["mig"], "samples": 1}, "samples must be at least 2, not 1"),
+        (lambda v: v, {"metrics": "mig", "seed": -1}, "seed must be at least 0, not -1"),
+        (lambda v: v, {"metrics": "mig", "settings": {"mig": {"bin": 5}}}, "'bin'; did you mean 'bins'"),
+        (lambda v: v, {"metrics": "mig", "settings": {"mig": 5}}, "must be a dict"),
         (
             lambda v: v,
             {"metrics": ["factor_vae"], "settings": {"factor_vae": {"images": 1}}},
@@ -231,6 +234,12 @@ def test_what_is_refused(code: Callable[[Floats], Any], arguments: dict[str, Any
 def test_one_factor_cannot_be_told_apart(name: str) -> None:
     with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
         evaluated(name, lambda v: v, reals("x"))
+
+
+def test_a_wrapped_environment_is_refused_with_a_hint() -> None:
+    source: Any = gym.make("unknot/Planar-v0")
+    with pytest.raises(ValueError, match=r"no factor_space: give env\.unwrapped"):
+        evaluate_codes(encoder(lambda v: v), source, "mig")
 
 
 def test_an_environment_is_a_source() -> None:
