@@ -149,7 +149,7 @@ def make_model(
         changes: hyperparameters that matter for learning alone, such as the size of a buffer.
 
     Raises:
-        ValueError: the algorithm can't act there, its hyperparameters are refused, or there is no such device.
+        ValueError: the algorithm can't act there, hyperparameters are refused, or there is no such device.
     """
     check_fit(settings.algorithm, venv.action_space)
     _check_device(device)
