@@ -1,9 +1,9 @@
 """How many images a second do sources of still images draw, beside reading them from a stored array?
 
-Side by side, in turns, the best of several, random factors of the grid each time: images drawn by `Shapes2D`
-and `Blob`, the sampling of factors included; as many read from an array of all of them in memory (of 20,736:
-the 737,280 of the published file would take 3 GB), by random rows; the same from bits, as `read_dsprites`
-keeps them. Seconds are those that the process computes, so that neighbours on the machine matter little.
+Side by side, in turns, the best of several, random factors of the grid each time: images drawn by sources,
+the sampling of factors included; as many read from an array of all of them in memory (of 20,736: the 737,280
+of the published file would take 3 GB), by random rows; the same from bits, as `read_dsprites` keeps them.
+Seconds are those that the process computes, so that neighbours on the machine matter little.
 
     python benchmarks/render_shapes.py
 """
@@ -17,6 +17,8 @@ import numpy as np
 from unknot.models.data.blob import Blob
 from unknot.models.data.grid import GridSource
 from unknot.models.data.shapes2d import Shapes2D
+from unknot.models.data.sprites import Sprites
+from unknot.models.data.teapots import Teapots
 
 
 def main() -> None:
@@ -37,6 +39,8 @@ def main() -> None:
         "Shapes2D, 32 pixels": drawing(Shapes2D(pixels=32)),
         "Shapes2D, coloured": drawing(Shapes2D(coloured=True)),
         "Blob": drawing(Blob()),
+        "Teapots": drawing(Teapots()),
+        "Sprites": drawing(Sprites()),
         "rows of an array": lambda n, rng: images[rng.integers(len(images), size=n)],
         "rows of bits": lambda n, rng: (
             np.unpackbits(bits[rng.integers(len(bits), size=n)], axis=1) * np.uint8(255)
