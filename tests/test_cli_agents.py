@@ -46,6 +46,12 @@ def test_an_agent_is_trained_gone_on_with_and_compared(
     capsys.readouterr()
     main(["list"])
     assert re.search(rf"PPO-Planar-v0/{folder.name} +PPO in unknot/Planar-v0", capsys.readouterr().out)
+    main(["show", "PPO-Planar-v0"])
+    output = capsys.readouterr().out
+    assert [rate for _, rate in re.findall(r"│ +(0|64|128) │ +(\d+\.\d)% │", output)] == ["0.0"] * 3
+    assert output.count("kept") >= 1
+    assert "learning-curve.png" in output
+    assert "unknot evaluate-agent measures it" in fails("evaluate PPO-Planar-v0", capsys)
     main(shlex.split("evaluate-agent PPO-Planar-v0 random expert --episodes 5 --seed 7"))
     output = capsys.readouterr().out
     assert "unknot/Planar-v0, max_steps=6: 5 episodes, seeds 7 to 11" in output

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from unknot.files import find_seed, find_seeds, require
 from unknot.report import Table, save_figure, save_gif
-from unknot.running import UsageError, new_folder
+from unknot.running import AGENT, UsageError, new_folder
 from unknot.terminal import print_tables, read_option, say
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from unknot.agents import Evaluation
 
-__all__ = ["AGENT", "collect", "evaluate_agents", "train_agent"]
+__all__ = ["collect", "evaluate_agents", "train_agent"]
 
-AGENT = "agent.json"
-"""What a trained agent's folder has, as `unknot.agents.saved` writes it."""
 Options = tuple[str, ...]
 
 AT_A_TIME = 16

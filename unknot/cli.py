@@ -16,7 +16,7 @@ from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments, mnist
-from unknot.agent_commands import AGENT, collect, evaluate_agents, train_agent
+from unknot.agent_commands import collect, evaluate_agents, train_agent
 from unknot.files import (
     FileError,
     find_seeds,
@@ -29,6 +29,7 @@ from unknot.files import (
 )
 from unknot.report import Table
 from unknot.running import (
+    AGENT,
     CONFIG,
     Experiment,
     UsageError,

@@ -28,6 +28,8 @@ from unknot.files import RUNS, create_folder, find_seeds, read_json, unknown, wr
 from unknot.report import Table
 
 CONFIG, METRICS, TABLE = "config.json", "metrics.json", "table.md"
+AGENT = "agent.json"
+"""What a trained agent's folder has, as `unknot.agents.saved` writes it."""
 PART = "part"
 """The setting that says which parts of an experiment to run, where it has some."""
 
@@ -185,9 +187,29 @@ def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
     for folder in folders:
         if not (folder / METRICS).exists():
             raise FileNotFoundError(f"{folder} has no {METRICS}: it has not ended yet")
-    experiment = load_experiment(_experiment_of(folders[0]))
     figures = [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
+    if (folders[0] / AGENT).exists():
+        return [_evaluations(folders)], figures
+    experiment = load_experiment(_experiment_of(folders[0]))
     return experiment.tabulate([read_json(folder / METRICS) for folder in folders]), figures
+
+
+def _evaluations(folders: Sequence[Path]) -> Table:
+    """Return the evaluations of a trained agent, seed by seed, the kept policy's marked."""
+    rows = []
+    for folder in folders:
+        metrics = read_json(folder / METRICS)
+        for entry in metrics["curve"]:
+            rate, gained = f"{entry['success_rate']:.1%}", f"{entry['mean_return']:.2f}"
+            kept = "kept" if entry["steps"] == metrics["best"]["steps"] else ""
+            rows.append((folder.name, f"{entry['steps']:,}", rate, gained, kept))
+    agent = read_json(folders[0] / AGENT)
+    return Table(
+        f"{agent['algorithm']} in {agent['environment']}",
+        ("seed", "steps", "success", "return", "policy"),
+        tuple(rows),
+        ("`unknot evaluate-agent` measures the policies that were kept, on problems of its own.",),
+    )
 
 
 def check_weights(folder: Path) -> None:
@@ -207,6 +229,8 @@ def check_weights(folder: Path) -> None:
 
 
 def _experiment_of(folder: Path) -> str:
+    if (folder / AGENT).exists():
+        raise UsageError(f"{folder} holds a trained agent: unknot evaluate-agent measures it")
     if not (folder / CONFIG).exists():
         raise FileNotFoundError(f"{folder} has no {CONFIG}: it is not the seed folder of a run")
     name: str = read_json(folder / CONFIG)["experiment"]
