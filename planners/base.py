@@ -132,8 +132,16 @@ def whole(name: str, value: int, least: int) -> int:
     return value
 
 
+def check_tensors(**values: object) -> None:
+    """Raise TypeError for an argument that is no tensor."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a torch tensor, not {type(value).__name__}: {value!r}")
+
+
 def check_start(start: Tensor) -> None:
-    """Raise ValueError unless start is a floating tensor (batch, dim)."""
+    """Raise TypeError unless start is a tensor, ValueError unless it is floating, (batch, dim)."""
+    check_tensors(start=start)
     if start.ndim != 2 or not start.is_floating_point():
         raise ValueError(
             f"start has the shape {tuple(start.shape)} and {start.dtype}, expected (batch, dim), floating"

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from unknot.planners.base import Cost
+from unknot.planners.base import Cost, check_tensors
 from unknot.planners.derivatives import pieces, psd, rows_jacobian
 
 _PARTS = (1 / 3, 2 / 3, 1.0)
@@ -57,6 +57,7 @@ class QuadraticCost:
             is the mean over three points of each line instead, so that no plan jumps over what it avoids.
 
     Raises:
+        TypeError: Something else than tensors.
         ValueError: A shape does not fit.
     """
 
@@ -68,6 +69,7 @@ class QuadraticCost:
         penalty: Callable[[Tensor], Tensor] | None = None,
         sweep: Tensor | None = None,
     ) -> None:
+        check_tensors(Q=Q, R=R, goal=goal)
         if goal.ndim != 2:
             raise ValueError(f"goal has the shape {tuple(goal.shape)}, expected (batch, dim)")
         if Q.shape != (goal.shape[1], goal.shape[1]):

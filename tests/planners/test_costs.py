@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from unknot.planners import ILQR, QuadraticCost, RowCost
+from unknot.planners.base import check_start
 from unknot.planners.costs import FunctionCost, as_row_cost
 from unknot.planners.derivatives import psd
 
@@ -153,6 +157,15 @@ def test_a_cost_that_says_how_is_taken_at_its_word() -> None:
     cost = quadratic()
     assert as_row_cost(cost, 3) is cost
     assert isinstance(as_row_cost(plain, 3), FunctionCost)
+
+
+def test_what_is_no_tensor_is_named() -> None:
+    eye: Any = np.eye(2)
+    with pytest.raises(TypeError, match="Q must be a torch tensor, not ndarray"):
+        QuadraticCost(eye, torch.eye(2), torch.zeros(1, 2))
+    start: Any = [[0.0, 0.0]]
+    with pytest.raises(TypeError, match="start must be a torch tensor, not list"):
+        check_start(start)
 
 
 def test_shapes_that_do_not_fit_are_named() -> None:
