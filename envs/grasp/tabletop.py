@@ -237,6 +237,9 @@ def find_objects(objects: "str | Sequence[GraspObject]") -> "tuple[GraspObject, 
     if not isinstance(objects, str):
         if not objects:
             raise ValueError("objects is empty: give at least one, or a name")
+        for thing in objects:
+            if not hasattr(thing, "category"):
+                raise ValueError(f"objects must be a name out of {OBJECTS} or GraspObjects, not {thing!r}")
         return tuple(objects)
     if objects not in OBJECTS:
         raise ValueError(unknown("objects", objects, OBJECTS))

@@ -110,6 +110,11 @@ def test_object_and_category_say_what_stands_there() -> None:
     assert len({image.tobytes() for image in images}) == 3
 
 
+def test_objects_are_a_name_or_objects() -> None:
+    with pytest.raises(ValueError, match="or GraspObjects, not 'cup'"):
+        gym.make("unknot/Grasp-v0", objects=["cup"])
+
+
 def test_an_object_is_counted_around_in_a_small_category() -> None:
     bottles, mugs = make_objects("test")[:3], make_objects("test")[12:14]
     env: Any = gym.make("unknot/Grasp-v0", objects=(*bottles, *mugs)).unwrapped
