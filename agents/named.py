@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from gymnasium.vector import VectorEnv
 
-from unknot.files import find_seed, pretrained_names, read_json, require, run_names, unknown
+from unknot.files import AGENT, find_seed, pretrained_names, read_json, require, run_names, unknown
 
 from .digit_expert import DigitExpert
 from .environments import copies_for, make_environment
@@ -148,7 +148,7 @@ def _seeing_all(make: Callable[[Any], Agent], environment: str, options: Mapping
 def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
     """Find what a run trained: an agent, or what an agent can plan in."""
     folder, model = _run_and_model(name)
-    if (folder / "agent.json").exists():
+    if (folder / AGENT).exists():
         require("agents", "stable_baselines3")
         from .saved import SavedAgent
 

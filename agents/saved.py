@@ -16,7 +16,16 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.her import HerReplayBuffer
 
-from unknot.files import FileError, find_seed, load_weights, read_json, save_weights, unknown, write_json
+from unknot.files import (
+    AGENT,
+    FileError,
+    find_seed,
+    load_weights,
+    read_json,
+    save_weights,
+    unknown,
+    write_json,
+)
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.learner import arrays, load_state
 
@@ -27,7 +36,6 @@ from .hyperparameters import OURS, algorithm_class, check_fit, hyperparameters_f
 from .stable_baselines import GymVecEnv
 
 __all__ = [
-    "AGENT",
     "ENCODER",
     "POLICY",
     "AgentSettings",
@@ -38,8 +46,6 @@ __all__ = [
     "save_settings",
 ]
 
-AGENT = "agent.json"
-"""The settings; whoever has this file in a seed's folder is a trained agent."""
 POLICY = "policy.safetensors"
 """The weights of the policy that did best."""
 ENCODER = f"encoder/{WEIGHTS}"

@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.preprocessing import preprocess_obs
 
-from unknot.files import create_folder, write_json
+from unknot.files import AGENT, create_folder, write_json
 from unknot.representation import Learner
 from unknot.representation.training import deferred_interrupts, progress_bar
 
@@ -24,7 +24,7 @@ from .checkpoint import CHECKPOINT, restore, save_checkpoint
 from .environments import copies_for
 from .evaluation import evaluate_agent
 from .extractors import standardize
-from .saved import AGENT, AgentSettings, SavedAgent, make_model, read_settings, save_settings
+from .saved import AgentSettings, SavedAgent, make_model, read_settings, save_settings
 from .stable_baselines import GymVecEnv
 
 __all__ = ["FIRST_EVALUATION", "METRICS", "Schedule", "best_episode", "train_agent"]

@@ -23,16 +23,15 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from matplotlib.figure import Figure
-from torch.utils.tensorboard import SummaryWriter
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.grasp.tabletop import TabletopEnv
-from unknot.experiments.common import check_least
+from unknot.experiments.common import check_least, save_drawn
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning
 from unknot.experiments.variational import CEILING, Told, cell, counts, draw_images
 from unknot.files import find_seed, read_json, unknown, write_json
 from unknot.models.image.pca import PCA
-from unknot.report import Table, save_figure
+from unknot.report import Table
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.metrics import METRICS, FactorSource, evaluate_codes
 from unknot.representation.metrics.source import Encode, Factors
@@ -123,8 +122,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         for name, learner in learners.items():
             save_learner(learner, _place(folder, environment, name) / WEIGHTS)
     measured = _measure(settings, folder, seed, share=1)
-    with SummaryWriter(str(folder)) as writer:
-        save_figure(chart(measured, settings.metrics), folder / "figures/scores.png", writer)
+    save_drawn({"scores": chart(measured, settings.metrics)}, folder)
     metrics = {"seed": seed, "encoders": measured}
     write_json(folder / "metrics.json", metrics)
     return metrics

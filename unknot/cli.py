@@ -18,6 +18,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from unknot import experiments, mnist
 from unknot.agent_commands import collect, evaluate_agents, train_agent
 from unknot.files import (
+    AGENT,
     FileError,
     find_seeds,
     pretrained_names,
@@ -29,7 +30,6 @@ from unknot.files import (
 )
 from unknot.report import Table
 from unknot.running import (
-    AGENT,
     CONFIG,
     Experiment,
     UsageError,

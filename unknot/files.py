@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "AGENT",
     "FORMAT",
     "FileError",
     "Header",
@@ -44,6 +45,8 @@ FORMAT = 1
 
 PRETRAINED = "pretrained"
 RUNS = Path("runs")
+AGENT = "agent.json"
+"""The settings of a trained agent; whoever has this file in a seed's folder is one."""
 
 
 def require(extra: str, *modules: str) -> None:

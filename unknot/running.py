@@ -24,12 +24,10 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from unknot import experiments
-from unknot.files import RUNS, create_folder, find_seeds, read_json, unknown, write_json, write_text
+from unknot.files import AGENT, RUNS, create_folder, find_seeds, read_json, unknown, write_json, write_text
 from unknot.report import Table
 
 CONFIG, METRICS, TABLE = "config.json", "metrics.json", "table.md"
-AGENT = "agent.json"
-"""What a trained agent's folder has, as `unknot.agents.saved` writes it."""
 PART = "part"
 """The setting that says which parts of an experiment to run, where it has some."""
 

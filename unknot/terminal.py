@@ -11,11 +11,11 @@ from unknot.running import UsageError
 
 __all__ = ["console", "print_tables", "read_option", "say"]
 
-console = Console()
 PIPED = 200
 """Columns of what no terminal shows: a table that is written to a file is not cut to 80."""
+console = Console()
 if not console.is_terminal and "COLUMNS" not in os.environ:
-    console = Console(width=PIPED)
+    console.width = PIPED
 
 
 def read_option(word: str) -> tuple[str, Any]:

@@ -12,10 +12,10 @@ from unknot.agents import evaluate_agent
 from unknot.agents.checkpoint import CHECKPOINT, REPLAY
 from unknot.agents.environments import Progress, copies_for, make_environment
 from unknot.agents.hyperparameters import ALGORITHMS, EVERY, SPECIAL, check_fit, hyperparameters_for
-from unknot.agents.saved import AGENT, AgentSettings, SavedAgent
+from unknot.agents.saved import AgentSettings, SavedAgent
 from unknot.agents.training import Schedule, best_episode, train_agent
 from unknot.envs import PlanarEnv
-from unknot.files import load_weights, read_json
+from unknot.files import AGENT, load_weights, read_json
 from unknot.representation.autoencoder import Autoencoder
 
 PLANAR, MAZE = "unknot/Planar-v0", "unknot/Maze-v0"

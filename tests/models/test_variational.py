@@ -372,16 +372,20 @@ def test_a_vae_finds_where_the_blob_is_and_what_else_there_is_not() -> None:
     assert int(used.sum()) == 2
 
 
-def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> None:
-    learner = FactorGenerator(
-        factors={"x": (0.5, 0.3), "y": (0.5, 0.3)},
+def make_generator(*factors: str, growth: int, hidden: int) -> FactorGenerator:
+    return FactorGenerator(
+        factors=dict.fromkeys(factors, (0.5, 0.3)),
         shape=(16, 16, 1),
         capacity=4.0,
-        growth=250,
+        growth=growth,
         width=4,
-        hidden=8,
+        hidden=hidden,
         learning_rate=0.002,
     )
+
+
+def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> None:
+    learner = make_generator("x", "y", growth=250, hidden=8)
     batch_at = stream(Blob(pixels=16), 64, seed=0, factors=True)
     mean, variance = learner.moments({"x": torch.tensor([0.8, 0.2]), "y": torch.tensor([0.5, 0.5])})
     assert mean[:, 1].tolist() == [0, 0]
@@ -403,15 +407,7 @@ def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> 
 
 def test_the_generator_gives_capacity_to_what_the_images_show() -> None:
     torch.manual_seed(0)
-    learner = FactorGenerator(
-        factors={"x": (0.5, 0.3), "hidden": (0.5, 0.3), "y": (0.5, 0.3)},
-        shape=(16, 16, 1),
-        capacity=4.0,
-        growth=300,
-        width=4,
-        hidden=16,
-        learning_rate=0.002,
-    )
+    learner = make_generator("x", "hidden", "y", growth=300, hidden=16)
     blobs = stream(Blob(pixels=16), 64, seed=0, factors=True)
     for step in range(300):
         batch = blobs(step)
