@@ -84,7 +84,7 @@ def train(
     progress: bool = True,
     description: str = "training",
 ) -> dict[str, float]:
-    """Train a learner, and leave it in evaluation mode.
+    """Train a learner; leave it in evaluation mode, on the device where it was.
 
     A resumed run reaches the numbers of an unbroken one, bit for bit on the same machine: the checkpoint
     holds weights, optimiser state and torch's random state, and the batches depend on the step alone.
@@ -95,7 +95,7 @@ def train(
     the number of processes does not change what is trained.
 
     Args:
-        learner: it is moved to Fabric's device.
+        learner: it is on Fabric's device while it learns.
         batch_at: step to batch, a pure function; tensors have the batch as their first axis.
         steps: updates in all, those before a resume included.
         folder: where the checkpoint, the weights and TensorBoard's events go; None writes nothing.
@@ -120,9 +120,10 @@ def train(
     if precision not in ("32-true", "bf16-mixed"):  # a learner steps by itself: nothing scales its losses
         raise ValueError(f"precision must be '32-true' or 'bf16-mixed', not {precision!r}")
     folder = None if folder is None else Path(folder)
-    learner.to(fabric.device).train()
     start, scalars = 0, dict[str, float]()
     with ExitStack() as stack:
+        stack.callback(_move, learner, next(iter(learner.state_dict().values())).device)
+        _move(learner.train(), fabric.device)
         _share(learner, fabric, stack)
         if folder and (folder / CHECKPOINT).exists():
             if not resume:
@@ -168,6 +169,13 @@ def _finite(update: Mapping[str, float | Tensor], step: int) -> dict[str, float]
         if not math.isfinite(value):
             raise FloatingPointError(f"{name} is {value} at step {step}; training can't go on from there")
     return scalars
+
+
+def _move(learner: Learner, device: torch.device) -> None:
+    """Move a learner, and with it what its optimisers know of its parameters."""
+    learner.to(device)
+    for optimizer in learner.optimizers.values():
+        optimizer.load_state_dict(optimizer.state_dict())  # puts its state where the parameters are
 
 
 def _share(learner: Learner, fabric: Fabric, stack: ExitStack) -> None:

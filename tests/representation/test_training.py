@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from unknot.files import WeightsError, load_weights, save_weights
 from unknot.models.image.pca import PCA
+from unknot.models.image.vae import VAE
 from unknot.representation import learner as learners
 from unknot.representation.learner import WEIGHTS, Learner, image_tensor, load_learner, save_learner
 from unknot.representation.training import CHECKPOINT, minibatches, train
@@ -286,3 +287,18 @@ def test_learners_are_found_by_run_and_model(tmp_path: Path, monkeypatch: pytest
         load_learner("maze/now")
     with pytest.raises(FileNotFoundError, match="no learner 'nowhere'"):
         load_learner("nowhere")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_learner_comes_back_from_the_gpu_and_can_learn_on() -> None:
+    learner = VAE(shape=(8, 8, 1), latent_dim=2, width=2, hidden=4)
+    images = torch.randint(256, (4, 8, 8, 1), dtype=torch.uint8)
+    for accelerator in ("gpu", "cpu"):
+        train(
+            learner,
+            lambda step: {"observation": images},
+            2,
+            fabric=Fabric(accelerator=accelerator, devices=1),
+            progress=False,
+        )
+        assert learner.encode(images).device.type == "cpu"
