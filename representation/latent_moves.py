@@ -281,7 +281,8 @@ class LatentMoves(Learner):
 
     def _difference(self, some: Tensor, others: Tensor) -> Tensor:
         """Return where images differ, as shares of all their difference: (n, places)."""
-        squared = (image_tensor(some) - image_tensor(others)).square().sum(1, keepdim=True)
+        device = self.moves.device
+        squared = (image_tensor(some, device) - image_tensor(others, device)).square().sum(1, keepdim=True)
         pooled = functional.avg_pool2d(squared, PATCH).flatten(1)
         shares: Tensor = pooled / pooled.sum(1, keepdim=True).clamp(min=1e-9)
         return shares

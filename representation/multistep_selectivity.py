@@ -144,7 +144,7 @@ class MultistepSelectivity(Selectivity):
 
         @torch.no_grad()
         def act(observation: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
-            h = self._look(observation)
+            h, mask = self._look(observation), mask.to(phi.device)
             probabilities = self.log_policy(h, phi - (h - start)[:, None], mask)[:, 0].exp()
             return draw_actions(torch.where(random, mask / mask.sum(1, keepdim=True), probabilities))
 

@@ -213,6 +213,7 @@ class Selectivity(Learner):
 
         @torch.no_grad()
         def act(observation: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
+            mask = mask.to(phi.device)
             probabilities = self.log_policy(self._look(observation), phi, mask)[:, 0].exp()
             even = mask / mask.sum(1, keepdim=True)
             return draw_actions((1 - self.exploration) * probabilities + self.exploration * even)

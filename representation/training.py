@@ -4,6 +4,7 @@ A learner steps its own optimisers; the loop knows steps, checkpoints, logs and 
 """
 
 import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -122,6 +123,7 @@ def train(
     folder = None if folder is None else Path(folder)
     start, scalars = 0, dict[str, float]()
     with ExitStack() as stack:
+        stack.enter_context(_in_order(fabric.device))
         stack.callback(_move, learner, next(iter(learner.state_dict().values())).device)
         _move(learner.train(), fabric.device)
         _share(learner, fabric, stack)
@@ -169,6 +171,21 @@ def _finite(update: Mapping[str, float | Tensor], step: int) -> dict[str, float]
         if not math.isfinite(value):
             raise FloatingPointError(f"{name} is {value} at step {step}; training can't go on from there")
     return scalars
+
+
+@contextmanager
+def _in_order(device: torch.device) -> Iterator[None]:
+    """Have a GPU add in a fixed order, so that the same seed gives the same numbers there too."""
+    if device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS has an order with this alone
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("warn")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 def _move(learner: Learner, device: torch.device) -> None:

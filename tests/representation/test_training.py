@@ -41,11 +41,11 @@ class Tiny(Learner):
         return {"width": self.width}
 
     def encode(self, images: np.ndarray[Any, np.dtype[np.uint8]] | Tensor) -> Tensor:
-        codes: Tensor = self.encoder(image_tensor(images))
+        codes: Tensor = self.encoder(image_tensor(images, self.steps.device))
         return codes
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        target = image_tensor(batch["observation"]).flatten(1)
+        target = image_tensor(batch["observation"], self.steps.device).flatten(1)
         codes = self.encode(batch["observation"])
         loss = (self.decoder(codes + self.noise * torch.randn_like(codes)) - target).square().mean()
         optimizer = self.optimizers["encoder" if self.steps % 2 else "decoder"]
@@ -289,16 +289,22 @@ def test_learners_are_found_by_run_and_model(tmp_path: Path, monkeypatch: pytest
         load_learner("nowhere")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_learner_comes_back_from_the_gpu_and_can_learn_on() -> None:
+def _vae_on(monkeypatch: pytest.MonkeyPatch, *accelerators: str) -> VAE:
+    torch.manual_seed(0)
     learner = VAE(shape=(8, 8, 1), latent_dim=2, width=2, hidden=4)
     images = torch.randint(256, (4, 8, 8, 1), dtype=torch.uint8)
-    for accelerator in ("gpu", "cpu"):
-        train(
-            learner,
-            lambda step: {"observation": images},
-            2,
-            fabric=Fabric(accelerator=accelerator, devices=1),
-            progress=False,
-        )
+    for accelerator in accelerators:
+        monkeypatch.setenv("LT_ACCELERATOR", accelerator)
+        train(learner, lambda step: {"observation": images}, 5, progress=False)
         assert learner.encode(images).device.type == "cpu"
+    return learner
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_learner_comes_back_from_the_gpu_and_can_learn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    _vae_on(monkeypatch, "gpu", "cpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_seed_gives_the_same_weights_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert same(_vae_on(monkeypatch, "gpu"), _vae_on(monkeypatch, "gpu"))

@@ -190,7 +190,7 @@ REGRESSORS = ("lasso", "random_forest", "random_forest_splits", "gradient_boosti
         ("perfect", (0.99, 1), (0.99, 1), (0.95, 1)),
         ("permuted, scaled, turned round", (0.99, 1), (0.99, 1), (0.95, 1)),
         ("rotated", (0, 0.2), (0, 0.2), (0.5, 1)),
-        ("constant", (0, 0), (0, 0), (0, 0.05)),
+        ("constant", (0, 1e-12), (0, 1e-12), (0, 0.05)),
         ("longer by a constant", (0.99, 1), (0.99, 1), (0.95, 1)),
     ],
 )
