@@ -4,7 +4,7 @@ Eastwood and Williams, 2018. Principal components, VAE, β-VAE and InfoGAN learn
 above left out; their codes are measured by disentanglement, completeness and informativeness, on teapots like
 those and on the ones left out (Tables 1 and 2, Fig. 2). The floors are a code of noise and a network as it
 starts, the ceiling is the factors themselves. The paper shows the best of ten runs of InfoGAN; ours are means
-over seeds.
+over seeds, and beside them the best.
 
 `PRESETS["default"]` takes about five minutes of processor time a seed. It gives up three quarters of the
 images' side (means of 4 × 4 pixels), most of the 200,000 images, InfoGAN's residual network and its noise,
@@ -413,16 +413,24 @@ def _errors_table(seeds: list[dict[str, Any]], regressor: str) -> Table:
             "neither models nor regressors learnt from. To say the mean has error 1.",
             "InfoGAN's mean error below PCA's, as in the paper: "
             f"{_compared(seeds, regressor, 'errors', -1)}; on teapots left out: "
-            f"{_compared(seeds, regressor, 'unseen_errors', -1)}.",
+            f"{_compared(seeds, regressor, 'unseen_errors', -1)}. The most disentangled seed by itself: "
+            f"{_compared(_best(seeds, regressor), regressor, 'errors', -1)}; "
+            f"{_compared(_best(seeds, regressor), regressor, 'unseen_errors', -1)}.",
         ),
     )
 
 
 def _scores_table(seeds: list[dict[str, Any]], regressor: str) -> Table:
-    rows = []
-    for name in seeds[0]["models"]:
+
+    def row(title: str, name: str, seeds: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         disentanglement = cell(seeds, "models", name, regressor, "disentanglement")
-        rows.append((_title(name), disentanglement, *_cells(seeds, name, regressor, "completenesses")))
+        return (title, disentanglement, *_cells(seeds, name, regressor, "completenesses"))
+
+    rows, best = [], _best(seeds, regressor)
+    for name in seeds[0]["models"]:
+        rows.append(row(_title(name), name, seeds))
+        if name == "infogan":
+            rows.append(row(f"{_title(name)}, best of {len(seeds)}", name, best))
         rows += _published(name, regressor, "scores")
     return Table(
         f"{REGRESSORS[regressor]}: disentanglement and completeness",
@@ -432,7 +440,9 @@ def _scores_table(seeds: list[dict[str, Any]], regressor: str) -> Table:
             "Disentanglement: the weighted mean over the dimensions. The paper's InfoGAN is the best of ten.",
             "InfoGAN above PCA, as in the paper: disentanglement "
             f"{_compared(seeds, regressor, 'disentanglement', 1)}, completeness "
-            f"{_compared(seeds, regressor, 'completenesses', 1)}.",
+            f"{_compared(seeds, regressor, 'completenesses', 1)}. The most disentangled seed by itself: "
+            f"{_compared(best, regressor, 'disentanglement', 1)}; "
+            f"{_compared(best, regressor, 'completenesses', 1)}.",
         ),
     )
 
@@ -453,6 +463,11 @@ def _dimensions_table(seeds: list[dict[str, Any]], regressor: str) -> Table:
         tuple(rows),
         ("In falling order of their weight in the average, seed by seed; the paper's as it counts them.",),
     )
+
+
+def _best(seeds: Sequence[Mapping[str, Any]], regressor: str) -> list[Mapping[str, Any]]:
+    """Return the seed whose InfoGAN is the most disentangled, which is what the paper shows."""
+    return [max(seeds, key=lambda seed: seed["models"]["infogan"][regressor]["disentanglement"])]
 
 
 def _title(name: str) -> str:
