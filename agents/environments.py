@@ -97,7 +97,8 @@ def make_environment(
         raise ValueError(unknown("environment", name, known))
     shaped = learning and not goals and name in REWARDS and "reward" not in options
     settings = {**(REWARDS[name] if shaped else {}), **options}
-    native = gym.spec(name).vector_entry_point is not None
+    spec = gym.spec(name)
+    native = spec.namespace == "unknot" and spec.vector_entry_point is not None  # others take no such mode
     mode = AutoresetMode.SAME_STEP if learning else AutoresetMode.NEXT_STEP
     seen = "pixels" if observe == "codes" else observe
     try:

@@ -111,6 +111,9 @@ class PixelExtractor(ArrayExtractor):
         depth: convolutions after the first.
         width: features of the images.
         maps: look for so many places and read features there (`Places`); 0 reads everywhere.
+
+    Raises:
+        ValueError: a space without an image.
     """
 
     def __init__(
@@ -124,6 +127,10 @@ class PixelExtractor(ArrayExtractor):
     ) -> None:
         parts = _parts(observation_space)
         images = [name for name, part in parts.items() if _is_image(part)]
+        if not images:
+            raise ValueError(
+                f"observation_space must have an image, uint8 (h, w, c), not {observation_space}"
+            )
         rest = {name: part for name, part in parts.items() if name not in images}
         super().__init__(observation_space, _size(rest), width)
         self._images = images

@@ -31,7 +31,7 @@ class FactorObservation(StateObservation, RecordConstructorArgs):
         env: it has a `factor_space` and a `goal_space`, and its infos have `factors` and `goal`.
 
     Raises:
-        ValueError: a factor has no bounds.
+        ValueError: the environment has no such spaces, or a factor no bounds.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -58,6 +58,8 @@ class _SceneAndGoal:
         shown = seen.spaces if isinstance(seen, spaces.Dict) else {}
         vectors = {name: space for name, space in shown.items() if len(space.shape or ()) == 1}
         inner = env.unwrapped
+        if not (hasattr(inner, "factor_space") and hasattr(inner, "goal_space")):
+            raise ValueError(f"env must have a factor_space and a goal_space to show, which {inner} has not")
         parts = {"factors": inner.factor_space, "goal": inner.goal_space, OBSERVED: vectors}
         self._names = [(key, name) for key, space in parts.items() for name in space]
         self._flat = ScaledFactors(

@@ -75,6 +75,8 @@ def test_an_agent_is_trained_gone_on_with_and_compared(
             "encode can't take images of shape (40, 40, 1)",
         ),
         ("train-agent PPO unknot/Planar-v0 --device gpu", "device must be torch's name of one"),
+        ("train-agent PPO CartPole-v1", "must have an image"),
+        ("train-agent PPO CartPole-v1 --observe factors", "must have a factor_space and a goal_space"),
         ("evaluate-agent random --env unknot/Planar-v0 --seed -3", "seed must be at least 0, not -3"),
         ("evaluate-agent", "name an agent"),
         ("evaluate-agent random", "name it (--env)"),
