@@ -43,6 +43,7 @@ PLANAR, MAZE, DIGITS = "unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v
 GRASP = "unknot/Grasp-v0"
 ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "planar": (PLANAR, {}),
+    "planar, another camera": (PLANAR, {"appearance": "oblique"}),
     "planar, solid": (PLANAR, {"collision": "solid"}),
     "maze": (MAZE, {"size": 6, "layout": "paper", "task": "none", "actions": maze.ACTIONS}),
     "open maze": (
@@ -62,7 +63,19 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Ids and arguments of the environments that encoders were trained in."""
 ENCODERS: dict[str, dict[str, str]] = {
-    "planar": {"RCE, dynamics and content apart": "dynamics-content/published"},
+    "planar": {
+        "RCE, dynamics and content apart": "dynamics-content/published",
+        "RCE": "dynamics-content/rce-xy",
+        "RCE of squares alone": "dynamics-content/rce-x",
+        "E2C": "dynamics-content/e2c-xy",
+        "E2C of squares alone": "dynamics-content/e2c-x",
+    },
+    "planar, another camera": {
+        "RCE, apart by camera": "dynamics-content/camera",
+        "RCE, dynamics and content apart": "dynamics-content/camera-late",
+        "RCE": "dynamics-content/camera-rce-xy",
+        "E2C": "dynamics-content/camera-e2c-xy",
+    },
     "planar, solid": {"RCE, dynamics and content apart": "dynamics-content/solid"},
     "maze": {
         "selectivity": "controllable-factors/maze/selectivity",
