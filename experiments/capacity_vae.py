@@ -268,8 +268,8 @@ def entries(generator: FactorGenerator) -> dict[str, Any]:
     """Return what the generator's trace says.
 
     Returns:
-        `enters`, for each factor the first C from which on it has 0.5 nats, None for never; `last`, the nats
-        each has in the end; `reconstruction`, -log p(x | z) in the end, in nats.
+        `enters`, for each factor the first C from which on it has `ENTERS` nats, None for never; `last`, the
+        nats each has in the end; `reconstruction`, -log p(x | z) in the end, in nats.
     """
     trace = _trace(generator)
     told = trace[:, 1:-1] >= ENTERS
@@ -405,6 +405,8 @@ def _beside(seeds: list[dict[str, Any]]) -> str:
     metric = ("scores", "coloured", "factor_vae", "value")
     betas = [name for name in seeds[0]["shapes"] if name.startswith("beta-")]
     rivals = [name for name in betas if mean(name, *metric) >= mean(CONTROLLED, *metric)]
+    if not rivals:
+        return f"none of {len(betas)} is, so that nothing is decided"
     met = all(mean(CONTROLLED, "error") < mean(name, "error") for name in rivals)
     return f"{verdict(met)} ({len(rivals)} of {len(betas)} are)"
 

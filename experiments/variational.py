@@ -4,7 +4,7 @@ A model of a seed lies in a folder of its name, with its weights, its metrics an
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from unknot.experiments.common import check_least, complete, load_complete, pres
 from unknot.models.data.stream import stream
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.pca import PCA
-from unknot.models.image.vae import VAE, VariationalAutoencoder
+from unknot.models.image.vae import VAE, Draws, VariationalAutoencoder
 from unknot.report import mean_deviation, save_figure, save_gif
 from unknot.representation import WEIGHTS, Learner, save_learner, train
 from unknot.representation.metrics import FactorSource, Score, evaluate_codes, hinton
@@ -30,6 +30,7 @@ from unknot.representation.metrics.source import Components, Encode
 __all__ = [
     "Study",
     "Training",
+    "by_draws",
     "ceiling",
     "cell",
     "counts",
@@ -118,8 +119,9 @@ class Study:
     """Names of `evaluate_codes`."""
     models: Mapping[str, Callable[[], Learner]]
     """What makes each model, by its name; "untrained" takes no update, principal components one."""
-    dead: float = 0.0
-    """Mean KL in nats up to which a dimension of codes is measured as 0 (`told`)."""
+    views: Mapping[str, Callable[[Learner, Images], Encode]] = field(default_factory=dict)
+    """Codes that are measured beside those that `encode` returns, made from a learner and some images, by
+    what is put behind the names of `measured`."""
 
     @property
     def first(self) -> FactorSource:
@@ -209,9 +211,14 @@ class Told:
 
 
 def ceiling(study: Study) -> dict[str, Any]:
-    """Return, as a model of the name `CEILING`, what the true factors score as codes; they redraw nothing."""
-    scores = {name: score(np.asarray, Told(source), study) for name, source in study.measured.items()}
-    return {CEILING: {"error": None, "nats": None, "kl": None, "scores": as_json(scores)}}
+    """Return, as a model of the name `CEILING`, what the true factors score as codes; they redraw nothing.
+
+    It has the metrics' `choices` too, which are those of all models.
+    """
+    own = {name: score(np.asarray, Told(source), study) for name, source in study.measured.items()}
+    scores = as_json({name + view: own[name] for view in ("", *study.views) for name in own})
+    choices = {metric: dict(score.choices) for metric, score in next(iter(own.values())).items()}
+    return {CEILING: {"error": None, "nats": None, "kl": None, "scores": scores, "choices": choices}}
 
 
 # Measuring
@@ -240,8 +247,12 @@ def measure(
     """
     share = 1 if full else 10
     images = draw_images(study.first, DRAWN)
-    encode = told(learner, images, study.dead)
-    scores = {name: score(encode, source, study, share) for name, source in study.measured.items()}
+    encodes = {"": learner.encode} | {name: view(learner, images) for name, view in study.views.items()}
+    scores = {
+        name + view: score(encode, source, study, share)
+        for view, encode in encodes.items()
+        for name, source in study.measured.items()
+    }
     result = redrawing(learner, images)
     return {**result, "scores": as_json(scores)}, scores
 
@@ -265,6 +276,11 @@ def told(learner: Learner, images: Images, dead: float) -> Encode:
         if alive.any():
             return lambda images: learner.encode(images) * alive
     return learner.encode
+
+
+def by_draws(learner: Learner, images: Images) -> Encode:
+    """Return what encodes by draws from q(z | x), or by what `encode` returns where there is no q."""
+    return Draws(learner) if isinstance(learner, VariationalAutoencoder) else learner.encode
 
 
 def score(encode: Encode, source: FactorSource, study: Study, share: int = 1) -> dict[str, Score]:

@@ -18,7 +18,9 @@ class Nuisance:
     """A source some of whose factors go on varying but are no factors any more.
 
     So are papers measured that leave a factor out (the shape of 2D Shapes, Kim and Mnih, 2018). The factors
-    left out are drawn by a generator that the others of a batch seed: the same batch gives the same images.
+    left out are drawn with the others and stay with them, so that of two images of which one factor is
+    changed they are the same. Where they aren't given, a generator draws them that the others of the batch
+    seed: the same batch gives the same images.
 
     Args:
         source: what draws.
@@ -37,14 +39,13 @@ class Nuisance:
         self.factor_space = spaces.Dict({name: known[name] for name in known if name not in names})
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw the factors that are left: arrays by name, first axis n."""
-        drawn = self.source.sample_factors(n, rng)
-        return {name: drawn[name] for name in self.factor_space}
+        """Draw factors, those left out too: arrays by name, first axis n."""
+        return self.source.sample_factors(n, rng)
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
-        """Draw the images of factors, those left out as they come: uint8 (n, height, width, channels)."""
+        """Draw the images of factors: uint8 (n, height, width, channels)."""
         arrays = [np.ascontiguousarray(factors[name]) for name in self.factor_space]
         seed = zlib.crc32(b"".join(array.tobytes() for array in arrays))
         drawn = self.source.sample_factors(len(arrays[0]), np.random.default_rng(seed))
-        images: Images = self.source.render_factors({**factors, **{name: drawn[name] for name in self.names}})
+        images: Images = self.source.render_factors({name: drawn[name] for name in self.names} | {**factors})
         return images

@@ -91,7 +91,7 @@ class Sprites(GridSource):
         """
         given = self.checked(factors)
         images = np.empty((len(given["view"]), self.pixels, self.pixels, 3), np.uint8)
-        for view in range(VIEWS):
+        for view in np.unique(given["view"]):
             rows = np.flatnonzero(given["view"] == view)
             images[rows] = self._draw({name: each[rows] for name, each in given.items()}, view)
         return images
@@ -100,41 +100,42 @@ class Sprites(GridSource):
         """Draw characters all seen from one side, the farthest part first."""
         turn = view * np.pi / 2
         cos, sin = round(np.cos(turn)), round(np.sin(turn))
-        canvas = np.empty((len(factors["body"]), self.pixels, self.pixels, 3), np.float32)
-        canvas[:] = _GROUND
+        # Characters are the last axis, the one that array code runs along fastest.
+        canvas = np.empty((self.pixels, self.pixels, 3, len(factors["body"])), np.float32)
+        canvas[:] = _GROUND[:, None]
         parts = sorted(_parts(factors), key=lambda part: part.depth[1] * cos - part.depth[0] * sin)
         for part in parts:
-            ends = [
-                np.stack([0.5 + p[:, 0] * cos + p[:, 2] * sin, 0.95 - p[:, 1]], 1)
+            start, end = (
+                np.stack([0.5 + p[:, 0] * cos + p[:, 2] * sin, 0.95 - p[:, 1]]) * self.pixels
                 for p in (part.start, part.end)
-            ]
-            cover = _capsules(
-                ends[0] * self.pixels, ends[1] * self.pixels, part.radius * self.pixels, self.pixels
             )
-            canvas += cover[..., None] * (part.colour[:, None, None] - canvas)
-        return canvas.round().astype(np.uint8)
+            radius = part.radius * self.pixels
+            reach = radius.max() + 1  # beyond it nothing is covered
+            low = np.floor(np.minimum(start, end).min(1) - reach).clip(0, self.pixels).astype(int)
+            high = np.ceil(np.maximum(start, end).max(1) + reach).clip(0, self.pixels).astype(int)
+            across, down = (np.arange(*ends, dtype=np.float32) + 0.5 for ends in zip(low, high, strict=True))
+            cover = _capsules(start, end, radius, across, down)
+            window = canvas[low[1] : high[1], low[0] : high[0]]
+            window += cover[:, :, None] * (part.colour.T - window)
+        return np.moveaxis(canvas.round().astype(np.uint8), -1, 0)
 
 
-def _capsules(start: Floats, end: Floats, radius: Floats, pixels: int) -> Floats:
-    """Return how much of each pixel capsules cover, (n, pixels, pixels); smooth over a pixel at the edge.
+def _capsules(start: Floats, end: Floats, radius: Floats, across: Floats, down: Floats) -> Floats:
+    """Return how much of each pixel capsules cover, (h, w, n); smooth over a pixel at the edge.
 
     Args:
-        start: (n, 2), across and down, in pixels.
-        end: (n, 2).
+        start: (2, n), across and down, in pixels.
+        end: (2, n).
         radius: (n,), in pixels; 0 covers nothing.
-        pixels: side of the images.
+        across: where the pixels' centres are, (w,).
+        down: alike, (h,).
     """
-    centres = np.arange(pixels, dtype=np.float32) + 0.5
-    across = centres[None, None, :] - start[:, 0, None, None]
-    down = centres[None, :, None] - start[:, 1, None, None]
+    x, y = across[:, None] - start[0], down[:, None, None] - start[1]
     way = end - start
-    length = np.maximum((way**2).sum(1), 1e-9)[:, None, None]
-    along = (across * way[:, 0, None, None] + down * way[:, 1, None, None]) / length
-    along = along.clip(0, 1)
-    across = across - along * way[:, 0, None, None]
-    down = down - along * way[:, 1, None, None]
-    inside = radius[:, None, None] + 0.5 - np.sqrt(across**2 + down**2)
-    cover: Floats = np.where(radius[:, None, None] > 0, inside.clip(0, 1), 0).astype(np.float32)
+    length = np.maximum((way**2).sum(0), 1e-9)
+    along = ((x * way[0] + y * way[1]) / length).clip(0, 1)
+    inside = radius + 0.5 - np.sqrt((x - along * way[0]) ** 2 + (y - along * way[1]) ** 2)
+    cover: Floats = np.where(radius > 0, inside.clip(0, 1), 0).astype(np.float32)
     return cover
 
 

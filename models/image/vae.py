@@ -1,8 +1,10 @@
 """Variational autoencoders: what all of them share, and the plain one with its β."""
 
+import zlib
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from unknot.files import unknown
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, draw_weights, flipped, gaussian_kl
 from unknot.representation.learner import Learner, image_tensor
 
-__all__ = ["VAE", "VariationalAutoencoder", "wake"]
+__all__ = ["VAE", "Draws", "VariationalAutoencoder", "wake"]
 
 SHARE = 0.25
 """How much a pixel counts while training warms up."""
@@ -189,6 +191,28 @@ class VariationalAutoencoder(Learner):
 
     def _tensor(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         return image_tensor(images, next(self.parameters()).device, self.shape)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Encodes by a draw from q(z | x) where a learner's `encode` returns its mean.
+
+    MIG is defined of such codes (Chen et al., 2018, eq. 4 and 6). What is drawn depends on the images and the
+    seed alone.
+    """
+
+    learner: VariationalAutoencoder
+    seed: int = 0
+
+    codes: ClassVar[str] = "drawn from q(z | x)"
+    """What `evaluate_codes` says of them."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> Tensor:
+        """Return codes (n, latent_dim) of uint8 images (n, h, w, c)."""
+        rng = np.random.default_rng([self.seed, zlib.crc32(images.tobytes())])
+        q = self.learner.posterior(images).base_dist
+        assert isinstance(q, Normal)
+        return q.loc + q.scale * torch.from_numpy(rng.standard_normal(tuple(q.loc.shape))).to(q.loc)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from unknot.representation.metrics.higgins import higgins, higgins_2
 from unknot.representation.metrics.mig import mig
 from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
-from unknot.representation.metrics.score import Score, at_least
+from unknot.representation.metrics.score import LEVEL, RESAMPLES, Score, at_least
 from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
 from unknot.representation.metrics.unsupervised import unsupervised
 
@@ -78,7 +78,9 @@ def evaluate_codes(
             factors unless given.
 
     Returns:
-        Scores by name. `choices["factors"]` names the factors in the order of the parts' arrays.
+        Scores by name. Their `choices` also have the `seed`, the `samples` of metrics of a sample, how the
+        interval is made, what the codes are (`encode.codes`, a sentence, where it has one), and `factors`,
+        their names in the order of the parts' arrays.
 
     Raises:
         ValueError: an unknown metric, settings of one not asked for or that it does not have,
@@ -105,6 +107,11 @@ def evaluate_codes(
     if not ON_SOURCE.keys() >= set(metrics):
         drawn = source.sample_factors(samples, np.random.default_rng(seed))
         codes, factors = encode_factors(encode, source, drawn), components.table(drawn)
+    common = {
+        "interval": f"{LEVEL:.0%}, {RESAMPLES} resamples",
+        "codes": getattr(encode, "codes", "as encode returned them"),
+        "factors": components.names,
+    }
     scores = {}
     for name in metrics:
         chosen = {"seed": seed, **settings.get(name, {})}
@@ -116,8 +123,8 @@ def evaluate_codes(
             score = ON_CODES[name](codes, **chosen)
         else:
             score = ON_FACTORS[name](codes, factors, components.categorical, **chosen)
-        choices = {**score.choices, "factors": components.names, "codes": "as encode returned them"}
-        scores[name] = replace(score, choices=choices)
+        sampled = {} if name in ON_SOURCE else {"samples": samples}
+        scores[name] = replace(score, choices={**score.choices, **sampled, "seed": chosen["seed"], **common})
     return scores
 
 

@@ -65,6 +65,7 @@ def sap(
         "ordered factors": "squared correlation",
         "categorical factors": "balanced accuracy of a tree with a leaf a class (thresholds)",
         "test share": 0.5,
+        "constant dimensions": "0 on ordered factors, chance on categorical ones",
     }
     return Score(value, interval, parts, choices)
 

@@ -91,7 +91,7 @@ class Components:
         """Return factors with the columns that can vary taken from a table, (n, columns)."""
         values = self._all(factors)
         values[:, self._columns] = table
-        result, start = Factors(), 0
+        result, start = dict(factors), 0  # what is no factor of the space stays
         for part in self._parts:
             block = values[:, start : start + part.width]
             result[part.name] = block.reshape(len(values), *part.shape).astype(part.dtype)

@@ -131,7 +131,9 @@ def test_what_is_given_out_evenly_is_no_entrance() -> None:
 def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[str, Any]:
     values = {"factor_vae": metric, "higgins": metric, "mig": mig, "dci": 0.0, "sap": 0.0}
     row = {name: {"value": value} for name, value in values.items()}
-    sources = (factor_vae.WITH, factor_vae.WITHOUT, dip_vae.WITH, dip_vae.WITHOUT)
+    views = ("", factor_vae.ALIVE, factor_vae.DRAWN)
+    sources = [source + view for source in (factor_vae.WITH, factor_vae.WITHOUT) for view in views]
+    sources += [dip_vae.WITH, dip_vae.WITHOUT]
     return {"error": error, "nats": nats, "kl": None, "scores": dict.fromkeys(sources, row)}
 
 
@@ -190,8 +192,8 @@ def test_the_bar_of_dip_vae_allows_a_tenth_more_error() -> None:
 
 
 def test_controlled_capacity_is_beside_what_is_as_disentangled() -> None:
-    def beside(better: float, worse: float) -> str:
-        row = {"controlled capacity": (0.8, 0.02), "beta-1": (0.9, better), "beta-4": (0.7, worse)}
+    def beside(better: float, worse: float, metric: float = 0.9) -> str:
+        row = {"controlled capacity": (0.8, 0.02), "beta-1": (metric, better), "beta-4": (0.7, worse)}
         models = {
             name: {"error": error, "scores": {"coloured": {"factor_vae": {"value": metric}}}}
             for name, (metric, error) in row.items()
@@ -200,6 +202,7 @@ def test_controlled_capacity_is_beside_what_is_as_disentangled() -> None:
 
     assert beside(0.03, 0.01) == "met (1 of 2 are)"
     assert beside(0.01, 0.03) == "missed (1 of 2 are)"
+    assert beside(0.03, 0.03, metric=0.7) == "none of 2 is, so that nothing is decided"
 
 
 def test_the_split_shares_no_image_and_no_stratum_is_short() -> None:

@@ -103,10 +103,12 @@ def test_a_nuisance_varies_and_is_no_factor() -> None:
     factors = source.sample_factors(60, np.random.default_rng(0))
     images = source.render_factors(factors)
     np.testing.assert_array_equal(images, source.render_factors(factors))
-    held = {name: np.full(60, values[0]) for name, values in factors.items()}
+    held = {name: np.full(60, factors[name][0]) for name in source.factor_space}
     assert len(np.unique(source.render_factors(held), axis=0)) > 40
     square = whole.render_factors({**held, "shape": np.zeros(60, int), "orientation": np.zeros(60)})
     assert abs(images.mean() / square.mean() - 1) < 0.5
+    moved = source.render_factors({**factors, "x": factors["x"][::-1]})
+    np.testing.assert_allclose(moved.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1)  # of the same shape
     with pytest.raises(ValueError, match="did you mean 'shape'"):
         Nuisance(whole, "shapes")
 

@@ -264,18 +264,20 @@ def test_dci_of_categories_counts_wrong_answers() -> None:
     assert blind.parts["errors"][0] == pytest.approx(2 / 3, abs=0.1)
 
 
-def test_a_forest_that_counts_splits_gives_noise_what_impurity_does_not() -> None:
+def test_a_forest_that_counts_splits_counts_shares_of_all() -> None:
     a, b, noise, rest = NORMAL.T
-    code = columns(a, b, noise)
-    factors = columns(a + 0.5 * rest, b)
-    counted = dci(code, factors, regressor="random_forest_splits")
-    decreased = dci(code, factors, regressor="random_forest")
+    counted = dci(columns(a, b, noise), columns(a + 0.5 * rest, b), regressor="random_forest_splits")
     assert counted.parts["importances"].sum(axis=0) == pytest.approx([1, 1])
-    assert counted.parts["weights"][2] > 2 * decreased.parts["weights"][2]
-    assert (counted.choices["importance"], decreased.choices["importance"]) == (
-        "cases split",
-        "decrease of impurity",
-    )
+    assert counted.parts["weights"][2] < 0.01
+    assert counted.choices["importance"] == "cases split"
+
+
+@pytest.mark.parametrize("regressor", REGRESSORS)
+def test_dci_of_a_code_too_coarse_for_its_factors_is_disentangled(regressor: str) -> None:
+    """What a bit doesn't tell of a number is noise, which deep trees go on splitting by whatever there is."""
+    score = dci(np.sign(NORMAL[:, :3]), NORMAL[:, :3], regressor=regressor)
+    assert score.value > 0.9
+    assert score.parts["errors"] == pytest.approx(3 * [np.sqrt(1 - 2 / np.pi)], abs=0.1)
 
 
 def test_dci_intervals_come_from_the_test_set() -> None:
