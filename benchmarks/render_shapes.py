@@ -1,8 +1,12 @@
-"""How many images a second do sources of still images draw, beside reading them from a stored array?
+"""How many images a second do sources of images draw, beside reading the same from a stored array?
 
-Side by side, in turns, the best of several, random factors of the grid each time: images drawn by sources,
-the sampling of factors included; as many read from an array of all of them in memory (of 20,736: the 737,280
-of the published file would take 3 GB), by random rows; the same from bits, as `read_dsprites` keeps them.
+Every source of still images and every environment, side by side and in turns, the best of several: images
+drawn, the sampling of their random factors included (by `render_factors`, the batch renderer of environments,
+too); as many read by random rows from an array in memory of what the source drew before, a batch at a time,
+for as long as `--filling` or up to `--images` of them. The array of a slow source is small, and so nearer to
+the processor than all its images would be. Last of all the rows of 2D Shapes read from bits, as
+`read_dsprites` keeps them.
+
 Seconds are those that the process computes, so that neighbours on the machine matter little.
 
     python benchmarks/render_shapes.py
@@ -10,15 +14,35 @@ Seconds are those that the process computes, so that neighbours on the machine m
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
+from numpy.typing import NDArray
 
+import unknot  # noqa: F401  registers the environments
 from unknot.models.data.blob import Blob
-from unknot.models.data.grid import GridSource
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.sprites import Sprites
 from unknot.models.data.teapots import Teapots
+from unknot.representation.metrics import FactorSource
+
+Images = NDArray[np.uint8]
+Draw = Callable[[int, np.random.Generator], Images]
+
+SOURCES: Mapping[str, Callable[[], FactorSource]] = {
+    "Shapes2D": Shapes2D,
+    "Shapes2D, 32 pixels": lambda: Shapes2D(pixels=32),
+    "Shapes2D, coloured": lambda: Shapes2D(coloured=True),
+    "Blob": Blob,
+    "Teapots": Teapots,
+    "Sprites": Sprites,
+    "Planar": lambda: environment("unknot/Planar-v0"),
+    "Maze": lambda: environment("unknot/Maze-v0"),
+    "MnistGrid": lambda: environment("unknot/MnistGrid-v0"),
+    "Grasp": lambda: environment("unknot/Grasp-v0"),
+}
 
 
 def main() -> None:
@@ -27,41 +51,62 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--batch", type=int, default=256, help="images at a time")
+    parser.add_argument("--images", type=int, default=16_384, help="the most that are stored")
+    parser.add_argument("--filling", type=float, default=10.0, help="the most seconds that storing takes")
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each measurement")
     parser.add_argument("--rounds", type=int, default=5, help="turns; the best of each contender counts")
     options = parser.parse_args()
 
-    few = Shapes2D(orientations=8, positions=12, scales=6)
-    images = few.render_factors(few.combinations(np.arange(len(few))))
-    bits = np.packbits(images.reshape(len(images), -1) > 0, axis=1)
-    contenders: dict[str, Callable[[int, np.random.Generator], object]] = {
-        "Shapes2D": drawing(Shapes2D()),
-        "Shapes2D, 32 pixels": drawing(Shapes2D(pixels=32)),
-        "Shapes2D, coloured": drawing(Shapes2D(coloured=True)),
-        "Blob": drawing(Blob()),
-        "Teapots": drawing(Teapots()),
-        "Sprites": drawing(Sprites()),
-        "rows of an array": lambda n, rng: images[rng.integers(len(images), size=n)],
-        "rows of bits": lambda n, rng: (
-            np.unpackbits(bits[rng.integers(len(bits), size=n)], axis=1) * np.uint8(255)
-        ),
-    }
-    rates = dict.fromkeys(contenders, 0.0)
-    for _ in range(options.rounds):
-        for name, run in contenders.items():
-            rates[name] = max(rates[name], rate(run, options.batch, options.seconds / options.rounds))
-    stored = rates["rows of an array"]
-    print(f"{'images a second':24}{'rate':>12}{'of a stored array':>20}")
-    for name, value in rates.items():
-        print(f"{name:24}{value:12,.0f}{value / stored:14.2f} times")
+    def compare(name: str, draw: Draw, images: Images) -> None:
+        rates = [0.0, 0.0]
+        for _ in range(options.rounds):
+            for i, run in enumerate((draw, reading(images))):
+                rates[i] = max(rates[i], rate(run, options.batch, options.seconds / options.rounds))
+        size = "×".join(map(str, images.shape[1:]))
+        print(f"{name:22}{size:>10}{rates[0]:12,.0f}{rates[1]:14,.0f}{rates[0] / rates[1]:12.3g}")
+
+    print(f"{'images a second':22}{'size':>10}{'drawn':>12}{'read of array':>14}{'ratio':>12}")
+    for name, make in SOURCES.items():
+        draw = drawing(make())
+        compare(name, draw, stored(draw, options.batch, options.images, options.filling))
+    draw = drawing(Shapes2D())
+    images = stored(draw, options.batch, options.images, options.filling)
+    compare("Shapes2D, from bits", unpacking(images), images)
 
 
-def drawing(source: GridSource) -> Callable[[int, np.random.Generator], object]:
+def environment(name: str) -> Any:
+    """Make an environment and show its first scene."""
+    env = gym.make(name)
+    env.reset(seed=0)
+    return env.unwrapped
+
+
+def drawing(source: FactorSource) -> Draw:
     """Draw images of random factors."""
-    return lambda n, rng: source.render_factors(source.sample_factors(n, rng))
+    return lambda n, rng: np.asarray(source.render_factors(source.sample_factors(n, rng)))
 
 
-def rate(run: Callable[[int, np.random.Generator], object], batch: int, seconds: float) -> float:
+def stored(draw: Draw, batch: int, most: int, seconds: float) -> Images:
+    """Return images drawn, a batch at least."""
+    rng = np.random.default_rng(0)
+    batches, start = [draw(batch, rng)], time.process_time()
+    while len(batches) * batch < most and time.process_time() - start < seconds:
+        batches.append(draw(batch, rng))
+    return np.concatenate(batches)
+
+
+def reading(images: Images) -> Draw:
+    """Read random rows of an array."""
+    return lambda n, rng: images[rng.integers(len(images), size=n)]
+
+
+def unpacking(images: Images) -> Draw:
+    """Read random rows of an array of bits."""
+    bits = np.packbits(images.reshape(len(images), -1) > 0, axis=1)
+    return lambda n, rng: np.unpackbits(bits[rng.integers(len(bits), size=n)], axis=1) * np.uint8(255)
+
+
+def rate(run: Draw, batch: int, seconds: float) -> float:
     """Return images a second of this process's own time."""
     rng = np.random.default_rng(0)
     run(batch, rng)

@@ -72,6 +72,15 @@ def test_of_two_points_on_a_pixel_the_nearer_is_seen_and_from_either_side_alike(
         assert view[32, 32] > 0
 
 
+def test_of_points_equally_near_the_brightest_is_seen_in_whatever_order_they_come() -> None:
+    points = np.zeros((3, 9), np.float32)
+    tilts = np.linspace(0, 1.2, 9)
+    normals = np.stack([np.sin(tilts), 0 * tilts, np.cos(tilts)]).astype(np.float32)
+    brightest = max(shade(points[:, :1], normals[:, [k]], 0, np.pi / 2).max() for k in range(9))
+    for order in (np.arange(9), np.arange(9)[::-1]):
+        assert shade(points, normals[:, order], 0, np.pi / 2).max() == brightest
+
+
 def test_the_spout_points_where_the_azimuth_says() -> None:
     above = {
         azimuth: np.argwhere(draw(azimuth=azimuth, elevation=np.pi / 2)[:, :, 0] > 0)
