@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from unknot.experiments.common import check_least, save_drawn
+from unknot.experiments.common import check_least
 from unknot.experiments.variational import (
     Study,
     Training,
@@ -38,7 +39,7 @@ from unknot.models.image.vae import VAE
 from unknot.report import Table
 from unknot.representation import Learner
 
-__all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "draw", "evaluate", "run", "tabulate"]
 
 WITH, WITHOUT = "five factors", "four factors"
 """What codes are measured on: all factors, or all but the shape, which varies without being counted."""
@@ -125,7 +126,6 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     """Train and measure the models of one seed; one that has its `metrics.json` is complete."""
     study = _study(settings)
     models = study.run(folder, seed, resume) | ceiling(study)
-    save_drawn({"tradeoff": tradeoff(models, METHODS, study, "error")}, folder)
     metrics = {"seed": seed, "models": models}
     write_json(folder / "metrics.json", metrics)
     return metrics
@@ -169,6 +169,11 @@ def _learner(name: str, settings: Settings) -> Learner:
         weights = {"off_diagonal": float(value), "diagonal": float(value)}
         return DIPVAE(kind="II", momentum=settings.momentum, **weights, **network)
     return VAE(beta=float(value), **network)
+
+
+def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
+    """Draw Fig. 1."""
+    return {"tradeoff": tradeoff(seeds, METHODS, (WITH, WITHOUT), METRICS, "error")}
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:

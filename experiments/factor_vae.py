@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unknot.experiments.common import check_least, save_drawn
+from unknot.experiments.common import check_least
 from unknot.experiments.variational import (
     Study,
     Training,
@@ -48,7 +49,7 @@ from unknot.report import Table, mean_deviation
 from unknot.representation import Learner
 from unknot.representation.metrics import evaluate_codes
 
-__all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "draw", "evaluate", "run", "tabulate"]
 
 METRICS = ("factor_vae", "higgins", "mig", "dci")
 WITH, WITHOUT = "with shape", "without shape"
@@ -136,7 +137,6 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     """Train and measure the models of one seed; one that has its `metrics.json` is complete."""
     study = _study(settings)
     models = study.run(folder, seed, resume) | ceiling(study)
-    save_drawn({"tradeoff": tradeoff(models, METHODS, study, "nats")}, folder)
     metrics = {"seed": seed, "models": models, "failure": failure(settings)}
     write_json(folder / "metrics.json", metrics)
     return metrics
@@ -210,6 +210,11 @@ def places_and_size(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 # Tables
+
+
+def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
+    """Draw Fig. 3."""
+    return {"tradeoff": tradeoff(seeds, METHODS, (WITH, WITHOUT), METRICS, "nats")}
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:

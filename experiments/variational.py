@@ -428,34 +428,41 @@ def _side_by_side(images: Images) -> Images:
     return padded.transpose(1, 0, 2, 3).reshape(height, -1, channels)
 
 
-def tradeoff(models: Mapping[str, Any], titles: Mapping[str, str], study: Study, error: str) -> Figure:
-    """Draw every metric over the reconstruction error, a curve a method, a row a source.
+def tradeoff(
+    seeds: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, str],
+    sources: Sequence[str],
+    metrics: Sequence[str],
+    error: str,
+) -> Figure:
+    """Draw every metric over the reconstruction error, a curve a method, a row a source: mean ± deviation.
 
     Args:
-        models: what `Study.run` returns; a model of a method is called KIND-VALUE.
+        seeds: the metrics of each, with `models` as `Study.run` returns them; a model of a method is called
+            KIND-VALUE.
         titles: of the methods, by kind.
-        study: which sources and metrics.
+        sources: names of what is measured.
+        metrics: names.
         error: "nats" or "error", as in `measure`.
     """
-    sources = list(study.measured)
-    size = (3.2 * len(study.metrics), 2.8 * len(sources))
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(sources), len(study.metrics), sharex=True, squeeze=False)
+    figure = Figure(figsize=(3.2 * len(metrics), 2.8 * len(sources)), layout="constrained")
+    panels = figure.subplots(len(sources), len(metrics), sharex=True, squeeze=False)
+    errors = {name: numbers(seeds, "models", name, error) for name in seeds[0]["models"]}
     for source, row in zip(sources, panels, strict=True):
-        for metric, panel in zip(study.metrics, row, strict=True):
+        for metric, panel in zip(metrics, row, strict=True):
             panel.set(ylabel=f"{metric}, {source}", xlabel=ERRORS[error], ylim=(-0.05, 1.05))
             for kind, title in titles.items():
-                points = [
-                    (model[error], model["scores"][source][metric]["value"], name.partition("-")[2])
-                    for name, model in models.items()
-                    if name.startswith(f"{kind}-")
-                ]
-                if points:
-                    panel.plot(*zip(*(point[:2] for point in points), strict=True), marker="o", label=title)
-                for x, y, value in points:
-                    panel.annotate(value, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=8)
+                names = [name for name in errors if name.startswith(f"{kind}-")]
+                x = [np.mean(errors[name]) for name in names]
+                each = [numbers(seeds, "models", name, "scores", source, metric, "value") for name in names]
+                y, spread = [np.mean(values) for values in each], [np.std(values) for values in each]
+                if names:
+                    panel.errorbar(x, y, spread, marker="o", capsize=2, label=title)
+                for place, name in zip(zip(x, y, strict=True), names, strict=True):
+                    text = name.partition("-")[2]
+                    panel.annotate(text, place, textcoords="offset points", xytext=(4, 4), fontsize=8)
     panels[0, 0].legend(fontsize=8)
-    greatest = max(model[error] for name, model in models.items() if name.partition("-")[0] in titles)
+    greatest = max(np.mean(errors[name]) for name in errors if name.partition("-")[0] in titles)
     panels[0, 0].set_xlim(0, 1.1 * greatest)
     return figure
 

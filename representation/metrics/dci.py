@@ -373,6 +373,7 @@ def _informativeness(losses: Floats, categorical: NDArray[np.bool_]) -> float:
 
 def _normalised(table: Floats, train: Floats) -> Floats:
     """Return rows less the mean of those that train, in deviations of those: (n, columns), or (n,) of one."""
-    deviation = train.std(axis=0)
-    result: Floats = (table - train.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    # A constant's deviation is 0 but for rounding, which must not be blown up to another intercept.
+    deviation = np.where(np.ptp(train, axis=0) > 0, train.std(axis=0), 1.0)
+    result: Floats = (table - train.mean(axis=0)) / deviation
     return result
