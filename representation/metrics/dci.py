@@ -253,8 +253,8 @@ REGRESSORS: Mapping[str, Regressor] = {
             "importance": "cases split",
             **_FOREST,
             "max_depth": 16,
-            "least gain of a split": "of 0.01, 0.001, 0.0001, 0.00001 the greatest within a standard error of "
-            "the best by validation",
+            "least gain of a split": "of 0.01, 0.001, 0.0001, 0.00001 the greatest that is within a standard "
+            "error of the best by validation",
         },
         slack=1.0,  # Breiman et al., "Classification and regression trees", 1984
     ),
