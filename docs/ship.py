@@ -2,16 +2,18 @@
 
     python docs/ship.py RUN --pictures published --models published solid
 
-puts the tables of RUN in docs/results/NAME/README.md, beside the pictures that its first seed has in the
-named folders, the metrics of all its seeds in experiments/pretrained/NAME/results.json, from where later runs
-take the rows that they did not run themselves, and the named models of its first seed, in half precision and
-measured anew, in experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md
-stays, and stands in the page below the command. Where no models are named, results.json lies beside the page
-and nothing goes into the package. All is read and measured before what shipped earlier is replaced.
+puts the tables of RUN in docs/results/NAME/README.md, beside its pictures over all seeds, if it has any, and
+those that its first seed has in the named folders, the metrics of all its seeds in
+experiments/pretrained/NAME/results.json, from where later runs take the rows that they did not run
+themselves, and the named models of its first seed, in half precision and measured anew, in
+experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
+in the page below the command. Where no models are named, results.json lies beside the page and nothing goes
+into the package. All is read and measured before what shipped earlier is replaced.
 """
 
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,7 +37,7 @@ def ship(
     """Copy what ships of a run to the documents and into the package.
 
     Args:
-        run: a run folder.
+        run: a run folder; its pictures over all seeds are copied.
         pictures: folders below the first seed's, whose figures are copied.
         models: folders of models below the first seed's.
         command: what repeats the run, where it was put together from several.
@@ -48,24 +50,26 @@ def ship(
         new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
         if models:
             _write_package(seeds, models, command, new_package)
+        shared = {path.name: path for path in sorted(seeds[0].parent.glob("figures/*"))}
         paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
+        own = picture_names(paths, taken=shared)
         if models:
             _replace(package, new_package)
         # tables fill gaps from what ships: now this run
         results = f"../../../experiments/pretrained/{name}/{RESULTS}" if models else RESULTS
-        _write_page(seeds, picture_names(paths), page / NOTES, command, results, new_page)
+        _write_page(seeds, shared, own, page / NOTES, command, results, new_page)
         if not models:
             _write_results(seeds, command, new_page)
         _replace(page, new_page)
 
 
-def picture_names(paths: list[Path]) -> dict[str, Path]:
-    """Name pictures .../FOLDER/figures/NAME: NAME, or FOLDER-NAME where several have that name.
+def picture_names(paths: list[Path], taken: Iterable[str] = ()) -> dict[str, Path]:
+    """Name pictures .../FOLDER/figures/NAME: NAME, or FOLDER-NAME where that is taken or several have it.
 
     Raises:
         ValueError: two pictures that would have one name all the same.
     """
-    counts = Counter(path.name for path in paths)
+    counts = Counter([*(path.name for path in paths), *taken])
     names = {path.name if counts[path.name] == 1 else f"{path.parts[-3]}-{path.name}": path for path in paths}
     if len(names) < len(paths):
         raise ValueError(f"pictures must be of folders with names that differ, not {[*map(str, paths)]}")
@@ -96,12 +100,18 @@ def _write_results(seeds: list[Path], command: str, folder: Path) -> None:
 
 
 def _write_page(
-    seeds: list[Path], pictures: dict[str, Path], notes: Path, command: str, results: str, folder: Path
+    seeds: list[Path],
+    shared: dict[str, Path],
+    own: dict[str, Path],
+    notes: Path,
+    command: str,
+    results: str,
+    folder: Path,
 ) -> None:
     config = read_json(seeds[0] / "config.json")
     name = config["experiment"]
     folder.mkdir()
-    for picture, path in pictures.items():
+    for picture, path in (shared | own).items():
         shutil.copyfile(path, folder / picture)
     parts = [
         f"# {name}\n",
@@ -112,8 +122,11 @@ def _write_page(
         parts.append(notes.read_text(encoding="utf-8"))
     metrics = [read_json(seed / METRICS) for seed in seeds]
     parts += [table.to_markdown() for table in load_experiment(name).tabulate(metrics)]
+    if shared:
+        parts.append("## Pictures of all seeds\n")
+        parts += [f"![{path.stem}]({picture})\n" for picture, path in shared.items()]
     parts.append("## Pictures of seed 0\n")
-    parts += [f"![{path.parts[-3]}: {path.stem}]({picture})\n" for picture, path in pictures.items()]
+    parts += [f"![{path.parts[-3]}: {path.stem}]({picture})\n" for picture, path in own.items()]
     write_text(folder / "README.md", "\n".join(parts))
 
 

@@ -16,6 +16,7 @@ environment, so compare within one.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import gymnasium as gym
@@ -28,12 +29,12 @@ import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.grasp.tabletop import TabletopEnv
 from unknot.experiments.common import check_least, save_drawn
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning
-from unknot.experiments.variational import CEILING, Told, cell, counts, draw_images
+from unknot.experiments.variational import CEILING, Told, as_json, cell, counts, draw_images
 from unknot.files import find_seed, read_json, unknown, write_json
 from unknot.models.image.pca import PCA
 from unknot.report import Table
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
-from unknot.representation.metrics import METRICS, FactorSource, evaluate_codes
+from unknot.representation.metrics import METRICS, FactorSource, Score, evaluate_codes, hinton
 from unknot.representation.metrics.source import Encode, Factors
 from unknot.representation.training import progress_bar
 
@@ -97,6 +98,8 @@ DIAGONAL = ("maze", "open maze", "maze with blocks")
 SHARES = {"grasps": 4}
 """Environments whose scenes are drawn one after the other, slowly: of samples and votes one in so many."""
 UNTRAINED, COMPONENTS = "untrained", "principal components"
+WIDEST = 30
+"""The most dimensions of a code whose Hinton diagram is drawn; the grasping net's has 772."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "smoke": Settings(metrics=("mig", "cvr"), samples=100, votes=10, fitted=20),
+    "smoke": Settings(metrics=("mig", "dci", "cvr"), samples=100, votes=10, fitted=20),
     "paper": Settings(samples=10_000, votes=300),
 }
 
@@ -135,8 +138,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         for name, learner in learners.items():
             save_learner(learner, _place(folder, environment, name) / WEIGHTS)
     measured = _measure(settings, folder, seed, share=1)
-    save_drawn({"scores": chart(measured, settings.metrics)}, folder)
-    metrics = {"seed": seed, "encoders": measured}
+    save_drawn({"scores": chart(measured, settings.metrics), **diagrams(measured)}, folder)
+    metrics = {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
     write_json(folder / "metrics.json", metrics)
     return metrics
 
@@ -151,20 +154,21 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     settings = Settings(**config["settings"])
     measured = _measure(settings, folder, config["seed"], share=1 if full else 10)
-    return {"seed": config["seed"], "encoders": measured}
+    return {"seed": config["seed"], "encoders": {name: as_json(scores) for name, scores in measured.items()}}
 
 
-def _measure(settings: Settings, folder: Path, seed: int, share: int) -> dict[str, dict[str, Any]]:
-    """Return values and intervals by environment, encoder and metric."""
+def _measure(
+    settings: Settings, folder: Path, seed: int, share: int
+) -> dict[str, dict[str, dict[str, Score]]]:
+    """Return scores by environment, encoder and metric."""
 
-    def scores(encode: Encode, source: FactorSource, environment: str) -> dict[str, Any]:
+    def scores(encode: Encode, source: FactorSource, environment: str) -> dict[str, Score]:
         part = share * SHARES.get(environment, 1)
         chosen = counts(settings.metrics, max(settings.votes // part, 10))
         samples = max(settings.samples // part, 100)
-        found = evaluate_codes(encode, source, settings.metrics, seed, samples=samples, settings=chosen)
-        return {metric: {"value": s.value, "interval": list(s.interval)} for metric, s in found.items()}
+        return evaluate_codes(encode, source, settings.metrics, seed, samples=samples, settings=chosen)
 
-    measured: dict[str, dict[str, Any]] = {}
+    measured: dict[str, dict[str, dict[str, Score]]] = {}
     rows = [(environment, (*names, UNTRAINED, COMPONENTS)) for environment, names in ENCODERS.items()]
     with progress_bar(shown=True) as bar:
         for environment, names in bar.track(rows, description=f"seed {seed}: environments"):
@@ -240,14 +244,17 @@ def _turned(learner: Learner) -> Encode:
 
 
 def _place(folder: Path, environment: str, name: str) -> Path:
-    environment, name = (part.replace(",", "").replace(" ", "-") for part in (environment, name))
-    return folder / environment / name
+    return folder / _file_name(environment) / _file_name(name)
 
 
-def chart(encoders: Mapping[str, Mapping[str, Any]], metrics: tuple[str, ...]) -> Figure:
+def _file_name(name: str) -> str:
+    return name.replace(",", "").replace(" ", "-")
+
+
+def chart(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]], metrics: tuple[str, ...]) -> Figure:
     """Draw the values: a row an encoder, a column a metric; white is 0, black 1."""
     rows = {
-        f"{environment}: {name}": [scores[metric]["value"] for metric in metrics]
+        f"{environment}: {name}": [scores[metric].value for metric in metrics]
         for environment, each in encoders.items()
         for name, scores in each.items()
     }
@@ -260,6 +267,28 @@ def chart(encoders: Mapping[str, Mapping[str, Any]], metrics: tuple[str, ...]) -
         panel.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=shade)
     panel.set_yticks(range(len(rows)), list(rows), fontsize=8)
     panel.set_xticks(range(len(metrics)), metrics, rotation=60, ha="right", fontsize=8)
+    return figure
+
+
+def diagrams(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]]) -> dict[str, Figure]:
+    """Draw DCI's importances, if it was measured: for each environment whose codes are narrow enough."""
+    figures = {}
+    for environment, rows in encoders.items():
+        scores = {name: each["dci"] for name, each in rows.items() if "dci" in each}
+        widths = [len(score.parts["importances"]) for score in scores.values()]
+        if widths and max(widths) <= WIDEST:
+            figures[f"hinton-{_file_name(environment)}"] = _diagram(scores)
+    return figures
+
+
+def _diagram(scores: Mapping[str, Score]) -> Figure:
+    """Draw the importances of each encoder's dimensions in a panel of its own."""
+    figure = Figure(figsize=(2.2 * len(scores), 4.5), layout="constrained")
+    panels = figure.subplots(1, len(scores), squeeze=False)[0]
+    for panel, (name, score) in zip(panels, scores.items(), strict=True):
+        hinton(panel, score.parts["importances"], score.choices["factors"])
+        panel.tick_params("x", rotation=90)
+        panel.set_title(f"{fill(name, 18)}\nDCI {score.value:.2f}", fontsize=8)
     return figure
 
 

@@ -455,7 +455,10 @@ def tradeoff(
                 names = [name for name in errors if name.startswith(f"{kind}-")]
                 x = [np.mean(errors[name]) for name in names]
                 each = [numbers(seeds, "models", name, "scores", source, metric, "value") for name in names]
-                y, spread = [np.mean(values) for values in each], [np.std(values) for values in each]
+                y, spread = (
+                    [np.mean(values) for values in each],
+                    [np.std(values, ddof=min(len(seeds) - 1, 1)) for values in each],
+                )
                 if names:
                     panel.errorbar(x, y, spread, marker="o", capsize=2, label=title)
                 for place, name in zip(zip(x, y, strict=True), names, strict=True):

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from unknot.files import load_weights, write_json
 from unknot.representation import learner as learners
@@ -98,6 +99,12 @@ def evaluate(folder, full):
 def tabulate(seeds):
     values = " ".join(f"{seed['value']:.6f}" for seed in seeds)
     return [Table("Toy", ("seeds", "values", "full"), ((str(len(seeds)), values, str(seeds[0]["full"])),))]
+
+
+def draw(seeds):
+    figure = Figure(figsize=(len(seeds), 1))
+    figure.subplots().plot([seed["value"] for seed in seeds])
+    return {"values": figure}
 '''
 
 
@@ -177,10 +184,22 @@ def test_run_evaluate_and_show_give_the_same_table(here: Path, capsys: pytest.Ca
     main(["show", "out"])
     output = capsys.readouterr().out
     assert value(output) == ran
-    assert "out/seed-0/figures/a.png\nout/seed-1/figures/a.png\n" in output
+    assert "out/figures/values.png\nout/seed-0/figures/a.png\nout/seed-1/figures/a.png\n" in output
     main(["evaluate", "out/seed-1"])
     assert value(capsys.readouterr().out) == ran.split()[1]
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
+
+
+def test_figures_over_all_seeds_are_drawn_when_a_run_ends(here: Path) -> None:
+    def width() -> int:
+        with Image.open(here / "out/figures/values.png") as picture:
+            return int(picture.width)
+
+    main(["run", "toy", "--preset", "smoke", "--out", "out"])
+    one = width()
+    main(["run", "toy", "--preset", "smoke", "--seeds", "3", "--out", "out", "--resume"])
+    assert width() > 1.5 * one  # drawn anew, from three seeds
+    assert list((here / "out").glob("events.*"))  # TensorBoard has them too
 
 
 def test_runs_have_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

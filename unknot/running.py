@@ -7,7 +7,9 @@ An experiment is a module that is a row of `unknot.experiments.EXPERIMENTS` and 
 - `run(settings, folder, seed, resume) -> dict`: trains and evaluates one seed, writes its weights, its
   figures and at last `metrics.json`, and returns the metrics;
 - `evaluate(folder, full) -> dict`: the metrics of a seed folder once more, from its weights;
-- `tabulate(metrics) -> list[Table]`: the paper's tables, given the metrics of each seed.
+- `tabulate(metrics) -> list[Table]`: the paper's tables, given the metrics of each seed;
+- perhaps `draw(metrics) -> dict[str, Figure]`: figures over all seeds by name, given the same; it is
+  `Illustrated` then.
 """
 
 import contextlib
@@ -21,11 +23,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from unknot import experiments
 from unknot.files import AGENT, RUNS, create_folder, find_seeds, read_json, unknown, write_json, write_text
 from unknot.report import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CONFIG, METRICS, TABLE = "config.json", "metrics.json", "table.md"
 PART = "part"
@@ -37,7 +42,7 @@ class UsageError(ValueError):
 
 
 class Experiment(Protocol):
-    """What the module of an experiment offers."""
+    """What the module of an experiment offers; some are `Illustrated`."""
 
     Settings: type[Any]
     PRESETS: dict[str, Any]
@@ -50,6 +55,14 @@ class Experiment(Protocol):
 
     def tabulate(self, seeds: list[dict[str, Any]]) -> list[Table]:
         """Make tables from the metrics of each seed."""
+
+
+@runtime_checkable
+class Illustrated(Experiment, Protocol):
+    """An experiment that shows what no single seed does: means, deviations, all folds at once."""
+
+    def draw(self, seeds: list[dict[str, Any]]) -> dict[str, "Figure"]:
+        """Draw figures from the metrics of each seed, by the names of their files in `figures/`."""
 
 
 def load_experiment(name: str) -> Experiment:
@@ -71,7 +84,7 @@ def new_folder(name: str) -> Path:
 def run_seeds(
     name: str, preset: str, settings: Any, folder: Path, seeds: int, *, resume: bool = False, jobs: int = 1
 ) -> list[Table]:
-    """Run an experiment for seeds 0 to seeds - 1 and write `table.md` above them.
+    """Run an experiment for seeds 0 to seeds - 1, and write `table.md` and figures over all above them.
 
     A seed that has its `metrics.json` is complete: a resume takes it as it is, unless the experiment has
     parts, which know by themselves what is complete.
@@ -112,8 +125,13 @@ def run_seeds(
             experiment.run(settings, path, seed, resume)
     else:
         _run_parallel([(module, settings, path, seed, resume) for path, seed in work], jobs)
-    tables = experiment.tabulate([read_json(path / METRICS) for path in folders])
+    metrics = [read_json(path / METRICS) for path in folders]
+    tables = experiment.tabulate(metrics)
     write_text(folder / TABLE, "\n".join(table.to_markdown() for table in tables))
+    if isinstance(experiment, Illustrated):
+        from unknot.experiments.common import save_drawn
+
+        save_drawn(experiment.draw(metrics), folder)
     return tables
 
 
@@ -176,7 +194,7 @@ def evaluate_run(run: str | Path, full: bool) -> list[Table]:
 
 
 def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
-    """Return a run's tables, from the metrics it wrote, and the paths of its figures.
+    """Return a run's tables, from the metrics it wrote, and its figures' paths, those over all seeds first.
 
     Raises:
         FileNotFoundError: no such run, or a seed that has not ended yet.
@@ -185,7 +203,8 @@ def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
     for folder in folders:
         if not (folder / METRICS).exists():
             raise FileNotFoundError(f"{folder} has no {METRICS}: it has not ended yet")
-    figures = [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
+    figures = sorted(folders[0].parent.glob("figures/*"))
+    figures += [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
     if (folders[0] / AGENT).exists():
         return [_evaluations(folders)], figures
     experiment = load_experiment(_experiment_of(folders[0]))

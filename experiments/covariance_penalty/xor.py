@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.experiments.common import save_drawn
+from unknot.experiments.variational import verdict
 from unknot.models.stacked import StackedNetworks
 from unknot.report import Table, mean_deviation
 from unknot.representation import WEIGHTS, load_learner, train
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 LAMBDA = 0.2
 ACTIVE = 0.01
 """Share of the variance of a layer's most varying unit above which a unit is active."""
+BAR = 50
+"""Percent of the starts of which more are to find the least network: most."""
 INPUTS = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 TARGETS = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
 ROWS = {"penalised": "L_Σ, λ = 0.2", "plain": "no penalty"}
@@ -115,6 +118,7 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
         for name, title in ROWS.items()
     ]
     rows.append(("the paper's network with L_Σ", "100", "100", "100", "100"))
+    least = float(np.mean([seed["penalised"]["least"] for seed in metrics]))
     return [
         Table(
             "Penalizing correlation: XOR, % of random starts (Fig. 3)",
@@ -123,6 +127,8 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
             (
                 f"A unit is active if its variance is over {ACTIVE:.0%} of the layer's greatest. The paper "
                 "shows one network of each kind.",
+                "Bar: L_Σ solves XOR with 2 units, then 1, by our reading from most of the starts: "
+                f"{least:.1f}%, {verdict(least > BAR)}.",
             ),
         )
     ]

@@ -9,7 +9,7 @@ import torch
 from unknot.experiments import encoders
 from unknot.experiments.variational import Told, draw_images
 from unknot.representation import load_learner
-from unknot.representation.metrics import evaluate_codes
+from unknot.representation.metrics import Score, evaluate_codes
 from unknot.representation.metrics.source import encode_factors
 
 
@@ -56,3 +56,20 @@ def test_every_encoder_is_of_an_environment_that_the_table_has() -> None:
     assert encoders.ENCODERS.keys() == encoders.ENVIRONMENTS.keys()
     for paths in encoders.ENCODERS.values():
         assert all(encoders._shipped(path).is_file() for path in paths.values())
+
+
+def test_codes_that_are_too_wide_have_no_diagram() -> None:
+    def scores(dimensions: int) -> dict[str, dict[str, Score]]:
+        parts = {"importances": np.ones((dimensions, 2))}
+        return {"an encoder": {"dci": Score(0.5, (0.4, 0.6), parts, {"factors": ["x", "y"]})}}
+
+    mig = Score(0.5, (0.4, 0.6), {}, {})
+    drawn = encoders.diagrams(
+        {
+            "planar, solid": scores(encoders.WIDEST),
+            "grasps": scores(2) | {"wide": scores(encoders.WIDEST + 1)["an encoder"]},
+            "maze": {"an encoder": {"mig": mig}},
+        }
+    )
+    assert drawn.keys() == {"hinton-planar-solid"}
+    assert drawn["hinton-planar-solid"].axes[0].get_title() == "an encoder\nDCI 0.50"

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -35,3 +37,41 @@ def test_batches_show_none_that_is_held_out_and_attributes_are_the_characters_ow
     for image, label in zip(batch["observation"], batch["label"], strict=True):
         same = (data.images == image).flatten(1).all(1).numpy()
         assert int(label) in data.identities[same]
+
+
+def fold(**areas: list[float]) -> dict[str, Any]:
+    """Return the metrics of a seed."""
+    recalls = dict.fromkeys(("1", "2", "4", "10"), 0.5)
+    return {"models": {name: {"areas": each, "recall": recalls} for name, each in areas.items()}}
+
+
+def test_the_bar_is_half_as_much_again_as_either_other_loss() -> None:
+    def note(triplet: list[float], histogram: list[float]) -> str:
+        ours = [0.99, 0.96, 0.96, 0.5]
+        return f_statistic.tabulate([fold(f_statistic=ours, triplet=triplet, histogram=histogram)])[0].notes[
+            -1
+        ]
+
+    low, some, more = [0.9] * 4, [0.96, 0.6, 0.6, 0.6], [0.96, 0.96, 0.6, 0.6]
+    assert note(low, some).endswith("F-statistic 75.0%, triplet 0.0%, histogram 25.0%, met.")
+    assert note(more, low).endswith("F-statistic 75.0%, triplet 50.0%, histogram 0.0%, missed.")
+    none = f_statistic.tabulate([fold(f_statistic=low, untrained=low)])[0].notes
+    assert not any(sentence.startswith("Bar") for sentence in none)
+
+
+def test_the_figure_counts_the_areas_of_all_folds() -> None:
+    seeds = [fold(**{name: [area, 0.52] for name in f_statistic.ROWS}) for area in (0.52, 0.98)]
+    panel = f_statistic.draw(seeds)["areas"].axes[0]
+    heights = [patch.get_height() for patch in panel.patches[:10]]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(heights, [0.75, *[0] * 8, 0.25])
+
+
+def test_diagrams_have_the_attribute_values_as_columns() -> None:
+    data = f_statistic._characters(SMOKE, 0)
+    codes = torch.from_numpy(data.attributes[:, :3]).float()
+    panel = f_statistic._diagram(codes, data).axes[0]
+    labels = [label.get_text() for label in panel.get_xticklabels()]
+    assert labels[:2] == ["body 0", "body 1"]
+    assert labels[7:12] == ["arms", "hair 0", "hair 1", "hair 2", "gender"]
+    assert len(panel.get_yticklabels()) == 3
+    assert "1.00" in panel.get_title()

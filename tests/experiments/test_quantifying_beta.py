@@ -1,4 +1,6 @@
-"""The effects of β: digits by hand, who sees which labels, codes that speak from the start."""
+"""The effects of β: digits by hand, who sees which labels, what is drawn and said over all seeds."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,3 +46,56 @@ def test_autoencoders_are_of_the_kind_their_names_say() -> None:
     )
     assert (plain.network, plain.hidden, plain.noise, plain.beta) == ("conv", 4, 0, 1)
     assert (denoising.network, denoising.hidden, denoising.noise, denoising.beta) == ("dense", 6, 0.2, 0.1)
+
+
+def measured(scores: dict[str, float], accuracies: dict[str, float]) -> dict[str, Any]:
+    """Return the metrics of a seed."""
+    shapes = {
+        name: {"scores": {"test": {key: {"value": score} for key in quantifying_beta.METRICS}}, "error": 0.1}
+        for name, score in scores.items()
+    }
+    digits = {name: {"accuracy": {"0.1": accuracy}} for name, accuracy in accuracies.items()}
+    return {"source": "mnist", "shapes": shapes, "digits": digits}
+
+
+def named(**values: list[float]) -> dict[str, float]:
+    """Name models of rising β by their type."""
+    return {
+        f"{kind}-{beta:g}": value
+        for kind, row in values.items()
+        for beta, value in zip((0.0, 0.1, 4.0), row, strict=False)
+    }
+
+
+def test_figures_show_the_mean_and_the_deviation_over_seeds() -> None:
+    seeds = [
+        measured(dict.fromkeys([f"{kind}-1" for kind in quantifying_beta.TYPES], score), {"conv-0": 0.5})
+        for score in (0.2, 0.4)
+    ]
+    values = quantifying_beta._each(seeds, "shapes", "scores", "test", "higgins_2", "value")
+    assert values["conv-1"] == [0.2, 0.4]
+    panel = quantifying_beta.curves(values, "metric").axes[0]
+    np.testing.assert_allclose(np.asarray(panel.lines[0].get_ydata(), np.float64), [0.3])
+    edges = np.asarray(panel.collections[0].get_paths()[0].vertices)[:, 1]
+    np.testing.assert_allclose([edges.min(), edges.max()], [0.3 - 0.02**0.5, 0.3 + 0.02**0.5])
+
+
+def test_the_bar_of_shapes_is_a_rise_above_the_error() -> None:
+    def note(*last: float) -> str:
+        seeds = [measured(named(conv=[0.4, score], dense=[0.3, 0.9]), {}) for score in last]
+        return quantifying_beta.tabulate(seeds)[0].notes[-1]
+
+    assert note(0.5, 0.5).endswith("met (2 of 2 are).")
+    assert note(0.38, 0.46).endswith("missed (1 of 2 are).")
+
+
+def test_the_bar_of_digits_is_a_leap_and_then_a_fall() -> None:
+    def note(*accuracies: float) -> str:
+        seeds = [measured({"conv-1": 0.5}, named(conv=list(accuracies), dense=[0.8, 0.9, 0.7]))]
+        return quantifying_beta.tabulate(seeds)[1].notes[-1]
+
+    assert "0 to 0.1: met (2 of 2 do); and it is lower at 4 than at 0.1: met (2 of 2 are)" in note(
+        0.8, 0.82, 0.8
+    )
+    assert "0 to 0.1: missed (1 of 2 do); and it is lower at 4 than at 0.1: met" in note(0.8, 0.805, 0.8)
+    assert "0 to 0.1: met (2 of 2 do); and it is lower at 4 than at 0.1: missed (1" in note(0.8, 0.82, 0.83)
