@@ -1,5 +1,6 @@
 """Disentanglement, completeness, informativeness."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.svm import LinearSVC
 
@@ -67,9 +69,10 @@ def dci(
         Disentanglement, in [0, 1]. Parts: `disentanglement` (value once more), `completeness`,
         `informativeness` (the mean over factors of 1 - error, errors above 1 counted as 1);
         `disentanglements` and `weights` of the dimensions, `completenesses`, `errors` and `settings` of the
-        factors; `importances` R (dimensions, factors), which `hinton` draws; `completeness_interval`,
-        `informativeness_interval`; with `unseen` also `unseen_errors` of the factors, normalised by their
-        deviation there. A dimension that predicts nothing has disentanglement 0 and weight 0.
+        factors (with "not converged" where a linear machine has not); `importances` R (dimensions, factors),
+        which `hinton` draws; `completeness_interval`, `informativeness_interval`; with `unseen` also
+        `unseen_errors` of the factors, normalised by their deviation there. A dimension that predicts nothing
+        has disentanglement 0 and weight 0.
 
     Raises:
         ValueError: an unknown regressor, shapes, numbers that are not finite, a factor that doesn't vary, too
@@ -302,8 +305,10 @@ def _fit(regressor: Regressor, split: Split, factor: Floats, categorical: bool, 
     train, validation, test = split.rows
     target = factor if categorical else _normalised(factor, factor[train])
     candidates = regressor.candidates(categorical, seed)
-    for estimator in candidates.values():
-        estimator.fit(split.codes[train], target[train])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the setting that is returned says it
+        for estimator in candidates.values():
+            estimator.fit(split.codes[train], target[train])
     trials = {
         name: _losses(each, split.codes[validation], target[validation]) for name, each in candidates.items()
     }
@@ -311,6 +316,8 @@ def _fit(regressor: Regressor, split: Split, factor: Floats, categorical: bool, 
     most = best.mean() + regressor.slack * best.std() / len(best) ** 0.5
     setting = next(name for name, losses in trials.items() if losses.mean() <= most)
     estimator = candidates[setting]
+    if np.max(getattr(estimator, "n_iter_", 0)) >= getattr(estimator, "max_iter", np.inf):
+        setting += ", not converged"
     losses = _losses(estimator, split.test, target[test])
     return _Fit(estimator, setting, regressor.importances(estimator, split.test), losses)
 

@@ -1,5 +1,6 @@
 """Metrics of arrays: what each of them counts, fits and refuses."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -208,6 +209,17 @@ def test_dci_of_a_code_too_coarse_for_its_factors_is_disentangled(regressor: str
     score = dci(np.sign(NORMAL[:, :3]), NORMAL[:, :3], regressor=regressor)
     assert score.value > 0.9
     assert score.parts["errors"] == pytest.approx(3 * [np.sqrt(1 - 2 / np.pi)], abs=0.1)
+
+
+def test_dci_says_where_a_linear_machine_has_not_converged() -> None:
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=(500, 1)) + 0.05 * rng.normal(size=(500, 50))
+    differences = columns(alike[:, 0] - alike[:, 1], alike[:, 2] - alike[:, 3])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        settings = dci(alike, differences, regressor="lasso").parts["settings"]
+    assert settings == 2 * ["alpha=0.001, not converged"]
+    assert dci(NORMAL[:, :2], NORMAL[:, :2], regressor="lasso").parts["settings"] == 2 * ["alpha=0.001"]
 
 
 def test_dci_intervals_come_from_the_test_set() -> None:
