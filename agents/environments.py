@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any, TypeAlias
 
 import gymnasium as gym
@@ -97,12 +98,10 @@ def make_environment(
         raise ValueError(unknown("environment", name, known))
     shaped = learning and not goals and name in REWARDS and "reward" not in options
     settings = {**(REWARDS[name] if shaped else {}), **options}
-    spec = gym.spec(name)
-    native = spec.namespace == "unknot" and spec.vector_entry_point is not None  # others take no such mode
     mode = AutoresetMode.SAME_STEP if learning else AutoresetMode.NEXT_STEP
     seen = "pixels" if observe == "codes" else observe
     try:
-        if native:
+        if _native(name):
             env = _observe(gym.make_vec(name, num_envs, autoreset_mode=mode, **settings), seen, goals)
         else:
             env = gym.make_vec(
@@ -116,6 +115,16 @@ def make_environment(
     except TypeError as error:
         raise ValueError(f"{name} does not take these options: {error}") from error
     return Progress(env) if shaped else env
+
+
+def _native(name: str) -> bool:
+    """Return whether an environment has native copies that restart as they are told; not all do."""
+    entry = gym.spec(name).vector_entry_point
+    if entry is None:
+        return False
+    creator = entry if callable(entry) else gym.envs.registration.load_env_creator(str(entry))
+    given = signature(creator).parameters.values()
+    return any(each.name == "autoreset_mode" or each.kind is each.VAR_KEYWORD for each in given)
 
 
 def _observe(env: Vector, seen: str, goals: bool) -> Vector:

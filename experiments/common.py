@@ -23,7 +23,7 @@ def check_least(settings: Any, **least: float) -> None:
 
 
 def save_drawn(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Write figures as `figures/NAME.png` below a seed's folder, and to TensorBoard."""
+    """Write figures as `figures/NAME.png` below a folder, a seed's or a model's, and to TensorBoard."""
     with SummaryWriter(str(folder)) as writer:
         for name, figure in figures.items():
             save_figure(figure, folder / "figures" / f"{name}.png", writer)

@@ -26,7 +26,15 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.experiments.common import METRICS, check_least, complete, load_complete
-from unknot.experiments.variational import cell, numbers, there_and_back, title, traverse, verdict
+from unknot.experiments.variational import (
+    COLUMNS,
+    cell,
+    numbers,
+    there_and_back,
+    title,
+    traverse,
+    verdict,
+)
 from unknot.files import read_json, unknown, write_json
 from unknot.models.data.teapots import SIDES, Teapots
 from unknot.models.image.infogan import InfoGAN
@@ -361,7 +369,8 @@ def save_pictures(learner: Learner, metrics: dict[str, Any], settings: Settings,
             save_figure(figure, folder / "figures/traversals.png", writer)
             with torch.no_grad():
                 codes = learner.encode(images[:4])
-            frames = there_and_back(learner, codes, range(codes.shape[1]), _span(learner))
+            span = _span(learner)
+            frames = there_and_back(learner, codes, np.linspace(-span, span, 2 * COLUMNS))
             save_gif(frames, folder / "figures/traversals.gif", writer)
 
 
@@ -399,7 +408,7 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 
 
 def _errors_table(seeds: list[dict[str, Any]], regressor: str) -> Table:
-    rows = []
+    rows, best = [], _best(seeds, regressor)
     for name in seeds[0]["models"]:
         for key, where in WHERE.items():
             rows.append((_title(name), where, *_cells(seeds, name, regressor, key)))
@@ -415,8 +424,7 @@ def _errors_table(seeds: list[dict[str, Any]], regressor: str) -> Table:
             "InfoGAN's mean error below PCA's, as in the paper: "
             f"{_compared(seeds, regressor, 'errors', -1)}; on teapots left out: "
             f"{_compared(seeds, regressor, 'unseen_errors', -1)}. The most disentangled seed by itself: "
-            f"{_compared(_best(seeds, regressor), regressor, 'errors', -1)}; "
-            f"{_compared(_best(seeds, regressor), regressor, 'unseen_errors', -1)}.",
+            f"{_compared(best, regressor, 'errors', -1)}; {_compared(best, regressor, 'unseen_errors', -1)}.",
         ),
     )
 

@@ -124,8 +124,9 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
     def make(name: str, path: Path) -> dict[str, Any]:
         codes = _encode(_train(settings, data, name, path, seed, resume), data)
-        save_drawn({"hinton": _diagram(codes, data)}, path)
-        return _measure(codes, data)
+        each = _areas(codes, data)
+        save_drawn({"hinton": _diagram(each)}, path)
+        return _measure(codes, each, data)
 
     metrics = {"models": complete(ROWS, folder, make)}
     write_json(folder / "metrics.json", metrics)
@@ -146,7 +147,8 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     data = _characters(Settings(**config["settings"]), config["seed"])
     there = [name for name in ROWS if (folder / name).is_dir()]
-    return {"models": {name: _measure(_encode(load_complete(folder, name), data), data) for name in there}}
+    codes = {name: _encode(load_complete(folder, name), data) for name in there}
+    return {"models": {name: _measure(each, _areas(each, data), data) for name, each in codes.items()}}
 
 
 # Data
@@ -226,9 +228,9 @@ def _areas(codes: Tensor, data: _Characters) -> NDArray[np.float64]:
     return areas(codes.double().numpy(), data.attributes)
 
 
-def _measure(codes: Tensor, data: _Characters) -> dict[str, Any]:
+def _measure(codes: Tensor, each: NDArray[np.float64], data: _Characters) -> dict[str, Any]:
     """Return the areas of the best dimension for each attribute value, and Recall@k on the held-out fold."""
-    best = _areas(codes, data).max(0)
+    best = each.max(0)
     rows = np.isin(data.identities, data.held_out)
     return {"areas": best.tolist(), "recall": recall(codes[rows], torch.from_numpy(data.identities[rows]))}
 
@@ -249,9 +251,8 @@ def recall(codes: Tensor, labels: Tensor) -> dict[str, float]:
 # What is shown
 
 
-def _diagram(codes: Tensor, data: _Characters) -> Figure:
+def _diagram(each: NDArray[np.float64]) -> Figure:
     """Draw which dimensions tell which attribute values: how far their areas are above chance."""
-    each = _areas(codes, data)
     figure = Figure(figsize=(5, 6))
     panel = figure.subplots()
     hinton(panel, each - 0.5, [f"{name} {value}" if ATTRIBUTES[name] > 2 else name for name, value in VALUES])

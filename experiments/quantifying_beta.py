@@ -42,9 +42,8 @@ from unknot.experiments.variational import (
     cell,
     floors,
     numbers,
+    save_traversals,
     title,
-    traversal_figure,
-    traversal_frames,
     verdict,
 )
 from unknot.files import read_json, write_json
@@ -55,7 +54,7 @@ from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.splits import stratified_split
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
-from unknot.report import Table, save_figure, save_gif
+from unknot.report import Table
 from unknot.representation import Learner, minibatches, train
 
 __all__ = ["PRESETS", "Settings", "draw", "evaluate", "run", "tabulate"]
@@ -350,8 +349,7 @@ def _save_traversals(learner: VAE, settings: Settings, folder: Path) -> None:
     """Write traversals that begin with digits of the test set, as a picture and as a GIF."""
     images = digits("test", settings.digit_pixels)[0][:COLUMNS]
     with SummaryWriter(str(folder)) as writer:
-        save_figure(traversal_figure(learner, images), folder / "figures/traversals.png", writer)
-        save_gif(traversal_frames(learner, images[:4]), folder / "figures/traversals.gif", writer)
+        save_traversals(learner, images, folder, writer)
 
 
 def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
@@ -363,7 +361,7 @@ def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     return figures
 
 
-def _each(seeds: list[dict[str, Any]], part: str, *keys: str) -> dict[str, list[float]]:
+def _each(seeds: list[dict[str, Any]], part: str, *keys: str) -> dict[str, list[Any]]:
     """Return, of each model of a part, what lies below these keys in the metrics of each seed."""
     return {name: numbers(seeds, part, name, *keys) for name in seeds[0][part]}
 
@@ -409,21 +407,14 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 
 
 def _shapes_table(seeds: list[dict[str, Any]]) -> Table:
-    rows = []
-    for name in seeds[0]["shapes"]:
-        kind, _, beta = name.rpartition("-")
-        models = numbers(seeds, "shapes", name)
-        scores = (cell(models, "scores", TEST, metric, "value") for metric in METRICS)
-        error = cell(models, "error", digits=4)
-        rows.append((TYPES[kind], beta, *scores, error))
-    for name in seeds[0]["shapes_bounds"]:
-        models = numbers(seeds, "shapes_bounds", name)
-        scores = (cell(models, "scores", TEST, metric, "value") for metric in METRICS)
-        rows.append((title(name, {}), "", *scores, cell(models, "error", digits=4)))
+    def cells(model: list[Any]) -> tuple[str, ...]:
+        scores = (cell(model, "scores", TEST, metric, "value") for metric in METRICS)
+        return (*scores, cell(model, "error", digits=4))
+
     return Table(
         "Shapes: disentanglement over β",
         ("autoencoder", "β", "Higgins, 2016", "MIG", "DCI", "error"),
-        tuple(rows),
+        _rows(seeds, "shapes", cells),
         (
             f"Mean ± deviation over {len(seeds)} seeds (the paper's are 5). Pairs begin with combinations "
             "that no training saw; what one factor is changed to is any of the grid. Error: the squared "
@@ -434,6 +425,17 @@ def _shapes_table(seeds: list[dict[str, Any]]) -> Table:
             *_rises(_each(seeds, "shapes", "scores", TEST, "higgins_2", "value")),
         ),
     )
+
+
+def _rows(
+    seeds: list[dict[str, Any]], part: str, cells: Callable[[list[Any]], tuple[str, ...]]
+) -> tuple[tuple[str, ...], ...]:
+    """Return a row of each autoencoder of a part, then of what stands beside them; `cells` of all seeds'."""
+    models, bounds = (_each(seeds, key) for key in (part, f"{part}_bounds"))
+    autoencoders = [
+        (TYPES[_kind(name)], name.rpartition("-")[2], *cells(each)) for name, each in models.items()
+    ]
+    return (*autoencoders, *((title(name, {}), "", *cells(each)) for name, each in bounds.items()))
 
 
 def _rises(scores: Mapping[str, Sequence[float]]) -> list[str]:
@@ -465,20 +467,16 @@ def _below(low: Sequence[float], high: Sequence[float]) -> bool:
 
 def _digits_table(seeds: list[dict[str, Any]]) -> Table:
     shares = _shares(seeds)
-    rows = []
-    for name in seeds[0]["digits"]:
-        kind, _, beta = name.rpartition("-")
-        models = numbers(seeds, "digits", name)
-        rows.append((TYPES[kind], beta, *(cell(models, "accuracy", share, digits=3) for share in shares)))
-    for name in seeds[0]["digits_bounds"]:
-        models = numbers(seeds, "digits_bounds", name)
-        rows.append((name, "", *(cell(models, "accuracy", share, digits=3) for share in shares)))
+
+    def cells(model: list[Any]) -> tuple[str, ...]:
+        return tuple(cell(model, "accuracy", share, digits=3) for share in shares)
+
     names = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits, which stand in for MNIST"}
     sources = " and ".join(names[source] for source in sorted({seed["source"] for seed in seeds}))
     return Table(
         "Digits: accuracy of a support vector machine on codes",
         ("autoencoder", "β", *(f"{100 * float(share):g}% of labels" for share in shares)),
-        tuple(rows),
+        _rows(seeds, "digits", cells),
         (
             f"Mean ± deviation over {len(seeds)} seeds. Digits are {sources}. Floors: one class for all, and "
             "as many principal components as codes have dimensions; the pixels are what is known in all.",

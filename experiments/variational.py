@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from unknot.experiments.common import check_least, complete, load_complete, present
 from unknot.models.data.stream import stream
-from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE, Draws, VariationalAutoencoder
 from unknot.report import mean_deviation, save_figure, save_gif
@@ -340,9 +339,7 @@ def save_pictures(learner: Learner, source: FactorSource, folder: Path, dci: Sco
     """
     with SummaryWriter(str(folder)) as writer:
         if isinstance(learner, VariationalAutoencoder):
-            images = draw_images(source, COLUMNS)
-            save_figure(traversal_figure(learner, images), folder / "figures/traversals.png", writer)
-            save_gif(traversal_frames(learner, images[:4]), folder / "figures/traversals.gif", writer)
+            save_traversals(learner, draw_images(source, COLUMNS), folder, writer)
         if dci:
             figure = Figure(figsize=(4, 5))
             panel = figure.subplots()
@@ -351,14 +348,43 @@ def save_pictures(learner: Learner, source: FactorSource, folder: Path, dci: Sco
             save_figure(figure, folder / "figures/hinton.png", writer)
 
 
+def save_traversals(
+    learner: VariationalAutoencoder, images: Images, folder: Path, writer: SummaryWriter
+) -> None:
+    """Write traversals that begin with images, a picture and a GIF, to `figures/` in a model's folder."""
+    save_figure(traversal_figure(learner, images), folder / "figures/traversals.png", writer)
+    save_gif(traversal_frames(learner, images[:4]), folder / "figures/traversals.gif", writer)
+
+
+class Decoder(Protocol):
+    """What draws codes."""
+
+    def decode(self, codes: Tensor, /) -> Tensor:
+        """Draw codes (n, d): images (n, h, w, c)."""
+
+
 @torch.no_grad()
-def traverse(learner: VariationalAutoencoder | InfoGAN, codes: Tensor, values: NDArray[np.float64]) -> Images:
-    """Draw codes (n, d) with one dimension after the other at each of k values: (d, k, n, h, w, c)."""
-    dims = codes.shape[1]
-    z = codes.expand(dims, len(values), *codes.shape).clone()
-    for dim in range(dims):
-        z[dim, :, :, dim] = torch.from_numpy(values)[:, None]
-    return as_images(learner.decode(z.flatten(0, 2))).reshape(*z.shape[:3], *learner.shape)
+def traverse(
+    learner: Decoder, codes: Tensor, values: NDArray[np.float64], dims: Sequence[int] | None = None
+) -> Images:
+    """Draw codes with one dimension after the other at each of k values.
+
+    Args:
+        learner: whose codes they are.
+        codes: (n, d).
+        values: (k,), or (dims, k) of each dimension its own.
+        dims: the dimensions; None for all.
+
+    Returns:
+        uint8 (dims, k, n, h, w, c).
+    """
+    dims = range(codes.shape[1]) if dims is None else dims
+    table = torch.from_numpy(np.broadcast_to(values, (len(dims), values.shape[-1])).copy())
+    z = codes.expand(*table.shape, *codes.shape).clone()
+    for row, dim, each in zip(z, dims, table, strict=True):
+        row[..., dim] = each[:, None]
+    drawn = as_images(learner.decode(z.flatten(0, 2)))
+    return drawn.reshape(*z.shape[:3], *drawn.shape[1:])
 
 
 def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
@@ -372,14 +398,14 @@ def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
         codes, kl = learner.encode(images), learner.kl(images).mean(0)
         drawn = as_images(learner.decode(codes))
     order = kl.argsort(descending=True).tolist()
-    rows = traverse(learner, codes[:1], np.linspace(-SPAN, SPAN, len(images)))[order, :, 0]
+    rows = traverse(learner, codes[:1], np.linspace(-SPAN, SPAN, len(images)), order)[:, :, 0]
     titles = [f"z{dim}: {kl[dim]:.2f} nats" for dim in order]
     return strips({"images": images, "redrawn": drawn, **dict(zip(titles, rows, strict=True))})
 
 
 def as_images(drawn: Tensor) -> Images:
-    """Return what a decoder drew, in [0, 1], as uint8 images."""
-    images: Images = (255 * drawn).round().byte().numpy(force=True)
+    """Return what a decoder drew, about within [0, 1], as uint8 images."""
+    images: Images = (255 * drawn.clamp(0, 1)).round().byte().numpy(force=True)
     return images
 
 
@@ -407,16 +433,16 @@ def traversal_frames(learner: VariationalAutoencoder, images: Images) -> Images:
     """
     with torch.no_grad():
         codes, kl = learner.encode(images), learner.kl(images).mean(0)
-    return there_and_back(learner, codes, kl.argsort(descending=True).tolist(), SPAN)
+    order: list[int] = kl.argsort(descending=True).tolist()
+    return there_and_back(learner, codes, np.linspace(-SPAN, SPAN, 2 * COLUMNS), order)
 
 
 def there_and_back(
-    learner: VariationalAutoencoder | InfoGAN, codes: Tensor, dims: Sequence[int], span: float
+    learner: Decoder, codes: Tensor, values: NDArray[np.float64], dims: Sequence[int] | None = None
 ) -> Images:
-    """Draw codes (n, d) with each of `dims` going from -`span` to `span` and back, as `traversal_frames`."""
-    there = np.linspace(-span, span, 2 * COLUMNS)
-    drawn = traverse(learner, codes, np.concatenate([there, there[-2:0:-1]]))
-    frames = drawn[list(dims)].transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
+    """Draw what `traverse` does, the values and back, as frames like those of `traversal_frames`."""
+    drawn = traverse(learner, codes, np.concatenate([values, values[..., -2:0:-1]], -1), dims)
+    frames = drawn.transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
     count, rows, height, columns, width, channels = frames.shape
     return frames.reshape(count, rows * height, columns * width, channels)
 

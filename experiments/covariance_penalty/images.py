@@ -18,9 +18,18 @@ from torch.utils.tensorboard import SummaryWriter
 
 from unknot.experiments.common import complete, save_drawn
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, average, draw_curves, measure
-from unknot.experiments.variational import COLUMNS, SPAN, Images, as_images, strips, verdict
+from unknot.experiments.variational import (
+    COLUMNS,
+    SPAN,
+    Images,
+    as_images,
+    strips,
+    there_and_back,
+    traverse,
+    verdict,
+)
 from unknot.models.data.natural import NaturalImages, natural_images
-from unknot.models.image.penalised_autoencoder import SHAPE, PenalisedAutoencoder
+from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
 from unknot.report import Table, mean_deviation, save_figure, save_gif
 from unknot.representation import WEIGHTS, load_learner, minibatches, train
 
@@ -160,42 +169,21 @@ def _save_traversals(learner: PenalisedAutoencoder, images: Images, folder: Path
     variances = codes.var(0)
     dims = variances.argsort(descending=True)[:TOP].tolist()
     titles = [f"z{dim}: {variances[dim] / variances.sum():.0%} of variance" for dim in dims]
-    rows = _traverse(learner, codes, dims, 1, np.linspace(-SPAN, SPAN, COLUMNS))[:, :, 0]
-    drawn = {"images": images[:COLUMNS], "redrawn": _draw(learner, codes[:COLUMNS])}
-    there = np.linspace(-SPAN, SPAN, 2 * COLUMNS)
-    frames = _traverse(learner, codes, dims, 3, np.concatenate([there, there[-2:0:-1]]))
-    frames = frames.transpose(1, 2, 3, 0, 4, 5)  # values, images, h, dimensions, w, c
-    frames = frames.reshape(len(frames), -1, SHAPE[1] * len(dims), SHAPE[2])
+    rows = traverse(learner, codes[:1], _values(codes[:, dims], COLUMNS), dims)[:, :, 0]
+    redrawn = as_images(learner.decode(codes[:COLUMNS]))
+    frames = there_and_back(learner, codes[:3], _values(codes[:, dims], 2 * COLUMNS), dims)
     with SummaryWriter(str(folder)) as writer:
+        drawn = {"images": images[:COLUMNS], "redrawn": redrawn}
         figure = strips({**drawn, **dict(zip(titles, rows, strict=True))})
         save_figure(figure, folder / "figures/traversals.png", writer)
         save_gif(frames, folder / "figures/traversals.gif", writer)
 
 
-def _traverse(
-    learner: PenalisedAutoencoder, codes: Tensor, dims: list[int], count: int, values: NDArray[np.float64]
-) -> Images:
-    """Draw the first codes with one dimension after the other at each value.
-
-    Args:
-        learner: whose codes they are.
-        codes: (n, d), by which each dimension's mean and deviation are known.
-        dims: the dimensions.
-        count: how many codes are drawn.
-        values: (k,), in deviations from the mean.
-
-    Returns:
-        uint8 (dimensions, k, count, height, width, channels).
-    """
-    mean, deviation = codes.mean(0), codes.std(0)
-    z = codes[:count].expand(len(dims), len(values), -1, -1).clone()
-    for row, dim in zip(z, dims, strict=True):
-        row[..., dim] = (mean[dim] + torch.from_numpy(values) * deviation[dim])[:, None]
-    return _draw(learner, z.flatten(0, 2)).reshape(*z.shape[:3], *SHAPE)
-
-
-def _draw(learner: PenalisedAutoencoder, codes: Tensor) -> Images:
-    return as_images(learner.decode(codes).clamp(0, 1))
+def _values(codes: Tensor, count: int) -> NDArray[np.float64]:
+    """Return values for traversals of codes (n, d), over `SPAN` deviations to either side: (d, count)."""
+    mean, deviation = (each.numpy()[:, None] for each in (codes.mean(0), codes.std(0)))
+    values: NDArray[np.float64] = mean + np.linspace(-SPAN, SPAN, count) * deviation
+    return values
 
 
 def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:

@@ -43,16 +43,17 @@ def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str
         penalties=[penalty for penalty, _ in order for _ in range(settings.repeats)],
         steps=settings.projection_steps,
     )
+    features, inputs = project(settings.repeats, seed)
     train(
         learner,
-        _batches(project(settings.repeats, seed)[1], seed, len(order)),
+        _batches(inputs, seed, len(order)),
         settings.projection_steps,
         folder=folder,
         resume=resume,
         description=f"seed {seed}: projections",
     )
     metrics = evaluate(settings, folder, seed)
-    figures = {"projections": _figure(metrics["curves"]), "hinton": _diagrams(settings, learner, seed)}
+    figures = {"projections": _figure(metrics["curves"]), "hinton": _diagrams(learner, features, inputs)}
     save_drawn(figures, folder)
     return metrics
 
@@ -116,19 +117,18 @@ def _figure(curves: dict[str, Any]) -> Figure:
 
 
 @torch.no_grad()
-def _diagrams(settings: "Settings", learner: StackedNetworks, seed: int) -> Figure:
+def _diagrams(learner: StackedNetworks, features: Tensor, inputs: Tensor) -> Figure:
     """Draw how the codes of the first projection vary with each feature: without a penalty, by the greatest.
 
     A square is the covariance of a dimension with a feature of deviation 1, so that silent dimensions have
     none. A code without linear correlation may still be any rotation of the features.
     """
-    features, inputs = project(settings.repeats, seed)
     codes = learner.encode(inputs.repeat(1, len(PENALTIES) * len(LAMBDAS), 1))
     shown = {0: "no penalty", len(LAMBDAS) - 1: f"{PENALTY_NAMES['covariance']}, λ = {LAMBDAS[-1]:g}"}
     figure = Figure(figsize=(5.5, 4.8), layout="constrained")
     figure.suptitle("covariance with features of deviation 1", fontsize=10)
     for panel, (k, title) in zip(figure.subplots(1, len(shown)), shown.items(), strict=True):
-        code, feature = codes[:, k * settings.repeats], features[:, 0] / features[:, 0].std(0)
+        code, feature = codes[:, k * inputs.shape[1]], features[:, 0] / features[:, 0].std(0)
         hinton(panel, ((code - code.mean(0)).T @ feature / len(code)).numpy())
         panel.set_title(title)
     return figure

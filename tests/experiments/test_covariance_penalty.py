@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from unknot.experiments.covariance_penalty import images, projections, xor
+from unknot.experiments.variational import SPAN, as_images, traverse
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
 
 
@@ -13,10 +14,10 @@ def test_traversals_move_one_dimension_by_its_own_deviations() -> None:
     torch.manual_seed(0)
     learner, codes = PenalisedAutoencoder(code_dim=5), torch.randn(20, 5) * torch.arange(1, 6)
     with torch.no_grad():
-        drawn = images._traverse(learner, codes, [4, 2], 3, np.array([-1.0, 0.0, 2.0]))
+        drawn = traverse(learner, codes[:3], images._values(codes[:, [4, 2]], 3), [4, 2])
         changed = codes[:3].clone()
-        changed[:, 2] = codes[:, 2].mean() + 2 * codes[:, 2].std()
-        expected = images._draw(learner, changed)
+        changed[:, 2] = codes[:, 2].mean() + SPAN * codes[:, 2].std()
+        expected = as_images(learner.decode(changed))
     assert drawn.shape == (2, 3, 3, 32, 32, 3)
     np.testing.assert_array_equal(drawn[1, 2], expected)
 

@@ -69,7 +69,7 @@ def test_the_figure_counts_the_areas_of_all_folds() -> None:
 def test_diagrams_have_the_attribute_values_as_columns() -> None:
     data = f_statistic._characters(SMOKE, 0)
     codes = torch.from_numpy(data.attributes[:, :3]).float()
-    panel = f_statistic._diagram(codes, data).axes[0]
+    panel = f_statistic._diagram(f_statistic._areas(codes, data)).axes[0]
     labels = [label.get_text() for label in panel.get_xticklabels()]
     assert labels[:2] == ["body 0", "body 1"]
     assert labels[7:12] == ["arms", "hair 0", "hair 1", "hair 2", "gender"]
