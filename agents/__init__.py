@@ -9,7 +9,7 @@ Stable-Baselines3; learners and planners themselves live elsewhere.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from unknot.files import require
+from unknot.checks import require
 
 from .evaluation import Agent, Evaluation, evaluate_agent, wilson_interval
 from .experts import GridExpert, RandomAgent, StraightLineExpert

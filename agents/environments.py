@@ -9,9 +9,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from unknot.checks import unknown
 from unknot.envs import FactorObservation, FactorVectorObservation, GoalConditioned, GoalConditionedVector
 from unknot.envs.vector import VectorWrapper
-from unknot.files import unknown
 
 from .evaluation import LARGEST_BATCH
 from .hyperparameters import REWARDS

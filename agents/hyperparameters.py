@@ -7,7 +7,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from unknot.files import require, unknown
+from unknot.checks import require, unknown
 
 __all__ = ["ALGORITHMS", "REWARDS", "algorithm_class", "check_fit", "hyperparameters_for", "is_off_policy"]
 

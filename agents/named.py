@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from gymnasium.vector import VectorEnv
 
-from unknot.files import AGENT, find_seed, pretrained_names, read_json, require, run_names, unknown
+from unknot.checks import require, unknown
+from unknot.files import AGENT, find_seed, pretrained_names, read_json, run_names
 
 from .digit_expert import DigitExpert
 from .environments import copies_for, make_environment

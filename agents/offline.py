@@ -19,8 +19,8 @@ from minari.dataset.minari_dataset import parse_dataset_id
 from minari.storage import get_dataset_path
 from numpy.typing import NDArray
 
+from unknot.checks import unknown
 from unknot.envs.vector import VectorWrapper
-from unknot.files import unknown
 from unknot.representation.training import progress_bar
 
 from .evaluation import Agent, Evaluation, evaluate_agent

@@ -16,16 +16,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.her import HerReplayBuffer
 
-from unknot.files import (
-    AGENT,
-    FileError,
-    find_seed,
-    load_weights,
-    read_json,
-    save_weights,
-    unknown,
-    write_json,
-)
+from unknot.checks import unknown
+from unknot.files import AGENT, FileError, find_seed, load_weights, read_json, save_weights, write_json
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.learner import arrays, load_state
 

@@ -44,8 +44,8 @@ from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.sprites import Sprites
 from unknot.models.data.teapots import Teapots
 from unknot.representation.metrics import METRICS, evaluate_codes, score
+from unknot.representation.metrics.components import Components
 from unknot.representation.metrics.information import mutual_information
-from unknot.representation.metrics.source import Components
 
 Array = NDArray[Any]
 SAMPLES = 10_000

@@ -26,7 +26,7 @@ from unknot.models.data.blob import Blob
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.sprites import Sprites
 from unknot.models.data.teapots import Teapots
-from unknot.representation.metrics import FactorSource
+from unknot.representation.source import FactorSource
 
 Images = NDArray[np.uint8]
 Draw = Callable[[int, np.random.Generator], Images]

@@ -4,9 +4,9 @@
 
 puts the tables of RUN in docs/results/NAME/README.md, beside its pictures over all seeds, if it has any, and
 those that its first seed has in the named folders, the metrics of all its seeds in
-experiments/pretrained/NAME/results.json, from where later runs take the rows that they did not run
+pretrained/NAME/results.json, from where later runs take the rows that they did not run
 themselves, and the named models of its first seed, in half precision and measured anew, in
-experiments/pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
+pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
 in the page below the command. Where no models are named, results.json lies beside the page and nothing goes
 into the package. All is read and measured before what shipped earlier is replaced.
 """
@@ -45,7 +45,7 @@ def ship(
     seeds = find_seeds(run)
     command = command or _command(seeds)
     name = read_json(seeds[0] / "config.json")["experiment"]
-    package, page = ROOT / "experiments/pretrained" / name, ROOT / "docs/results" / name
+    package, page = ROOT / "pretrained" / name, ROOT / "docs/results" / name
     with TemporaryDirectory() as temporary:
         new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
         if models:
@@ -56,7 +56,7 @@ def ship(
         if models:
             _replace(package, new_package)
         # tables fill gaps from what ships: now this run
-        results = f"../../../experiments/pretrained/{name}/{RESULTS}" if models else RESULTS
+        results = f"../../../pretrained/{name}/{RESULTS}" if models else RESULTS
         _write_page(seeds, shared, own, page / NOTES, command, results, new_page)
         if not models:
             _write_results(seeds, command, new_page)

@@ -9,7 +9,7 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from unknot.files import unknown
+from unknot.checks import unknown
 
 from .simulation import Array, Tree
 from .state_observation import FlatFactors, ScaledFactors, StateObservation, StateVectorObservation

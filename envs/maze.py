@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium import spaces
 
-from unknot.files import unknown
+from unknot.checks import unknown
 
 from .maze_frames import AGENT, GOAL, KIND, PIXELS, Codes, Frames, Images, switch_kind
 from .maze_world import (

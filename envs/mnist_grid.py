@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from unknot import mnist
-from unknot.files import unknown
+from unknot.checks import unknown
 
 from .planar import ARROWS, LETTERS
 from .simulation import Array, Factors, Generators, Rows, Simulation, SimulationEnv, read_count

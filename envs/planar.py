@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.files import unknown
+from unknot.checks import unknown
 
 from .planar_maps import PlanarMap
 from .planar_world import APPEARANCES, Appearance, Array, Bools, Floats, Images, PlanarWorld, find_map

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.files import unknown
+from unknot.checks import unknown
 
 from .planar_maps import MAPS, PlanarMap
 

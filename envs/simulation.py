@@ -15,7 +15,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from unknot.files import unknown
+from unknot.checks import unknown
 
 from .window import Window
 

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from unknot.files import unknown
+from unknot.checks import unknown
 
 from .simulation import Adapter, Array, Factors, Generators, Rows, Tree, read_options, take
 

@@ -1,58 +1,145 @@
 """Experiments: each repeats a paper with an environment, a learner and a planner, and ends in its table.
 
-A row of `EXPERIMENTS` is a name, the module that has it, and what it shows; `unknot.running` says what such a
-module offers.
+`EXPERIMENTS` is the table of all: name, module and what it shows. `Experiment` is what such a module offers.
+`unknot.running` runs them; it alone reads and writes the files of a seed.
 """
 
-EXPERIMENTS: dict[str, tuple[str, str]] = {
-    "dynamics-content": (
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from unknot.report import Headline, Table
+
+__all__ = ["EXPERIMENTS", "Entry", "Experiment", "Illustrated"]
+
+Metrics = dict[str, Any]
+"""What a seed measured, as JSON."""
+
+
+class Experiment(Protocol):
+    """What the module of an experiment, or of a part of one, offers; some are `Illustrated`."""
+
+    Settings: type[Any]
+    """A frozen dataclass. It refuses values out of range (ValueError). Its fields become flags."""
+    PRESETS: dict[str, Any]
+    """Settings by name: "smoke" (under a minute), "default", "paper", perhaps others."""
+
+    def run(self, settings: Any, folder: Path, seed: int, resume: bool) -> Metrics:
+        """Train and measure one seed; return its metrics.
+
+        Args:
+            settings: of the experiment.
+            folder: the seed's. Models, checkpoints and figures go below it.
+            seed: the seed.
+            resume: go on with what is in the folder.
+        """
+
+    def evaluate(self, settings: Any, folder: Path, seed: int, full: bool) -> Metrics:
+        """Recompute the metrics of a seed from its weights; write nothing.
+
+        Args:
+            settings: that the seed was run with.
+            folder: the seed's.
+            seed: the seed.
+            full: as the run measured; else on less, which takes less time.
+
+        Raises:
+            FileNotFoundError: a model whose training has not ended.
+            WeightsError: weights that can't be used.
+        """
+
+    def tabulate(self, seeds: list[Metrics]) -> "list[Table]":
+        """Make the tables from the metrics of each seed, the paper's own first."""
+
+    def headline(self, seeds: list[Metrics]) -> "Headline":
+        """Return the figure that the paper is read for, the paper's beside ours, from the same."""
+
+
+@runtime_checkable
+class Illustrated(Experiment, Protocol):
+    """An experiment that shows what no single seed does: means, standard deviations, all folds at once."""
+
+    def plot(self, seeds: list[Metrics]) -> "dict[str, Figure]":
+        """Plot figures from the metrics of each seed, by the names of their files in `figures/`."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of `EXPERIMENTS`."""
+
+    module: str
+    """The module that offers the experiment."""
+    summary: str
+    """What it shows, a phrase."""
+    paper: str | None
+    """Title and authors; None for a comparison that is no paper's."""
+
+
+EXPERIMENTS: dict[str, Entry] = {
+    "dynamics-content": Entry(
         "unknot.experiments.dynamics_content",
         "plan from pixels in the planar world, in a set of images that came without actions",
+        "Disentangling dynamics and content for control and planning, Banijamali et al., 2017",
     ),
-    "controllable-factors": (
+    "controllable-factors": Entry(
         "unknot.experiments.controllable_factors",
-        "find what actions control, each by itself, in mazes and moved digits; plan with it",
+        "find what actions control, each factor by itself, in mazes and with digits; plan with it",
+        "Disentangling the independently controllable factors of variation by interacting with the world, "
+        "Thomas et al., 2017",
     ),
-    "agents": (
-        "unknot.experiments.agents",
-        "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",
-    ),
-    "dci": (
-        "unknot.experiments.dci",
-        "disentanglement, completeness and informativeness of InfoGAN's codes of teapots",
-    ),
-    "covariance-penalty": (
+    "covariance-penalty": Entry(
         "unknot.experiments.covariance_penalty",
-        "uncorrelated codes of as many dimensions as need be, by a penalty on any layer's covariance",
+        "uncorrelated codes of as many dimensions as are needed, by a penalty on a layer's covariance",
+        "Disentanglement by penalizing correlation, Kågebäck and Mogren, 2017",
     ),
-    "factor-vae": (
-        "unknot.experiments.factor_vae",
-        "independent codes of shapes by a discriminator, beside β-VAE and β-TCVAE",
-    ),
-    "dip-vae": (
-        "unknot.experiments.dip_vae",
-        "codes of shapes whose covariance is near the identity, beside β-VAE",
-    ),
-    "capacity-vae": (
-        "unknot.experiments.capacity_vae",
-        "which factors of shapes a growing capacity is spent on, and in what order",
-    ),
-    "quantifying-beta": (
-        "unknot.experiments.quantifying_beta",
-        "what β does to four autoencoders: disentanglement of shapes, classification of digits",
-    ),
-    "encoders": (
-        "unknot.experiments.encoders",
-        "every environment encoder that ships, by every metric of disentanglement",
-    ),
-    "f-statistic": (
+    "f-statistic": Entry(
         "unknot.experiments.f_statistic",
         "embeddings whose single dimensions tell the attributes that make an identity",
+        "Discovering disentangled representations with the F statistic loss, Ridgeway and Mozer, 2017",
     ),
-    "grasping": (
+    "grasping": Entry(
         "unknot.experiments.grasping",
-        "grasp what was never seen, by imagining its geometry from one view",
+        "grasp objects never seen, by imagining their geometry from one view",
+        "Learning 6-DOF grasping interaction via deep 3D geometry-aware representations, Yan et al., 2017",
+    ),
+    "factor-vae": Entry(
+        "unknot.experiments.factor_vae",
+        "independent codes of shapes by a discriminator, beside β-VAE and β-TCVAE",
+        "Disentangling by factorising, Kim and Mnih, 2017",
+    ),
+    "dci": Entry(
+        "unknot.experiments.dci",
+        "disentanglement, completeness and informativeness of InfoGAN's codes of teapots",
+        "A framework for the quantitative evaluation of disentangled representations, "
+        "Eastwood and Williams, 2017",
+    ),
+    "dip-vae": Entry(
+        "unknot.experiments.dip_vae",
+        "codes of shapes whose covariance is near the identity, beside β-VAE",
+        "Variational inference of disentangled latents from unlabeled observations, Kumar et al., 2017",
+    ),
+    "capacity-vae": Entry(
+        "unknot.experiments.capacity_vae",
+        "which factors of shapes a growing capacity is spent on, and in what order",
+        "Understanding disentangling in β-VAE, Burgess et al., 2017",
+    ),
+    "quantifying-beta": Entry(
+        "unknot.experiments.quantifying_beta",
+        "what β does to four autoencoders: disentanglement of shapes, classification of digits",
+        "Quantifying the effects of enforcing disentanglement on variational autoencoders, "
+        "Peychev et al., 2017",
+    ),
+    "agents": Entry(
+        "unknot.experiments.agents",
+        "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",
+        None,
+    ),
+    "encoders": Entry(
+        "unknot.experiments.encoders",
+        "every environment encoder that ships, by every metric of disentanglement",
+        None,
     ),
 }
-
-__all__ = ["EXPERIMENTS"]

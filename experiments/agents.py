@@ -27,11 +27,12 @@ from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings
 from unknot.agents.training import Schedule, train_agent
-from unknot.experiments.common import METRICS, check_least, complete
+from unknot.checks import settings_at_least, unknown
+from unknot.experiments.common.runs import run_models
 from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan
 from unknot.experiments.controllable_factors.planning import STEPS
-from unknot.files import read_json, unknown, write_json
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.files import METRICS, read_json, write_json
+from unknot.report import Table, mean_std, save_figure
 from unknot.representation import load_learner
 
 __all__ = ["PRESETS", "Settings", "evaluate", "learning_curves", "run", "tabulate"]
@@ -155,7 +156,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse unknown tasks, and counts that leave nothing to train on or to measure."""
-        check_least(self, steps=1, evaluate_every=1, episodes=1, num_envs=0)
+        settings_at_least(self, steps=1, evaluate_every=1, episodes=1, num_envs=0)
         for task in self.tasks:
             if task not in TASKS:
                 raise ValueError(unknown("task", task, TASKS))
@@ -182,7 +183,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             return trained | _test(task, row, path, settings.episodes)
 
         metrics[name] = {
-            row: complete([row], _home(folder, task, row) / name, make)[row] for row in _rows(task)
+            row: run_models([row], _home(folder, task, row) / name, make)[row] for row in _rows(task)
         }
     save_figure(learning_curves([metrics]), folder / "figures" / "learning-curves.png")
     write_json(folder / METRICS, metrics)
@@ -348,9 +349,9 @@ def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple
     best = [seed["best"] for seed in seeds if "best" in seed]
     return (
         label,
-        f"{mean_deviation([100 * seed['success'] for seed in seeds], 1)} [{100 * low:.1f}, {100 * high:.1f}]",
-        mean_deviation(steps, 1) if steps else "",
+        f"{mean_std([100 * seed['success'] for seed in seeds], 1)} [{100 * low:.1f}, {100 * high:.1f}]",
+        mean_std(steps, 1) if steps else "",
         f"{before:,}" if before else "",
-        mean_deviation([entry["steps"] for entry in best], 0) if best else "",
-        mean_deviation([entry["seconds"] / 60 for entry in best]) if best else "",
+        mean_std([entry["steps"] for entry in best], 0) if best else "",
+        mean_std([entry["seconds"] / 60 for entry in best]) if best else "",
     )

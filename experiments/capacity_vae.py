@@ -28,19 +28,10 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unknot.experiments.common import check_least, complete, load_complete, save_drawn
-from unknot.experiments.variational import (
-    Study,
-    Training,
-    as_images,
-    ceiling,
-    cell,
-    floors,
-    numbers,
-    strips,
-    title,
-    verdict,
-)
+from unknot.checks import settings_at_least
+from unknot.experiments.common.runs import load_model, run_models
+from unknot.experiments.common.study import Study, Training, ceiling, floors
+from unknot.experiments.common.tables import cell, over_seeds, title
 from unknot.files import read_json, write_json
 from unknot.models.data.blob import Blob
 from unknot.models.data.shapes2d import Shapes2D
@@ -48,7 +39,8 @@ from unknot.models.data.stream import stream
 from unknot.models.image.capacity import CapacityVAE
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
-from unknot.report import Table, mean_deviation
+from unknot.models.traversals import as_images, image_rows
+from unknot.report import Table, mean_std, save_figures, verdict
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
@@ -105,7 +97,7 @@ class Settings(Training):
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
         super().__post_init__()
-        check_least(self, generator_steps=1, blob_steps=1, capacity=1, gamma=0, betas=0, blob_beta=0)
+        settings_at_least(self, generator_steps=1, blob_steps=1, capacity=1, gamma=0, betas=0, blob_beta=0)
 
 
 PRESETS = {
@@ -145,18 +137,18 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     def make(name: str, path: Path) -> dict[str, Any]:
         return entries(_train_generator(settings, path, seed, resume))
 
-    metrics: dict[str, Any] = {"seed": seed, **complete([GENERATOR], folder, make)}
+    metrics: dict[str, Any] = {"seed": seed, **run_models([GENERATOR], folder, make)}
     for name, study in _studies(settings).items():
         metrics[name] = study.run(folder / name, seed, resume) | ceiling(study)
-    generator = load_complete(folder, GENERATOR)
+    generator = load_model(folder, GENERATOR)
     assert isinstance(generator, FactorGenerator)
     drawn = drawings(_kept(folder / GENERATOR, generator), Shapes2D(pixels=settings.pixels))
     figures = {"allocation": allocation(generator), "drawings": drawn}
     for name in _blob_models(settings):
-        learner = load_complete(folder / "blob", name)
+        learner = load_model(folder / "blob", name)
         assert isinstance(learner, VAE)
         figures[f"blob-{name}"] = tuning(learner, Blob(pixels=settings.pixels))
-    save_drawn(figures, folder)
+    save_figures(figures, folder)
     write_json(folder / "metrics.json", metrics)
     return metrics
 
@@ -173,7 +165,7 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
         WeightsError: weights that can't be used.
     """
     config = read_json(folder / "config.json")
-    generator = load_complete(folder, GENERATOR)
+    generator = load_model(folder, GENERATOR)
     assert isinstance(generator, FactorGenerator)
     studies = _studies(Settings(**config["settings"]))
     models = {name: study.evaluate(folder / name, full) | ceiling(study) for name, study in studies.items()}
@@ -328,7 +320,7 @@ def drawings(generators: Mapping[float, FactorGenerator], source: Shapes2D) -> F
     for capacity in sorted(generators, reverse=True):
         codes, _ = generators[capacity].moments(given)
         rows[f"{capacity:g} nats"] = as_images(generators[capacity].decode(codes))
-    return strips(rows)
+    return image_rows(rows)
 
 
 @torch.no_grad()
@@ -358,8 +350,8 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 def _generator_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name in (name for names in ORDER for name in names):
-        told = [value for value in numbers(seeds, GENERATOR, "enters", name) if value is not None]
-        text = f"{mean_deviation(told, 1)} ({len(told)} of {len(seeds)})" if told else "never"
+        told = [value for value in over_seeds(seeds, GENERATOR, "enters", name) if value is not None]
+        text = f"{mean_std(told, 1)} ({len(told)} of {len(seeds)})" if told else "never"
         rows.append((name, text, PUBLISHED[name], cell(seeds, GENERATOR, "last", name, digits=1)))
     met = sum(in_order(seed[GENERATOR]["enters"]) for seed in seeds)
     return Table(
@@ -378,7 +370,7 @@ def _generator_table(seeds: list[dict[str, Any]]) -> Table:
 def _shapes_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name in seeds[0]["shapes"]:
-        models = numbers(seeds, "shapes", name)
+        models = over_seeds(seeds, "shapes", name)
         scores = (cell(models, "scores", "coloured", metric, "value") for metric in METRICS)
         nats, error = cell(models, "nats", digits=1), cell(models, "error", digits=4)
         rows.append((title(name, METHODS), nats, error, _total(models), *scores, _used(models)))
@@ -400,7 +392,7 @@ def _beside(seeds: list[dict[str, Any]]) -> str:
     """Return whether controlled capacity redraws better than what is as disentangled, and how many are."""
 
     def mean(name: str, *keys: str) -> float:
-        return float(np.mean(numbers(seeds, "shapes", name, *keys)))
+        return float(np.mean(over_seeds(seeds, "shapes", name, *keys)))
 
     metric = ("scores", "coloured", "factor_vae", "value")
     betas = [name for name in seeds[0]["shapes"] if name.startswith("beta-")]
@@ -415,7 +407,7 @@ def _blob_table(seeds: list[dict[str, Any]]) -> Table:
     published = {"beta-1": "4", "beta": "2"}
     rows = []
     for name in seeds[0]["blob"]:
-        models = numbers(seeds, "blob", name)
+        models = over_seeds(seeds, "blob", name)
         scores = (cell(models, "scores", "blob", metric, "value") for metric in METRICS)
         paper = published.get(name, published.get(name.partition("-")[0], ""))
         rows.append((title(name, METHODS), _used(models), paper, *scores))
@@ -431,10 +423,10 @@ def _blob_table(seeds: list[dict[str, Any]]) -> Table:
 
 
 def _total(models: list[Any]) -> str:
-    kls = numbers(models, "kl")
-    return "–" if kls[0] is None else mean_deviation([sum(kl) for kl in kls], 1)
+    kls = over_seeds(models, "kl")
+    return "–" if kls[0] is None else mean_std([sum(kl) for kl in kls], 1)
 
 
 def _used(models: list[Any]) -> str:
-    kls = numbers(models, "kl")
-    return "–" if kls[0] is None else mean_deviation([sum(k >= USED for k in kl) for kl in kls], 1)
+    kls = over_seeds(models, "kl")
+    return "–" if kls[0] is None else mean_std([sum(k >= USED for k in kl) for kl in kls], 1)

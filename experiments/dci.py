@@ -25,23 +25,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.common import METRICS, check_least, complete, load_complete
-from unknot.experiments.variational import (
-    COLUMNS,
-    cell,
-    numbers,
-    there_and_back,
-    title,
-    traverse,
-    verdict,
-)
-from unknot.files import read_json, unknown, write_json
+from unknot.checks import settings_at_least, unknown
+from unknot.experiments.common.runs import load_model, run_models
+from unknot.experiments.common.tables import cell, over_seeds, title
+from unknot.files import METRICS, read_json, write_json
 from unknot.models.data.teapots import SIDES, Teapots
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.infogan_networks import NETWORKS
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
-from unknot.report import Table, mean_deviation, save_figure, save_gif
+from unknot.models.traversals import COLUMNS, there_and_back, traverse
+from unknot.report import Table, mean_std, save_figure, save_gif, verdict
 from unknot.representation import WEIGHTS, Learner, save_learner, train
 from unknot.representation.metrics import hinton
 from unknot.representation.metrics.dci import dci
@@ -142,9 +136,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, steps=1, gan_steps=1, images=10, test_images=30, gap_images=2, batch=1, gan_batch=2)
-        check_least(self, latent_dim=1, noise_dim=0, width=1, hidden=1, critic_updates=1)
-        check_least(self, information_weight=0, betas=0)
+        settings_at_least(
+            self, steps=1, gan_steps=1, images=10, test_images=30, gap_images=2, batch=1, gan_batch=2
+        )
+        settings_at_least(self, latent_dim=1, noise_dim=0, width=1, hidden=1, critic_updates=1)
+        settings_at_least(self, information_weight=0, betas=0)
         if self.network not in NETWORKS:
             raise ValueError(unknown("network", self.network, NETWORKS))
         if self.pixels not in SIDES:
@@ -196,7 +192,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         save_pictures(learner, metrics, settings, path)
         return metrics
 
-    models = complete(_names(settings), folder, make)
+    models = run_models(_names(settings), folder, make)
     metrics = {"seed": seed, "models": bounded(models, settings)}
     write_json(folder / METRICS, metrics)
     return metrics
@@ -216,7 +212,7 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     settings, share = Settings(**config["settings"]), 1 if full else 5
     there = [name for name in _names(settings) if (folder / name).is_dir()]
-    models = {name: measure(encoder(load_complete(folder, name)), settings, share) for name in there}
+    models = {name: measure(encoder(load_model(folder, name)), settings, share) for name in there}
     return {"seed": config["seed"], "models": bounded(models, settings, share)}
 
 
@@ -460,11 +456,11 @@ def _dimensions_table(seeds: list[dict[str, Any]], regressor: str) -> Table:
     rows = list[tuple[str, ...]]()
     width = max(len(model[regressor]["disentanglements"]) for model in seeds[0]["models"].values())
     for name in seeds[0]["models"]:
-        found = np.array(numbers(seeds, "models", name, regressor, "disentanglements"))
-        weights = np.array(numbers(seeds, "models", name, regressor, "weights"))
+        found = np.array(over_seeds(seeds, "models", name, regressor, "disentanglements"))
+        weights = np.array(over_seeds(seeds, "models", name, regressor, "weights"))
         order = np.argsort(-weights, axis=1)
         each = np.take_along_axis(found, order, 1).T
-        rows.append((_title(name), *map(mean_deviation, each), *[""] * (width - len(each))))
+        rows.append((_title(name), *map(mean_std, each), *[""] * (width - len(each))))
         rows += _published(name, regressor, "dimensions")
     return Table(
         f"{REGRESSORS[regressor]}: disentanglement of each dimension",
@@ -491,13 +487,13 @@ def _published(name: str, regressor: str, key: str, *where: str) -> list[tuple[s
 
 def _cells(seeds: Sequence[Mapping[str, Any]], name: str, regressor: str, key: str) -> list[str]:
     """Return "mean ± deviation" over seeds of a number of each factor, and of their mean."""
-    table = np.array(numbers(seeds, "models", name, regressor, key))  # seeds, factors
-    return [mean_deviation(column) for column in (*table.T, table.mean(1))]
+    table = np.array(over_seeds(seeds, "models", name, regressor, key))  # seeds, factors
+    return [mean_std(column) for column in (*table.T, table.mean(1))]
 
 
 def _compared(seeds: Sequence[Mapping[str, Any]], regressor: str, key: str, sign: int) -> str:
     """Return whether InfoGAN's mean is above PCA's (`sign` 1) or below (-1)."""
     infogan, pca = (
-        float(np.mean(numbers(seeds, "models", name, regressor, key))) for name in ("infogan", "pca")
+        float(np.mean(over_seeds(seeds, "models", name, regressor, key))) for name in ("infogan", "pca")
     )
     return f"{infogan:.2f} against {pca:.2f}, {verdict(sign * infogan > sign * pca)}"

@@ -19,27 +19,19 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from unknot.experiments.common import check_least
-from unknot.experiments.variational import (
-    Study,
-    Training,
-    ceiling,
-    cell,
-    floors,
-    numbers,
-    title,
-    tradeoff,
-    verdict,
-)
+from unknot.checks import settings_at_least
+from unknot.experiments.common.figures import tradeoff
+from unknot.experiments.common.study import Study, Training, ceiling, floors
+from unknot.experiments.common.tables import cell, over_seeds, title
 from unknot.files import read_json, write_json
 from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.dip import DIPVAE
 from unknot.models.image.vae import VAE
-from unknot.report import Table
+from unknot.report import Table, verdict
 from unknot.representation import Learner
 
-__all__ = ["PRESETS", "Settings", "draw", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "plot", "run", "tabulate"]
 
 WITH, WITHOUT = "five factors", "four factors"
 """What codes are measured on: all factors, or all but the shape, which varies without being counted."""
@@ -82,7 +74,7 @@ class Settings(Training):
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure, and a run without VAE or DIP-VAE."""
         super().__post_init__()
-        check_least(self, betas=0, lambdas=0, lambdas_2=0, momentum=0)
+        settings_at_least(self, betas=0, lambdas=0, lambdas_2=0, momentum=0)
         if self.momentum >= 1:
             raise ValueError(f"momentum must be below 1, not {self.momentum}")
         if 1 not in self.betas:
@@ -171,7 +163,7 @@ def _learner(name: str, settings: Settings) -> Learner:
     return VAE(beta=float(value), **network)
 
 
-def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
+def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Draw Fig. 1."""
     return {"tradeoff": tradeoff(seeds, METHODS, (WITH, WITHOUT), METRICS, "error")}
 
@@ -212,7 +204,7 @@ def _reached(seeds: list[dict[str, Any]], source: str) -> str:
     """Return what the best of either kind reaches within the error allowed, and whether that is enough."""
 
     def mean(name: str, *keys: str) -> float:
-        return float(np.mean(numbers(seeds, "models", name, *keys)))
+        return float(np.mean(over_seeds(seeds, "models", name, *keys)))
 
     allowed = SLACK * mean("beta-1", "error")
     best = {

@@ -9,11 +9,11 @@ import numpy as np
 from unknot.agents import wilson_interval
 from unknot.experiments.planar_problems import HORIZON, SETS, SLACK
 from unknot.files import read_json
-from unknot.report import Table, mean_deviation
+from unknot.report import Table, mean_std
 
 __all__ = ["SHIPPED", "tabulate"]
 
-SHIPPED = resources.files("unknot.experiments") / "pretrained/dynamics-content/results.json"
+SHIPPED = resources.files("unknot.pretrained") / "dynamics-content/results.json"
 """The metrics of every seed that the shipped tables were made from."""
 
 PAPER = {
@@ -121,7 +121,7 @@ def _success(metrics: Seeds, images: str, task: str) -> str:
     counts = _values(metrics, images, task, "count")
     solved = sum(rate / 100 * count for rate, count in zip(rates, counts, strict=True))
     low, high = wilson_interval(round(solved), round(sum(counts)))
-    return f"{mean_deviation(rates, 1)} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{mean_std(rates, 1)} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _count(metrics: Seeds, task: str) -> int:
@@ -139,12 +139,12 @@ def _paper_table(models: _Models) -> Table:
         rows.append(
             (
                 f"ours: {images}{models.mark('published')}",
-                mean_deviation(_values(ours, images, "reconstruction"), 1),
-                mean_deviation(_values(ours, images, "prediction"), 1),
-                mean_deviation(_values(ours, images, "corners", "loss"), 0),
-                mean_deviation(_values(ours, images, "corners", "ratio"), 3),
-                mean_deviation(_values(ours, images, "corners", "success"), 1),
-                mean_deviation(_values(ours, images, "one_shot", "success"), 1),
+                mean_std(_values(ours, images, "reconstruction"), 1),
+                mean_std(_values(ours, images, "prediction"), 1),
+                mean_std(_values(ours, images, "corners", "loss"), 0),
+                mean_std(_values(ours, images, "corners", "ratio"), 3),
+                mean_std(_values(ours, images, "corners", "success"), 1),
+                mean_std(_values(ours, images, "one_shot", "success"), 1),
             )
         )
     known = models.references("published").get("corners")
@@ -178,8 +178,8 @@ def _anywhere_table(models: _Models) -> Table:
                 (
                     f"{name}: {images}{models.mark(name)}",
                     _success(metrics, images, "anywhere"),
-                    mean_deviation(_values(metrics, images, "anywhere", "loss"), 0),
-                    mean_deviation(_values(metrics, images, "anywhere", "ratio"), 3),
+                    mean_std(_values(metrics, images, "anywhere", "loss"), 0),
+                    mean_std(_values(metrics, images, "anywhere", "ratio"), 3),
                     _success(metrics, images, "corners"),
                 )
             )
@@ -221,7 +221,7 @@ def _pc3_table(models: _Models) -> Table:
         shares = _values(metrics, images, "pc3")
         part = f"{100 * float(np.mean(shares)) / ceiling:.1f}" if ceiling else ""
         label = f"ours: {images}{models.mark('published')}"
-        rows.append((label, mean_deviation(shares, 2), f"{max(shares):.2f}", part))
+        rows.append((label, mean_std(shares, 2), f"{max(shares):.2f}", part))
     for key, name in (("pc3_floor", "straight line"), ("pc3", "best on the true map")):
         if key in known:
             rows.append((name, f"{known[key]:.2f}", "", f"{100 * known[key] / known['pc3']:.1f}"))
@@ -274,10 +274,10 @@ def _comparison(title: str, names: Mapping[str, str], models: _Models, last: _La
             continue
         cells = [f"{label}{models.mark(name)}", str(len(metrics))]
         for images in SETS:
-            cells.append(mean_deviation(_values(metrics, images, "corners", "success"), 1))
+            cells.append(mean_std(_values(metrics, images, "corners", "success"), 1))
             cells.append(_success(metrics, images, "anywhere"))
-            cells.append(mean_deviation(_values(metrics, images, "map_error"), 2))
-            cells.append(mean_deviation(_values(metrics, images, *last.path), last.decimals))
+            cells.append(mean_std(_values(metrics, images, "map_error"), 2))
+            cells.append(mean_std(_values(metrics, images, *last.path), last.decimals))
         rows.append(tuple(cells))
     known = models.references(next(iter(names)))
     for key, label in (("floor", "straight line"), ("ceiling", "best on the true map")) if known else ():
@@ -326,7 +326,7 @@ def _task_cells(label: str, metrics: Seeds, images: str) -> tuple[str, ...]:
     cells = [label]
     for task in ("corners", "anywhere"):
         cells.append(_success(metrics, images, task))
-        cells.append(mean_deviation(_values(metrics, images, task, "loss"), 0))
+        cells.append(mean_std(_values(metrics, images, task, "loss"), 0))
     return tuple(cells)
 
 

@@ -26,16 +26,18 @@ from gymnasium import spaces
 from matplotlib.figure import Figure
 
 import unknot  # noqa: F401  (registers the environments)
+from unknot.checks import settings_at_least, unknown
 from unknot.envs.grasp.tabletop import TabletopEnv
-from unknot.experiments.common import check_least, save_drawn
+from unknot.experiments.common.codes import Oracle, sample_images, votes_for
+from unknot.experiments.common.study import CEILING, as_json
+from unknot.experiments.common.tables import cell
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning
-from unknot.experiments.variational import CEILING, Told, as_json, cell, counts, draw_images
-from unknot.files import find_seed, read_json, unknown, write_json
+from unknot.files import find_seed, read_json, write_json
 from unknot.models.image.pca import PCA
-from unknot.report import Table
+from unknot.report import Table, save_figures
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
-from unknot.representation.metrics import METRICS, FactorSource, Score, evaluate_codes, hinton
-from unknot.representation.metrics.source import Encode, Factors
+from unknot.representation.metrics import METRICS, Score, evaluate_codes, hinton
+from unknot.representation.source import Encode, Factors, FactorSource
 from unknot.representation.training import progress_bar
 
 __all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
@@ -117,7 +119,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse unknown metrics and counts that leave nothing to measure."""
-        check_least(self, samples=100, votes=10, fitted=20)
+        settings_at_least(self, samples=100, votes=10, fitted=20)
         for name in self.metrics:
             if name not in METRICS:
                 raise ValueError(unknown("metric", name, METRICS))
@@ -138,7 +140,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         for name, learner in learners.items():
             save_learner(learner, _place(folder, environment, name) / WEIGHTS)
     measured = _measure(settings, folder, seed, share=1)
-    save_drawn({"scores": chart(measured, settings.metrics), **diagrams(measured)}, folder)
+    save_figures({"scores": chart(measured, settings.metrics), **diagrams(measured)}, folder)
     metrics = {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
     write_json(folder / "metrics.json", metrics)
     return metrics
@@ -164,7 +166,7 @@ def _measure(
 
     def scores(encode: Encode, source: FactorSource, environment: str) -> dict[str, Score]:
         part = share * SHARES.get(environment, 1)
-        chosen = counts(settings.metrics, max(settings.votes // part, 10))
+        chosen = votes_for(settings.metrics, max(settings.votes // part, 10))
         samples = max(settings.samples // part, 100)
         return evaluate_codes(encode, source, settings.metrics, seed, samples=samples, settings=chosen)
 
@@ -180,7 +182,7 @@ def _measure(
             if environment in DIAGONAL:
                 first = (names[0], UNTRAINED)
                 encodes |= {f"{name}, turned by 45°": (_turned(learners[name]), source) for name in first}
-            encodes[CEILING] = np.asarray, Told(source)
+            encodes[CEILING] = np.asarray, Oracle(source)
             measured[environment] = {name: scores(*pair, environment) for name, pair in encodes.items()}
     return measured
 
@@ -229,8 +231,8 @@ def _shipped(path: str) -> Path:
 
 @torch.no_grad()
 def _floors(source: FactorSource, learners: list[Learner], fitted: int, seed: int) -> dict[str, Learner]:
-    images = torch.from_numpy(draw_images(source, fitted, seed))
-    widest = max(learner.encode(draw_images(_seen(source, learner), 1)).shape[1] for learner in learners)
+    images = torch.from_numpy(sample_images(source, fitted, seed))
+    widest = max(learner.encode(sample_images(_seen(source, learner), 1)).shape[1] for learner in learners)
     torch.manual_seed(seed)
     untrained = type(learners[0])(**learners[0].settings()).eval()
     height, width, channels = images.shape[1:]

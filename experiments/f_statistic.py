@@ -28,17 +28,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.experiments.common import check_least, complete, load_complete, save_drawn
-from unknot.experiments.variational import verdict
+from unknot.checks import settings_at_least
+from unknot.experiments.common.runs import load_model, run_models
 from unknot.files import read_json, write_json
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding
-from unknot.report import Table, mean_deviation
+from unknot.report import Table, mean_std, save_figures, verdict
 from unknot.representation import WEIGHTS, Learner, save_learner, train
 from unknot.representation.metrics import hinton
 from unknot.representation.metrics.attribute_auc import areas
 
-__all__ = ["PRESETS", "Settings", "draw", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "plot", "run", "tabulate"]
 
 FOLDS = 5
 NEIGHBOURS = (1, 2, 4, 10)
@@ -85,7 +85,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on."""
         counts = {field.name: 1 for field in fields(self) if field.type is int}
-        check_least(self, **(counts | {"characters": 2, "images": 2}))
+        settings_at_least(self, **(counts | {"characters": 2, "images": 2}))
         source = Sprites()
         known = source.identities - math.ceil(source.identities / FOLDS)
         each = len(source) // source.identities
@@ -125,10 +125,10 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     def make(name: str, path: Path) -> dict[str, Any]:
         codes = _encode(_train(settings, data, name, path, seed, resume), data)
         each = _areas(codes, data)
-        save_drawn({"hinton": _diagram(each)}, path)
+        save_figures({"hinton": _diagram(each)}, path)
         return _measure(codes, each, data)
 
-    metrics = {"models": complete(ROWS, folder, make)}
+    metrics = {"models": run_models(ROWS, folder, make)}
     write_json(folder / "metrics.json", metrics)
     return metrics
 
@@ -147,7 +147,7 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     data = _characters(Settings(**config["settings"]), config["seed"])
     there = [name for name in ROWS if (folder / name).is_dir()]
-    codes = {name: _encode(load_complete(folder, name), data) for name in there}
+    codes = {name: _encode(load_model(folder, name), data) for name in there}
     return {"models": {name: _measure(each, _areas(each, data), data) for name, each in codes.items()}}
 
 
@@ -261,7 +261,7 @@ def _diagram(each: NDArray[np.float64]) -> Figure:
     return figure
 
 
-def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
+def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Draw the distribution of the areas of all folds, as Fig. 3."""
     figure = Figure(figsize=(6, 3.4))
     panel = figure.subplots()
@@ -285,8 +285,8 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
         if not seeds:
             continue
         mean = [float(np.mean(seed["areas"])) for seed in seeds]
-        recalls = [mean_deviation([100 * seed["recall"][str(k)] for seed in seeds], 1) for k in NEIGHBOURS]
-        rows.append((label, mean_deviation(_above(seeds), 1), mean_deviation(mean), *recalls))
+        recalls = [mean_std([100 * seed["recall"][str(k)] for seed in seeds], 1) for k in NEIGHBOURS]
+        rows.append((label, mean_std(_above(seeds), 1), mean_std(mean), *recalls))
     values = len(next(iter(metrics[0]["models"].values()))["areas"])
     return [
         Table(

@@ -24,32 +24,22 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unknot.experiments.common import check_least
-from unknot.experiments.variational import (
-    Study,
-    Training,
-    by_draws,
-    ceiling,
-    cell,
-    counts,
-    floors,
-    numbers,
-    title,
-    told,
-    tradeoff,
-    verdict,
-)
+from unknot.checks import settings_at_least
+from unknot.experiments.common.codes import votes_for, zero_collapsed
+from unknot.experiments.common.figures import tradeoff
+from unknot.experiments.common.study import Study, Training, ceiling, floors
+from unknot.experiments.common.tables import cell, over_seeds, title
 from unknot.files import read_json, write_json
 from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.factor import FactorVAE
 from unknot.models.image.tc import BetaTCVAE
 from unknot.models.image.vae import VAE
-from unknot.report import Table, mean_deviation
+from unknot.report import Table, mean_std, verdict
 from unknot.representation import Learner
 from unknot.representation.metrics import evaluate_codes
 
-__all__ = ["PRESETS", "Settings", "draw", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "plot", "run", "tabulate"]
 
 METRICS = ("factor_vae", "higgins", "mig", "dci")
 WITH, WITHOUT = "with shape", "without shape"
@@ -92,8 +82,8 @@ class Settings(Training):
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
         super().__post_init__()
-        check_least(self, discriminator_width=1, discriminator_layers=1, discriminator_updates=1)
-        check_least(self, betas=0, gammas=0, tc_betas=0)
+        settings_at_least(self, discriminator_width=1, discriminator_layers=1, discriminator_updates=1)
+        settings_at_least(self, betas=0, gammas=0, tc_betas=0)
         if not 0 <= self.warm_up < self.steps:
             raise ValueError(f"warm_up must be at least 0 and below steps={self.steps}, not {self.warm_up}")
         if not self.gammas:
@@ -170,7 +160,7 @@ def _study(settings: Settings) -> Study:
         {WITH: source, WITHOUT: Nuisance(source, "shape")},
         METRICS,
         floors(settings) | {name: partial(_learner, name, settings) for name in names},
-        {ALIVE: partial(told, dead=DEAD), DRAWN: by_draws},
+        {ALIVE: partial(zero_collapsed, dead=DEAD), DRAWN: by_samples},
     )
 
 
@@ -197,7 +187,7 @@ def failure(settings: Settings) -> dict[str, float]:
     """
     source = Shapes2D(("heart",), pixels=settings.pixels)
     names = ("higgins", "factor_vae")
-    scores = evaluate_codes(places_and_size, source, names, settings=counts(names, settings.votes))
+    scores = evaluate_codes(places_and_size, source, names, settings=votes_for(names, settings.votes))
     return {name: score.value for name, score in scores.items()}
 
 
@@ -212,7 +202,7 @@ def places_and_size(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 # Tables
 
 
-def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
+def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Draw Fig. 3."""
     return {"tradeoff": tradeoff(seeds, METHODS, (WITH, WITHOUT), METRICS, "nats")}
 
@@ -282,17 +272,17 @@ def _codes_table(seeds: list[dict[str, Any]]) -> Table:
 
 def _in_use(seeds: list[dict[str, Any]], name: str) -> str:
     """Return how many dimensions of a model have not collapsed, as a mean over seeds."""
-    kls = numbers(seeds, "models", name, "kl")
+    kls = over_seeds(seeds, "models", name, "kl")
     if kls[0] is None:
         return "–"
-    return mean_deviation([sum(kl > DEAD for kl in dimensions) for dimensions in kls], 1)
+    return mean_std([sum(kl > DEAD for kl in dimensions) for dimensions in kls], 1)
 
 
 def _reached(seeds: list[dict[str, Any]], source: str) -> str:
     """Return what the γ that is best by FactorVAE's metric reaches, and whether that is enough."""
 
     def mean(name: str, metric: str) -> float:
-        return float(np.mean(numbers(seeds, "models", name, "scores", source, metric, "value")))
+        return float(np.mean(over_seeds(seeds, "models", name, "scores", source, metric, "value")))
 
     names = [name for name in seeds[0]["models"] if name.startswith("gamma")]
     best = max(names, key=lambda name: mean(name, "factor_vae"))

@@ -33,19 +33,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.common import check_least, complete, load_complete, present
-from unknot.experiments.variational import (
-    COLUMNS,
-    Study,
-    Training,
-    ceiling,
-    cell,
-    floors,
-    numbers,
-    save_traversals,
-    title,
-    verdict,
-)
+from unknot.checks import settings_at_least
+from unknot.experiments.common.runs import load_model, models_in, run_models
+from unknot.experiments.common.study import Study, Training, ceiling, floors, save_traversals
+from unknot.experiments.common.tables import cell, over_seeds, title
 from unknot.files import read_json, write_json
 from unknot.mnist import find_source
 from unknot.mnist import load as load_mnist
@@ -54,10 +45,11 @@ from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.splits import stratified_split
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
-from unknot.report import Table
+from unknot.models.traversals import COLUMNS
+from unknot.report import Table, verdict
 from unknot.representation import Learner, minibatches, train
 
-__all__ = ["PRESETS", "Settings", "draw", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "plot", "run", "tabulate"]
 
 Images = NDArray[np.uint8]
 
@@ -109,10 +101,10 @@ class Settings(Training):
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
         super().__post_init__()
-        check_least(self, digit_steps=1, dense_hidden=1, positions=2, orientations=2)
+        settings_at_least(self, digit_steps=1, dense_hidden=1, positions=2, orientations=2)
         if self.digit_pixels not in (DIGIT_SIDE // 2, DIGIT_SIDE):
             raise ValueError(f"digit_pixels must be 16 or 32, not {self.digit_pixels}")
-        check_least(self, betas=0, digit_betas=0)
+        settings_at_least(self, betas=0, digit_betas=0)
         if not (self.betas and self.digit_betas and self.labels):
             raise ValueError("betas, digit_betas and labels must be at least one each, not none")
         for share in self.labels:
@@ -167,7 +159,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         _save_traversals(learner, settings, path)
         return classify(partial(encode, learner), settings)
 
-    digits = complete(_names(settings.digit_betas), folder / "digits", make)
+    digits = run_models(_names(settings.digit_betas), folder / "digits", make)
     metrics = {
         "seed": seed,
         "source": find_source(),
@@ -197,8 +189,8 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     beside = _floors(settings)
     names = _names(settings.digit_betas) if full else []
     digits = {
-        name: classify(partial(encode, load_complete(folder / "digits", name)), settings)
-        for name in present(folder / "digits", names)
+        name: classify(partial(encode, load_model(folder / "digits", name)), settings)
+        for name in models_in(folder / "digits", names)
     }
     return {
         "seed": config["seed"],
@@ -352,7 +344,7 @@ def _save_traversals(learner: VAE, settings: Settings, folder: Path) -> None:
         save_traversals(learner, images, folder, writer)
 
 
-def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
+def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Draw Figs. 1 and 2: disentanglement over β, and accuracy for each share of labels."""
     scores = _each(seeds, "shapes", "scores", TEST, "higgins_2", "value")
     figures = {"shapes": curves(scores, "metric of Higgins et al.")}
@@ -363,7 +355,7 @@ def draw(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
 
 def _each(seeds: list[dict[str, Any]], part: str, *keys: str) -> dict[str, list[Any]]:
     """Return, of each model of a part, what lies below these keys in the metrics of each seed."""
-    return {name: numbers(seeds, part, name, *keys) for name in seeds[0][part]}
+    return {name: over_seeds(seeds, part, name, *keys) for name in seeds[0][part]}
 
 
 def _shares(seeds: list[dict[str, Any]]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.files import unknown
+from unknot.checks import unknown
 
 __all__ = ["PENALTIES", "LayerPenalty", "covariance_penalty", "l1_penalty"]
 

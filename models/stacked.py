@@ -1,7 +1,6 @@
 """Many small networks of one shape, trained side by side: what differs is where they start, or a penalty."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.models.penalties import PENALTIES
 from unknot.representation import Learner
 
@@ -68,11 +67,6 @@ class StackedNetworks(Learner):
             name: torch.tensor([k for k, each in enumerate(self.penalties) if each == name])
             for name in dict.fromkeys(self.penalties)
         }
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = ("sizes", "weights", "penalties", "steps", "logistic", "learning_rate")
-        return {name: getattr(self, name) for name in names}
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """Return every layer's activations (networks, n, units), the output's (logits, if logistic) last.

@@ -7,7 +7,7 @@
 from and who acts is not known here.
 """
 
-from unknot.files import require
+from unknot.checks import require
 
 require("learn", "torch", "scipy")
 

@@ -1,16 +1,26 @@
 """Learners: they turn images into codes, and predict in codes what actions do.
 
-`Learner` is the contract, `train` the one training loop. A learner never opens an environment.
+`Learner` is the contract, `train` the one training loop, `FactorSource` what metrics measure on. A learner
+never opens an environment.
 """
 
-from unknot.files import require
+from unknot.checks import require
 
 require("learn", "torch")
 
+from unknot.files import WEIGHTS  # noqa: E402
 from unknot.representation.e2c import E2C  # noqa: E402
-from unknot.representation.learner import WEIGHTS, Learner, load_learner, save_learner  # noqa: E402
+from unknot.representation.learner import (  # noqa: E402
+    Learner,
+    Trainable,
+    descend,
+    load_learner,
+    register_learner,
+    save_learner,
+)
 from unknot.representation.locally_linear import LocallyLinear  # noqa: E402
 from unknot.representation.rce import RCE  # noqa: E402
+from unknot.representation.source import FactorSource  # noqa: E402
 from unknot.representation.training import CHECKPOINT, minibatches, train  # noqa: E402
 
 __all__ = [
@@ -18,10 +28,14 @@ __all__ = [
     "E2C",
     "RCE",
     "WEIGHTS",
+    "FactorSource",
     "Learner",
     "LocallyLinear",
+    "Trainable",
+    "descend",
     "load_learner",
     "minibatches",
+    "register_learner",
     "save_learner",
     "train",
 ]

@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.representation.discrete_selectivity import patch_encoder
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
 
 __all__ = ["ENCODERS", "Autoencoder"]
@@ -64,15 +63,6 @@ class Autoencoder(Learner):
         )
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        return {
-            "shape": list(self.shape),
-            "latent_dim": self.latent_dim,
-            "encoder": self.network,
-            "learning_rate": self.learning_rate,
-        }
-
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, latent_dim) of uint8 images (n, height, width, channels)."""
         device = next(self.parameters()).device
@@ -94,8 +84,5 @@ class Autoencoder(Learner):
         """
         images = batch["observation"]
         error = (self.decode(self.encode(images)) - images / 255).square().flatten(1).sum(1).mean()
-        optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        error.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(error, self.optimizers["adam"])
         return {"reconstruction": error.detach()}

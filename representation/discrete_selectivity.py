@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -92,20 +91,6 @@ class DiscreteSelectivity(Learner):
         self.optimizers = {
             "encoder": torch.optim.Adam(self.encoder.parameters(), learning_rate, betas=(0.9, 0.99)),
             "policies": torch.optim.Adam(self.policies.parameters(), 5 * learning_rate, betas=(0.9, 0.99)),
-        }
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        return {
-            "shape": list(self.shape),
-            "actions": self.actions,
-            "features": self.features,
-            "steps": self.steps,
-            "smoothness": self.smoothness,
-            "spread": self.spread,
-            "pull": self.pull,
-            "shrink": self.shrink,
-            "learning_rate": self.learning_rate,
         }
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:

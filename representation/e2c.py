@@ -30,10 +30,6 @@ class E2C(LocallyLinear):
         self.consistency = consistency
         self.optimizers = self._adam()
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        return super().settings() | {"consistency": self.consistency}
-
     def objective(
         self, here: Encoding, after: Encoding, passive: Encoding, u: Tensor, free: Tensor, images: Tensor
     ) -> dict[str, Tensor]:

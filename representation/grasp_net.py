@@ -13,7 +13,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -128,14 +127,6 @@ class GraspNet(Learner):
                 raise ValueError(f"{name} must be at least {bound}, not {value}")
         if not learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, not {learning_rate}")
-        self._settings = {
-            "geometry": geometry,
-            "width": width,
-            "hidden": hidden,
-            "shape_steps": shape_steps,
-            "outcome_steps": outcome_steps,
-            "learning_rate": learning_rate,
-        }
         self.geometry, self.learning_rate = geometry, learning_rate
         self.shape_steps = shape_steps if geometry else 0
         self.outcome_steps = outcome_steps
@@ -155,10 +146,6 @@ class GraspNet(Learner):
             shape = nn.ModuleList([self.shape, self.decoder])
             self.optimizers["shape"] = torch.optim.Adam(shape.parameters(), learning_rate)
         self.optimizers["outcome"] = torch.optim.Adam(nn.ModuleList(outcome).parameters(), learning_rate)
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments as JSON."""
-        return self._settings
 
     @torch.no_grad()
     def encode(self, images: NDArray[np.uint8] | Tensor | Observation) -> Tensor:

@@ -10,7 +10,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Act", "Behaviour", "draw_actions", "interactions", "uniform"]
+__all__ = ["Act", "Behaviour", "interactions", "sample_actions", "uniform"]
 
 Act = Callable[[NDArray[np.uint8], Tensor], tuple[Tensor, Tensor]]
 """Observations (n, h, w, c) and the mask of permitted actions (n, actions), bool, to the actions taken (n,)
@@ -21,10 +21,10 @@ Behaviour = Callable[[NDArray[np.uint8]], Act]
 
 def uniform(observation: NDArray[np.uint8]) -> Act:
     """Act uniformly over the permitted actions: a `Behaviour`."""
-    return lambda _, mask: draw_actions(mask / mask.sum(1, keepdim=True))
+    return lambda _, mask: sample_actions(mask / mask.sum(1, keepdim=True))
 
 
-def draw_actions(probabilities: Tensor) -> tuple[Tensor, Tensor]:
+def sample_actions(probabilities: Tensor) -> tuple[Tensor, Tensor]:
     """Draw an action for each row of (n, actions) and return them and their probabilities, (n,) each."""
     action = torch.multinomial(probabilities, 1)
     return action[:, 0], probabilities.gather(1, action)[:, 0]

@@ -1,7 +1,6 @@
 """Which of the learnt variations an image permits, anywhere in it: dynamics to search in."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -75,26 +74,15 @@ class LatentMoves(Learner):
             )
         if shape[0] % PATCH or shape[1] % PATCH:
             raise ValueError(f"shape must have height and width in multiples of {PATCH}, not {shape}")
-        self._settings = {
-            "moves": [list(map(float, move)) for move in moves],
-            "actions": list(map(int, actions)),
-            "centre": list(map(float, centre)),
-            "shape": list(shape),
-            "features": features,
-            "hidden": hidden,
-            "noise": noise,
-            "learning_rate": learning_rate,
-            "steps": steps,
-        }
-        self.shape, self.noise, self.steps = tuple(shape), noise, steps
+        self.shape, self.noise, self.steps, self.learning_rate = tuple(shape), noise, steps, learning_rate
         self.features = features
         self.moves: Tensor
         self.actions: Tensor
         self.centre: Tensor
         self.done: Tensor
-        self.register_buffer("moves", torch.tensor(self._settings["moves"]))
-        self.register_buffer("centre", torch.tensor(self._settings["centre"]))
-        self.register_buffer("actions", torch.tensor(self._settings["actions"]))
+        self.register_buffer("moves", torch.tensor([list(map(float, move)) for move in moves]))
+        self.register_buffer("centre", torch.tensor(list(map(float, centre))))
+        self.register_buffer("actions", torch.tensor(list(map(int, actions))))
         self.register_buffer("done", torch.zeros((), dtype=torch.long))
         self.length = float(self.moves.norm(dim=1).mean())
         self.reach = float(self.moves.norm(dim=1).min())
@@ -121,10 +109,6 @@ class LatentMoves(Learner):
         self.ends = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, count * dim))
         optimizer = torch.optim.Adam(self.parameters(), learning_rate)
         self.optimizers = {"adam": optimizer}
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments as JSON."""
-        return self._settings
 
     @torch.no_grad()
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
@@ -254,7 +238,7 @@ class LatentMoves(Learner):
     def _schedule(self) -> None:
         share = float(self.done) / self.steps
         for group in self.optimizers["adam"].param_groups:
-            group["lr"] = self._settings["learning_rate"] * (1 + np.cos(np.pi * min(share, 1.0))) / 2
+            group["lr"] = self.learning_rate * (1 + np.cos(np.pi * min(share, 1.0))) / 2
         self.done += 1
 
     def _maps(self, images: NDArray[np.uint8] | Tensor) -> Tensor:

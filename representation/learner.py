@@ -1,10 +1,15 @@
-"""The learner's contract, and learners as files."""
+"""The contracts of what is trained and of what encodes, and both as files.
 
+`Trainable` is what the training loop and the weight files need; `Learner` is one that encodes.
+"""
+
+import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeVar, overload
 
 import numpy as np
 import torch
@@ -12,59 +17,103 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from unknot.files import WeightsError, find_seed, load_weights, save_weights, unknown
+from unknot.checks import unknown
+from unknot.files import WEIGHTS, WeightsError, find_seed, load_weights, plain, save_weights
+from unknot.learners import LEARNERS
 
-WEIGHTS = "weights.safetensors"
-"""The file of a learner in its folder."""
-
-LEARNERS: dict[str, str] = {
-    "RCE": "unknot.representation.rce",
-    "E2C": "unknot.representation.e2c",
-    "Selectivity": "unknot.representation.selectivity",
-    "SceneSelectivity": "unknot.representation.scene_selectivity",
-    "MultistepSelectivity": "unknot.representation.multistep_selectivity",
-    "DiscreteSelectivity": "unknot.representation.discrete_selectivity",
-    "Autoencoder": "unknot.representation.autoencoder",
-    "LatentMoves": "unknot.representation.latent_moves",
-    "GraspNet": "unknot.representation.grasp_net",
-    "VAE": "unknot.models.image.vae",
-    "CapacityVAE": "unknot.models.image.capacity",
-    "DIPVAE": "unknot.models.image.dip",
-    "FactorVAE": "unknot.models.image.factor",
-    "BetaTCVAE": "unknot.models.image.tc",
-    "InfoGAN": "unknot.models.image.infogan",
-    "PCA": "unknot.models.image.pca",
-    "FactorGenerator": "unknot.models.image.factor_generator",
-    "StackedNetworks": "unknot.models.stacked",
-    "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
-    "Embedding": "unknot.models.image.embedding",
-}
-"""Class name to module. A weight file names a class, never a module: one that isn't a row here won't load."""
+__all__ = [
+    "Learner",
+    "Trainable",
+    "arrays",
+    "descend",
+    "expand",
+    "find_weights",
+    "image_tensor",
+    "load_learner",
+    "load_state",
+    "register_learner",
+    "save_learner",
+]
 
 
-class Learner(nn.Module, ABC):
-    """What the training loop, the metrics and the agents ask of a learner.
+class Trainable(nn.Module, ABC):
+    """What the training loop and the weight files ask of whatever is trained.
 
     Whatever changes while training and decides how it goes on (a step count for a schedule, say) is a
     parameter or a buffer, and randomness is torch's; so a checkpoint holds all of it.
     """
 
     optimizers: dict[str, Optimizer]
-    """The learner's own optimisers, by name; made in its constructor."""
-    entries: ClassVar[tuple[str, ...]] = ()
-    """Entries of a Dict observation that `encode` takes together, as a dict; none if it takes images."""
+    """Its own optimisers, by name; made in its constructor."""
 
-    @abstractmethod
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        """Remember the constructor's arguments, which `settings` returns."""
+        made = super().__new__(cls)
+        made.__dict__["_arguments"] = arguments, named
+        return made
+
     def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments as JSON."""
-
-    @abstractmethod
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return posterior means (n, d) of uint8 images (n, h, w, c)."""
+        """Return the constructor's keyword arguments as JSON, those left at their defaults included."""
+        arguments, named = self.__dict__["_arguments"]
+        positional = dict(zip(inspect.signature(type(self)).parameters, arguments, strict=False))
+        settings = _defaults(type(self)) | positional | named
+        as_json: dict[str, Any] = json.loads(json.dumps(settings, default=plain))
+        return as_json
 
     @abstractmethod
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one optimisation step on a batch and return scalars to log."""
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    """Return the defaults of a class's constructor, and of those that its `**settings` go on to."""
+    defaults: dict[str, Any] = {}
+    for each in kind.__mro__:
+        if "__init__" in vars(each):
+            parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
+            defaults = {p.name: p.default for p in parameters if p.default is not p.empty} | defaults
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                break
+    return defaults
+
+
+class Learner(Trainable):
+    """A trainable that encodes: what the metrics and the agents ask of it."""
+
+    entries: ClassVar[tuple[str, ...]] = ()
+    """Entries of a Dict observation that `encode` takes together, as a dict; none if it takes images."""
+
+    @abstractmethod
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return codes (n, d), posterior means where there is a posterior, of uint8 images (n, h, w, c)."""
+
+
+T = TypeVar("T", bound=Trainable)
+
+
+def register_learner(kind: type[T]) -> type[T]:
+    """Let `load_learner` read the weights of a learner of one's own; a decorator of its class.
+
+    Raises:
+        ValueError: another class has this name.
+
+    Example:
+        >>> @register_learner
+        ... class Mine(Learner): ...
+    """
+    module = LEARNERS.setdefault(kind.__name__, kind.__module__)
+    if module != kind.__module__:
+        raise ValueError(f"kind must have a name of its own; {kind.__name__} is one of {module}")
+    return kind
+
+
+def descend(loss: Tensor, *optimizers: Optimizer) -> None:
+    """Do one step of each optimiser down the gradient of a loss, a tensor of one number."""
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for optimizer in optimizers:
+        optimizer.step()
 
 
 def image_tensor(
@@ -118,7 +167,7 @@ def expand(step: Callable[[Tensor, Tensor], Tensor], z: Tensor, u: Tensor) -> tu
     return A, B, c.detach()
 
 
-def save_learner(learner: Learner, path: str | Path, *, half: bool = False) -> None:
+def save_learner(learner: Trainable, path: str | Path, *, half: bool = False) -> None:
     """Write a learner's weights and settings, atomically.
 
     Args:
@@ -132,32 +181,42 @@ def save_learner(learner: Learner, path: str | Path, *, half: bool = False) -> N
     save_weights(Path(path), tensors, type(learner).__name__, learner.settings())
 
 
-def load_learner(path: str | Path, device: torch.device | str = "cpu") -> Learner:
+@overload
+def load_learner(path: str | Path, device: torch.device | str = "cpu") -> Learner: ...
+
+
+@overload
+def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: type[T]) -> T: ...
+
+
+def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: type[Any] = Learner) -> Any:
     """Read a learner that `save_learner` wrote; it is in evaluation mode, in the precision it is built in.
 
     Args:
         path: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/factor-vae/gamma-10", where
             the model may be left out if the run has but one.
         device: where it lies.
+        kind: the class that it must be of; `Trainable` takes what has no encoder, too.
 
     Raises:
         FileNotFoundError: there is none, or there are several; the sentence names them.
-        WeightsError: the file can't be used (see `load_weights`), its class is not one of `LEARNERS`, or
-            its settings or weights don't fit the class.
+        WeightsError: the file can't be used (see `load_weights`), its class is not one of
+            `unknot.learners.LEARNERS` or not of the kind, or its settings or weights don't fit the class.
     """
     path = find_weights(path)
     tensors, header = load_weights(path)
     if header.kind not in LEARNERS:
         raise WeightsError(f"{path}: {unknown('learner', header.kind, LEARNERS)}")
-    kind = getattr(import_module(LEARNERS[header.kind]), header.kind)
+    found = getattr(import_module(LEARNERS[header.kind]), header.kind)
+    if not issubclass(found, kind):
+        raise WeightsError(f"{path} holds the weights of {header.kind}, which is no {kind.__name__}")
     try:
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn only to be replaced
-            learner = kind(**header.settings)
+            learner = found(**header.settings)
     except (TypeError, ValueError) as error:
         raise WeightsError(
             f"{path} (of unknot {header.version}) has settings that {header.kind} does not take: {error}"
         ) from error
-    assert isinstance(learner, Learner)
     load_state(learner, tensors, path)
     return learner.to(device).eval()
 

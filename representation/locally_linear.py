@@ -225,13 +225,6 @@ class LocallyLinear(Learner):
         self.register_buffer("landmarks", torch.zeros(landmarks, latent_dim))
         self.register_buffer("content_means", torch.zeros(sets, content_dim))
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = "latent_dim action_dim content_dim sets gain gauge pull blocked learning_rate steps"
-        own = {"shape": list(self.shape), "landmarks": self.landmark_count}  # a list, as JSON gives it back
-        own["views"] = self.views is not None
-        return own | {name: getattr(self, name) for name in names.split()}
-
     # What others use
 
     @property

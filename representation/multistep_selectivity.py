@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.representation.interaction import Act, draw_actions
+from unknot.representation.interaction import Act, sample_actions
 from unknot.representation.learner import image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
 from unknot.representation.selectivity import (
@@ -112,11 +112,6 @@ class MultistepSelectivity(Selectivity):
         ]
         self.optimizers = {"adam": torch.optim.Adam(groups, learning_rate)}
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        own = {name: getattr(self, name) for name in ("horizon", "names", "attraction", "even")}
-        return super().settings() | own
-
     def generate(self, h: Tensor, count: int) -> Tensor:
         """Draw factors (..., count, latent_dim) for h (..., latent_dim)."""
         names = self.horizon * self.generator(h)
@@ -146,7 +141,7 @@ class MultistepSelectivity(Selectivity):
         def act(observation: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
             h, mask = self._look(observation), mask.to(phi.device)
             probabilities = self.log_policy(h, phi - (h - start)[:, None], mask)[:, 0].exp()
-            return draw_actions(torch.where(random, mask / mask.sum(1, keepdim=True), probabilities))
+            return sample_actions(torch.where(random, mask / mask.sum(1, keepdim=True), probabilities))
 
         return act
 

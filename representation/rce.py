@@ -66,10 +66,6 @@ class RCE(LocallyLinear):
             self.register_buffer("recent", torch.randn(RECENT, self.latent_dim))
         self.optimizers = self._adam()
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        return super().settings() | {"swap": self.swap}
-
     def objective(
         self, here: Encoding, after: Encoding, passive: Encoding, u: Tensor, free: Tensor, images: Tensor
     ) -> dict[str, Tensor]:

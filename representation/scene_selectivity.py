@@ -67,11 +67,6 @@ class SceneSelectivity(Selectivity):
         del self.decoder
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = ("even", "least", "hindsight", "calm")
-        return super().settings() | {name: getattr(self, name) for name in names}
-
     def decode(self, h: Tensor) -> Tensor:
         """Raise NotImplementedError: a code does not tell the scene."""
         raise NotImplementedError("SceneSelectivity has no decoder: h does not say what the scene looks like")

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.files import unknown
-from unknot.representation.interaction import Act, draw_actions
+from unknot.checks import unknown
+from unknot.representation.interaction import Act, sample_actions
 from unknot.representation.learner import Learner, image_tensor
 
 __all__ = ["KERNELS", "SPACES", "Selectivity", "contrast"]
@@ -145,14 +144,6 @@ class Selectivity(Learner):
         self.register_buffer("updates", torch.tensor(0))
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = (
-            "actions latent_dim space kernel width factors selectivity spread sharpness pull reconstruction "
-            "autoencode_from entropy commit baseline batch_norm gain exploration learning_rate steps"
-        )
-        return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
-
     # What others use
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
@@ -216,7 +207,7 @@ class Selectivity(Learner):
             mask = mask.to(phi.device)
             probabilities = self.log_policy(self._look(observation), phi, mask)[:, 0].exp()
             even = mask / mask.sum(1, keepdim=True)
-            return draw_actions((1 - self.exploration) * probabilities + self.exploration * even)
+            return sample_actions((1 - self.exploration) * probabilities + self.exploration * even)
 
         return act
 

@@ -21,8 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.optim import Optimizer
 
-from unknot.files import WeightsError, load_weights, save_weights
-from unknot.representation.learner import WEIGHTS, Learner, arrays, load_state, save_learner
+from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
+from unknot.representation.learner import Trainable, arrays, load_state, save_learner
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -73,7 +73,7 @@ def minibatches(
 
 
 def train(
-    learner: Learner,
+    learner: Trainable,
     batch_at: Callable[[int], Batch],
     steps: int,
     *,
@@ -188,14 +188,14 @@ def _in_order(device: torch.device) -> Iterator[None]:
         torch.set_deterministic_debug_mode(before)
 
 
-def _move(learner: Learner, device: torch.device) -> None:
+def _move(learner: Trainable, device: torch.device) -> None:
     """Move a learner, and with it what its optimisers know of its parameters."""
     learner.to(device)
     for optimizer in learner.optimizers.values():
         optimizer.load_state_dict(optimizer.state_dict())  # puts its state where the parameters are
 
 
-def _share(learner: Learner, fabric: Fabric, stack: ExitStack) -> None:
+def _share(learner: Trainable, fabric: Fabric, stack: ExitStack) -> None:
     """Start all processes from the first one's weights and average gradients before each step."""
     if fabric.world_size == 1:
         return
@@ -216,7 +216,7 @@ def _share(learner: Learner, fabric: Fabric, stack: ExitStack) -> None:
 # Checkpoints
 
 
-def _save(learner: Learner, folder: Path, fabric: Fabric, step: int, scalars: dict[str, float]) -> None:
+def _save(learner: Trainable, folder: Path, fabric: Fabric, step: int, scalars: dict[str, float]) -> None:
     random = {"cpu": torch.get_rng_state()}
     if fabric.device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(fabric.device)
@@ -239,7 +239,7 @@ def _save(learner: Learner, folder: Path, fabric: Fabric, step: int, scalars: di
     save_learner(learner, folder / WEIGHTS)
 
 
-def _restore(learner: Learner, path: Path, fabric: Fabric) -> tuple[int, dict[str, float]]:
+def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[str, float]]:
     """Put a checkpoint into the learner, its optimisers and torch; return its step and its scalars."""
     tensors, header = load_weights(path, type(learner).__name__)
     settings = header.settings

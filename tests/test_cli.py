@@ -18,7 +18,7 @@ from PIL import Image
 
 from unknot import experiments
 from unknot.cli import main
-from unknot.report import Table, mean_deviation, save_figure, save_gif
+from unknot.report import Table, mean_std, save_figure, save_gif
 
 TOY = '''
 """An experiment that trains a number."""
@@ -32,7 +32,7 @@ from matplotlib.figure import Figure
 
 from unknot.files import load_weights, write_json
 from unknot.representation import learner as learners
-from unknot.representation.learner import WEIGHTS
+from unknot.files import WEIGHTS
 from unknot.representation.training import minibatches, train
 from unknot.report import Table
 
@@ -385,9 +385,9 @@ def test_table() -> None:
         Table("T", ("a", "b"), (("x",),))
 
 
-def test_mean_deviation() -> None:
-    assert mean_deviation([1.0, 2.0, 3.0], 1) == "2.0 ± 1.0"
-    assert mean_deviation([0.5]) == "0.50"
+def test_mean_std() -> None:
+    assert mean_std([1.0, 2.0, 3.0], 1) == "2.0 ± 1.0"
+    assert mean_std([0.5]) == "0.50"
 
 
 def test_pictures_are_files_and_in_tensorboard(tmp_path: Path) -> None:

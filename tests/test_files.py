@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from unknot import files
+from unknot.checks import require, unknown
 from unknot.files import (
     WeightsError,
     create_folder,
@@ -22,9 +23,7 @@ from unknot.files import (
     find_seeds,
     load_weights,
     read_json,
-    require,
     save_weights,
-    unknown,
     write_bytes,
     write_json,
 )

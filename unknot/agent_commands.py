@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from unknot.files import AGENT, find_seed, find_seeds, require
+from unknot.checks import require
+from unknot.files import AGENT, find_seed, find_seeds
 from unknot.report import Table, save_figure, save_gif
 from unknot.running import UsageError, new_folder
 from unknot.terminal import print_tables, read_option, say

@@ -17,20 +17,19 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments, mnist
 from unknot.agent_commands import collect, evaluate_agents, train_agent
+from unknot.checks import require, unknown
 from unknot.files import (
     AGENT,
+    CONFIG,
     FileError,
     find_seeds,
     pretrained_names,
     read_json,
-    require,
     run_names,
     seed_folders,
-    unknown,
 )
 from unknot.report import Table
 from unknot.running import (
-    CONFIG,
     Experiment,
     UsageError,
     evaluate_run,
@@ -221,7 +220,7 @@ def show(run: Named) -> None:
 def list_() -> None:
     """List environments, experiments and trained weights."""
     _list("Environments", {name: _summary(name) for name in _environments()})
-    _list("Experiments", {name: row[1] for name, row in experiments.EXPERIMENTS.items()})
+    _list("Experiments", {name: entry.summary for name, entry in experiments.EXPERIMENTS.items()})
     _list("Trained weights", {name: _describe(name) for name in [*pretrained_names(), *run_names()]})
 
 

@@ -4,12 +4,10 @@ Every room may import this module; it imports numpy alone (safetensors once weig
 Nothing here runs code found in a file: weights are safetensors, everything else is JSON.
 """
 
-import difflib
 import importlib.resources
-import importlib.util
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,9 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import require, unknown
+
 __all__ = [
     "AGENT",
+    "CONFIG",
     "FORMAT",
+    "METRICS",
+    "RESULTS",
+    "WEIGHTS",
     "FileError",
     "Header",
     "WeightsError",
@@ -28,13 +32,12 @@ __all__ = [
     "find_seed",
     "find_seeds",
     "load_weights",
+    "plain",
     "pretrained_names",
     "read_json",
-    "require",
     "run_names",
     "save_weights",
     "seed_folders",
-    "unknown",
     "write_bytes",
     "write_json",
     "write_text",
@@ -45,46 +48,20 @@ FORMAT = 1
 
 PRETRAINED = "pretrained"
 RUNS = Path("runs")
+CONFIG = "config.json"
+"""In a seed's folder: experiment, preset, settings, seed, version."""
+METRICS = "metrics.json"
+"""What a seed, or a model of it, measured; written last, so whoever has it is complete."""
+RESULTS = "results.json"
+"""The metrics of all seeds of a run that ships."""
+WEIGHTS = "weights.safetensors"
+"""The file of a learner in its folder."""
 AGENT = "agent.json"
 """The settings of a trained agent; whoever has this file in a seed's folder is one."""
 
 
-def require(extra: str, *modules: str) -> None:
-    """Say which extra brings `modules` if one of them is not installed.
-
-    Args:
-        extra: an extra of the package, such as "learn".
-        *modules: top-level modules it brings, such as "torch".
-
-    Raises:
-        ModuleNotFoundError: naming the module and the pip command.
-    """
-    for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise ModuleNotFoundError(
-                f'this part of unknot needs {module}: pip install "unknot[{extra}]"', name=module
-            )
-
-
 class FileError(ValueError):
     """A file that can't be used; the sentence names it and says why."""
-
-
-def unknown(what: str, name: object, known: Iterable[str]) -> str:
-    """Return a sentence on a name that isn't one of `known`, with its near matches.
-
-    Args:
-        what: what is named, such as "experiment".
-        name: the name that was given.
-        known: the names there are.
-    """
-    names = sorted(known)
-    lowered = {candidate.lower(): candidate for candidate in names}
-    matches = difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.5)
-    near = [lowered[match] for match in matches]
-    if near:
-        return f"unknown {what} {name!r}; did you mean {' or '.join(map(repr, near))}?"
-    return f"unknown {what} {name!r}; there is {', '.join(map(repr, names)) or 'none'}"
 
 
 # Atomic writes
@@ -116,7 +93,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """Write JSON atomically; NumPy scalars and arrays become numbers and lists, paths strings."""
-    write_text(path, json.dumps(data, indent=2, default=_plain) + "\n")
+    write_text(path, json.dumps(data, indent=2, default=plain) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -132,8 +109,9 @@ def read_json(path: Path) -> Any:
         raise FileError(f"{path} is not JSON ({error})") from error
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.generic, np.ndarray)):
+def plain(value: Any) -> Any:
+    """Return arrays, tensors, NumPy scalars and paths as JSON knows them: `default` of `json.dumps`."""
+    if hasattr(value, "tolist"):  # of NumPy and torch
         return value.tolist()
     if isinstance(value, Path):
         return str(value)
@@ -177,7 +155,7 @@ def save_weights(
         "format": str(FORMAT),
         "version": _version(),
         "kind": kind,
-        "settings": json.dumps(dict(settings), default=_plain),
+        "settings": json.dumps(dict(settings), default=plain),
     }
     write_bytes(path, save({name: np.asarray(array, order="C") for name, array in tensors.items()}, metadata))
 
@@ -283,7 +261,7 @@ def seed_folders(run: Path) -> list[Path]:
 def pretrained_names() -> list[str]:
     """Return the names of the trained weights that ship, each as "pretrained/NAME"."""
     folder = _pretrained()
-    return [f"{PRETRAINED}/{path.name}" for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    return [f"{PRETRAINED}/{path.name}" for path in sorted(folder.iterdir()) if seed_folders(path)]
 
 
 def run_names(root: Path = RUNS) -> list[str]:
@@ -335,4 +313,4 @@ def find_seed(run: str | Path, seed: int | None = None) -> Path:
 
 
 def _pretrained() -> Path:
-    return Path(str(importlib.resources.files("unknot.experiments"))) / PRETRAINED
+    return Path(str(importlib.resources.files(f"unknot.{PRETRAINED}")))

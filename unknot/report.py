@@ -1,7 +1,7 @@
 """What an experiment shows: tables, figures, animations."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,14 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from unknot.files import require, write_bytes
+from unknot.checks import require
+from unknot.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch.utils.tensorboard import SummaryWriter
 
-__all__ = ["Table", "mean_deviation", "save_figure", "save_gif"]
+__all__ = ["Headline", "Table", "mean_std", "save_figure", "save_figures", "save_gif", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,58 @@ def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def mean_deviation(values: ArrayLike, digits: int = 2) -> str:
-    """Return "mean ± deviation" of one value a seed.
+@dataclass(frozen=True)
+class Headline:
+    """The figure that a paper is read for: the paper's, ours, and what bounds it."""
+
+    measure: str
+    """What is measured, with its unit: "success in Y, corner to corner, %"."""
+    paper: str
+    """The paper's figure, or "none" where it gives none."""
+    ours: str
+    """Ours, mean ± standard deviation over seeds."""
+    floor: str
+    """What a trivial baseline gets, and which."""
+    ceiling: str
+    """What an oracle gets, and which."""
+    target: str
+    """What was asked for: "at least 0.83"."""
+    met: bool
+    """Whether ours meets the target."""
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one line."""
+        return (
+            f"{self.measure}: {self.ours} (paper: {self.paper}; trivial baseline: {self.floor}; "
+            f"oracle: {self.ceiling}). Target: {self.target}, {verdict(self.met)}."
+        )
+
+
+def verdict(met: bool) -> str:
+    """Return what a table says of a target."""
+    return "met" if met else "missed"
+
+
+def mean_std(values: ArrayLike, digits: int = 2) -> str:
+    """Return "mean ± standard deviation" of one value a seed.
 
     Args:
-        values: (seeds,); the deviation is the sample's (n - 1) and left out for a single seed.
+        values: (seeds,); the standard deviation is the sample's (n - 1) and left out for a single seed.
         digits: after the point.
     """
     array = np.asarray(values, dtype=float)
     mean = f"{array.mean():.{digits}f}"
     return mean if array.size == 1 else f"{mean} ± {array.std(ddof=1):.{digits}f}"
+
+
+def save_figures(figures: "Mapping[str, Figure]", folder: Path) -> None:
+    """Write figures as `figures/NAME.png` below the folder of a run, seed or model, and to TensorBoard."""
+    from torch.utils.tensorboard import SummaryWriter  # a second of imports
+
+    with SummaryWriter(str(folder)) as writer:
+        for name, figure in figures.items():
+            save_figure(figure, folder / "figures" / f"{name}.png", writer)
 
 
 def save_figure(figure: "Figure", path: Path, writer: "SummaryWriter | None" = None) -> None:

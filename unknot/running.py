@@ -1,15 +1,7 @@
 """Run experiments: a folder a seed, one after the other or side by side, and the tables over all of them.
 
-An experiment is a module that is a row of `unknot.experiments.EXPERIMENTS` and has
-
-- `Settings`, a frozen dataclass, and `PRESETS`, some of them by name; with a field `part` where the user
-  chooses which parts to run: a resume may name another, and `run` leaves alone those that are complete;
-- `run(settings, folder, seed, resume) -> dict`: trains and evaluates one seed, writes its weights, its
-  figures and at last `metrics.json`, and returns the metrics;
-- `evaluate(folder, full) -> dict`: the metrics of a seed folder once more, from its weights;
-- `tabulate(metrics) -> list[Table]`: the paper's tables, given the metrics of each seed;
-- perhaps `draw(metrics) -> dict[str, Figure]`: figures over all seeds by name, given the same; it is
-  `Illustrated` then.
+`unknot.experiments.Experiment` says what an experiment offers. This module alone reads and writes the files
+of a seed: `config.json` before it runs, `metrics.json` when it has ended.
 """
 
 import contextlib
@@ -23,46 +15,34 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import Any, cast, get_type_hints
 
 from unknot import experiments
-from unknot.files import AGENT, RUNS, create_folder, find_seeds, read_json, unknown, write_json, write_text
-from unknot.report import Table
+from unknot.checks import count, unknown
+from unknot.experiments import Experiment, Illustrated
+from unknot.files import (
+    AGENT,
+    CONFIG,
+    METRICS,
+    RUNS,
+    WEIGHTS,
+    FileError,
+    create_folder,
+    find_seeds,
+    plain,
+    read_json,
+    write_json,
+    write_text,
+)
+from unknot.report import Table, save_figures
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-CONFIG, METRICS, TABLE = "config.json", "metrics.json", "table.md"
+TABLE = "table.md"
 PART = "part"
 """The setting that says which parts of an experiment to run, where it has some."""
 
 
 class UsageError(ValueError):
     """A wrong name, count or setting; the sentence tells the user how to mend it."""
-
-
-class Experiment(Protocol):
-    """What the module of an experiment offers; some are `Illustrated`."""
-
-    Settings: type[Any]
-    PRESETS: dict[str, Any]
-
-    def run(self, settings: Any, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-        """Train and evaluate one seed."""
-
-    def evaluate(self, folder: Path, full: bool) -> dict[str, Any]:
-        """Recompute the metrics of a seed folder from its weights."""
-
-    def tabulate(self, seeds: list[dict[str, Any]]) -> list[Table]:
-        """Make tables from the metrics of each seed."""
-
-
-@runtime_checkable
-class Illustrated(Experiment, Protocol):
-    """An experiment that shows what no single seed does: means, deviations, all folds at once."""
-
-    def draw(self, seeds: list[dict[str, Any]]) -> dict[str, "Figure"]:
-        """Draw figures from the metrics of each seed, by the names of their files in `figures/`."""
 
 
 def load_experiment(name: str) -> Experiment:
@@ -73,7 +53,7 @@ def load_experiment(name: str) -> Experiment:
     """
     if name not in experiments.EXPERIMENTS:
         raise UsageError(unknown("experiment", name, experiments.EXPERIMENTS))
-    return cast(Experiment, importlib.import_module(experiments.EXPERIMENTS[name][0]))
+    return cast(Experiment, importlib.import_module(experiments.EXPERIMENTS[name].module))
 
 
 def new_folder(name: str) -> Path:
@@ -105,9 +85,10 @@ def run_seeds(
         FileExistsError: `folder` exists already and `resume` is False.
         UsageError: a resume with other settings than the run has, `part` aside, or a count below 1.
     """
-    for argument, count in {"seeds": seeds, "jobs": jobs}.items():
-        if count < 1:
-            raise UsageError(f"{argument} must be at least 1, not {count}")
+    try:
+        count(1, seeds=seeds, jobs=jobs)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     experiment = load_experiment(name)
     create_folder(folder, resume=resume)
     config: dict[str, Any] = {"experiment": name, "preset": preset, "settings": dataclasses.asdict(settings)}
@@ -119,20 +100,25 @@ def run_seeds(
     for path, seed in work:
         if not (path / CONFIG).exists():
             write_json(path / CONFIG, {**config, "seed": seed, "version": version("unknot")})
-    module = experiments.EXPERIMENTS[name][0]
+    arguments = [(name, settings, path, seed, resume) for path, seed in work]
     if jobs == 1:
-        for path, seed in work:
-            experiment.run(settings, path, seed, resume)
+        for each in arguments:
+            _run_seed(*each)
     else:
-        _run_parallel([(module, settings, path, seed, resume) for path, seed in work], jobs)
+        _run_parallel(arguments, jobs)
     metrics = [read_json(path / METRICS) for path in folders]
     tables = experiment.tabulate(metrics)
     write_text(folder / TABLE, "\n".join(table.to_markdown() for table in tables))
     if isinstance(experiment, Illustrated):
-        from unknot.experiments.common import save_drawn
-
-        save_drawn(experiment.draw(metrics), folder)
+        save_figures(experiment.plot(metrics), folder)
     return tables
+
+
+def _run_seed(name: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
+    metrics = json.loads(json.dumps(load_experiment(name).run(settings, folder, seed, resume), default=plain))
+    path = folder / METRICS
+    if not path.exists() or read_json(path) != metrics:  # a resume of what is complete leaves it alone
+        write_json(path, metrics)
 
 
 def _check_settings(folder: Path, config: dict[str, Any]) -> None:
@@ -166,13 +152,13 @@ def _take(items: Iterator[Any], count: int) -> list[Any]:
     return [item for _, item in zip(range(count), items, strict=False)]
 
 
-def _run_logged(module: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
+def _run_logged(name: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
     with (
         (folder / "log.txt").open("a") as log,
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
     ):
-        cast(Experiment, importlib.import_module(module)).run(settings, folder, seed, resume)
+        _run_seed(name, settings, folder, seed, resume)
 
 
 def evaluate_run(run: str | Path, full: bool) -> list[Table]:
@@ -187,10 +173,42 @@ def evaluate_run(run: str | Path, full: bool) -> list[Table]:
         WeightsError: a weight file that can't be used.
     """
     folders = find_seeds(run)
-    experiment = load_experiment(_experiment_of(folders[0]))
     for folder in folders:
         check_weights(folder)
-    return experiment.tabulate([experiment.evaluate(folder, full) for folder in folders])
+    experiment = load_experiment(_experiment_of(folders[0]))
+    return experiment.tabulate([evaluate_seed(folder, full) for folder in folders])
+
+
+def evaluate_seed(folder: Path, full: bool) -> dict[str, Any]:
+    """Recompute the metrics of a seed's folder from its weights; write nothing.
+
+    Raises:
+        FileNotFoundError: the folder is no seed's, or it has a model whose training has not ended.
+        FileError: its `config.json` has settings that the experiment does not take.
+        WeightsError: weights that can't be used.
+    """
+    experiment = load_experiment(_experiment_of(folder))
+    config = read_json(folder / CONFIG)
+    try:
+        settings = _settings(experiment.Settings, config["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(
+            f"{folder / CONFIG} has settings that {config['experiment']!r} does not take: {error}"
+        ) from error
+    metrics: dict[str, Any] = experiment.evaluate(settings, folder, config["seed"], full)
+    return metrics
+
+
+def _settings(kind: type[Any], values: dict[str, Any]) -> Any:
+    """Return settings from JSON, in which tuples are lists and settings of parts are objects."""
+    hints = get_type_hints(kind)
+
+    def read(name: str, value: Any) -> Any:
+        if dataclasses.is_dataclass(hints.get(name)):
+            return _settings(cast(type[Any], hints[name]), value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return kind(**{name: read(name, value) for name, value in values.items()})
 
 
 def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
@@ -236,13 +254,13 @@ def check_weights(folder: Path) -> None:
         FileNotFoundError: there is none.
         WeightsError: one can't be used.
     """
-    from unknot.representation.learner import WEIGHTS, load_learner
+    from unknot.representation import Trainable, load_learner
 
     weights = sorted(folder.rglob(WEIGHTS))
     if not weights:
         raise FileNotFoundError(f"{folder} has no weights")
     for path in weights:
-        load_learner(path)
+        load_learner(path, kind=Trainable)
 
 
 def _experiment_of(folder: Path) -> str:

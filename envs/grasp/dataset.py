@@ -22,9 +22,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
+from unknot.checks import require, unknown
 from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, shard_path
 from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
-from unknot.files import FileError, read_json, require, unknown, write_bytes, write_json
+from unknot.files import FileError, read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     from unknot.envs.grasp.objects import GraspObject

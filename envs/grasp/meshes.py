@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
+from unknot.checks import require
 from unknot.envs.grasp.shapes import Part
-from unknot.files import FileError, require, write_bytes
+from unknot.files import FileError, write_bytes
 
 __all__ = ["Urdf", "convex_pieces", "laid_down", "read_mesh", "read_urdf"]
 

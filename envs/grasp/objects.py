@@ -15,10 +15,10 @@ import trimesh
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull
 
+from unknot.checks import require
 from unknot.envs.grasp.crockery import CROCKERY
 from unknot.envs.grasp.meshes import convex_pieces, laid_down, read_mesh, read_urdf
 from unknot.envs.grasp.shapes import Part
-from unknot.files import require
 
 __all__ = ["CATEGORIES", "SPLITS", "GraspObject", "bullet_objects", "load_objects", "make_objects"]
 

@@ -7,10 +7,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from unknot.checks import unknown
 from unknot.envs.grasp.tabletop import Floats, Tabletop, TabletopEnv, stacked
 from unknot.envs.simulation import Array, Factors, Generators, Rows, SimulationEnv
 from unknot.envs.vector import SimulationVectorEnv
-from unknot.files import unknown
 
 if TYPE_CHECKING:
     from unknot.envs.grasp.camera import View

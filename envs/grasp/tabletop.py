@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from unknot.checks import require, unknown
 from unknot.envs.simulation import Adapter, Array, Factors, Generators, Rows, Simulation, read_count
-from unknot.files import require, unknown
 
 if TYPE_CHECKING:  # what needs the extra "grasp" is imported once a table is made
     from unknot.envs.grasp.camera import View

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
-from unknot.experiments.common import run_parts, tabulate_parts
+from unknot.experiments.common.runs import run_parts, tabulate_parts
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning, reinforcement
 from unknot.experiments.controllable_factors.digits import Settings as DigitsSettings
 from unknot.experiments.controllable_factors.maze import Settings as MazeSettings

@@ -22,8 +22,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.experiments.common import check_least
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.checks import settings_at_least
+from unknot.report import Table, mean_std, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.discrete_selectivity import DiscreteSelectivity, information
@@ -68,7 +68,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, steps=1, batch=1, scenes=50)
+        settings_at_least(self, steps=1, batch=1, scenes=50)
 
 
 SMOKE = Settings(steps=20, batch=16, scenes=100)
@@ -255,15 +255,15 @@ def _factor_table(metrics: list[dict[str, Any]]) -> Table:
         if not models:
             continue
         least = [model["least"] for model in models]
-        r = (mean_deviation([model["correlation"][factor] for model in models], 3) for factor in FACTORS)
+        r = (mean_std([model["correlation"][factor] for model in models], 3) for factor in FACTORS)
         rows.append(
             (
                 title,
                 *r,
-                mean_deviation(least, 3),
+                mean_std(least, 3),
                 _seeds(least, BAR),
                 _seeds(least, AIM),
-                mean_deviation([model["dci"] for model in models]),
+                mean_std([model["dci"] for model in models]),
             )
         )
     names = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits"}
@@ -289,7 +289,7 @@ def _policy_table(metrics: list[dict[str, Any]]) -> Table:
         if not models:
             continue
         purity, moves, nats = (
-            mean_deviation([model[key] for model in models]) for key in ("purity", "moves", "information")
+            mean_std([model[key] for model in models]) for key in ("purity", "moves", "information")
         )
         rows.append((MODELS[name], purity, moves, nats))
     return Table(

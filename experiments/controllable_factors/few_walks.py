@@ -20,7 +20,7 @@ from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents.latent_path import LatentPathAgent
-from unknot.experiments.common import check_least
+from unknot.checks import settings_at_least
 from unknot.experiments.controllable_factors import planning
 from unknot.experiments.controllable_factors.planning_data import COPIES, WALK, encode_all
 from unknot.representation import WEIGHTS, Learner, minibatches, save_learner, train
@@ -49,7 +49,7 @@ class FewWalks:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to learn from."""
-        check_least(self, walks=1, steps=1, moves=0)
+        settings_at_least(self, walks=1, steps=1, moves=0)
 
     @property
     def environment_steps(self) -> int:

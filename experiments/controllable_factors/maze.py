@@ -25,17 +25,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
+from unknot.checks import settings_at_least
 from unknot.envs.maze_world import PAPER as LAYOUT
-from unknot.experiments.common import (
-    check_least,
-    complete,
-    load_complete,
-    model_folder,
-    names_for,
-)
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.experiments.common.runs import first_or_all, load_model, model_folder, run_models
+from unknot.report import Table, mean_std, save_figure
 from unknot.representation import WEIGHTS, load_learner, save_learner, train
-from unknot.representation.interaction import draw_actions, interactions
+from unknot.representation.interaction import interactions, sample_actions
 from unknot.representation.metrics import evaluate_codes
 from unknot.representation.selectivity import Selectivity
 
@@ -106,7 +101,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, steps=1, starts=1, baselines=0, samples=1)
+        settings_at_least(self, steps=1, starts=1, baselines=0, samples=1)
 
 
 SMOKE = Settings(steps=8, starts=2, samples=100)
@@ -122,7 +117,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             save_figure(draw(learner, seed), folder / "figures" / f"maze-{path.name}.png")
         return _measure_all(learner, settings, name, path, seed)
 
-    return complete(names_for(MODELS, settings.baselines, seed), folder, make)
+    return run_models(first_or_all(MODELS, settings.baselines, seed), folder, make)
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -133,8 +128,8 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
         WeightsError: weights that can't be used.
     """
     metrics = {}
-    for name in names_for(MODELS, settings.baselines, seed):
-        learner = cast(Selectivity, load_complete(folder, name))
+    for name in first_or_all(MODELS, settings.baselines, seed):
+        learner = cast(Selectivity, load_model(folder, name))
         metrics[name] = _measure_all(learner, settings, name, model_folder(folder, name), seed)
     return metrics
 
@@ -282,7 +277,7 @@ def sample_variations(learner: Selectivity, seed: int) -> Variations:
     torch.manual_seed(seed)
     h = learner.encode(before)
     mask = torch.as_tensor(info["action_mask"]).bool()
-    action, _ = draw_actions(learner.log_policy(h, learner.generate(h, 1), mask)[:, 0].exp())
+    action, _ = sample_actions(learner.log_policy(h, learner.generate(h, 1), mask)[:, 0].exp())
     after, *_ = env.step(action.numpy(force=True))
     env.close()
     return Variations((learner.encode(after) - h).numpy(force=True), action.numpy(force=True))
@@ -437,7 +432,7 @@ def _told_of_starts(met: list[bool]) -> str:
 
 
 def _over(seeds: list[dict[str, Any]], key: str, digits: int = 2) -> str:
-    return mean_deviation([seed[key] for seed in seeds], digits)
+    return mean_std([seed[key] for seed in seeds], digits)
 
 
 def _plane_row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:

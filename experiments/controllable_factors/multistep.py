@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.experiments.common import check_least, complete, load_complete, names_for
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.checks import settings_at_least
+from unknot.experiments.common.runs import first_or_all, load_model, run_models
+from unknot.report import Table, mean_std, save_figure
 from unknot.representation import WEIGHTS, save_learner, train
-from unknot.representation.interaction import draw_actions, interactions
+from unknot.representation.interaction import interactions, sample_actions
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 from unknot.representation.selectivity import Selectivity
 
@@ -89,7 +90,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, steps=1, baselines=0, trials=1)
+        settings_at_least(self, steps=1, baselines=0, trials=1)
 
 
 SMOKE = Settings(steps=10, trials=50)
@@ -105,7 +106,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             save_figure(draw(learner, seed), folder / "figures" / f"multistep-{path.name}.png")
         return measure(learner, settings, seed)
 
-    return complete(names_for(MODELS, settings.baselines, seed), folder, make)
+    return run_models(first_or_all(MODELS, settings.baselines, seed), folder, make)
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -116,8 +117,8 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
         WeightsError: weights that can't be used.
     """
     return {
-        name: measure(cast(Selectivity, load_complete(folder, name)), settings, seed)
-        for name in names_for(MODELS, settings.baselines, seed)
+        name: measure(cast(Selectivity, load_model(folder, name)), settings, seed)
+        for name in first_or_all(MODELS, settings.baselines, seed)
     }
 
 
@@ -276,7 +277,7 @@ def try_out(
     for _ in range(HORIZON):
         now, mask = learner.encode(observation), torch.as_tensor(info["action_mask"]).bool()
         left = aim(learner, phi, start, now)
-        action, _ = draw_actions(learner.log_policy(now, left[:, None], mask)[:, 0].exp())
+        action, _ = sample_actions(learner.log_policy(now, left[:, None], mask)[:, 0].exp())
         observation, *_, info = env.step(action.numpy(force=True))
     env.close()
     return begun, cell_numbers(info), learner.step(start, phi)
@@ -298,7 +299,7 @@ def draw(learner: Selectivity, seed: int, shown: int = 12) -> Figure:
     for _ in range(HORIZON):
         now, mask = learner.encode(observation), torch.as_tensor(info["action_mask"]).bool()
         left = aim(learner, chosen, start, now)
-        action, _ = draw_actions(learner.log_policy(now, left[:, None], mask)[:, 0].exp())
+        action, _ = sample_actions(learner.log_policy(now, left[:, None], mask)[:, 0].exp())
         observation, *_, info = env.step(action.numpy(force=True))
         frames.append(observation[0])
     env.close()
@@ -351,7 +352,7 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
     ours = [seed["three steps"] for seed in metrics]
 
     def over(key: str) -> str:
-        return mean_deviation([seed[key] for seed in ours], 3)
+        return mean_std([seed[key] for seed in ours], 3)
 
     found = {name: [seed[name] for seed in metrics if name in seed] for name in MODELS}
     rows = [_row(name, seeds) for name, seeds in found.items() if seeds]
@@ -387,7 +388,7 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
 
 def _row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
     def over(key: str, digits: int = 3) -> str:
-        return mean_deviation([seed[key] for seed in seeds], digits)
+        return mean_std([seed[key] for seed in seeds], digits)
 
     return (
         name,

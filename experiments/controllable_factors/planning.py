@@ -27,7 +27,8 @@ from unknot.agents import wilson_interval
 from unknot.agents.evaluation import Agent, evaluate_agent
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.maze_experts import MazeExpert, fewest_steps
-from unknot.experiments.common import check_least, complete, names_for
+from unknot.checks import settings_at_least
+from unknot.experiments.common.runs import first_or_all, run_models
 from unknot.experiments.controllable_factors.planning_data import (
     COPIES,
     encode_all,
@@ -36,10 +37,10 @@ from unknot.experiments.controllable_factors.planning_data import (
     walks,
 )
 from unknot.experiments.controllable_factors.planning_figures import save_figures
-from unknot.report import Table, mean_deviation
+from unknot.report import Table, mean_std
 from unknot.representation import WEIGHTS, Learner, load_learner, minibatches, save_learner, train
 from unknot.representation.autoencoder import Autoencoder
-from unknot.representation.interaction import draw_actions
+from unknot.representation.interaction import sample_actions
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
 
@@ -84,7 +85,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, steps=1, moves=1, walks=1, baselines=0, problems=1)
+        settings_at_least(self, steps=1, moves=1, walks=1, baselines=0, problems=1)
 
 
 SMOKE = Settings(steps=10, moves=4, walks=1, problems=2)
@@ -101,7 +102,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
     metrics: dict[str, Any] = {}
     for task in TASKS:
-        metrics |= complete(_models(settings, task, seed), folder, make)
+        metrics |= run_models(_models(settings, task, seed), folder, make)
         metrics[f"{task}-bounds"] = bounds(task, settings.problems)
     save_figures({task: load(folder / task) for task in TASKS}, folder / "figures")
     return metrics
@@ -124,7 +125,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 
 
 def _models(settings: Settings, task: str, seed: int) -> list[str]:
-    return names_for((task, f"{task}-autoencoder", f"{task}-random"), settings.baselines, seed)
+    return first_or_all((task, f"{task}-autoencoder", f"{task}-random"), settings.baselines, seed)
 
 
 # Training
@@ -266,7 +267,7 @@ def variations(learner: Learner, seen: Mapping[str, Tensor]) -> tuple[Tensor, Te
     h = encode_all(learner, seen["observation"])
     after = encode_all(learner, seen["next_observation"])
     policy = learner.log_policy(h, learner.generate(h, 1), seen["action_mask"])[:, 0].exp()
-    rows = draw_actions(policy)[0] == seen["action"]
+    rows = sample_actions(policy)[0] == seen["action"]
     return (after - h)[rows], seen["action"][rows]
 
 
@@ -417,9 +418,9 @@ def _success_table(metrics: list[dict[str, Any]], task: str) -> Table:
         lengths = [each["length"] for each in found if each["length"] is not None]
         rows.append((
             title,
-            mean_deviation(100 * np.array(rates), 1),
+            mean_std(100 * np.array(rates), 1),
             f"{100 * min(rates):.1f}",
-            mean_deviation(lengths) if lengths else "none",
+            mean_std(lengths) if lengths else "none",
             f"{sum(rate >= BARS[task] for rate in rates)} of {len(rates)}",
         ))  # fmt: skip
     count = metrics[0][task]["search"]["count"]
@@ -442,7 +443,7 @@ def _prediction_table(metrics: list[dict[str, Any]]) -> Table:
         found = {
             name: [100 * seed[task]["prediction"][name] for seed in metrics] for name in ("right", "sums")
         }
-        rows.append((TITLES[task], *(mean_deviation(values, 1) for values in found.values())))
+        rows.append((TITLES[task], *(mean_std(values, 1) for values in found.values())))
     return Table(
         f"Where the agent is after {FORETOLD} random actions, foretold from one image",
         ("mazes for", "right cell, %", "adding variations up (the paper's B.2), %"),

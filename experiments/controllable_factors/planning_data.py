@@ -11,7 +11,7 @@ from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.representation import Learner
-from unknot.representation.interaction import Behaviour, draw_actions, interactions, uniform
+from unknot.representation.interaction import Behaviour, interactions, sample_actions, uniform
 from unknot.representation.selectivity import frames
 
 __all__ = ["COPIES", "eager", "encode_all", "make_mazes", "restless", "transitions", "walks"]
@@ -64,7 +64,7 @@ def eager(action: int) -> Behaviour:
     def act(_: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
         shares = mask.float()
         shares[:, action] *= (mask.sum(1) - 1).clamp(min=1)
-        return draw_actions(shares / shares.sum(1, keepdim=True))
+        return sample_actions(shares / shares.sum(1, keepdim=True))
 
     return lambda observation: act
 
@@ -76,7 +76,7 @@ def restless(rare: int | None) -> Behaviour:
         shares = torch.ones(mask.shape)
         if rare is not None:
             shares[mask[:, rare], rare] = mask.shape[1] - 1
-        return draw_actions(shares / shares.sum(1, keepdim=True))
+        return sample_actions(shares / shares.sum(1, keepdim=True))
 
     return lambda observation: act
 

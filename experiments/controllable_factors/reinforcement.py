@@ -30,10 +30,11 @@ from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, eval
 from unknot.agents.encoding import Encode
 from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
-from unknot.experiments.common import check_least, complete
+from unknot.checks import settings_at_least
+from unknot.experiments.common.runs import run_models
 from unknot.experiments.controllable_factors import maze
 from unknot.files import load_weights, read_json, save_weights
-from unknot.report import Table, mean_deviation, save_figure
+from unknot.report import Table, mean_std, save_figure
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.learner import arrays, load_state
 from unknot.representation.selectivity import Selectivity
@@ -95,7 +96,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, **dict.fromkeys((setting.name for setting in fields(self)), 1))
+        settings_at_least(self, **dict.fromkeys((setting.name for setting in fields(self)), 1))
 
 
 SMOKE = Settings(seeds=1, encoder_steps=4, num_envs=8, limit=512, evaluate_every=256, episodes=8)
@@ -114,7 +115,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         metrics = _train(settings, name, folder, seed)
         return metrics | {"test": _test(settings, name, folder, settings.episodes)}
 
-    rows = complete(ROWS, folder, make)
+    rows = run_models(ROWS, folder, make)
     save_figure(learning_curves(rows), folder / "figures" / "learning-curves.png")
     return {"rows": rows, "bounds": _bounds(settings, settings.episodes)}
 
@@ -313,7 +314,7 @@ def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
     return (
         label,
         f"{seeds[0]['before']:,}",
-        ("" if reached == len(seeds) else "> ") + mean_deviation([seed["curve"][-1][0] for seed in seeds], 0),
+        ("" if reached == len(seeds) else "> ") + mean_std([seed["curve"][-1][0] for seed in seeds], 0),
         f"{reached} of {len(seeds)}",
         *_tested([seed["test"] for seed in seeds]),
     )
@@ -324,5 +325,5 @@ def _tested(tests: list[dict[str, Any]]) -> tuple[str, str]:
     solved = sum(share * count for share, count in zip(success, counts, strict=True))
     low, high = wilson_interval(round(solved), sum(counts))
     steps = [test["steps"] for test in tests if test["steps"] is not None]
-    share = mean_deviation([100 * share for share in success], 1)
-    return f"{share} [{100 * low:.1f}, {100 * high:.1f}]", mean_deviation(steps, 1) if steps else ""
+    share = mean_std([100 * share for share in success], 1)
+    return f"{share} [{100 * low:.1f}, {100 * high:.1f}]", mean_std(steps, 1) if steps else ""

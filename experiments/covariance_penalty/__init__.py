@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
-from unknot.experiments.common import check_least, run_parts, tabulate_parts
+from unknot.checks import settings_at_least
+from unknot.experiments.common.runs import run_parts, tabulate_parts
 from unknot.experiments.covariance_penalty import images, projections, xor
 from unknot.files import read_json
 from unknot.report import Table
@@ -51,8 +52,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, repeats=1, projection_steps=1, starts=1, xor_steps=1, image_steps=1)
-        check_least(self, train_images=1, test_images=1, curves=0)
+        settings_at_least(self, repeats=1, projection_steps=1, starts=1, xor_steps=1, image_steps=1)
+        settings_at_least(self, train_images=1, test_images=1, curves=0)
 
 
 PRESETS = {

@@ -16,21 +16,12 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.common import complete, save_drawn
+from unknot.experiments.common.runs import run_models
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, average, draw_curves, measure
-from unknot.experiments.variational import (
-    COLUMNS,
-    SPAN,
-    Images,
-    as_images,
-    strips,
-    there_and_back,
-    traverse,
-    verdict,
-)
 from unknot.models.data.natural import NaturalImages, natural_images
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
-from unknot.report import Table, mean_deviation, save_figure, save_gif
+from unknot.models.traversals import COLUMNS, SPAN, as_images, image_rows, there_and_back, traverse
+from unknot.report import Table, mean_std, save_figure, save_figures, save_gif, verdict
 from unknot.representation import WEIGHTS, load_learner, minibatches, train
 
 if TYPE_CHECKING:
@@ -57,9 +48,9 @@ def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str
             _save_traversals(learner, images.test[:VARIED], path)
         return _measure(images, path)
 
-    metrics = _collect(complete(_names(settings, seed), folder, make))
+    metrics = _collect(run_models(_names(settings, seed), folder, make))
     metrics |= {"pca": _components(images), "source": images.source}
-    save_drawn(_figures(metrics, images, folder), folder)
+    save_figures(_figures(metrics, images, folder), folder)
     return metrics
 
 
@@ -163,7 +154,7 @@ def _reconstructions(images: NaturalImages, folder: Path) -> Figure:
 
 
 @torch.no_grad()
-def _save_traversals(learner: PenalisedAutoencoder, images: Images, folder: Path) -> None:
+def _save_traversals(learner: PenalisedAutoencoder, images: NDArray[np.uint8], folder: Path) -> None:
     """Write traversals of the dimensions that vary most, as a picture and as a GIF."""
     codes = learner.encode(images)
     variances = codes.var(0)
@@ -174,7 +165,7 @@ def _save_traversals(learner: PenalisedAutoencoder, images: Images, folder: Path
     frames = there_and_back(learner, codes[:3], _values(codes[:, dims], 2 * COLUMNS), dims)
     with SummaryWriter(str(folder)) as writer:
         drawn = {"images": images[:COLUMNS], "redrawn": redrawn}
-        figure = strips({**drawn, **dict(zip(titles, rows, strict=True))})
+        figure = image_rows({**drawn, **dict(zip(titles, rows, strict=True))})
         save_figure(figure, folder / "figures/traversals.png", writer)
         save_gif(frames, folder / "figures/traversals.gif", writer)
 
@@ -225,4 +216,4 @@ def _reached(metrics: list[dict[str, Any]]) -> list[str]:
 
 def _cells(models: list[dict[str, float]]) -> tuple[str, ...]:
     digits = {"error": 4, "cvr": 2, "ud90": 1}
-    return tuple(mean_deviation([model[name] for model in models], count) for name, count in digits.items())
+    return tuple(mean_std([model[name] for model in models], count) for name, count in digits.items())

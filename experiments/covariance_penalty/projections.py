@@ -15,11 +15,9 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from unknot.experiments.common import save_drawn
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, average, draw_curves, measure
-from unknot.experiments.variational import verdict
 from unknot.models.stacked import StackedNetworks
-from unknot.report import Table, mean_deviation
+from unknot.report import Table, mean_std, save_figures, verdict
 from unknot.representation import WEIGHTS, load_learner, minibatches, train
 from unknot.representation.metrics import hinton
 
@@ -54,7 +52,7 @@ def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str
     )
     metrics = evaluate(settings, folder, seed)
     figures = {"projections": _figure(metrics["curves"]), "hinton": _diagrams(learner, features, inputs)}
-    save_drawn(figures, folder)
+    save_figures(figures, folder)
     return metrics
 
 
@@ -172,7 +170,7 @@ def _found(metrics: list[dict[str, Any]]) -> str:
 
 
 def _cells(codes: list[dict[str, float]]) -> tuple[str, ...]:
-    errors = mean_deviation([1e6 * code["error"] for code in codes], 2)
+    errors = mean_std([1e6 * code["error"] for code in codes], 2)
     digits = {"mapc": 2, "cvr": 2, "tdv": 3, "ud90": 1}
-    others = (mean_deviation([code[name] for code in codes], count) for name, count in digits.items())
+    others = (mean_std([code[name] for code in codes], count) for name, count in digits.items())
     return (errors, *others)

@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.experiments.common import save_drawn
-from unknot.experiments.variational import verdict
 from unknot.models.stacked import StackedNetworks
-from unknot.report import Table, mean_deviation
+from unknot.report import Table, mean_std, save_figures, verdict
 from unknot.representation import WEIGHTS, load_learner, train
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ def run(settings: "Settings", folder: Path, seed: int, resume: bool) -> dict[str
         resume=resume,
         description=f"seed {seed}: XOR",
     )
-    save_drawn({"xor": _figure(learner)}, folder)
+    save_figures({"xor": _figure(learner)}, folder)
     return evaluate(settings, folder, seed)
 
 
@@ -114,7 +112,7 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
     """Make the table of networks that found the least structure."""
     columns = ("solved", "two", "one", "least")
     rows = [
-        (title, *(mean_deviation([seed[name][column] for seed in metrics], 1) for column in columns))
+        (title, *(mean_std([seed[name][column] for seed in metrics], 1) for column in columns))
         for name, title in ROWS.items()
     ]
     rows.append(("the paper's network with L_Σ", "100", "100", "100", "100"))

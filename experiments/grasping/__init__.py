@@ -30,11 +30,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from unknot.files import read_json, require, write_json
+from unknot.checks import require
+from unknot.files import read_json, write_json
 
 require("grasp", "pybullet", "trimesh", "joblib")
 
-from unknot.experiments.common import METRICS, check_least, complete, load_complete, present  # noqa: E402
+from unknot.checks import settings_at_least  # noqa: E402
+from unknot.experiments.common.runs import load_model, models_in, run_models  # noqa: E402
 from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
 from unknot.experiments.grasping.figures import save_figures  # noqa: E402
 from unknot.experiments.grasping.measures import (  # noqa: E402
@@ -51,6 +53,7 @@ from unknot.experiments.grasping.planning import (  # noqa: E402
     success,
 )
 from unknot.experiments.grasping.tables import tabulate  # noqa: E402
+from unknot.files import METRICS  # noqa: E402
 from unknot.representation import train  # noqa: E402
 from unknot.representation.grasp_net import GraspNet  # noqa: E402
 
@@ -93,8 +96,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
-        check_least(self, placements=1, test_placements=1, bullet=1, width=1, hidden=1)
-        check_least(self, shape_steps=1, outcome_steps=1, batch=1, grasps=1, planned=1, repeats=1)
+        settings_at_least(self, placements=1, test_placements=1, bullet=1, width=1, hidden=1)
+        settings_at_least(self, shape_steps=1, outcome_steps=1, batch=1, grasps=1, planned=1, repeats=1)
 
 
 PRESETS = {
@@ -134,7 +137,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         net = train_net(settings, name, data["train"], path, seed, resume)
         return measure(net, settings, data, seed, full=True)
 
-    metrics = {"seed": seed, "nets": complete(NETS, folder, make)}
+    metrics = {"seed": seed, "nets": run_models(NETS, folder, make)}
     floors = folder.parent / "references" / METRICS
     if not floors.exists():
         write_json(floors, references(settings, data))
@@ -159,7 +162,7 @@ def evaluate(folder: Path, full: bool) -> dict[str, Any]:
     settings, seed = Settings(**config["settings"]), config["seed"]
     data = read_all(settings, folder)
     nets = {
-        name: measure(load_net(folder, name), settings, data, seed, full) for name in present(folder, NETS)
+        name: measure(load_net(folder, name), settings, data, seed, full) for name in models_in(folder, NETS)
     }
     return {"seed": seed, "nets": nets, "references": references(settings, data) if full else {}}
 
@@ -225,7 +228,7 @@ def load_net(folder: Path, name: str) -> GraspNet:
         FileNotFoundError: its training has not ended.
         WeightsError: weights that can't be used.
     """
-    return cast(GraspNet, load_complete(folder, name))
+    return cast(GraspNet, load_model(folder, name))
 
 
 def measure(

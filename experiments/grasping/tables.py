@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from unknot.report import Table, mean_deviation
+from unknot.report import Table, mean_std
 
 __all__ = ["tabulate"]
 
@@ -55,8 +55,7 @@ def _cells(seeds: Seeds, *path: str) -> tuple[str, ...]:
             found = found[key]
         values.append(found)
     return tuple(
-        mean_deviation([value[name] for value in values], 1) if name in values[0] else ""
-        for name in CATEGORIES
+        mean_std([value[name] for value in values], 1) if name in values[0] else "" for name in CATEGORIES
     )
 
 

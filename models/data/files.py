@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.files import FileError, require
+from unknot.checks import require
+from unknot.files import FileError
 from unknot.models.data.grid import GridSource, Images
 
 __all__ = ["StoredImages", "read_dsprites", "read_shapes3d"]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.models.data.grid import Factors, Images
-from unknot.representation.metrics import FactorSource
+from unknot.representation.source import FactorSource
 
 __all__ = ["Nuisance"]
 

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["SHAPES", "Shapes2D"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.files import require
+from unknot.checks import require
 
 __all__ = ["stratified_split"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unknot.representation.metrics import FactorSource
+from unknot.representation.source import FactorSource
 
 __all__ = ["stream"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["PARTS", "Teapots", "in_gap", "patches", "shade", "surface"]

@@ -39,11 +39,6 @@ class CapacityVAE(VariationalAutoencoder):
         self.grown: Tensor
         self.register_buffer("grown", torch.tensor(0))
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        own = {"gamma": self.gamma, "capacity": self.capacity, "growth": self.growth}
-        return {**own, **super().settings()}
-
     def target(self) -> Tensor:
         """Return C of the next update, in nats."""
         return self.capacity * (self.grown / self.growth).clamp_max(1)

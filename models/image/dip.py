@@ -59,11 +59,6 @@ class DIPVAE(VariationalAutoencoder):
         self.running: Tensor
         self.register_buffer("running", torch.eye(self.latent_dim))
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = ("kind", "off_diagonal", "diagonal", "momentum")
-        return {**{name: getattr(self, name) for name in names}, **super().settings()}
-
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the KL and the weighted gaps, and those as `off_diagonal` and `diagonal`."""
         batch = covariance(mean)

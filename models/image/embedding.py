@@ -1,7 +1,6 @@
 """Embeddings of images in which classes are apart, by one of four losses."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,11 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.models.image.embedding_losses import binomial_deviance_loss, histogram_loss, triplet_loss
 from unknot.models.image.f_statistic import f_statistic_loss
 from unknot.models.image.networks import conv_encoder
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, descend, image_tensor
 
 __all__ = ["LOSSES", "Embedding"]
 
@@ -63,11 +62,6 @@ class Embedding(Learner):
         self.encoder = conv_encoder(self.shape, latent_dim, width, hidden)
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = ("loss", "latent_dim", "dimensions", "width", "hidden", "learning_rate")
-        return {"shape": list(self.shape), **{name: getattr(self, name) for name in names}}
-
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return embeddings (n, latent_dim) of uint8 images (n, height, width, channels)."""
         codes: Tensor = self.encoder(image_tensor(images, next(self.parameters()).device, self.shape))
@@ -84,10 +78,7 @@ class Embedding(Learner):
             `loss`.
         """
         loss = self._loss(self.encode(batch["observation"]), batch["label"])
-        optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(loss, self.optimizers["adam"])
         return {"loss": loss.detach()}
 
     def _loss(self, codes: Tensor, labels: Tensor) -> Tensor:

@@ -60,12 +60,6 @@ class FactorVAE(VariationalAutoencoder):
             self.discriminator.parameters(), discriminator_rate, betas=(0.5, 0.9)
         )
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = ("width", "layers", "updates", "rate")
-        own = {f"discriminator_{name}": getattr(self, f"discriminator_{name}") for name in names}
-        return {"gamma": self.gamma, **own, **super().settings()}
-
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return KL + γ TC, γ 40 in the warm-up, and the estimate of TC as `total_correlation`, in nats."""
         total_correlation = self.discriminator(z).mean()

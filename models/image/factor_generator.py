@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.models.image.networks import bernoulli, conv_decoder, draw_weights
-from unknot.representation.learner import Learner, image_tensor
+from unknot.models.image.networks import bernoulli, conv_decoder, he_initialise
+from unknot.representation.learner import Learner, descend, image_tensor
 
 __all__ = ["FactorGenerator"]
 
@@ -80,7 +80,7 @@ class FactorGenerator(Learner):
         self.first, self.capacity, self.growth = first, capacity, growth
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
         self.preferences = nn.Parameter(torch.zeros(len(factors)))
-        self.decoder = conv_decoder(self.shape, len(factors), width, hidden).apply(draw_weights)
+        self.decoder = conv_decoder(self.shape, len(factors), width, hidden).apply(he_initialise)
         self.updates: Tensor
         self.trace: Tensor
         self.register_buffer("updates", torch.tensor(0))
@@ -88,13 +88,6 @@ class FactorGenerator(Learner):
         decoder: dict[str, Any] = {"params": [*self.decoder.parameters()]}
         shares = {"params": [self.preferences], "lr": SHARING_RATE}
         self.optimizers = {"adam": torch.optim.Adam([decoder, shares], learning_rate)}
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = "first capacity growth width hidden learning_rate"
-        factors = {name: list(moments) for name, moments in self.factors.items()}
-        own = {name: getattr(self, name) for name in names.split()}
-        return {"factors": factors, "shape": list(self.shape), **own}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Refuse: there is no encoder.
@@ -138,10 +131,7 @@ class FactorGenerator(Learner):
         images = image_tensor(batch["observation"], z.device)
         reconstruction = bernoulli(self.decoder(z), images).mean()
         target, kl = self.target(), self.capacities().detach()
-        optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        reconstruction.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(reconstruction, self.optimizers["adam"])
         self._record(torch.cat([target[None], kl, reconstruction.detach()[None]]))
         each = {f"kl_{name}": value for name, value in zip(self.factors, kl, strict=True)}
         return {"reconstruction": reconstruction.detach(), "target": target, **each}

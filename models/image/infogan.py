@@ -1,14 +1,13 @@
 """InfoGAN on the Wasserstein distance."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.models.image.infogan_networks import NETWORKS
 from unknot.representation.learner import Learner, image_tensor
 
@@ -79,12 +78,6 @@ class InfoGAN(Learner):
             name: torch.optim.Adam(network.parameters(), learning_rate, betas=(0.0, 0.9))
             for name, network in (("critic", self.critic), ("generator", self.generator))
         }
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        own = "latent_dim noise_dim network width critic_updates learning_rate"
-        names = (*own.split(), "information_weight", "penalty_weight")
-        return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return the means of Q(c | x), (n, latent_dim), of uint8 images (n, h, w, c)."""

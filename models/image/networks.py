@@ -15,9 +15,9 @@ __all__ = [
     "conv_encoder",
     "dense_decoder",
     "dense_encoder",
-    "draw_weights",
     "flipped",
     "gaussian_kl",
+    "he_initialise",
 ]
 
 Shape = tuple[int, int, int]
@@ -106,7 +106,7 @@ NETWORKS: Mapping[str, tuple[Network, Network]] = {
 """Encoder and decoder by name."""
 
 
-def draw_weights(layer: nn.Module) -> None:
+def he_initialise(layer: nn.Module) -> None:
     """Draw a layer's weights as He et al. (2015) do, "Delving deep into rectifiers", eq. 10; biases are 0.
 
     By PyTorch's smaller weights a decoder of shapes draws discs for tens of thousands of updates, all

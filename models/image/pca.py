@@ -1,7 +1,6 @@
 """Principal components of images."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,10 +40,6 @@ class PCA(Learner):
         self.register_buffer("directions", torch.eye(pixels, latent_dim))
         self.register_buffer("deviations", torch.ones(latent_dim))
         self.optimizers = {}
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        return {"shape": list(self.shape), "latent_dim": self.latent_dim}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return scores (n, latent_dim), of variance 1 over what was fitted, of uint8 images (n, h, w, c).

@@ -4,16 +4,15 @@ Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, sectio
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.models.penalties import PENALTIES
-from unknot.representation import Learner
+from unknot.representation import Learner, descend
 from unknot.representation.learner import image_tensor
 
 __all__ = ["PenalisedAutoencoder"]
@@ -72,11 +71,6 @@ class PenalisedAutoencoder(Learner):
         )
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = ("code_dim", "penalty", "weight", "learning_rate")
-        return {name: getattr(self, name) for name in names}
-
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, code_dim) of uint8 images (n, 32, 32, 3)."""
         codes: Tensor = self.encoder(image_tensor(images, next(self.parameters()).device, SHAPE))
@@ -100,8 +94,5 @@ class PenalisedAutoencoder(Learner):
         codes = self.encode(images)
         error = (self.decode(codes) - images / 255).square().mean()
         penalty = PENALTIES[self.penalty](codes)
-        optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        (error + self.weight * penalty).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(error + self.weight * penalty, self.optimizers["adam"])
         return {"error": error.detach(), "penalty": penalty.detach()}

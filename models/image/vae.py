@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from unknot.files import unknown
-from unknot.models.image.networks import LIKELIHOODS, NETWORKS, draw_weights, flipped, gaussian_kl
-from unknot.representation.learner import Learner, image_tensor
+from unknot.checks import unknown
+from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl, he_initialise
+from unknot.representation.learner import Learner, descend, image_tensor
 
-__all__ = ["VAE", "Draws", "VariationalAutoencoder", "wake"]
+__all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder", "wake"]
 
 SHARE = 0.25
 """How much a pixel counts while training warms up."""
@@ -44,7 +44,7 @@ class VariationalAutoencoder(Learner):
         noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the
             autoencoder denoises.
         spread: begin with codes that tell images apart, by drawing the encoder's weights as the decoder's
-            are (`draw_weights`). Without it they begin nearly silent, and dimensions come into use one after
+            are (`he_initialise`). Without it they begin nearly silent, and dimensions come into use one after
             the other, each for a factor of its own if the method is lucky.
         warm_up: updates in which few factors are learnt, each on a dimension of its own. Until then pixels
             count a quarter and the decoder begins with PyTorch's small weights, so that what is told is where
@@ -94,21 +94,14 @@ class VariationalAutoencoder(Learner):
         self.encoder = encoder(self.shape, 2 * latent_dim, width, hidden)
         self.decoder = decoder(self.shape, latent_dim, width, hidden)
         if spread:
-            self.encoder.apply(draw_weights)
+            self.encoder.apply(he_initialise)
         if warm_up:
             self.updates: Tensor
             self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         else:
-            self.decoder.apply(draw_weights)
+            self.decoder.apply(he_initialise)
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.optimizers = {"adam": torch.optim.Adam(parameters, learning_rate)}
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        names = (
-            "latent_dim network width hidden likelihood likelihood_weight noise spread warm_up learning_rate"
-        )
-        return {"shape": list(self.shape)} | {name: getattr(self, name) for name in names.split()}
 
     @abstractmethod
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -159,10 +152,7 @@ class VariationalAutoencoder(Learner):
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         reconstruction = self.error(self.decoder(z), images).mean()
         penalty, terms = self.penalty(mean, log_variance, z)
-        optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        (share * reconstruction + penalty).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(share * reconstruction + penalty, self.optimizers["adam"])
         if self.warm_up:
             self.updates += 1
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
@@ -180,7 +170,7 @@ class VariationalAutoencoder(Learner):
             return
         since = int(self.updates) - self.warm_up
         if since == 0:
-            self.decoder.apply(draw_weights)
+            self.decoder.apply(he_initialise)
             wake(self.encoder, images)
             self.optimizers["adam"].state.clear()
         self.encoder.requires_grad_(not 0 <= since < REST)
@@ -194,7 +184,7 @@ class VariationalAutoencoder(Learner):
 
 
 @dataclass(frozen=True)
-class Draws:
+class PosteriorSamples:
     """Encodes by a draw from q(z | x) where a learner's `encode` returns its mean.
 
     MIG is defined of such codes (Chen et al., 2018, eq. 4 and 6). What is drawn depends on the images and the
@@ -262,10 +252,6 @@ class VAE(VariationalAutoencoder):
         if beta < 0:
             raise ValueError(f"beta must be at least 0, not {beta}")
         self.beta = beta
-
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
-        return {"beta": self.beta, **super().settings()}
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return β KL."""

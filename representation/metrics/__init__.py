@@ -16,12 +16,10 @@ from unknot.representation.metrics.mig import mig
 from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
 from unknot.representation.metrics.score import Score
-from unknot.representation.metrics.source import FactorSource
 from unknot.representation.metrics.unsupervised import unsupervised
 
 __all__ = [
     "METRICS",
-    "FactorSource",
     "Score",
     "attribute_auc",
     "completeness",

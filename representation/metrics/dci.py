@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.svm import LinearSVC
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
 
 __all__ = ["REGRESSORS", "completeness", "dci", "disentanglement"]

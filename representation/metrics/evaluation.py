@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from unknot.files import unknown
+from unknot.checks import unknown
 from unknot.representation.metrics.attribute_auc import attribute_auc
+from unknot.representation.metrics.components import Components, encode_factors
 from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
 from unknot.representation.metrics.dci import dci
 from unknot.representation.metrics.factor_vae import factor_vae
@@ -18,8 +19,8 @@ from unknot.representation.metrics.mig import mig
 from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
 from unknot.representation.metrics.score import LEVEL, RESAMPLES, Score, at_least
-from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
 from unknot.representation.metrics.unsupervised import unsupervised
+from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["METRICS", "evaluate_codes"]
 

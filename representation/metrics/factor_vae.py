@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.representation.metrics.components import Components, encode_factors
 from unknot.representation.metrics.score import Score, at_least, bootstrap, needed
-from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
+from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["factor_vae"]
 

@@ -8,8 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from unknot.representation.metrics.components import Components, encode_factors
 from unknot.representation.metrics.score import Score, at_least, bootstrap, needed
-from unknot.representation.metrics.source import Components, Encode, FactorSource, encode_factors
+from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["higgins", "higgins_2"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from unknot.experiments.covariance_penalty import images, projections, xor
-from unknot.experiments.variational import SPAN, as_images, traverse
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
+from unknot.models.traversals import SPAN, as_images, traverse
 
 
 def test_traversals_move_one_dimension_by_its_own_deviations() -> None:

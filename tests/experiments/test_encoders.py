@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from unknot.experiments import encoders
-from unknot.experiments.variational import Told, draw_images
+from unknot.experiments.common.codes import Oracle, sample_images
 from unknot.representation import load_learner
 from unknot.representation.metrics import Score, evaluate_codes
-from unknot.representation.metrics.source import encode_factors
+from unknot.representation.metrics.components import encode_factors
 
 
 def test_a_floor_has_the_encoders_network_and_none_of_its_weights() -> None:
@@ -20,7 +20,7 @@ def test_a_floor_has_the_encoders_network_and_none_of_its_weights() -> None:
     floors = encoders._floors(source, [learner], fitted=40, seed=0)
     untrained, again = floors[encoders.UNTRAINED], encoders._floors(source, [learner], fitted=40, seed=0)
     assert untrained.settings() == learner.settings()
-    images = draw_images(source, 5)
+    images = sample_images(source, 5)
     with torch.no_grad():
         codes = [each.encode(images) for each in (learner, untrained, again[encoders.UNTRAINED])]
         components = floors[encoders.COMPONENTS].encode(images)
@@ -32,7 +32,7 @@ def test_a_floor_has_the_encoders_network_and_none_of_its_weights() -> None:
 def test_true_factors_are_a_perfect_code_in_every_environment() -> None:
     for environment in encoders.ENVIRONMENTS:
         scores = evaluate_codes(
-            np.asarray, Told(encoders._source(environment)), ["mig", "factor_vae"], samples=400
+            np.asarray, Oracle(encoders._source(environment)), ["mig", "factor_vae"], samples=400
         )
         assert scores["mig"].value > 0.75  # of few samples in many bins, information is overestimated
         assert scores["factor_vae"].value == 1

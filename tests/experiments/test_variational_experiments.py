@@ -8,17 +8,9 @@ import pytest
 import torch
 
 from unknot.experiments import capacity_vae, dip_vae, encoders, factor_vae, quantifying_beta
-from unknot.experiments.variational import (
-    Study,
-    Training,
-    ceiling,
-    measure,
-    redrawing,
-    title,
-    told,
-    traversal_frames,
-    traverse,
-)
+from unknot.experiments.common.codes import zero_collapsed
+from unknot.experiments.common.study import Study, Training, ceiling, measure, reconstruction
+from unknot.experiments.common.tables import title
 from unknot.files import write_json
 from unknot.models.data.blob import Blob
 from unknot.models.data.nuisance import Nuisance
@@ -26,6 +18,7 @@ from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.factor_generator import LEAST, FactorGenerator
 from unknot.models.image.vae import VAE
+from unknot.models.traversals import traversal_frames, traverse
 from unknot.representation import WEIGHTS, save_learner
 
 
@@ -55,14 +48,14 @@ def test_nats_of_a_perfect_drawing_are_none() -> None:
     assert isinstance(linear, torch.nn.Linear)
     linear.weight.data.zero_()
     linear.bias.data.copy_(grey.flatten())
-    perfect = redrawing(learner, images)
+    perfect = reconstruction(learner, images)
     assert perfect["nats"] == pytest.approx(0, abs=1e-4)
     assert perfect["error"] == pytest.approx(0, abs=1e-10)
     linear.bias.data.zero_()  # draws 1/2 everywhere
     p = 64 / 255
     expected = 64 * (np.log(2) + p * np.log(p) + (1 - p) * np.log(1 - p))
-    assert redrawing(learner, images)["nats"] == pytest.approx(expected, rel=1e-4)
-    assert redrawing(learner, images)["error"] == pytest.approx((0.5 - p) ** 2, rel=1e-4)
+    assert reconstruction(learner, images)["nats"] == pytest.approx(expected, rel=1e-4)
+    assert reconstruction(learner, images)["error"] == pytest.approx((0.5 - p) ** 2, rel=1e-4)
 
 
 def test_dimensions_that_tell_nothing_are_measured_as_0() -> None:
@@ -71,12 +64,12 @@ def test_dimensions_that_tell_nothing_are_measured_as_0() -> None:
     last = learner.encoder[-1]
     assert isinstance(last, torch.nn.Linear)
     last.bias.data[3] = -4.0  # the variance of the first dimension alone is not the prior's
-    codes = told(learner, images, 0.5)(images)
+    codes = zero_collapsed(learner, images, 0.5)(images)
     assert isinstance(codes, torch.Tensor)
     torch.testing.assert_close(codes[:, 0], learner.encode(images)[:, 0])
     assert not codes[:, 1:].any()
     assert learner.encode(images)[:, 1:].std(0).min() > 0
-    torch.testing.assert_close(told(learner, images, 100.0)(images), learner.encode(images))
+    torch.testing.assert_close(zero_collapsed(learner, images, 100.0)(images), learner.encode(images))
 
 
 def test_traversals_change_one_dimension_at_a_time() -> None:

@@ -20,7 +20,7 @@ from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl
 from unknot.models.image.pca import PCA
 from unknot.models.image.tc import BetaTCVAE, total_correlation
-from unknot.models.image.vae import VAE, Draws, VariationalAutoencoder, wake
+from unknot.models.image.vae import VAE, PosteriorSamples, VariationalAutoencoder, wake
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 from unknot.representation.metrics import evaluate_codes
 
@@ -355,12 +355,12 @@ def test_draws_are_of_the_posterior_and_depend_on_images_and_seed_alone() -> Non
     image = np.random.default_rng(0).integers(256, size=(1, *learner.shape), dtype=np.uint8)
     images = image.repeat(4000, 0)
     with torch.no_grad():
-        drawn, posterior = Draws(learner)(images), learner.posterior(image).base_dist
-        assert torch.equal(drawn, Draws(learner)(images))
-        assert not torch.equal(drawn, Draws(learner, seed=1)(images))
+        drawn, posterior = PosteriorSamples(learner)(images), learner.posterior(image).base_dist
+        assert torch.equal(drawn, PosteriorSamples(learner)(images))
+        assert not torch.equal(drawn, PosteriorSamples(learner, seed=1)(images))
     torch.testing.assert_close(drawn.mean(0), posterior.mean[0], atol=0.08, rtol=0)
     torch.testing.assert_close(drawn.std(0), posterior.stddev[0], atol=0.08, rtol=0)
-    score = evaluate_codes(Draws(learner), Blob(pixels=learner.shape[0]), "mig", samples=50)["mig"]
+    score = evaluate_codes(PosteriorSamples(learner), Blob(pixels=learner.shape[0]), "mig", samples=50)["mig"]
     assert score.choices["codes"] == "drawn from q(z | x)"
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from unknot.files import WEIGHTS
 from unknot.representation.autoencoder import ENCODERS, Autoencoder
 from unknot.representation.discrete_selectivity import (
     DiscreteSelectivity,
@@ -17,7 +18,7 @@ from unknot.representation.discrete_selectivity import (
     information,
     selectivity,
 )
-from unknot.representation.learner import WEIGHTS, Learner, load_learner, save_learner
+from unknot.representation.learner import Learner, load_learner, save_learner
 from unknot.representation.training import train
 
 CELL, SIDE = 8, 3

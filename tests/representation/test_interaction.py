@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.representation.interaction import Act, draw_actions, interactions
+from unknot.representation.interaction import Act, interactions, sample_actions
 
 ACTIONS = ("down", "left", "right", "up")
 STEPS = {"down": (1, 0), "left": (0, -1), "right": (0, 1), "up": (-1, 0)}
@@ -88,7 +88,7 @@ def test_a_behaviour_settles_once_for_a_rollout() -> None:
 
     def behaviour(observation: NDArray[np.uint8]) -> Act:
         begun.append(observation)
-        return lambda _, mask: draw_actions(torch.tensor([[0.0, 0.0, 1.0, 0.0]]).expand(len(mask), -1))
+        return lambda _, mask: sample_actions(torch.tensor([[0.0, 0.0, 1.0, 0.0]]).expand(len(mask), -1))
 
     batch = interactions(maze(), 0, steps=2, behaviour=behaviour)(0)
     assert len(begun) == 1

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 import unknot  # noqa: F401  registers the environments
 from unknot.models.data.nuisance import Nuisance
 from unknot.representation.metrics import METRICS, Score, evaluate_codes, factor_vae, higgins, higgins_2
+from unknot.representation.metrics.components import Components
 from unknot.representation.metrics.evaluation import ON_SOURCE
-from unknot.representation.metrics.source import Components, Encode
+from unknot.representation.source import Encode
 
 Floats = NDArray[np.float64]
 

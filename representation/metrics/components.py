@@ -1,43 +1,23 @@
-"""What metrics measure on: a source of factors and of the images that they give, and an encoder.
+"""What metrics read of a source: its factors as a table of numbers, and the codes of what it renders."""
 
-Environments and data sets are both factor sources; an encoder is any callable from images to codes.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-__all__ = ["Components", "Encode", "FactorSource", "encode_factors"]
+from unknot.representation.source import Encode, Factors, FactorSource
+
+__all__ = ["Components", "encode_factors"]
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
-Factors = dict[str, Array]
-"""Factors by name, as arrays whose first axis is the sample."""
-Encode = Callable[[Any], Any]
-"""What a source renders, images uint8 (n, height, width, channels) unless the source says otherwise, to codes
-(n, dimensions), an array or a tensor."""
 
 BATCH = 500
-"""Images drawn and encoded at a time, which bounds the memory."""
-
-
-class FactorSource(Protocol):
-    """Whose factors are known: an environment (`env.unwrapped`), a data set."""
-
-    @property
-    def factor_space(self) -> spaces.Dict:
-        """The factors: Box, Discrete, MultiDiscrete or MultiBinary by name."""
-
-    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw factors by name, arrays with n as their first axis."""
-
-    def render_factors(self, factors: Mapping[str, Any]) -> Any:
-        """Draw the images of factors: uint8 (n, height, width, channels), or whatever is to be encoded."""
+"""Samples rendered and encoded at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,275 @@
+"""Training and measuring the models of one family: the same images, the same measures, floors and a ceiling.
+
+A model of a seed lies in a folder of its name, with its weights, its metrics and its pictures.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch.utils.tensorboard import SummaryWriter
+
+from unknot.checks import above, settings_at_least
+from unknot.experiments.common.codes import Oracle, sample_images, votes_for
+from unknot.experiments.common.runs import load_model, models_in, run_models
+from unknot.files import WEIGHTS
+from unknot.models.data.stream import stream
+from unknot.models.image.pca import PCA
+from unknot.models.image.vae import VAE, VariationalAutoencoder
+from unknot.models.traversals import COLUMNS, traversal_figure, traversal_frames
+from unknot.report import save_figure, save_gif
+from unknot.representation import Learner, save_learner, train
+from unknot.representation.metrics import Score, evaluate_codes, hinton
+from unknot.representation.source import Encode, FactorSource
+
+__all__ = ["CEILING", "SIDE", "Study", "Training", "ceiling", "floors", "measure", "save_traversals"]
+
+Images = NDArray[np.uint8]
+
+SIDE = 64
+"""Side of the images, as published."""
+FITTED = 2000
+"""Images that principal components are fitted to."""
+MEASURED = 1000
+"""Images whose reconstructions are measured."""
+CEILING = "true factors"
+"""The row of a table for the factors themselves as codes."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How models are trained and measured; settings of an experiment begin with these."""
+
+    spread: ClassVar[bool] = False
+    """Whether autoencoders of the experiment begin with spread codes (see `VariationalAutoencoder`)."""
+
+    steps: int = 60_000
+    """Updates of each model."""
+    batch: int = 64
+    """Images of an update, drawn anew."""
+    pixels: int = 32
+    """Side of the images: 64, as published, or 32, means of 2 × 2 pixels."""
+    latent_dim: int = 10
+    """Dimension of the codes."""
+    width: int = 16
+    """Channels of the convolutions."""
+    hidden: int = 128
+    """Units of the other layers."""
+    learning_rate: float = 1e-3
+    """Adam's."""
+    samples: int = 10_000
+    """Images that metrics of a sample are measured on."""
+    votes: int = 300
+    """Votes or examples that metrics which hold factors learn from, and as many that test them."""
+
+    def __post_init__(self) -> None:
+        """Refuse other images, and counts that leave nothing to train on or to measure."""
+        above(0, learning_rate=self.learning_rate)
+        settings_at_least(self, steps=1, batch=2, latent_dim=1, width=1, hidden=1, samples=100, votes=10)
+        if self.pixels not in (SIDE // 2, SIDE):
+            raise ValueError(f"pixels must be {SIDE // 2} or {SIDE}, not {self.pixels}")
+
+    def network(self, channels: int = 1) -> dict[str, Any]:
+        """Return what the models of images of so many channels are built with.
+
+        A pixel counts as often as pixels were averaged to it, so that β, γ and C weigh as on whole images.
+        """
+        names = ("latent_dim", "width", "hidden", "spread", "learning_rate")
+        counted = {"likelihood_weight": (SIDE / self.pixels) ** 2.0}
+        shape = {"shape": (self.pixels, self.pixels, channels)}
+        return shape | counted | {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Study:
+    """Models that are trained on the same images and measured alike."""
+
+    settings: Training
+    source: FactorSource
+    """Whose images are learnt from."""
+    measured: Mapping[str, FactorSource]
+    """What codes are measured on, by name; images of the first are redrawn, and its importances drawn."""
+    metrics: tuple[str, ...]
+    """Names of `evaluate_codes`."""
+    models: Mapping[str, Callable[[], Learner]]
+    """What makes each model, by its name; "untrained" takes no update, principal components one."""
+    views: Mapping[str, Callable[[Learner, Images], Encode]] = field(default_factory=dict)
+    """Codes that are measured beside those that `encode` returns, made from a learner and some images, by
+    what is put behind the names of `measured`."""
+
+    @property
+    def first(self) -> FactorSource:
+        """The first of what is measured."""
+        return next(iter(self.measured.values()))
+
+    def run(self, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
+        """Train, measure and draw each model, in a folder of its name below `folder`.
+
+        Returns:
+            What `measure` says of each; a model that has its `metrics.json` is complete.
+        """
+
+        def make(name: str, path: Path) -> dict[str, Any]:
+            learner = self._train(name, path, seed, resume)
+            metrics, scores = measure(learner, self)
+            save_pictures(learner, self.first, path, next(iter(scores.values())).get("dci"))
+            return metrics
+
+        return run_models(self.models, folder, make)
+
+    def evaluate(self, folder: Path, full: bool) -> dict[str, Any]:
+        """Measure the models of a seed folder again, those that it has: not all of them ship.
+
+        Args:
+            folder: the seed's.
+            full: on as much as the run did, else on a tenth.
+
+        Raises:
+            FileNotFoundError: a model whose training has not ended.
+            WeightsError: weights that can't be used.
+        """
+        return {
+            name: measure(load_model(folder, name, Learner), self, full=full)[0]
+            for name in models_in(folder, self.models)
+        }
+
+    def _train(self, name: str, folder: Path, seed: int, resume: bool) -> Learner:
+        torch.manual_seed(seed)
+        learner = self.models[name]()
+        if name == "untrained":
+            save_learner(learner.eval(), folder / WEIGHTS)
+            return learner
+        once = isinstance(learner, PCA)
+        train(
+            learner,
+            stream(self.source, FITTED if once else self.settings.batch, seed),
+            1 if once else self.settings.steps,
+            folder=folder,
+            resume=resume,
+            checkpoint_every=5000,
+            description=f"seed {seed}: {name}",
+        )
+        return learner
+
+
+# Floors and ceilings
+
+
+def floors(settings: Training, channels: int = 1) -> dict[str, Callable[[], Learner]]:
+    """Return what makes the models that a study's others have to beat: no training, and linear codes."""
+    network = settings.network(channels)
+    return {
+        "untrained": partial(VAE, **network),
+        "pca": partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),
+    }
+
+
+def ceiling(study: Study) -> dict[str, Any]:
+    """Return, as a model of the name `CEILING`, what the true factors score as codes; they redraw nothing.
+
+    It has the metrics' `choices` too, which are those of all models.
+    """
+    own = {name: score(np.asarray, Oracle(source), study) for name, source in study.measured.items()}
+    scores = as_json({name + view: own[name] for view in ("", *study.views) for name in own})
+    choices = {metric: dict(score.choices) for metric, score in next(iter(own.values())).items()}
+    return {CEILING: {"error": None, "nats": None, "kl": None, "scores": scores, "choices": choices}}
+
+
+# Measuring
+
+
+def measure(
+    learner: Learner, study: Study, *, full: bool = True
+) -> tuple[dict[str, Any], dict[str, dict[str, Score]]]:
+    """Measure what a model redraws and how disentangled its codes are.
+
+    Args:
+        learner: PCA or one of the variational family.
+        study: which sources and metrics, how many samples and votes.
+        full: else a tenth of them.
+
+    Returns:
+        As JSON `error`, the squared error of a pixel of images drawn from the codes; `nats`, -log p(x | z)
+        less the least it can be (the entropy of grey pixels), and `kl`, of each dimension (both None for
+        PCA); `scores` by source and metric, each its `value` and `interval`. And the scores as they are.
+    """
+    share = 1 if full else 10
+    images = sample_images(study.first, MEASURED)
+    encodes = {"": learner.encode} | {name: view(learner, images) for name, view in study.views.items()}
+    scores = {
+        name + view: score(encode, source, study, share)
+        for view, encode in encodes.items()
+        for name, source in study.measured.items()
+    }
+    result = reconstruction(learner, images)
+    return {**result, "scores": as_json(scores)}, scores
+
+
+def score(encode: Encode, source: FactorSource, study: Study, share: int = 1) -> dict[str, Score]:
+    """Return the study's metrics of codes, on one `share`-th of the samples and votes."""
+    chosen = votes_for(study.metrics, max(study.settings.votes // share, 10))
+    samples = max(study.settings.samples // share, 100)
+    return evaluate_codes(encode, source, study.metrics, samples=samples, settings=chosen)
+
+
+def as_json(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, dict[str, Any]]:
+    """Return value and interval of scores by source and metric."""
+    return {
+        name: {metric: {"value": s.value, "interval": list(s.interval)} for metric, s in row.items()}
+        for name, row in scores.items()
+    }
+
+
+@torch.no_grad()
+def reconstruction(learner: Learner, images: Images) -> dict[str, Any]:
+    """Return `error`, `nats` and `kl` as in `measure`."""
+    assert isinstance(learner, PCA | VariationalAutoencoder)
+    codes = learner.encode(images)
+    target = torch.from_numpy(images).float() / 255
+    error = float((learner.decode(codes) - target).square().mean())
+    if isinstance(learner, PCA):
+        return {"error": error, "nats": None, "kl": None}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        z = learner.posterior(images).sample()
+    drawn, least = learner.decoder(z), target.clamp(1e-6, 1 - 1e-6).logit()
+    grey = target.movedim(-1, 1)
+    nats = float((learner.error(drawn, grey) - learner.error(least.movedim(-1, 1), grey)).mean())
+    return {"error": error, "nats": nats, "kl": learner.kl(images).mean(0).tolist()}
+
+
+# Pictures
+
+
+def save_pictures(learner: Learner, source: FactorSource, folder: Path, dci: Score | None = None) -> None:
+    """Write a model's traversals, as a picture and as a GIF, and the Hinton diagram of its DCI.
+
+    Args:
+        learner: pictures of traversals are of the variational family alone.
+        source: of the images that traversals begin with.
+        folder: the model's; pictures go to `figures/` in it, and to TensorBoard.
+        dci: the score, whose importances are drawn.
+    """
+    with SummaryWriter(str(folder)) as writer:
+        if isinstance(learner, VariationalAutoencoder):
+            save_traversals(learner, sample_images(source, COLUMNS), folder, writer)
+        if dci:
+            figure = Figure(figsize=(4, 5))
+            panel = figure.subplots()
+            hinton(panel, dci.parts["importances"], dci.choices["factors"])
+            panel.tick_params("x", rotation=45)
+            save_figure(figure, folder / "figures/hinton.png", writer)
+
+
+def save_traversals(
+    learner: VariationalAutoencoder, images: Images, folder: Path, writer: SummaryWriter
+) -> None:
+    """Write traversals that begin with images, a picture and a GIF, to `figures/` in a model's folder."""
+    save_figure(traversal_figure(learner, images), folder / "figures/traversals.png", writer)
+    save_gif(traversal_frames(learner, images[:4]), folder / "figures/traversals.gif", writer)
