@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unknot.checks import settings_at_least
-from unknot.experiments.common.codes import votes_for, zero_collapsed
+from unknot.experiments.common.codes import by_samples, votes_for, zero_collapsed
 from unknot.experiments.common.figures import tradeoff
 from unknot.experiments.common.study import Study, Training, ceiling, floors
 from unknot.experiments.common.tables import cell, over_seeds, title
