@@ -54,8 +54,8 @@ class Experiment(Protocol):
     def tabulate(self, seeds: list[Metrics]) -> "list[Table]":
         """Make the tables from the metrics of each seed, the paper's own first."""
 
-    def headline(self, seeds: list[Metrics]) -> "Headline":
-        """Return the figure that the paper is read for, the paper's beside ours, from the same."""
+    def headlines(self, seeds: list[Metrics]) -> "tuple[Headline, ...]":
+        """Return the figures that the paper is read for, the most important first, from the same."""
 
 
 @runtime_checkable

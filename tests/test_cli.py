@@ -30,35 +30,23 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from unknot.files import load_weights, write_json
-from unknot.representation import learner as learners
-from unknot.files import WEIGHTS
-from unknot.representation.training import minibatches, train
-from unknot.report import Table
+from unknot.files import WEIGHTS, load_weights
+from unknot.report import Headline, Table, mean_std
+from unknot.representation import Trainable, descend, minibatches, register_learner, train
 
 
-class Number(learners.Learner):
+@register_learner
+class Number(Trainable):
     def __init__(self, *, rate: float) -> None:
         super().__init__()
         self.rate = rate
         self.value = torch.nn.Parameter(torch.randn(3))
         self.optimizers = {"all": torch.optim.Adam(self.parameters(), lr=rate)}
 
-    def settings(self):
-        return {"rate": self.rate}
-
-    def encode(self, images):
-        raise NotImplementedError
-
     def update(self, batch):
         loss = (self.value + torch.randn(3) - batch["x"].mean()).square().sum()
-        self.optimizers["all"].zero_grad()
-        loss.backward()
-        self.optimizers["all"].step()
+        descend(loss, self.optimizers["all"])
         return {"loss": loss.detach()}
-
-
-learners.LEARNERS["Number"] = "toy"
 
 
 @dataclass(frozen=True)
@@ -87,11 +75,10 @@ def run(settings, folder, seed, resume):
     (folder / "figures").mkdir(exist_ok=True)
     (folder / "figures" / "a.png").write_bytes(b"")
     print("trained seed", seed)
-    write_json(folder / "metrics.json", metrics := evaluate(folder, False))
-    return metrics
+    return evaluate(settings, folder, seed, full=False)
 
 
-def evaluate(folder, full):
+def evaluate(settings, folder, seed, full):
     tensors, _ = load_weights(folder / "number" / WEIGHTS)
     return {"value": tensors["value"].sum(), "full": full}
 
@@ -101,7 +88,12 @@ def tabulate(seeds):
     return [Table("Toy", ("seeds", "values", "full"), ((str(len(seeds)), values, str(seeds[0]["full"])),))]
 
 
-def draw(seeds):
+def headlines(seeds):
+    ours = mean_std([seed["value"] for seed in seeds], 6)
+    return (Headline("the number", "0", ours, "-1, a guess", "1, the truth", "above 0", met=True),)
+
+
+def plot(seeds):
     figure = Figure(figsize=(len(seeds), 1))
     figure.subplots().plot([seed["value"] for seed in seeds])
     return {"values": figure}
@@ -114,7 +106,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "toy.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path / "modules")
-    table = {"toy": ("toy", "Trains a number.")}
+    table = {"toy": experiments.Entry("toy", "train a number", "A toy, Nobody, 2017")}
     monkeypatch.setattr(experiments, "EXPERIMENTS", table, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "work").mkdir()
@@ -142,6 +134,7 @@ def value(output: str) -> str:
         ("run toi", "unknown experiment 'toi'; did you mean 'toy'?"),
         ("run toy --preset smok", "unknown preset 'smok'; did you mean 'smoke'?"),
         ("run toy --preset=smok", "unknown preset 'smok'; did you mean 'smoke'?"),
+        ("run --preset smoke toy", "name the experiment first: unknot run EXPERIMENT --preset smoke toy"),
         ("run toy --seeds 0", "seeds must be at least 1, not 0"),
         ("run toy --resume", "unknown run 'toy'"),
         ("evaluate pretrained/nothing", "unknown run 'pretrained/nothing'"),
@@ -169,6 +162,10 @@ def test_wrong_names_get_one_line(
 
 def test_run_evaluate_and_show_give_the_same_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", "toy", "--preset", "smoke", "--seeds", "2", "--rate", "0.3", "--out", "out"])
+    output = capsys.readouterr().out
+    assert re.search(r"the number .* -1, a guess .* 1, the truth .* above 0 .* met", output)
+    assert "out/figures/values.png" in output
+    main(["show", "out"])
     ran = value(capsys.readouterr().out)
     config = json.loads((here / "out/seed-1/config.json").read_text())
     assert config["experiment"] == "toy"
@@ -190,7 +187,7 @@ def test_run_evaluate_and_show_give_the_same_table(here: Path, capsys: pytest.Ca
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
 
 
-def test_figures_over_all_seeds_are_drawn_when_a_run_ends(here: Path) -> None:
+def test_a_run_ends_with_figures_over_all_seeds(here: Path) -> None:
     def width() -> int:
         with Image.open(here / "out/figures/values.png") as picture:
             return int(picture.width)
@@ -198,37 +195,32 @@ def test_figures_over_all_seeds_are_drawn_when_a_run_ends(here: Path) -> None:
     main(["run", "toy", "--preset", "smoke", "--out", "out"])
     one = width()
     main(["run", "toy", "--preset", "smoke", "--seeds", "3", "--out", "out", "--resume"])
-    assert width() > 1.5 * one  # drawn anew, from three seeds
+    assert width() > 1.5 * one  # plotted again, from three seeds
     assert list((here / "out").glob("events.*"))  # TensorBoard has them too
 
 
 def test_runs_have_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["run", "--preset", "smoke", "toy"])
+    main(["run", "toy", "--preset", "smoke"])
     ran = value(capsys.readouterr().out)
     (stamp,) = (here / "runs/toy").iterdir()
     main(["show", "toy"])
     assert value(capsys.readouterr().out) == ran
     main(["list"])
     output = capsys.readouterr().out
-    assert re.search(r"toy +Trains a number\.", output)
+    assert re.search(r"toy +train a number", output)
     assert re.search(rf"toy/{stamp.name} +1 seed, preset smoke", output)
     assert "unknot/Planar-v0" in output
 
 
-def test_a_setting_out_of_its_range_is_told_and_nothing_is_written(
+def test_a_setting_out_of_range_is_refused_and_nothing_is_written(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "steps must be at least 1, not 0" in fails("run toy --steps 0", 2, capsys)
     assert not list(here.iterdir())
 
 
-def test_a_folder_may_be_called_as_the_experiment(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["run", "--preset", "smoke", "--out", "toy", "toy"])
-    assert value(capsys.readouterr().out) in (here / "toy/table.md").read_text()
-
-
 @pytest.mark.parametrize("words", ["evaluate out", "show out", "list"])
-def test_a_damaged_config_is_told_in_one_line(
+def test_a_damaged_config_is_reported_in_one_line(
     words: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = "runs/toy/out" if words == "list" else "out"
@@ -240,7 +232,7 @@ def test_a_damaged_config_is_told_in_one_line(
     assert error.count("\n") == 1
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_in_the_place_of_a_file_is_reported(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", "toy", "--preset", "smoke", "--out", "out"])
     path = here / "out/seed-0/metrics.json"
     path.unlink()
@@ -261,8 +253,9 @@ def test_a_resume_adds_seeds(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     main(["run", "toy", "--preset", "smoke"])
     first = value(capsys.readouterr().out)
     main(["run", "toy", "--preset", "smoke", "--seeds", "3", "--resume"])
+    assert "trained seed 0" not in capsys.readouterr().out
+    main(["show", "toy"])
     output = capsys.readouterr().out
-    assert "trained seed 0" not in output
     assert value(output).split()[0] == first
     assert len(value(output).split()) == 3
     assert len(list((here / "runs/toy").iterdir())) == 1
@@ -297,7 +290,7 @@ def test_evaluate_checks_every_weight_file_first(
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same_numbers(
+def test_ctrl_c_says_how_to_resume_and_a_resume_gives_the_same_numbers(
     jobs: int, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["run", "toy", "--steps", "2000", "--seeds", "2", "--out", "whole"])
@@ -306,7 +299,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same_numbers(
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it\n"
         "from unknot import cli, experiments\n"
-        "experiments.EXPERIMENTS = {'toy': ('toy', '')}\n"
+        "experiments.EXPERIMENTS = {'toy': experiments.Entry('toy', '', None)}\n"
         f"cli.main(['run', 'toy', '--steps', '2000', '--seeds', '2', '--out', 'out', '--jobs', '{jobs}'])"
     )
     process = subprocess.Popen(
@@ -342,6 +335,7 @@ def test_help_knows_the_experiments_flags(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         main(["run", "toy", "--preset", "smoke", "--help"])
     output = capsys.readouterr().out
+    assert "toy: train a number (A toy, Nobody, 2017)" in output
     assert re.search(r"--steps INT +How many steps\. \(default: 2\)", output)
     assert "--resume" in output
     assert "--preset {default,smoke,endless}" in output

@@ -1,6 +1,5 @@
 """The `unknot` command. It imports an experiment, and with it torch, only when one is asked for."""
 
-import argparse
 import dataclasses
 import shlex
 import sys
@@ -28,9 +27,9 @@ from unknot.files import (
     run_names,
     seed_folders,
 )
-from unknot.report import Table
+from unknot.report import Table, headline_table
 from unknot.running import (
-    Experiment,
+    Shown,
     UsageError,
     evaluate_run,
     load_experiment,
@@ -65,16 +64,9 @@ Named = Annotated[str, Positional, arg(metavar="RUN")]
 
 
 @dataclasses.dataclass(frozen=True)
-class Others:
-    """Stands for the flags of an experiment before its name is known."""
-
-
-@dataclasses.dataclass(frozen=True)
 class Run(Generic[S, P]):
-    """Run an experiment; it ends in the paper's table beside ours."""
+    """The flags of `unknot run EXPERIMENT`, those of the experiment's settings among them."""
 
-    experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")]
-    """Its name; `unknot list` gives them, `unknot run EXPERIMENT --help` its own flags."""
     settings: Annotated[S, arg(name="")]  # its flags stand beside these
     preset: P = "default"  # type: ignore[assignment]
     """The settings to start from; flags change single ones."""
@@ -126,59 +118,69 @@ def _fail(sentence: str) -> NoReturn:
 def _dispatch(words: list[str]) -> None:
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         _fail(unknown("command", words[0], COMMANDS))
-    if words[:1] == ["run"] and len(words) > 1 and not words[1].startswith("-"):
-        return _run(words[1:])
-    options = tyro.extras.subcommand_cli_from_dict(
+    if words[:1] == ["run"] and words[1:2] not in ([], ["-h"], ["--help"]):
+        return _run(*words[1:])
+    tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="unknot",
-        description="Worlds whose factors are known, learners that find them in pixels, planners.",
+        description="Environments with known factors, learners that find them in pixels, planners.",
         args=words,
         config=(FlagCreatePairsOff,),
     )
-    if isinstance(options, Run):  # the experiment's name came after flags
-        place = _place(options.experiment, words)
-        _run([words[place], *words[1:place], *words[place + 1 :]])
+    return None
 
 
-def _place(experiment: str, words: list[str]) -> int:
-    """Return which of the words names the experiment; the same word may be a flag's value."""
-    valued = [f"--{field.name}" for field in dataclasses.fields(Run) if field.name != "resume"]
-    return next(k for k, word in enumerate(words) if word == experiment and words[k - 1] not in valued)
+def run(experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")]) -> None:
+    """Run an experiment; it ends in the paper's figures beside ours.
+
+    Args:
+        experiment: its name, before any flags. `unknot list` gives the names, `unknot run EXPERIMENT --help`
+            the flags.
+    """
+    _run(experiment)
 
 
-def _run(words: list[str]) -> None:
-    """Parse `EXPERIMENT ...` with the flags of that experiment, and run it."""
-    name = words[0]
-    experiment = load_experiment(name)
-    preset = _preset(words)
-    if preset not in experiment.PRESETS:
-        raise UsageError(unknown("preset", preset, experiment.PRESETS))
-    options = _options(experiment, name, preset, words)
+def _run(name: str, *words: str) -> None:
+    """Run an experiment with the flags in `words`."""
+    if name.startswith("-"):
+        raise UsageError(f"name the experiment first: unknot run EXPERIMENT {shlex.join([name, *words])}")
+    options = _options(name, words)
     folder = options.out or (find_seeds(name)[0].parent if options.resume else new_folder(name))
     if options.resume and not seed_folders(folder):
         say(f"{folder} has nothing to resume: it begins anew.")
     try:
-        tables = run_seeds(
-            name, preset, options.settings, folder, options.seeds, resume=options.resume, jobs=options.jobs
+        run_seeds(
+            name,
+            options.preset,
+            options.settings,
+            folder,
+            options.seeds,
+            resume=options.resume,
+            jobs=options.jobs,
         )
     except KeyboardInterrupt:
-        again = ["unknot", "run", *words]
+        again = ["unknot", "run", name, *words]
         again += [] if options.out else ["--out", str(folder)]
         again += [] if options.resume else ["--resume"]
         print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
         raise SystemExit(130) from None
-    print_tables(tables[::-1])  # the first, the paper's own, ends up on the last screen
-    say(f"Figures, metrics, weights: {folder}")
-    say(f"Next: unknot show {folder}, or unknot evaluate {folder}")
+    shown = show_run(folder)
+    _say_figures(shown)
+    print_tables([headline_table(_title(name), shown.headlines)])
+    say(f"All tables: unknot show {folder}. Again, from the weights: unknot evaluate {folder}")
 
 
-def _options(experiment: Experiment, name: str, preset: str, words: list[str]) -> Run[Any, Any]:
-    """Parse the flags, those of the experiment's settings among them."""
+def _options(name: str, words: Sequence[str]) -> Run[Any, Any]:
+    """Parse the flags, whose defaults are the preset's."""
+    experiment, preset = load_experiment(name), _preset(words)
+    if preset not in experiment.PRESETS:
+        raise UsageError(unknown("preset", preset, experiment.PRESETS))
     try:
         return tyro.cli(
             Run[experiment.Settings, Literal[*experiment.PRESETS]],  # type: ignore[name-defined, valid-type]
-            prog="unknot run",
-            default=Run(name, experiment.PRESETS[preset], preset),
+            prog=f"unknot run {name}",
+            description=_title(name),
+            default=Run(experiment.PRESETS[preset], preset),
             args=words,
             config=(FlagCreatePairsOff,),
         )
@@ -186,11 +188,24 @@ def _options(experiment: Experiment, name: str, preset: str, words: list[str]) -
         raise UsageError(str(error)) from error
 
 
-def _preset(words: list[str]) -> str:
-    """Return the preset, which must be known before the experiment's flags get their defaults."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", default="default")
-    return str(parser.parse_known_args(words)[0].preset)
+def _preset(words: Sequence[str]) -> str:
+    """Return the preset that the words name: it must be known before the flags have defaults."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        flag, _, value = word.partition("=")
+        if flag == "--preset":
+            return value or following
+    return "default"
+
+
+def _title(name: str) -> str:
+    """Return what an experiment shows and whose paper it repeats, in a line."""
+    entry = experiments.EXPERIMENTS[name]
+    return f"{name}: {entry.summary}" + (f" ({entry.paper})" if entry.paper else "")
+
+
+def _say_figures(shown: Shown) -> None:
+    for path in shown.figures:
+        say(str(path))
 
 
 def evaluate(run: Named, full: bool = False) -> None:
@@ -206,15 +221,16 @@ def evaluate(run: Named, full: bool = False) -> None:
 
 
 def show(run: Named) -> None:
-    """Show a run's table and where its figures are.
+    """Show a run's tables and where its figures are.
 
     Args:
         run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
     """
-    tables, figures = show_run(run)
-    print_tables(tables)
-    for path in figures:
-        say(str(path))
+    shown = show_run(run)
+    print_tables(shown.tables)
+    if shown.headlines:
+        print_tables([headline_table(str(run), shown.headlines)])
+    _say_figures(shown)
 
 
 def list_() -> None:
@@ -339,7 +355,7 @@ DATA = {"mnist": mnist.fetch}
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,
-    "run": Run[Others, str],
+    "run": run,
     "evaluate": evaluate,
     "show": show,
     "play": play,

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch.utils.tensorboard import SummaryWriter
 
-__all__ = ["Headline", "Table", "mean_std", "save_figure", "save_figures", "save_gif", "verdict"]
+__all__ = [
+    "Headline",
+    "Table",
+    "headline_table",
+    "mean_std",
+    "save_figure",
+    "save_figures",
+    "save_gif",
+    "verdict",
+]
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,16 @@ class Headline:
             f"{self.measure}: {self.ours} (paper: {self.paper}; trivial baseline: {self.floor}; "
             f"oracle: {self.ceiling}). Target: {self.target}, {verdict(self.met)}."
         )
+
+
+def headline_table(title: str, headlines: Sequence[Headline]) -> Table:
+    """Make a table of figures that papers are read for, a row each."""
+    columns = ("figure", "paper", "ours", "trivial baseline", "oracle", "target", "")
+    rows = tuple(
+        (line.measure, line.paper, line.ours, line.floor, line.ceiling, line.target, verdict(line.met))
+        for line in headlines
+    )
+    return Table(title, columns, rows)
 
 
 def verdict(met: bool) -> str:

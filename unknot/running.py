@@ -34,7 +34,7 @@ from unknot.files import (
     write_json,
     write_text,
 )
-from unknot.report import Table, save_figures
+from unknot.report import Headline, Table, save_figures
 
 TABLE = "table.md"
 PART = "part"
@@ -63,7 +63,7 @@ def new_folder(name: str) -> Path:
 
 def run_seeds(
     name: str, preset: str, settings: Any, folder: Path, seeds: int, *, resume: bool = False, jobs: int = 1
-) -> list[Table]:
+) -> None:
     """Run an experiment for seeds 0 to seeds - 1, and write `table.md` and figures over all above them.
 
     A seed that has its `metrics.json` is complete: a resume takes it as it is, unless the experiment has
@@ -77,9 +77,6 @@ def run_seeds(
         seeds: how many, at least 1.
         resume: go on in `folder`.
         jobs: seeds at a time; with more than one, each has a process with one thread and writes `log.txt`.
-
-    Returns:
-        The tables over the seeds.
 
     Raises:
         FileExistsError: `folder` exists already and `resume` is False.
@@ -100,7 +97,8 @@ def run_seeds(
     for path, seed in work:
         if not (path / CONFIG).exists():
             write_json(path / CONFIG, {**config, "seed": seed, "version": version("unknot")})
-    arguments = [(name, settings, path, seed, resume) for path, seed in work]
+    module = experiments.EXPERIMENTS[name].module  # a spawned process has not what was added to the table
+    arguments = [(module, settings, path, seed, resume) for path, seed in work]
     if jobs == 1:
         for each in arguments:
             _run_seed(*each)
@@ -111,11 +109,11 @@ def run_seeds(
     write_text(folder / TABLE, "\n".join(table.to_markdown() for table in tables))
     if isinstance(experiment, Illustrated):
         save_figures(experiment.plot(metrics), folder)
-    return tables
 
 
-def _run_seed(name: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
-    metrics = json.loads(json.dumps(load_experiment(name).run(settings, folder, seed, resume), default=plain))
+def _run_seed(module: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
+    experiment = cast(Experiment, importlib.import_module(module))
+    metrics = json.loads(json.dumps(experiment.run(settings, folder, seed, resume), default=plain))
     path = folder / METRICS
     if not path.exists() or read_json(path) != metrics:  # a resume of what is complete leaves it alone
         write_json(path, metrics)
@@ -152,13 +150,13 @@ def _take(items: Iterator[Any], count: int) -> list[Any]:
     return [item for _, item in zip(range(count), items, strict=False)]
 
 
-def _run_logged(name: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
+def _run_logged(module: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
     with (
         (folder / "log.txt").open("a") as log,
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
     ):
-        _run_seed(name, settings, folder, seed, resume)
+        _run_seed(module, settings, folder, seed, resume)
 
 
 def evaluate_run(run: str | Path, full: bool) -> list[Table]:
@@ -211,8 +209,19 @@ def _settings(kind: type[Any], values: dict[str, Any]) -> Any:
     return kind(**{name: read(name, value) for name, value in values.items()})
 
 
-def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
-    """Return a run's tables, from the metrics it wrote, and its figures' paths, those over all seeds first.
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What a run has to show."""
+
+    headlines: tuple[Headline, ...]
+    """The figures that the paper is read for; none of a trained agent."""
+    tables: list[Table]
+    figures: list[Path]
+    """Those over all seeds first."""
+
+
+def show_run(run: str | Path) -> Shown:
+    """Return what a run has to show, from the metrics it wrote.
 
     Raises:
         FileNotFoundError: no such run, or a seed that has not ended yet.
@@ -224,9 +233,10 @@ def show_run(run: str | Path) -> tuple[list[Table], list[Path]]:
     figures = sorted(folders[0].parent.glob("figures/*"))
     figures += [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
     if (folders[0] / AGENT).exists():
-        return [_evaluations(folders)], figures
+        return Shown((), [_evaluations(folders)], figures)
     experiment = load_experiment(_experiment_of(folders[0]))
-    return experiment.tabulate([read_json(folder / METRICS) for folder in folders]), figures
+    metrics = [read_json(folder / METRICS) for folder in folders]
+    return Shown(experiment.headlines(metrics), experiment.tabulate(metrics), figures)
 
 
 def _evaluations(folders: Sequence[Path]) -> Table:
