@@ -1,6 +1,7 @@
 """What each room may import, and what `import unknot` must not load."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,15 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from unknot.experiments import EXPERIMENTS
+from unknot.learners import LEARNERS, PLANNING_AGENTS
+
 ROOT = Path(__file__).parents[1]
 
-SHARED = {"unknot.files", "unknot.mnist"}
+SHARED = {"unknot.checks", "unknot.files", "unknot.learners", "unknot.mnist", "unknot.progress"}
+"""What every room may import."""
+REPRESENTATION = {"unknot.representation"}
+IMAGE_TOOLS = {"unknot.models.adversarial", "unknot.models.penalties", "unknot.models.data"}
 MAY_IMPORT = {
     "envs": set[str](),
     "representation": set[str](),
     "planners": set[str](),
     "agents": {"unknot", "unknot.envs", "unknot.representation", "unknot.planners"},
-    "models": {"unknot.representation"},
+    "models": REPRESENTATION,
+    "models/data": {"unknot.representation.source"},
+    "models/image": REPRESENTATION | IMAGE_TOOLS,
+    "models/objects": REPRESENTATION | IMAGE_TOOLS | {"unknot.models.image.networks"},
+    "models/video": REPRESENTATION | IMAGE_TOOLS | {"unknot.models.image.networks"},
+    "models/text": REPRESENTATION | IMAGE_TOOLS,
     "experiments": {
         "unknot",
         "unknot.envs",
@@ -26,8 +38,12 @@ MAY_IMPORT = {
         "unknot.models",
         "unknot.report",
     },
+    "pretrained": set[str](),
 }
-"""Room to the modules of ours it may import besides itself and the two that all may import."""
+"""Room, or folder of a room, to the modules of ours it may import besides itself and those that all may.
+
+A room may import itself, but what a folder of it has a row of its own may not reach its siblings.
+"""
 
 LIGHT = {"numpy", "gymnasium", "unknot", "tyro", "rich", *sys.stdlib_module_names}
 """What the base package installs."""
@@ -58,7 +74,7 @@ def _only_for_types(node: ast.AST) -> bool:
 
 
 def files_of(room: str) -> list[tuple[Path, str]]:
-    root = "unknot" if room == "unknot" else f"unknot.{room}"
+    root = "unknot" if room == "unknot" else f"unknot.{room.replace('/', '.')}"
     return [
         (path, ".".join([root, *path.relative_to(ROOT / room).parent.parts]))
         for path in sorted((ROOT / room).rglob("*.py"))
@@ -90,28 +106,69 @@ def test_the_reader_of_imports(tmp_path: Path) -> None:
 
 
 def test_every_room_has_a_rule() -> None:
-    rooms = {path.parent.name for path in ROOT.glob("*/py.typed")}
-    assert rooms == {"unknot", *MAY_IMPORT}
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert rooms == {"unknot", *(room for room in MAY_IMPORT if "/" not in room)}
+    folders = {f"models/{path.parent.name}" for path in (ROOT / "models").glob("*/__init__.py")}
+    assert folders <= MAY_IMPORT.keys()
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_only_what_it_may(room: str) -> None:
-    allowed = MAY_IMPORT[room] | SHARED | {f"unknot.{room}"}
-    wrong = [
+def wrong_imports(files: list[tuple[Path, str]], allowed: set[str]) -> list[str]:
+    return [
         f"{path.relative_to(ROOT)}: {module}"
-        for path, package in files_of(room)
+        for path, package in files
         for module, _ in imports(path, package)
-        if module.partition(".")[0] == "unknot" and not within(module, allowed)
+        if module.partition(".")[0] == "unknot" and not within(module, allowed | SHARED)
     ]
-    assert files_of(room)
-    assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["files.py", "mnist.py"])
-def test_what_all_may_import_imports_nothing_of_ours(name: str) -> None:
-    path = ROOT / "unknot" / name
-    if path.exists():
-        assert [module for module, _ in imports(path, "unknot") if module.startswith("unknot")] == []
+@pytest.mark.parametrize("room", [room for room in MAY_IMPORT if (ROOT / room).is_dir()])
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    files = files_of(room)
+    assert files
+    assert wrong_imports(files, MAY_IMPORT[room] | {f"unknot.{room.replace('/', '.')}"}) == []
+
+
+def test_an_experiment_imports_no_other_experiment() -> None:
+    modules = {entry.module for entry in EXPERIMENTS.values()}
+    for module in sorted(modules):
+        path = ROOT / module.removeprefix("unknot.").replace(".", "/")
+        files = (
+            files_of(str(path.relative_to(ROOT))) if path.is_dir() else [(path.with_suffix(".py"), module)]
+        )
+        others = modules - {module}
+        reached = {name for file, package in files for name, _ in imports(file, package)}
+        assert not [name for name in reached if within(name, others)], module
+
+
+def test_what_experiments_share_knows_no_experiment() -> None:
+    modules = {entry.module for entry in EXPERIMENTS.values()}
+    reached = {name for file, package in files_of("experiments/common") for name, _ in imports(file, package)}
+    assert not [name for name in reached if within(name, modules)]
+
+
+def test_what_runs_experiments_knows_their_table_alone() -> None:
+    files = [(path, "unknot") for path in sorted((ROOT / "unknot").glob("*.py"))]
+    reached = {name for file, package in files for name, _ in imports(file, package)}
+    assert not [name for name in reached if name.startswith("unknot.experiments.")]
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
+def test_what_all_may_import_imports_nothing_else_of_ours(name: str) -> None:
+    path = ROOT / f"{name.replace('.', '/')}.py"
+    ours = {module for module, _ in imports(path, "unknot") if module.startswith("unknot")}
+    assert ours <= SHARED
+
+
+def test_the_tables_of_names_reach_only_what_they_may() -> None:
+    """Their strings are imports, too: learners lie in two rooms, planning agents in one."""
+    for table, rooms in (
+        (LEARNERS, {"unknot.representation", "unknot.models"}),
+        ({key: row.module for key, row in PLANNING_AGENTS.items()}, {"unknot.agents"}),
+        ({name: entry.module for name, entry in EXPERIMENTS.items()}, {"unknot.experiments"}),
+    ):
+        for name, module in table.items():
+            assert within(module, rooms), name
+            assert importlib.util.find_spec(module), name
 
 
 @pytest.mark.parametrize("room", ["unknot", "envs"])
