@@ -1,19 +1,34 @@
-"""Write docs/environments.md from the environments' docstrings."""
+"""Write the pages that are made from code and results: `make docs`.
+
+- docs/environments.md, from the environments' docstrings;
+- docs/results/NAME/README.md, from the shipped results, the folder's pictures, notes.md and tried.md;
+- the table of papers in README.md, from the shipped results.
+"""
 
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
 
-import unknot  # noqa: F401  (registers them)
+import unknot  # noqa: F401  (registers the environments)
+from unknot.experiments import EXPERIMENTS
+from unknot.files import RESULTS, read_json, write_text
+from unknot.report import verdict
+from unknot.running import load_experiment
 
-PAGE = Path(__file__).with_name("environments.md")
+ROOT = Path(__file__).resolve().parent.parent
+NOTES, TRIED, PAGE = "notes.md", "tried.md", "README.md"
+BEGIN, END = "<!-- table of results: `make docs` writes it -->", "<!-- end of the table -->"
 
 
-def page() -> str:
-    """Return the page: each environment's id, its docstring, the arguments of what it simulates."""
+# Environments
+
+
+def environments_page() -> str:
+    """Return the page of environments: each one's id, docstring and the arguments of what it simulates."""
     specs = sorted((spec for spec in gym.registry.values() if spec.namespace == "unknot"), key=lambda s: s.id)
     parts = ["# Environments\n\nMade by `make docs` from the docstrings; change those.\n"]
     for spec in specs:
@@ -45,5 +60,83 @@ def markdown(docstring: str) -> str:
     return "\n".join(lines)
 
 
+# Results
+
+
+def results_file(name: str, root: Path = ROOT) -> Path:
+    """Return the shipped results of an experiment: beside its weights, or beside its page without any."""
+    shipped = root / "pretrained" / name / RESULTS
+    return shipped if shipped.exists() else root / "docs/results" / name / RESULTS
+
+
+def results_page(name: str, root: Path = ROOT) -> str:
+    """Return the page of an experiment: verdict, tables, pictures, method notes, what was tried."""
+    folder = root / "docs/results" / name
+    found = read_json(results_file(name, root))
+    experiment = load_experiment(name)
+    entry = EXPERIMENTS.get(name)
+    path = results_file(name, root)
+    link = f"../../../pretrained/{name}/{RESULTS}" if path.parent != folder else RESULTS
+    pictures = sorted(path.name for path in folder.glob("*") if path.suffix in (".png", ".gif"))
+    parts = [
+        f"# {name}\n",
+        *([f"*{entry.paper}*\n"] if entry and entry.paper else []),
+        f"**Verdict.** {experiment.headlines(found['seeds'])[0].sentence}\n",
+        f"`{found['command']}` (unknot {found['version']}) made these numbers; "
+        f"[{RESULTS}]({link}) has each seed's.\n",
+        *(table.to_markdown() for table in experiment.tabulate(found["seeds"])),
+        *(["## Pictures\n"] if pictures else []),
+        *(f"![{picture.rpartition('.')[0].replace('-', ' ')}]({picture})\n" for picture in pictures),
+        *_written(folder / NOTES, "## Method notes\n\n{}"),
+        *_written(folder / TRIED, "<details>\n<summary>What was tried</summary>\n\n{}\n</details>\n"),
+    ]
+    return "\n".join(parts)
+
+
+def _written(path: Path, form: str) -> list[str]:
+    """Return what somebody wrote in a file, if there is one, in a form."""
+    return [form.format(path.read_text(encoding="utf-8"))] if path.exists() else []
+
+
+def readme(text: str, root: Path = ROOT) -> str:
+    """Return README.md with its table of results as the shipped results have it."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{_table_of_results(root)}{END}{after}"
+
+
+def _table_of_results(root: Path) -> str:
+    lines = [
+        "| `unknot run` | paper | figure | paper's | ours | trivial baseline | oracle | target |",
+        "|---" * 8 + "|",
+    ]
+    for name, entry in EXPERIMENTS.items():
+        path = results_file(name, root)
+        if not path.exists():
+            continue
+        first = load_experiment(name).headlines(read_json(path)["seeds"])[0]
+        cells: list[Any] = [
+            f"[`{name}`](docs/results/{name}/README.md)",
+            entry.paper or "–",
+            first.measure,
+            first.paper,
+            first.ours,
+            first.floor,
+            first.ceiling,
+            f"{first.target}: **{verdict(first.met)}**",
+        ]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def build() -> None:
+    """Write all pages."""
+    write_text(ROOT / "docs/environments.md", environments_page())
+    for name in EXPERIMENTS:
+        if results_file(name).exists():
+            write_text(ROOT / "docs/results" / name / PAGE, results_page(name))
+    write_text(ROOT / "README.md", readme((ROOT / "README.md").read_text(encoding="utf-8")))
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    build()

@@ -1,16 +1,16 @@
-"""Ship a finished run: tables and pictures in docs/results/, metrics and small weights in the package.
+"""Ship a finished run: its results, pictures and small weights.
 
     python docs/ship.py RUN --pictures published --models published solid
 
-puts the tables of RUN in docs/results/NAME/README.md, beside its pictures over all seeds, if it has any, and
-those that its first seed has in the named folders, the metrics of all its seeds in
-pretrained/NAME/results.json, from where later runs take the rows that they did not run
-themselves, and the named models of its first seed, in half precision and measured anew, in
-pretrained/NAME/seed-0/. What is written by hand in docs/results/NAME/notes.md stays, and stands
-in the page below the command. Where no models are named, results.json lies beside the page and nothing goes
-into the package. All is read and measured before what shipped earlier is replaced.
+copies the pictures over all seeds of RUN, and those that its first seed has in the named folders, to
+docs/results/NAME/; writes the metrics of all seeds to pretrained/NAME/results.json, from where later runs
+take the rows that they did not run themselves; saves the named models of the first seed, in half precision
+and measured again, in pretrained/NAME/seed-0/; and writes the page. notes.md and tried.md of the page, which
+somebody wrote by hand, stay. Without models, results.json lies beside the page and nothing goes into the
+package. Everything is read and measured before anything that shipped earlier is replaced.
 """
 
+import runpy
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ from tempfile import TemporaryDirectory
 import tyro
 from tyro.conf import Positional
 
-from unknot.files import find_seeds, read_json, write_json, write_text
-from unknot.representation import WEIGHTS, load_learner, save_learner
-from unknot.running import METRICS, load_experiment
+from unknot.files import CONFIG, METRICS, RESULTS, WEIGHTS, find_seeds, read_json, write_json, write_text
+from unknot.representation import Trainable, load_learner, save_learner
+from unknot.running import evaluate_seed
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTES, RESULTS = "notes.md", "results.json"
+BUILD = runpy.run_path(str(Path(__file__).with_name("build.py")))
 
 
 def ship(
@@ -44,30 +44,30 @@ def ship(
     """
     seeds = find_seeds(run)
     command = command or _command(seeds)
-    name = read_json(seeds[0] / "config.json")["experiment"]
+    name = read_json(seeds[0] / CONFIG)["experiment"]
     package, page = ROOT / "pretrained" / name, ROOT / "docs/results" / name
+    paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
+    shared = {path.name: path for path in sorted(seeds[0].parent.glob("figures/*"))}
+    chosen = shared | picture_names(paths, taken=shared)
     with TemporaryDirectory() as temporary:
-        new_package, new_page = Path(temporary) / "package", Path(temporary) / "page"
+        results = Path(temporary)
+        _write_results(seeds, command, results)
         if models:
-            _write_package(seeds, models, command, new_package)
-        shared = {path.name: path for path in sorted(seeds[0].parent.glob("figures/*"))}
-        paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
-        own = picture_names(paths, taken=shared)
-        if models:
-            _replace(package, new_package)
-        # tables fill gaps from what ships: now this run
-        results = f"../../../pretrained/{name}/{RESULTS}" if models else RESULTS
-        _write_page(seeds, shared, own, page / NOTES, command, results, new_page)
-        if not models:
-            _write_results(seeds, command, new_page)
-        _replace(page, new_page)
+            _write_models(seeds, models, results)
+        _replace(package if models else page, results)
+    for old in page.glob("*"):
+        if old.suffix in (".png", ".gif"):
+            old.unlink()
+    for picture, path in chosen.items():
+        shutil.copyfile(path, page / picture)
+    write_text(page / BUILD["PAGE"], BUILD["results_page"](name, ROOT))
 
 
 def picture_names(paths: list[Path], taken: Iterable[str] = ()) -> dict[str, Path]:
     """Name pictures .../FOLDER/figures/NAME: NAME, or FOLDER-NAME where that is taken or several have it.
 
     Raises:
-        ValueError: two pictures that would have one name all the same.
+        ValueError: two pictures would have one name all the same.
     """
     counts = Counter([*(path.name for path in paths), *taken])
     names = {path.name if counts[path.name] == 1 else f"{path.parts[-3]}-{path.name}": path for path in paths}
@@ -77,61 +77,31 @@ def picture_names(paths: list[Path], taken: Iterable[str] = ()) -> dict[str, Pat
 
 
 def _replace(old: Path, new: Path) -> None:
-    shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(new, old)
+    """Replace the results, and the models where `new` has some, in a folder."""
+    if (new / "seed-0").exists():
+        shutil.rmtree(old / "seed-0", ignore_errors=True)
+    shutil.copytree(new, old, dirs_exist_ok=True)
 
 
-def _write_package(seeds: list[Path], models: tuple[str, ...], command: str, folder: Path) -> None:
-    config = read_json(seeds[0] / "config.json")
-    _write_results(seeds, command, folder)
+def _write_models(seeds: list[Path], models: tuple[str, ...], folder: Path) -> None:
     seed = folder / "seed-0"
     for model in models:
-        save_learner(load_learner(seeds[0] / model / WEIGHTS), seed / model / WEIGHTS, half=True)
+        learner = load_learner(seeds[0] / model / WEIGHTS, kind=Trainable)
+        save_learner(learner, seed / model / WEIGHTS, half=True)
         if (measured := seeds[0] / model / METRICS).exists():
             shutil.copyfile(measured, seed / model / METRICS)
-    shutil.copyfile(seeds[0] / "config.json", seed / "config.json")
-    write_json(seed / METRICS, load_experiment(config["experiment"]).evaluate(seed, full=True))
+    shutil.copyfile(seeds[0] / CONFIG, seed / CONFIG)
+    write_json(seed / METRICS, evaluate_seed(seed, full=True))
 
 
 def _write_results(seeds: list[Path], command: str, folder: Path) -> None:
     metrics = [read_json(seed / METRICS) for seed in seeds]
-    version = read_json(seeds[0] / "config.json")["version"]
+    version = read_json(seeds[0] / CONFIG)["version"]
     write_json(folder / RESULTS, {"command": command, "version": version, "seeds": metrics})
 
 
-def _write_page(
-    seeds: list[Path],
-    shared: dict[str, Path],
-    own: dict[str, Path],
-    notes: Path,
-    command: str,
-    results: str,
-    folder: Path,
-) -> None:
-    config = read_json(seeds[0] / "config.json")
-    name = config["experiment"]
-    folder.mkdir()
-    for picture, path in (shared | own).items():
-        shutil.copyfile(path, folder / picture)
-    parts = [
-        f"# {name}\n",
-        f"`{command}` (unknot {config['version']}); the metrics of each seed: [{RESULTS}]({results}).\n",
-    ]
-    if notes.exists():
-        shutil.copyfile(notes, folder / NOTES)
-        parts.append(notes.read_text(encoding="utf-8"))
-    metrics = [read_json(seed / METRICS) for seed in seeds]
-    parts += [table.to_markdown() for table in load_experiment(name).tabulate(metrics)]
-    if shared:
-        parts.append("## Pictures of all seeds\n")
-        parts += [f"![{path.stem}]({picture})\n" for picture, path in shared.items()]
-    parts.append("## Pictures of seed 0\n")
-    parts += [f"![{path.parts[-3]}: {path.stem}]({picture})\n" for picture, path in own.items()]
-    write_text(folder / "README.md", "\n".join(parts))
-
-
 def _command(seeds: list[Path]) -> str:
-    config = read_json(seeds[0] / "config.json")
+    config = read_json(seeds[0] / CONFIG)
     return f"unknot run {config['experiment']} --preset {config['preset']} --seeds {len(seeds)}"
 
 

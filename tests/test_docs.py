@@ -8,15 +8,29 @@ from typing import Any
 import pytest
 
 from unknot.files import write_json
-from unknot.report import Table
+from unknot.report import Headline, Table
 
 DOCS = Path(__file__).parents[1] / "docs"
 BUILD, SHIP = (runpy.run_path(str(DOCS / name)) for name in ("build.py", "ship.py"))
+OUTDATED = "run `make docs`"
 
 
 def test_the_page_of_environments_is_up_to_date() -> None:
-    assert BUILD["PAGE"].read_text(encoding="utf-8") == BUILD["page"](), "run `make docs`"
-    assert "## unknot/Planar-v0" in BUILD["page"]()
+    page = (DOCS / "environments.md").read_text(encoding="utf-8")
+    assert page == BUILD["environments_page"](), OUTDATED
+    assert "## unknot/Planar-v0" in page
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (DOCS / "results").iterdir()))
+def test_the_page_of_an_experiment_is_up_to_date(name: str) -> None:
+    page = (DOCS / "results" / name / "README.md").read_text(encoding="utf-8")
+    assert page == BUILD["results_page"](name), OUTDATED
+    assert page.index("**Verdict.**") < page.index("\n## ") < page.index("## Method notes")
+
+
+def test_the_table_of_results_is_up_to_date() -> None:
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert text == BUILD["readme"](text), OUTDATED
 
 
 def test_sections_become_headings_and_lists() -> None:
@@ -42,11 +56,16 @@ class Toy:
         """Return how many seeds there are."""
         return [Table("Toy", ("seeds",), ((str(len(seeds)),),))]
 
+    @staticmethod
+    def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
+        """Return how many seeds there are."""
+        return (Headline("seeds", "1", str(len(seeds)), "0", "9", "at least 2", met=len(seeds) > 1),)
 
-def test_a_page_shows_the_pictures_of_all_seeds_then_those_of_the_first(
+
+def test_a_shipped_run_gets_a_page_with_verdict_tables_pictures_and_notes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tmp_path / "run"
+    run, page = tmp_path / "run", tmp_path / "docs/results/toy"
     for seed in range(2):
         settings = {"experiment": "toy", "preset": "default", "version": "1"}
         write_json(run / f"seed-{seed}/config.json", settings)
@@ -54,18 +73,26 @@ def test_a_page_shows_the_pictures_of_all_seeds_then_those_of_the_first(
     for picture in ("figures/areas.png", "seed-0/figures/areas.png", "seed-1/figures/areas.png"):
         (run / picture).parent.mkdir(exist_ok=True)
         (run / picture).write_text(picture)
-    names = SHIP["ship"].__globals__
-    monkeypatch.setitem(names, "ROOT", tmp_path)
-    monkeypatch.setitem(names, "load_experiment", lambda name: Toy)
+    page.mkdir(parents=True)
+    (page / "old.png").write_text("of an earlier run")
+    (page / "notes.md").write_text("A note.\n")
+    (page / "tried.md").write_text("A failure.\n")
+    monkeypatch.setitem(SHIP["ship"].__globals__, "ROOT", tmp_path)
+    monkeypatch.setitem(SHIP["BUILD"]["results_page"].__globals__, "load_experiment", lambda name: Toy)
     SHIP["ship"](str(run), pictures=(".",))
-    page = tmp_path / "docs/results/toy"
-    text = (page / "README.md").read_text(encoding="utf-8")
-    assert text.endswith(
-        "## Pictures of all seeds\n\n![areas](areas.png)\n\n"
-        "## Pictures of seed 0\n\n![seed-0: areas](seed-0-areas.png)\n"
+    assert (page / "README.md").read_text(encoding="utf-8") == (
+        "# toy\n\n"
+        "**Verdict.** seeds: 2 (paper: 1; trivial baseline: 0; oracle: 9). Target: at least 2, met.\n\n"
+        "`unknot run toy --preset default --seeds 2` (unknot 1) made these numbers; "
+        "[results.json](results.json) has each seed's.\n\n"
+        "## Toy\n\n| seeds |\n| --- |\n| 2 |\n\n"
+        "## Pictures\n\n![areas](areas.png)\n\n![seed 0 areas](seed-0-areas.png)\n\n"
+        "## Method notes\n\nA note.\n\n"
+        "<details>\n<summary>What was tried</summary>\n\nA failure.\n\n</details>\n"
     )
     assert (page / "areas.png").read_text() == "figures/areas.png"
     assert (page / "seed-0-areas.png").read_text() == "seed-0/figures/areas.png"
+    assert not (page / "old.png").exists()
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/models.md"])

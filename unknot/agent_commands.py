@@ -1,4 +1,4 @@
-"""The commands that train agents and measure them. They import torch only once they are asked to."""
+"""The commands that train and evaluate agents. They import torch when they run, not before."""
 
 import shlex
 import sys
@@ -24,7 +24,7 @@ __all__ = ["collect", "evaluate_agents", "train_agent"]
 Options = tuple[str, ...]
 
 AT_A_TIME = 16
-"""Episodes that are recorded at a time, and in memory."""
+"""Episodes that are recorded at a time, in memory."""
 
 
 def train_agent(
@@ -46,21 +46,21 @@ def train_agent(
     keep_replay: bool = False,
     device: str = "cpu",
 ) -> None:
-    """Train an agent of Stable-Baselines3 in an environment, and keep the policy that did best.
+    """Train an agent of Stable-Baselines3 in an environment and keep the best policy.
 
     Args:
         algorithm: A2C, DQN, PPO, SAC or TD3.
         environment: its id, such as "unknot/Planar-v0".
         options: the environment's own keyword arguments, such as layout=open.
-        observe: what the agent sees: pixels, factors (the true ones), or codes (of --encoder).
-        encoder: whose codes the agent sees in place of images: a weight file, or RUN/MODEL.
-        finetune: let the encoder learn on with the policy.
+        observe: what the agent observes: pixels, factors (the true ones), or codes (of --encoder).
+        encoder: the encoder whose codes replace images: a weight file, or RUN/MODEL.
+        finetune: train the encoder on with the policy.
         her: replay transitions with goals in hindsight (DQN, SAC, TD3).
-        set: hyperparameters that are to differ, such as learning_rate=1e-4.
-        steps: environment steps in all, rounded up to whole rollouts, which are n_steps of all copies long.
-        evaluate_every: environment steps from one evaluation, and checkpoint, to the next, rounded up alike.
+        set: hyperparameters to change, such as learning_rate=1e-4.
+        steps: environment steps in all, rounded up to whole rollouts (n_steps in each copy).
+        evaluate_every: environment steps between evaluations, rounded up alike; each writes a checkpoint.
         episodes: episodes of an evaluation.
-        until: success rate in an evaluation at which training ends.
+        until: training ends at this success rate in an evaluation.
         seed: of weights, actions and episodes.
         out: the run's folder; default: runs/ALGO-ENV/STAMP.
         resume: go on in a folder that exists (without --out: in the newest run of the kind).
@@ -98,7 +98,7 @@ def train_agent(
         _say_how_to_go_on(folder, resume, out is not None)
         raise
     agent = saved.SavedAgent.load(home)
-    save_figure(_draw(metrics["curve"]), home / "figures" / "learning-curve.png")
+    save_figure(_plot(metrics["curve"]), home / "figures" / "learning-curve.png")
     save_gif(training.best_episode(agent, min(episodes, 20)), home / "figures" / "best-episode.gif")
     best = metrics["best"]
     tried = best.get("episodes", episodes)  # a resume may ask for another number
@@ -115,7 +115,7 @@ def evaluate_agents(
     seed: int = 0,
     trust_pickle: bool = False,
 ) -> None:
-    """Count how often agents succeed, all on the same problems.
+    """Count how often agents succeed on the same problems.
 
     Args:
         agents: each a run of train-agent, a run to plan in (such as "pretrained/dynamics-content", or
@@ -125,7 +125,7 @@ def evaluate_agents(
         options: the environment's own keyword arguments.
         episodes: how many each plays.
         seed: of the first episode; the others have the numbers after it.
-        trust_pickle: open zip files, which can run any code that their authors put there.
+        trust_pickle: open zip files, which can run any code of their authors.
     """
     require("agents", "torch", "stable_baselines3")
     from unknot.agents.named import compare_agents
@@ -161,7 +161,7 @@ def collect(
         agent: "random", "expert", a run of train-agent, or a run to plan in.
         episodes: how many the dataset will have.
         seed: of the first episode; the others have the numbers after it.
-        resume: go on with a dataset that has fewer (a random agent then draws its first actions anew).
+        resume: go on with a dataset that has fewer (a random agent then samples its first actions again).
     """
     require("agents", "torch", "stable_baselines3", "minari", "h5py")
     from unknot.agents import record
@@ -180,7 +180,7 @@ def collect(
 def tabulate(
     results: Mapping[str, "Evaluation"], environment: str, options: Mapping[str, Any], seed: int
 ) -> Table:
-    """Make the table of what agents did in the same episodes."""
+    """Make the table of agents that acted in the same episodes."""
     rows = []
     for name, result in results.items():
         low, high = (100 * end for end in result.interval)
@@ -195,20 +195,20 @@ def tabulate(
             )
         )
     episodes = len(next(iter(results.values())).lengths)
-    told = "".join(f", {key}={value}" for key, value in options.items())
+    given = "".join(f", {key}={value}" for key, value in options.items())
     return Table(
-        f"{environment}{told}: {episodes} episodes, seeds {seed} to {seed + episodes - 1}",
+        f"{environment}{given}: {episodes} episodes, seeds {seed} to {seed + episodes - 1}",
         ("agent", "success %", "return", "steps to the goal", "ms a decision"),
         tuple(rows),
         (
             "Success at an episode's last step, with Wilson's 95% interval; steps until the goal was first "
-            "met, in episodes where it was; time of a decision when all episodes decide at once.",
+            "reached, in episodes that reached it; time of a decision when all episodes run in one batch.",
         ),
     )
 
 
 def _home(agents: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    """Return where the first trained agent learnt, and with which options."""
+    """Return the environment and options of the first trained agent."""
     from unknot.agents.saved import read_settings
 
     for name in agents:
@@ -219,7 +219,7 @@ def _home(agents: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
         if (folder / AGENT).exists():
             settings = read_settings(folder)
             return settings.environment, settings.options
-    raise UsageError("none of the agents tells its environment: name it (--env)")
+    raise UsageError("no agent here was trained in an environment: name one (--env)")
 
 
 def _read(words: Options) -> dict[str, Any]:
@@ -233,8 +233,8 @@ def _say_how_to_go_on(folder: Path, resumed: bool, named: bool) -> None:
     print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
 
 
-def _draw(curve: list[dict[str, float]]) -> "Figure":
-    """Draw success over environment steps."""
+def _plot(curve: list[dict[str, float]]) -> "Figure":
+    """Plot success over environment steps."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 3))

@@ -1,4 +1,4 @@
-"""The `unknot` command. It imports an experiment, and with it torch, only when one is asked for."""
+"""The `unknot` command. It imports an experiment, and with it torch, only to run it."""
 
 import dataclasses
 import shlex
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: its words after the program's name; None for those of this process.
 
     Raises:
-        SystemExit: always but after success: 2 for what the user can mend, 130 after Ctrl-C.
+        SystemExit: with 2 for what the user can mend, with 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -262,7 +262,7 @@ def play(
         raise UsageError(str(error)) from error
     if not hasattr(env.unwrapped, "get_keys_to_action"):
         raise UsageError(f"no keys steer {environment}: its actions are {env.action_space}")
-    discrete = isinstance(env.action_space, gym.spaces.Discrete)  # then no action need be doing nothing
+    discrete = isinstance(env.action_space, gym.spaces.Discrete)  # no action may mean "do nothing"
     play(env, noop=np.zeros_like(env.action_space.sample()), wait_on_player=discrete)
     env.close()
 
@@ -289,15 +289,15 @@ def collect_grasps(
     jobs: int = -1,
     ray: bool = False,
 ) -> None:
-    """Collect grasps in simulation; asked again after a stop, go on.
+    """Collect grasps in simulation; after a stop, the same command goes on.
 
     Args:
         folder: where to.
-        placements: how many; each gives four views and up to 80 grasps.
+        placements: how many placements of objects; each gives four views and up to 80 grasps.
         objects: "all", "train", "test", "pybullet", or a folder of OBJ or URDF files.
-        seed: of all that is drawn.
+        seed: of placements and grasps.
         jobs: processes; -1 for one a core.
-        ray: run them on the Ray cluster that RAY_ADDRESS names, or one that is started here.
+        ray: run on the Ray cluster that RAY_ADDRESS names, or on one that is started here.
     """
     require("grasp", "pybullet", "trimesh", "joblib")
     import joblib
@@ -314,11 +314,11 @@ def collect_grasps(
             dataset = collect(folder, placements, objects=objects, seed=seed)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    columns = ("category", "placements", "grasps", "simulated", "drawn")
+    columns = ("category", "placements", "grasps", "simulated", "tried")
     counts = count(dataset)
     totals = [*counts.items(), ("all", [sum(column) for column in zip(*counts.values(), strict=True)])]
     rows = tuple((name, *(f"{number:,}" for number in numbers)) for name, numbers in totals)
-    note = "Half of the grasps held. Simulated are those that had room; drawn are all perturbations tried."
+    note = "Half of the grasps held. Simulated: perturbed grasps with room for the gripper; tried: all perturbed grasps."
     print_tables([Table("Grasps", columns, rows, (note,))])
 
 

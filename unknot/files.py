@@ -1,4 +1,4 @@
-"""What the project leaves on disk: atomic writes, run folders, weights.
+"""Files: atomic writes, run folders, weights.
 
 Every room may import this module; it imports numpy alone (safetensors once weights are read or written).
 Nothing here runs code found in a file: weights are safetensors, everything else is JSON.
@@ -233,15 +233,15 @@ def _version() -> str:
 
 
 def create_folder(path: Path, *, resume: bool = False) -> Path:
-    """Make the folder of a run, or take the one that is to go on.
+    """Make the folder of a run, or take an existing one.
 
     Args:
         path: the folder.
-        resume: whether an existing one is meant.
+        resume: take an existing folder.
 
     Raises:
-        FileExistsError: it exists and holds something, and `resume` is False; nothing in it was touched.
-        NotADirectoryError: a file lies where a folder is to be.
+        FileExistsError: it exists, is not empty, and `resume` is False; nothing in it was touched.
+        NotADirectoryError: a file is in the place of a folder.
     """
     for place in path.parents:
         if place.is_file():

@@ -1,4 +1,4 @@
-"""What an experiment shows: tables, figures, animations."""
+"""Results as tables, figures and animations."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the commands share: how they read options and what they print."""
+"""What the commands share: reading options and printing."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from unknot.running import UsageError
 __all__ = ["console", "print_tables", "read_option", "say"]
 
 PIPED = 200
-"""Columns of what no terminal shows: a table that is written to a file is not cut to 80."""
+"""Columns where there is no terminal, so that a table in a file is not cut to 80."""
 console = Console()
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = PIPED
