@@ -1,19 +1,24 @@
 # The targets make what they need: a virtual environment in .venv, the package in it.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	--config-settings editable_mode=strict
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# A strict editable install is a tree of links that mypy understands; new files get theirs by installing again.
+STRICT := $(PIP) --config-settings editable_mode=strict
 
 ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
+# Two workers of one thread each: most tests are too small for more threads to help.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-.PHONY: demo test lint types bench docs install
+.PHONY: demo test test-all lint types bench docs install
 
-demo: install
+demo: .venv/learn
 	$(BIN)/unknot run dynamics-content --preset demo
 
-# Two workers of one thread each: most tests are too small for more threads to help.
 test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	$(PYTEST)
+
+test-all: lint types
+	$(PYTEST) -m ""
 
 lint: install
 	$(BIN)/ruff check .
@@ -29,12 +34,19 @@ bench: install
 docs: install
 	$(BIN)/python docs/build.py
 
-# A strict editable install is a tree of links that mypy understands; new files get theirs by installing again.
-install: .venv/installed
-	$(INSTALL) --no-deps --no-build-isolation -e .
+install: .venv/dev
+	$(STRICT) --no-deps --no-build-isolation -e .
 
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "unknot needs Python 3.11: make PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(INSTALL) -e ".[dev]"
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(STRICT) -e ".[dev]"
+	touch $@ .venv/learn
+
+# The demo needs a part of what developing does.
+.venv/learn: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing what the demo needs (once; a minute)"
+	$(PIP) -e ".[learn]"
 	touch $@
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "unknot needs Python 3.11: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
