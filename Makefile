@@ -41,10 +41,10 @@ install: .venv/dev
 	$(STRICT) -e ".[dev]"
 	touch $@ .venv/learn
 
-# The demo needs a part of what developing does.
+# The demo needs a part of what developing does. Compiling all of torch would take longer than the training.
 .venv/learn: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing what the demo needs (once; a minute)"
-	$(PIP) -e ".[learn]"
+	$(PIP) --no-compile -e ".[learn]"
 	touch $@
 
 .venv/bin/python:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from unknot import experiments, learners
 from unknot.files import write_json
 from unknot.report import Headline, Table
 
@@ -95,17 +96,34 @@ def test_a_shipped_run_gets_a_page_with_verdict_tables_pictures_and_notes(
     assert not (page / "old.png").exists()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/models.md"])
+SMALLER = {
+    "learn(50_000)": "learn(64)",
+    "num_envs=32": "num_envs=1",
+    "learn(20_000)": "learn(1_200)",
+    "episodes=500": "episodes=4",
+    "num_envs=1024": "num_envs=4",
+    "steps=12_000": "steps=3",
+    "samples=10_000": "samples=200",
+}
+"""What the pages' snippets say to what the tests run."""
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/models.md", "docs/extending.md"])
 def test_the_snippets_of_a_page_run_one_after_the_other(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A snippet that begins with the name of a file is that file."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    monkeypatch.setattr(learners, "LEARNERS", learners.LEARNERS.copy())
+    monkeypatch.setattr(experiments, "EXPERIMENTS", experiments.EXPERIMENTS.copy())
     text = (DOCS.parent / page).read_text(encoding="utf-8")
-    smaller = {"learn(50_000)": "learn(64)", "episodes=500": "episodes=4", "num_envs=1024": "num_envs=4"}
-    smaller |= {"steps=12_000": "steps=3", "samples=10_000": "samples=200", "learn(20_000)": "learn(1_200)"}
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__name__": "snippets"}
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        for whole, part in smaller.items():
+        for whole, part in SMALLER.items():
             block = block.replace(whole, part)
-        exec(block, names)
+        if name := re.match(r"# (\w+\.py)\n", block):
+            (tmp_path / name[1]).write_text(block, encoding="utf-8")
+        else:
+            exec(block, names)

@@ -1,0 +1,31 @@
+"""Progress of long work where no terminal shows a bar."""
+
+import time
+
+import pytest
+
+from unknot import progress
+
+
+def test_long_work_says_when_it_begins_and_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with progress.progress_bar(True) as bar:
+        task = bar.add_task("training", total=40)
+        for _ in range(40):
+            now += 1.0
+            bar.advance(task)
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == "training …"
+    assert [line.partition(",")[0] for line in others] == [
+        f"training: {count} of 40" for count in (10, 20, 30, 40)
+    ]
+
+
+def test_hidden_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.progress_bar(False) as bar:
+        bar.advance(bar.add_task("training", total=1))
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
