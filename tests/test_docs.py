@@ -2,14 +2,17 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from unknot import experiments, learners
+from unknot import experiments
 from unknot.files import write_json
 from unknot.report import Headline, Table
+from unknot.representation import learner
 
 DOCS = Path(__file__).parents[1] / "docs"
 BUILD, SHIP = (runpy.run_path(str(DOCS / name)) for name in ("build.py", "ship.py"))
@@ -116,14 +119,15 @@ def test_the_snippets_of_a_page_run_one_after_the_other(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    monkeypatch.setattr(learners, "LEARNERS", learners.LEARNERS.copy())
+    monkeypatch.setattr(learner, "LEARNERS", learner.LEARNERS.copy())
     monkeypatch.setattr(experiments, "EXPERIMENTS", experiments.EXPERIMENTS.copy())
     text = (DOCS.parent / page).read_text(encoding="utf-8")
-    names: dict[str, Any] = {"__name__": "snippets"}
+    module = ModuleType("snippets")  # so that what a snippet registers can be imported
+    monkeypatch.setitem(sys.modules, "snippets", module)
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         for whole, part in SMALLER.items():
             block = block.replace(whole, part)
         if name := re.match(r"# (\w+\.py)\n", block):
             (tmp_path / name[1]).write_text(block, encoding="utf-8")
         else:
-            exec(block, names)
+            exec(block, vars(module))
