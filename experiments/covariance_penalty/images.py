@@ -1,8 +1,8 @@
 """Section 3.4: a convolutional autoencoder of natural images, its code penalised (Table 1, Fig. 4).
 
-The images are CIFAR-10 if a folder of it is named, else pieces of three photographs, whose errors compare with
-no published ones. A fixed number of updates replaces the paper's early stopping: within the default's length
-the error on the test images still falls.
+The images are CIFAR-10 if a folder of it is named, else pieces of three photographs, whose errors compare
+with no published ones. A fixed number of updates replaces the paper's early stopping: within the default's
+length the error on the test images still falls.
 """
 
 from dataclasses import dataclass

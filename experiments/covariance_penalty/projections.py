@@ -1,8 +1,8 @@
 """Section 3.2: a linear autoencoder of ten dimensions finds the four behind a random projection (Figs. 1, 2).
 
 x = Ω z with z of four independent Gaussian features. The paper does not give the width of x; here it is ten,
-as that of the code. Standard deviations of z are uniform in [0.5, 1.5], entries of Ω standard normal. Networks
-for all λ, both penalties and all projections train side by side.
+as that of the code. Standard deviations of z are uniform in [0.5, 1.5], entries of Ω standard normal.
+Networks for all λ, both penalties and all projections train side by side.
 """
 
 from collections.abc import Callable
@@ -183,8 +183,8 @@ def _table(seeds: list[dict[str, Any]], penalty: str) -> Table:
         tuple(rows),
         (
             "CVR is 1 for a code without linear correlation, 10 at most; TdV is the share of the variance in "
-            f"the top {FEATURES} dimensions; UD90% counts those that hold 90% of it. Trivial baseline: λ = 0; "
-            "oracle: principal components.",
+            f"the top {FEATURES} dimensions; UD90% counts those that hold 90% of it. Trivial baseline: λ = "
+            "0; oracle: principal components.",
             "The paper plots curves and gives no numbers: L_Σ reaches CVR 1, TdV 1 and UD90% 4 (3 at the "
             "largest λ) at less error than L1.",
             *([_found(seeds)] if penalty == "covariance" else []),
