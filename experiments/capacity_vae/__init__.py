@@ -7,8 +7,8 @@ Burgess, Higgins, Pal, Matthey, Watters, Desjardins and Lerchner, 2018. Three pa
 - `shapes` (section 5, Fig. 4): β-VAE with controlled capacity on coloured 2D Shapes, β-VAE beside;
 - `blob` (Fig. 2): a VAE and a β-VAE of Gaussian blobs, and how many dimensions each uses for two factors.
 
-CelebA, the paper's other data, is unavailable here. `PRESETS["default"]` takes an hour on two cores with three
-seeds (`--seeds 3 --jobs 2`). It gives up half the side of the images (means of 2 × 2 pixels; for the
+CelebA, the paper's other data, is unavailable here. `PRESETS["default"]` takes an hour on two cores with
+three seeds (`--seeds 3 --jobs 2`). It gives up half the side of the images (means of 2 × 2 pixels; for the
 autoencoders each counts as four), half the channels and units, half the images of an update, and most
 updates. β of the blobs is less than the paper's 150. γ of the autoencoders is less than its 1,000: with 100
 they spend all of C on three dimensions. The generator has no γ (see `FactorGenerator`). `PRESETS["paper"]`

@@ -163,8 +163,8 @@ def _digits_table(seeds: list[dict[str, Any]]) -> Table:
         _rows(seeds, "digits", cells),
         (
             f"Mean ± standard deviation over {len(seeds)} seeds. Digits are {sources}. Trivial baselines: "
-            "one class for all, and as many principal components as codes have dimensions; for comparison, the "
-            "pixels.",
+            "one class for all, and as many principal components as codes have dimensions; for comparison, "
+            "the pixels.",
             "The paper's Fig. 2 has curves, no numbers: accuracy leaps from β = 0 to 0.1, then falls as β "
             "grows.",
             *_leaps({share: of_models(seeds, "digits", "accuracy", share) for share in shares}),
@@ -173,7 +173,7 @@ def _digits_table(seeds: list[dict[str, Any]]) -> Table:
 
 
 def _leaps(accuracies: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
-    """Return a sentence on whether accuracy leaps from β = 0 to the next and then falls, if there are more."""
+    """Return a sentence on whether accuracy leaps from β = 0 to the next and then falls."""
     zero, *above = sorted({beta_of(name) for values in accuracies.values() for name in values})
     if zero or len(above) < 2:
         return []
@@ -182,6 +182,6 @@ def _leaps(accuracies: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]
     falls = sum(_below(row[-1], row[1]) for row in rows)
     return [
         f"Target: for each type and share of labels, accuracy leaps (by our reading, by at least {LEAP}) "
-        f"from β = 0 to {above[0]:g}: {verdict(leaps == len(rows))} ({leaps} of {len(rows)} do); and it is lower "
-        f"at {above[-1]:g} than at {above[0]:g}: {verdict(falls == len(rows))} ({falls} of {len(rows)} are)."
+        f"from β = 0 to {above[0]:g}: {verdict(leaps == len(rows))} ({leaps} of {len(rows)} do); and it is "
+        f"lower at {above[-1]:g} than at {above[0]:g}: {verdict(falls == len(rows))} ({falls} of {len(rows)} are)."
     ]
