@@ -141,17 +141,14 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
 def headline(seeds: list[dict[str, Any]]) -> Headline:
     """Return the metric of Higgins et al. of the best DIP-VAE whose error is small enough."""
 
-    def score(name: str | None, source: str = WITH) -> str:
-        if name is None:
-            return "none"
-        return cell(seeds, "models", name, "scores", source, "higgins", "value")
+    def score(name: str, source: str = WITH) -> str:
+        return cell(seeds, "models", name, "scores", source, "higgins", "value") if name else "none"
 
-    best = _best(seeds, WITH, "dip")
-    called = f"{title(best, METHODS)}; " if best else ""
+    (best, _), (four, _) = (_best(seeds, source, "dip") for source in (WITH, WITHOUT))
     return Headline(
         measure=f"Metric of Higgins et al., error at most {MOST_ERROR} times the VAE's",
         paper=PUBLISHED["dip"][0],
-        ours=f"{score(best)} ({called}4 factors: {score(_best(seeds, WITHOUT, 'dip'), WITHOUT)})",
+        ours=f"{score(best)} ({title(best, METHODS)}); 4 factors: {score(four, WITHOUT)}",
         floor=f"{score(PCA_MODEL)} (principal components)",
         ceiling=f"{score(CEILING)} (true factors)",
         target=f"at least {TARGET}, and above β-VAE",
@@ -189,31 +186,24 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     ]
 
 
-def _best(seeds: list[dict[str, Any]], source: str, kind: str) -> str | None:
-    """Return the best model of a kind, "dip" or "beta", within the error allowed; None if there is none."""
-    allowed = MOST_ERROR * _error(seeds, "beta-1")
-    names = [n for n in seeds[0]["models"] if n.startswith(kind) and _error(seeds, n) <= allowed]
-    return max(names, key=lambda name: _higgins(seeds, source, name), default=None)
+def _best(seeds: list[dict[str, Any]], source: str, kind: str) -> tuple[str, float]:
+    """Return the best model of a kind, "dip" or "beta", within the error allowed, and its metric; or "", 0."""
 
+    def value(name: str, *keys: str) -> float:
+        return mean(seeds, "models", name, *keys)
 
-def _error(seeds: list[dict[str, Any]], name: str) -> float:
-    return mean(seeds, "models", name, "error")
-
-
-def _higgins(seeds: list[dict[str, Any]], source: str, name: str | None) -> float:
-    return mean(seeds, "models", name, "scores", source, "higgins", "value") if name else 0.0
-
-
-def _bests(seeds: list[dict[str, Any]], source: str) -> list[float]:
-    """Return what the best of either kind reaches within the error allowed, DIP-VAE's first."""
-    return [_higgins(seeds, source, _best(seeds, source, kind)) for kind in ("dip", "beta")]
+    allowed = MOST_ERROR * value("beta-1", "error")
+    names = [n for n in seeds[0]["models"] if n.startswith(kind) and value(n, "error") <= allowed]
+    scores = {name: value(name, "scores", source, "higgins", "value") for name in names}
+    best = max(names, key=lambda name: scores[name], default="")
+    return best, scores.get(best, 0.0)
 
 
 def _met(seeds: list[dict[str, Any]], source: str) -> bool:
-    dip, beta = _bests(seeds, source)
+    (_, dip), (_, beta) = (_best(seeds, source, kind) for kind in ("dip", "beta"))
     return dip >= TARGET and dip > beta
 
 
 def _reached(seeds: list[dict[str, Any]], source: str) -> str:
-    dip, beta = _bests(seeds, source)
+    (_, dip), (_, beta) = (_best(seeds, source, kind) for kind in ("dip", "beta"))
     return f"with {source} {dip:.3f}, β-VAE {beta:.3f}, {verdict(_met(seeds, source))}"

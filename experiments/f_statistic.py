@@ -183,14 +183,11 @@ def _batches(settings: Settings, data: _Characters, seed: int) -> Callable[[int]
 
 
 def _learner(settings: Settings, name: str) -> Embedding:
+    sizes = ("latent_dim", "dimensions", "width", "hidden", "learning_rate")
     return Embedding(
         loss=name if name in LOSSES else LOSSES[0],
         shape=(settings.pixels, settings.pixels, 3),
-        latent_dim=settings.latent_dim,
-        dimensions=settings.dimensions,
-        width=settings.width,
-        hidden=settings.hidden,
-        learning_rate=settings.learning_rate,
+        **{size: getattr(settings, size) for size in sizes},
     )
 
 

@@ -183,5 +183,6 @@ def _leaps(accuracies: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]
     return [
         f"Target: for each type and share of labels, accuracy leaps (by our reading, by at least {LEAP}) "
         f"from β = 0 to {above[0]:g}: {verdict(leaps == len(rows))} ({leaps} of {len(rows)} do); and it is "
-        f"lower at {above[-1]:g} than at {above[0]:g}: {verdict(falls == len(rows))} ({falls} of {len(rows)} are)."
+        f"lower at {above[-1]:g} than at {above[0]:g}: {verdict(falls == len(rows))} "
+        f"({falls} of {len(rows)} are)."
     ]
