@@ -187,14 +187,14 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 
 
 def _best(seeds: list[dict[str, Any]], source: str, kind: str) -> tuple[str, float]:
-    """Return the best model of a kind, "dip" or "beta", within the error allowed, and its metric; or "", 0."""
+    """Return the best model of a kind within the error allowed, and its metric; "" and 0 if there is none."""
 
     def value(name: str, *keys: str) -> float:
         return mean(seeds, "models", name, *keys)
 
     allowed = MOST_ERROR * value("beta-1", "error")
     names = [n for n in seeds[0]["models"] if n.startswith(kind) and value(n, "error") <= allowed]
-    scores = {name: value(name, "scores", source, "higgins", "value") for name in names}
+    scores: dict[str, float] = {name: value(name, "scores", source, "higgins", "value") for name in names}
     best = max(names, key=lambda name: scores[name], default="")
     return best, scores.get(best, 0.0)
 

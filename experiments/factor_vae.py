@@ -253,7 +253,7 @@ def _best(seeds: list[dict[str, Any]], source: str) -> tuple[str, float, float, 
     def score(name: str, metric: str) -> float:
         return mean(seeds, "models", name, "scores", source, metric, "value")
 
-    names = [name for name in seeds[0]["models"] if name.startswith("gamma")]
+    names: list[str] = [name for name in seeds[0]["models"] if name.startswith("gamma")]
     best = max(names, key=lambda name: score(name, "factor_vae"))
     metric, gap = score(best, "factor_vae"), score(best, "mig")
     return best, metric, gap, metric >= METRIC_TARGET and gap >= MIG_TARGET

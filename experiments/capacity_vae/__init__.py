@@ -110,7 +110,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 def _save_figures(settings: Settings, folder: Path) -> None:
     generator, blob = load_model(folder, GENERATOR, FactorGenerator), Blob(pixels=settings.pixels)
     images = decoded(load_stages(folder / GENERATOR, generator), Shapes2D(pixels=settings.pixels))
-    figures = {"allocation": allocation(generator), "drawings": images}
+    figures = {"allocation": allocation(generator), "decoded": images}
     for name in _blob_models(settings):
         figures[f"blob-{name}"] = tuning(load_model(folder / "blob", name, VAE), blob)
     save_figures(figures, folder)

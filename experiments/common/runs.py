@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from unknot.experiments import Experiment
 from unknot.files import METRICS, WEIGHTS, read_json, write_json
 from unknot.report import Headline, Table
-from unknot.representation import Trainable, load_learner, save_learner, train
+from unknot.representation import Learner, Trainable, load_learner, save_learner, train
 
 __all__ = [
     "UNTRAINED",
@@ -93,7 +93,15 @@ def train_model(
     return learner
 
 
-def load_model(folder: Path, name: str, kind: type[T]) -> T:
+@overload
+def load_model(folder: Path, name: str) -> Learner: ...
+
+
+@overload
+def load_model(folder: Path, name: str, kind: type[T]) -> T: ...
+
+
+def load_model(folder: Path, name: str, kind: type[Any] = Learner) -> Any:
     """Load a model that `run_models` finished.
 
     Args:

@@ -161,7 +161,7 @@ class Study:
             WeightsError: weights that can't be used.
         """
         names = models_in(folder, self.models)
-        return {n: measure(load_model(folder, n, Learner), self, full=full)[0] for n in names} | ceiling(self)
+        return {n: measure(load_model(folder, n), self, full=full)[0] for n in names} | ceiling(self)
 
 
 # Floors and ceilings

@@ -113,7 +113,7 @@ def _learner(name: str) -> PenalisedAutoencoder:
 @torch.no_grad()
 def _measure(learner: PenalisedAutoencoder, images: NaturalImages) -> dict[str, float]:
     codes = encode(learner, images.test, ENCODED)
-    decoded = torch.cat([learner.decode(part) for part in codes.split(ENCODED)]).numpy()
+    decoded = torch.cat([learner.decode(part) for part in torch.split(codes, ENCODED)]).numpy()
     squares = ((decoded - images.test / 255) ** 2).reshape(len(decoded), -1).mean(1)
     return {"error": float(squares.mean()), **measure(codes.numpy(), TOP)}
 

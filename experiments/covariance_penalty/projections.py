@@ -203,7 +203,8 @@ def _target(seeds: list[dict[str, Any]]) -> str:
     tdv, ud90, met = _found(seeds)
     return (
         f"Target: {FEATURES} dimensions of {CODE} found at the greatest λ, by our reading a TdV of at least "
-        f"{LEAST_VARIANCE} and a UD90% of at most {MOST_DIMENSIONS}: {tdv:.3f} and {ud90:.1f}, {verdict(met)}."
+        f"{LEAST_VARIANCE} and a UD90% of at most {MOST_DIMENSIONS}: {tdv:.3f} and {ud90:.1f}, "
+        f"{verdict(met)}."
     )
 
 

@@ -161,7 +161,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     """Measure the models of a seed from their weights; not `full`: on a fifth of the images."""
     share = 1 if full else 5
     names = models_in(folder, _names(settings))
-    models = {name: measure(load_model(folder, name, Learner), settings, share) for name in names}
+    models = {name: measure(load_model(folder, name), settings, share) for name in names}
     return {"seed": seed, "models": bounded(models, settings, share)}
 
 
