@@ -9,18 +9,7 @@ from unknot.experiments.common.study import BOUNDS, CEILING, PCA_MODEL
 from unknot.experiments.common.tables import cell, over_seeds, score_cells, title
 from unknot.report import Headline, Table, mean_std, verdict
 
-__all__ = [
-    "METRICS",
-    "TEST",
-    "TYPES",
-    "beta_of",
-    "headline",
-    "kind_of",
-    "label_shares",
-    "of_models",
-    "scores",
-    "tabulate",
-]
+__all__ = ["METRICS", "TEST", "TYPES", "headline", "tabulate"]
 
 METRICS = ("higgins_2", "mig", "dci")
 TEST = "test"
