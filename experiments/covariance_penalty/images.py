@@ -20,7 +20,7 @@ from torch.utils.tensorboard import SummaryWriter
 from unknot.checks import settings_at_least
 from unknot.experiments.common.codes import encode
 from unknot.experiments.common.runs import load_model, run_models, train_model
-from unknot.experiments.common.tables import mean
+from unknot.experiments.common.tables import mean, over_seeds
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, measure, plot_curves
 from unknot.files import WEIGHTS
 from unknot.models.data.natural import NaturalImages, natural_images
@@ -190,8 +190,8 @@ def _values(codes: Tensor, count: int) -> NDArray[np.float64]:
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make Table 1, the paper's numbers beside ours."""
-    rows = [(text, *_cells(_models(seeds, name)), *PAPER[name]) for name, text in ROWS.items()]
-    rows.append(("PCA (linear, uncorrelated)", *_cells([seed["pca"] for seed in seeds]), "", ""))
+    rows = [(text, *_cells(over_seeds(seeds, "models", name)), *PAPER[name]) for name, text in ROWS.items()]
+    rows.append(("PCA (linear, uncorrelated)", *_cells(over_seeds(seeds, "pca")), "", ""))
     return [
         Table(
             f"Penalizing correlation: autoencoders of natural images, {CODE} dimensions (Table 1)",
@@ -213,7 +213,7 @@ def headline(seeds: list[dict[str, Any]]) -> Headline:
         error, cvr, _ = _cells(models)
         return f"{cvr} at {error}"
 
-    plain, ours, other = (both(_models(seeds, name)) for name in ROWS)
+    plain, ours, other = (both(over_seeds(seeds, "models", name)) for name in ROWS)
     error, cvr = PAPER["covariance-0.08"]
     return Headline(
         measure=f"CVR at mean squared error, {ROWS['covariance-0.08']}",
@@ -226,19 +226,17 @@ def headline(seeds: list[dict[str, Any]]) -> Headline:
     )
 
 
-def _models(seeds: list[dict[str, Any]], name: str) -> list[dict[str, float]]:
-    return [seed["models"][name] for seed in seeds]
-
-
 def _below_l1(seeds: list[dict[str, Any]]) -> bool:
     """Return whether L_Σ leaves less correlation at less error than L1."""
-    _, ours, other = (_models(seeds, name) for name in ROWS)
+    _, ours, other = (over_seeds(seeds, "models", name) for name in ROWS)
     return mean(ours, "cvr") < mean(other, "cvr") and mean(ours, "error") < mean(other, "error")
 
 
 def _reached(seeds: list[dict[str, Any]]) -> list[str]:
     """Return sentences on the correlation that is left, against the error: beside L1 and beside the paper."""
-    plain, ours, other = ({key: mean(_models(seeds, name), key) for key in ("error", "cvr")} for name in ROWS)
+    plain, ours, other = (
+        {key: mean(seeds, "models", name, key) for key in ("error", "cvr")} for name in ROWS
+    )
     (plain_error, plain_cvr), (error, cvr), _ = (map(float, PAPER[name]) for name in ROWS)
     costs, gains = ours["error"] / plain["error"], plain["cvr"] / ours["cvr"]
     paper_costs, paper_gains = error / plain_error, plain_cvr / cvr

@@ -175,7 +175,7 @@ def _table(seeds: list[dict[str, Any]], penalty: str) -> Table:
         (f"λ = {weight:.2g}", *_cells([seed["curves"][penalty][k] for seed in seeds]))
         for k, weight in enumerate(LAMBDAS)
     ]
-    rows.append(("PCA (oracle)", *_cells([seed["pca"] for seed in seeds])))
+    rows.append(("PCA (oracle)", *_cells(over_seeds(seeds, "pca"))))
     return Table(
         f"Penalizing correlation: a code of {CODE} dimensions for {FEATURES} features behind a random "
         f"projection, by {PENALTY_NAMES[penalty]} (Figs. 1, 2)",
