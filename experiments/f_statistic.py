@@ -1,19 +1,19 @@
 """Discovering disentangled representations with the F-statistic loss.
 
 Ridgeway and Mozer, 2017, section 3: embeddings of game characters, learnt from identities alone, by the
-F-statistic loss and by those it is compared with. How well do single dimensions tell the attributes that
-make an identity (Fig. 3), and how often is an image's nearest neighbour of the same character, among
-characters that no training saw (Recall@k, as Fig. 2 for photographs)?
+F-statistic loss and by those it is compared with. How well do single dimensions separate the attributes that
+make an identity (Fig. 3), and how often is an image's nearest neighbour of the same character, among held-out
+characters (Recall@k, as Fig. 2 for photographs)?
 
-Each seed is a fold of the paper's five-fold cross validation by identity. Given up in the default: images of
-32 × 32 pixels, the encoder of our other models in place of Reed et al.'s, and a fixed number of updates in
-place of early stopping by Recall@1. Batches are of 24 identities with four images each, not of 12 with ten:
-with fewer images the F-statistic loss asks for more separation before it stops. A seed takes about two
-minutes on a core.
+Each seed is a fold of the paper's five-fold cross validation by identity. The default gives up half the side
+of the images (32 × 32 pixels), Reed et al.'s encoder (it has that of our other models), and early stopping by
+Recall@1 (it has a fixed number of updates). Batches are of 24 identities with four images each, not of 12
+with ten: with fewer images the F-statistic loss asks for more separation before it stops. A seed takes about
+two minutes on a core.
 
-`PRESETS["paper"]` has the paper's batches and is sized for a GPU. What it still lacks of the paper: the
-artists' sprites, for which ours stand in (75 areas over the folds, not 85); Reed et al.'s encoder, whose
-widths the paper doesn't give; early stopping by Recall@1.
+`PRESETS["paper"]` has the paper's batches and is sized for a GPU. It still lacks the artists' sprites, which
+ours replace (75 areas over the folds, not 85); Reed et al.'s encoder, whose widths the paper doesn't give;
+and early stopping by Recall@1.
 """
 
 import math
@@ -29,33 +29,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.checks import settings_at_least
-from unknot.experiments.common.runs import load_model, run_models
-from unknot.files import read_json, write_json
+from unknot.experiments.common.codes import encode
+from unknot.experiments.common.figures import hinton_figure
+from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
+from unknot.experiments.common.tables import over_seeds
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding
-from unknot.report import Table, mean_std, save_figures, verdict
-from unknot.representation import WEIGHTS, Learner, save_learner, train
-from unknot.representation.metrics import hinton
+from unknot.report import Headline, Table, mean_std, save_figures, verdict
 from unknot.representation.metrics.attribute_auc import areas
 
-__all__ = ["PRESETS", "Settings", "evaluate", "plot", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headline", "plot", "run", "tabulate"]
 
 FOLDS = 5
 NEIGHBOURS = (1, 2, 4, 10)
-BAR = 0.95
+COUNTED = 0.95
 """What an area must exceed to be counted."""
-WELL_OVER = 1.5
-"""How many times the share of triplet and of histogram loss that of the F-statistic loss is to be."""
+TARGET_RATIO = 1.5
+"""The F-statistic loss should have more than this many times the share of triplet or of histogram loss."""
 VALUES = [(name, value) for name, count in ATTRIBUTES.items() for value in range(1 if count == 2 else count)]
-"""Attributes and their values; of two values of an attribute one counts."""
-PART = 1000
-"""Images drawn or encoded at a time."""
+"""Attributes and their values; of an attribute with two values one counts."""
+RENDERED = 1000
+"""Images rendered at a time."""
 ROWS = {
     "f_statistic": "F-statistic",
     "triplet": "triplet",
     "histogram": "histogram",
     "binomial_deviance": "binomial deviance",
-    "untrained": "untrained (floor)",
+    UNTRAINED: "untrained (trivial baseline)",
 }
 
 
@@ -83,7 +83,7 @@ class Settings:
     """Adam's."""
 
     def __post_init__(self) -> None:
-        """Refuse counts that leave nothing to train on."""
+        """Refuse values out of range."""
         counts = {field.name: 1 for field in fields(self) if field.type is int}
         settings_at_least(self, **(counts | {"characters": 2, "images": 2}))
         source = Sprites()
@@ -106,7 +106,7 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class _Characters:
-    """All images, whose they are, and which identities are held out."""
+    """All images, their identities, and which identities are held out."""
 
     images: Tensor
     """uint8 (n, pixels, pixels, 3), in the order of the grid."""
@@ -119,35 +119,24 @@ class _Characters:
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Train and measure the embeddings of one fold; one that has its `metrics.json` is complete."""
+    """Train and measure the embeddings of one fold."""
     data = _characters(settings, seed)
+    batches = _batches(settings, data, seed)
 
     def make(name: str, path: Path) -> dict[str, Any]:
-        codes = _encode(_train(settings, data, name, path, seed, resume), data)
+        learner = train_model(lambda: _learner(settings, name), batches, settings.steps, path, seed, resume)
+        codes = encode(learner, data.images)
         each = _areas(codes, data)
         save_figures({"hinton": _diagram(each)}, path)
         return _measure(codes, each, data)
 
-    metrics = {"models": run_models(ROWS, folder, make)}
-    write_json(folder / "metrics.json", metrics)
-    return metrics
+    return {"models": run_models(ROWS, folder, make)}
 
 
-def evaluate(folder: Path, full: bool) -> dict[str, Any]:
-    """Measure the embeddings that a seed folder has, from their weights; half a minute, `full` or not.
-
-    Args:
-        folder: the seed's.
-        full: makes no difference.
-
-    Raises:
-        FileNotFoundError: a model whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
-    config = read_json(folder / "config.json")
-    data = _characters(Settings(**config["settings"]), config["seed"])
-    there = [name for name in ROWS if (folder / name).is_dir()]
-    codes = {name: _encode(load_model(folder, name), data) for name in there}
+def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
+    """Measure the embeddings of a seed from their weights; it takes half a minute, `full` or not."""
+    data = _characters(settings, seed)
+    codes = {n: encode(load_model(folder, n, Embedding), data.images) for n in models_in(folder, ROWS)}
     return {"models": {name: _measure(each, _areas(each, data), data) for name, each in codes.items()}}
 
 
@@ -158,7 +147,9 @@ def _characters(settings: Settings, seed: int) -> _Characters:
     source = Sprites(pixels=settings.pixels)
     rows = np.arange(len(source))
     factors = source.combinations(rows)
-    images = [source.render_factors(source.combinations(part)) for part in np.split(rows, rows[PART::PART])]
+    images = [
+        source.render_factors(source.combinations(part)) for part in np.split(rows, rows[RENDERED::RENDERED])
+    ]
     return _Characters(
         torch.from_numpy(np.concatenate(images)),
         source.identity(factors),
@@ -174,7 +165,7 @@ def _fold(identities: int, seed: int) -> NDArray[np.int64]:
 
 
 def _batches(settings: Settings, data: _Characters, seed: int) -> Callable[[int], dict[str, Tensor]]:
-    """Make a source of batches of some identities, each with some of its images."""
+    """Make a source of batches: some identities, each with some of its images."""
     known = np.setdiff1d(data.identities, data.held_out)
     each = len(data.identities) // (len(known) + len(data.held_out))
 
@@ -191,36 +182,13 @@ def _batches(settings: Settings, data: _Characters, seed: int) -> Callable[[int]
 # Training and measuring
 
 
-def _train(
-    settings: Settings, data: _Characters, name: str, folder: Path, seed: int, resume: bool
-) -> Learner:
-    torch.manual_seed(seed)
-    learner = Embedding(
+def _learner(settings: Settings, name: str) -> Embedding:
+    sizes = ("latent_dim", "dimensions", "width", "hidden", "learning_rate")
+    return Embedding(
         loss=name if name in LOSSES else LOSSES[0],
         shape=(settings.pixels, settings.pixels, 3),
-        latent_dim=settings.latent_dim,
-        dimensions=settings.dimensions,
-        width=settings.width,
-        hidden=settings.hidden,
-        learning_rate=settings.learning_rate,
+        **{size: getattr(settings, size) for size in sizes},
     )
-    if name == "untrained":
-        save_learner(learner.eval(), folder / WEIGHTS)
-        return learner
-    train(
-        learner,
-        _batches(settings, data, seed),
-        settings.steps,
-        folder=folder,
-        resume=resume,
-        description=f"seed {seed}: {name}",
-    )
-    return learner
-
-
-@torch.no_grad()
-def _encode(learner: Learner, data: _Characters) -> Tensor:
-    return torch.cat([learner.encode(part) for part in torch.split(data.images, PART)])
 
 
 def _areas(codes: Tensor, data: _Characters) -> NDArray[np.float64]:
@@ -239,7 +207,7 @@ def recall(codes: Tensor, labels: Tensor) -> dict[str, float]:
     """Return Recall@k: the share of rows that have one of their label among their k nearest others.
 
     Args:
-        codes: (n, dimensions), compared by Euclidean distance, which on the sphere orders as the angle does.
+        codes: (n, dimensions), compared by Euclidean distance; on the sphere angles have the same order.
         labels: (n,).
     """
     distances = torch.cdist(codes, codes).fill_diagonal_(torch.inf)
@@ -248,21 +216,18 @@ def recall(codes: Tensor, labels: Tensor) -> dict[str, float]:
     return {str(k): float(hits[:, :k].any(1).float().mean()) for k in NEIGHBOURS}
 
 
-# What is shown
+# Figures and tables
 
 
 def _diagram(each: NDArray[np.float64]) -> Figure:
-    """Draw which dimensions tell which attribute values: how far their areas are above chance."""
-    figure = Figure(figsize=(5, 6))
-    panel = figure.subplots()
-    hinton(panel, each - 0.5, [f"{name} {value}" if ATTRIBUTES[name] > 2 else name for name, value in VALUES])
-    panel.tick_params("x", rotation=90)
-    panel.set_title(f"area above 0.5; the largest square is of {each.max():.2f}", fontsize=8)
-    return figure
+    """Plot which dimensions separate which attribute values: how far their areas are above chance."""
+    names = [f"{name} {value}" if ATTRIBUTES[name] > 2 else name for name, value in VALUES]
+    text = f"area above 0.5; the largest square is of {each.max():.2f}"
+    return hinton_figure({text: each - 0.5}, names, size=(5, 6))
 
 
 def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
-    """Draw the distribution of the areas of all folds, as Fig. 3."""
+    """Plot the distribution of the areas of all folds, as Fig. 3."""
     figure = Figure(figsize=(6, 3.4))
     panel = figure.subplots()
     edges = np.linspace(0.5, 1, 11)
@@ -277,55 +242,78 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     return {"areas": figure}
 
 
-def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
+def headline(seeds: list[dict[str, Any]]) -> Headline:
+    """Return the share of areas that count, beside those of triplet and histogram loss."""
+    shares = {name: mean_std(_above(_folds(seeds, name)), 1) for name in ROWS}
+    return Headline(
+        measure=f"Areas above {COUNTED}, F-statistic loss, %",
+        paper="curves, no number",
+        ours=shares["f_statistic"],
+        floor=f"{shares[UNTRAINED]} (untrained)",
+        ceiling="100 (attributes as codes)",
+        target=f"above {TARGET_RATIO} × triplet ({shares['triplet']}) and histogram ({shares['histogram']})",
+        met=_met(_shares(seeds)),
+    )
+
+
+def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the table of areas and of Recall@k."""
     rows = []
     for name, label in ROWS.items():
-        seeds = [seed["models"][name] for seed in metrics if name in seed["models"]]
-        if not seeds:
+        folds = _folds(seeds, name)
+        if not folds:
             continue
-        mean = [float(np.mean(seed["areas"])) for seed in seeds]
-        recalls = [mean_std([100 * seed["recall"][str(k)] for seed in seeds], 1) for k in NEIGHBOURS]
-        rows.append((label, mean_std(_above(seeds), 1), mean_std(mean), *recalls))
-    values = len(next(iter(metrics[0]["models"].values()))["areas"])
+        means = [float(np.mean(fold["areas"])) for fold in folds]
+        recalls = [mean_std([100 * fold["recall"][str(k)] for fold in folds], 1) for k in NEIGHBOURS]
+        rows.append((label, mean_std(_above(folds), 1), mean_std(means), *recalls))
+    values = len(next(iter(seeds[0]["models"].values()))["areas"])
     return [
         Table(
             "F-statistic loss: attributes in single dimensions, and held-out characters (Fig. 3, as Fig. 2)",
-            (
-                "loss",
-                f"areas > {BAR}, %",
-                "mean area",
-                *(f"Recall@{k}, %" for k in NEIGHBOURS),
-            ),
+            ("loss", f"areas > {COUNTED}, %", "mean area", *(f"Recall@{k}, %" for k in NEIGHBOURS)),
             tuple(rows),
             (
-                f"Areas: of {values} attribute values, under the ROC curve of the dimension that tells each "
-                "best from the attribute's other values, over all images; 1 is the ceiling. Recall@k on "
-                "characters of the seed's fold, which no training saw.",
-                "An embedding has no decoder, so that there are no traversals; which dimension tells what is "
-                "shown by Hinton diagrams.",
-                "The paper draws the distribution of 85 areas, more near 1 by its loss than by triplet and "
+                f"Areas: of {values} attribute values, under the ROC curve of the dimension that best "
+                "separates each from the attribute's other values, over all images; an oracle has 1. "
+                "Recall@k on the held-out characters of the seed's fold.",
+                "An embedding has no decoder, hence no traversals; Hinton diagrams show which dimension "
+                "separates what.",
+                "The paper plots the distribution of 85 areas, more near 1 by its loss than by triplet and "
                 "histogram, and gives no number for it.",
-                *_reached(metrics),
+                *_reached(seeds),
             ),
         )
     ]
 
 
-def _above(seeds: list[dict[str, Any]]) -> list[float]:
-    """Return what share of a model's areas is above the bar in each fold, in percent."""
-    return [100 * float(np.mean(np.array(seed["areas"]) > BAR)) for seed in seeds]
+def _folds(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Return the metrics of a model, of the seeds that have it."""
+    return [seed["models"][name] for seed in seeds if name in seed["models"]]
 
 
-def _reached(metrics: list[dict[str, Any]]) -> list[str]:
-    """Return a sentence on whether the F-statistic loss is well over the others; none where they lack."""
-    ours, *others = names = ("f_statistic", "triplet", "histogram")
-    if not set(names) <= metrics[0]["models"].keys():
+def _above(folds: list[dict[str, Any]]) -> list[float]:
+    """Return what share of a model's areas counts in each fold, in percent."""
+    return [100 * float(np.mean(np.array(areas) > COUNTED)) for areas in over_seeds(folds, "areas")]
+
+
+def _shares(seeds: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the mean share of areas that count, of the F-statistic loss first."""
+    names = ("f_statistic", "triplet", "histogram")
+    return {name: float(np.mean(_above(_folds(seeds, name)))) for name in names}
+
+
+def _met(shares: dict[str, float]) -> bool:
+    ours, *others = shares.values()
+    return all(ours > TARGET_RATIO * other for other in others)
+
+
+def _reached(seeds: list[dict[str, Any]]) -> list[str]:
+    """Return a sentence on whether the F-statistic loss is well above the others, if all were trained."""
+    if not {"f_statistic", "triplet", "histogram"} <= seeds[0]["models"].keys():
         return []
-    shares = {name: float(np.mean(_above([seed["models"][name] for seed in metrics]))) for name in names}
-    met = all(shares[ours] > WELL_OVER * shares[name] for name in others)
-    told = ", ".join(f"{ROWS[name]} {share:.1f}%" for name, share in shares.items())
+    shares = _shares(seeds)
+    listed = ", ".join(f"{ROWS[name]} {share:.1f}%" for name, share in shares.items())
     return [
-        f"Bar: a share of areas above {BAR} that is well over triplet's and histogram's, by our reading more "
-        f"than {WELL_OVER} times either: {told}, {verdict(met)}."
+        f"Target: a share of areas above {COUNTED} that is well above triplet's and histogram's, by our "
+        f"reading more than {TARGET_RATIO} times either: {listed}, {verdict(_met(shares))}."
     ]

@@ -1,4 +1,4 @@
-"""Other codes of the same models, and the codes that an oracle would have."""
+"""Codes: of many images, of a model by other means than `encode`, of an oracle."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,20 +8,21 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from torch import Tensor
 
 from unknot.models.image.vae import PosteriorSamples, VariationalAutoencoder
 from unknot.representation import Learner
 from unknot.representation.metrics.components import Components
 from unknot.representation.source import Encode, Factors, FactorSource
 
-__all__ = ["Oracle", "by_samples", "sample_images", "votes_for", "zero_collapsed"]
+__all__ = ["Oracle", "by_samples", "encode", "sample_images", "votes_for", "zero_collapsed"]
 
 Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """A source that renders its factors as numbers in place of images, to be measured as codes."""
+    """A source whose images are its factors as numbers, so that a metric can measure them as codes."""
 
     source: FactorSource
 
@@ -39,6 +40,13 @@ class Oracle:
         return Components(self.factor_space).table(factors)
 
 
+@torch.no_grad()
+def encode(learner: Learner, images: Images | Tensor, batch: int = 1000) -> Tensor:
+    """Encode uint8 images (n, h, w, c), a batch at a time; return codes (n, d)."""
+    parts = [learner.encode(images[first : first + batch]) for first in range(0, len(images), batch)]
+    return torch.cat(parts)
+
+
 def sample_images(source: FactorSource, count: int, seed: int = 0) -> Images:
     """Sample images, uint8 (count, h, w, c)."""
     images: Images = source.render_factors(source.sample_factors(count, np.random.default_rng([seed, 1])))
@@ -48,14 +56,14 @@ def sample_images(source: FactorSource, count: int, seed: int = 0) -> Images:
 def zero_collapsed(learner: Learner, images: Images, dead: float) -> Encode:
     """Return an encoder that gives 0 in the dimensions that have collapsed to the prior.
 
-    In such a dimension, samples of q(z | x) are noise. Their means have a standard deviation that is small
-    and not 0; metrics that divide by it, as FactorVAE's and MIG's bins do, take it for knowledge.
+    In such a dimension, samples of q(z | x) are noise. Their means have a small standard deviation that is
+    not 0. Metrics that divide by it (FactorVAE's, MIG with its bins) mistake it for information.
 
     Args:
         learner: PCA or one of the variational family.
-        images: on which the KL of dimensions is measured.
-        dead: mean KL in nats up to which a dimension counts as collapsed; a model of which all have (one
-            without training) is taken as it is.
+        images: on which the KL of each dimension is measured.
+        dead: mean KL in nats up to which a dimension counts as collapsed. A model whose dimensions have all
+            collapsed (an untrained one) is left as it is.
     """
     if isinstance(learner, VariationalAutoencoder):
         with torch.no_grad():
@@ -71,7 +79,7 @@ def by_samples(learner: Learner, images: Images) -> Encode:
 
 
 def votes_for(metrics: Iterable[str], votes: int) -> dict[str, dict[str, int]]:
-    """Return the settings of `evaluate_codes` by which metrics that hold factors take so many votes."""
+    """Return settings of `evaluate_codes`: how many votes the metrics take that hold a factor fixed."""
     settings = {
         "factor_vae": {"train_votes": votes, "test_votes": votes},
         "higgins": {"train_examples": votes, "test_examples": votes},

@@ -1,17 +1,41 @@
-"""Pictures that several experiments have."""
+"""Figures that several experiments have."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from unknot.experiments.common.tables import over_seeds
+from unknot.representation.metrics import hinton
 
-__all__ = ["tradeoff"]
+__all__ = ["hinton_figure", "tradeoff"]
 
 ERRORS = {"nats": "-log p(x | z) in nats", "error": "squared error of a pixel"}
 """The reconstruction errors that `study.measure` returns, by name."""
+
+
+def hinton_figure(
+    matrices: Mapping[str, NDArray[np.float64]],
+    factors: Sequence[str] | None = None,
+    size: tuple[float, float] = (4, 5),
+) -> Figure:
+    """Plot Hinton diagrams side by side.
+
+    Args:
+        matrices: (dimensions, factors) each, by their titles.
+        factors: names of the columns; default: z0, z1, ...
+        size: of the figure, in inches.
+    """
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for panel, (text, matrix) in zip(panels, matrices.items(), strict=True):
+        hinton(panel, matrix, factors)
+        panel.set_title(text, fontsize=9)
+        if factors:
+            panel.tick_params("x", rotation=90)
+    return figure
 
 
 def tradeoff(
@@ -35,26 +59,20 @@ def tradeoff(
     """
     figure = Figure(figsize=(3.2 * len(metrics), 2.8 * len(sources)), layout="constrained")
     panels = figure.subplots(len(sources), len(metrics), sharex=True, squeeze=False)
-    errors = {name: over_seeds(seeds, "models", name, error) for name in seeds[0]["models"]}
+    models = {k: [n for n in seeds[0]["models"] if n.startswith(f"{k}-")] for k in titles}
+    errors = {n: np.mean(over_seeds(seeds, "models", n, error)) for names in models.values() for n in names}
     for source, row in zip(sources, panels, strict=True):
         for metric, panel in zip(metrics, row, strict=True):
             panel.set(ylabel=f"{metric}, {source}", xlabel=ERRORS[error], ylim=(-0.05, 1.05))
-            for kind, title in titles.items():
-                names = [name for name in errors if name.startswith(f"{kind}-")]
-                x = [np.mean(errors[name]) for name in names]
-                each = [
-                    over_seeds(seeds, "models", name, "scores", source, metric, "value") for name in names
-                ]
-                y, spread = (
-                    [np.mean(values) for values in each],
-                    [np.std(values, ddof=min(len(seeds) - 1, 1)) for values in each],
-                )
+            for kind, names in models.items():
+                scores = [over_seeds(seeds, "models", n, "scores", source, metric, "value") for n in names]
+                x, y = [errors[name] for name in names], [np.mean(each) for each in scores]
+                spread = [np.std(each, ddof=min(len(seeds) - 1, 1)) for each in scores]
                 if names:
-                    panel.errorbar(x, y, spread, marker="o", capsize=2, label=title)
+                    panel.errorbar(x, y, spread, marker="o", capsize=2, label=titles[kind])
                 for place, name in zip(zip(x, y, strict=True), names, strict=True):
                     text = name.partition("-")[2]
                     panel.annotate(text, place, textcoords="offset points", xytext=(4, 4), fontsize=8)
     panels[0, 0].legend(fontsize=8)
-    greatest = max(np.mean(errors[name]) for name in errors if name.partition("-")[0] in titles)
-    panels[0, 0].set_xlim(0, 1.1 * greatest)
+    panels[0, 0].set_xlim(0, 1.1 * max(errors.values()))
     return figure

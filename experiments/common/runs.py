@@ -1,25 +1,37 @@
-"""Running the models of a seed, each in a folder of its name, and the parts of an experiment."""
+"""Run the models of a seed, each in a folder of its name, and the parts of an experiment."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
+
+import torch
+from torch import Tensor
 
 from unknot.experiments import Experiment
 from unknot.files import METRICS, WEIGHTS, read_json, write_json
-from unknot.report import Table
-from unknot.representation import Trainable, load_learner
+from unknot.report import Headline, Table
+from unknot.representation import Learner, Trainable, load_learner, save_learner, train
 
 __all__ = [
+    "UNTRAINED",
     "evaluate_parts",
     "first_or_all",
+    "headline_of_parts",
     "load_model",
     "model_folder",
     "models_in",
+    "of_part",
     "presets_of",
     "run_models",
     "run_parts",
     "tabulate_parts",
+    "train_model",
 ]
+
+UNTRAINED = "untrained"
+"""The model that is saved as it starts."""
+CHECKPOINT_EVERY = 5000
+"""Updates from one checkpoint of a model to the next."""
 
 T = TypeVar("T", bound=Trainable)
 
@@ -27,11 +39,11 @@ T = TypeVar("T", bound=Trainable)
 def run_models(
     names: Iterable[str], folder: Path, make: Callable[[str, Path], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Make the metrics of each model, in a folder of its name; one that has its `metrics.json` is complete.
+    """Return the metrics of each model; one that has its `metrics.json` is complete and is not made again.
 
     Args:
         names: of the models.
-        folder: the seed's.
+        folder: the seed's; each model has a folder of its name in it.
         make: trains the model of a name in a folder, and returns its metrics.
 
     Returns:
@@ -46,7 +58,50 @@ def run_models(
     return metrics
 
 
-def load_model(folder: Path, name: str, kind: type[T]) -> T:
+def train_model(
+    make: Callable[[], T],
+    batch_at: Callable[[int], dict[str, Tensor]],
+    steps: int,
+    folder: Path,
+    seed: int,
+    resume: bool,
+) -> T:
+    """Make a model and train it; one whose folder is called `UNTRAINED` is saved as it starts.
+
+    Args:
+        make: makes the model; its random weights depend on the seed.
+        batch_at: as `train` takes it.
+        steps: updates in all.
+        folder: the model's. The progress bar shows its name.
+        seed: of torch.
+        resume: go on with what is in the folder.
+    """
+    torch.manual_seed(seed)
+    learner = make()
+    if folder.name == UNTRAINED:
+        save_learner(learner.eval(), folder / WEIGHTS)
+        return learner
+    train(
+        learner,
+        batch_at,
+        steps,
+        folder=folder,
+        resume=resume,
+        checkpoint_every=CHECKPOINT_EVERY,
+        description=f"seed {seed}: {folder.name}",
+    )
+    return learner
+
+
+@overload
+def load_model(folder: Path, name: str) -> Learner: ...
+
+
+@overload
+def load_model(folder: Path, name: str, kind: type[T]) -> T: ...
+
+
+def load_model(folder: Path, name: str, kind: type[Any] = Learner) -> Any:
     """Load a model that `run_models` finished.
 
     Args:
@@ -70,7 +125,7 @@ def model_folder(folder: Path, name: str) -> Path:
 
 
 def models_in(folder: Path, names: Iterable[str]) -> list[str]:
-    """Return which of the models a seed's folder has: not all of them ship."""
+    """Return which of the models a seed's folder has; not all of them ship."""
     return [name for name in names if model_folder(folder, name).is_dir()]
 
 
@@ -132,6 +187,11 @@ def tabulate_parts(parts: Mapping[str, Experiment], seeds: list[dict[str, Any]])
         if (each := of_part(seeds, name))
         for table in part.tabulate(each)
     ]
+
+
+def headline_of_parts(parts: Mapping[str, Experiment], seeds: list[dict[str, Any]]) -> Headline:
+    """Return the headline of the first part that was run."""
+    return next(part.headline(each) for name, part in parts.items() if (each := of_part(seeds, name)))
 
 
 def of_part(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

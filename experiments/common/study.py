@@ -1,6 +1,7 @@
-"""Training and measuring the models of one family: the same images, the same measures, floors and a ceiling.
+"""Train and measure the models of one family: the same images, the same measures, floors and a ceiling.
 
-A model of a seed lies in a folder of its name, with its weights, its metrics and its pictures.
+Floors are trivial baselines, which every model should beat; the ceiling is an oracle, which none can. A model
+of a seed has a folder of its name, with its weights, its metrics and its figures.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,24 +12,36 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.checks import above, settings_at_least
 from unknot.experiments.common.codes import Oracle, sample_images, votes_for
-from unknot.experiments.common.runs import load_model, models_in, run_models
-from unknot.files import WEIGHTS
+from unknot.experiments.common.figures import hinton_figure
+from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
 from unknot.models.data.stream import stream
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE, VariationalAutoencoder
 from unknot.models.traversals import COLUMNS, traversal_figure, traversal_frames
 from unknot.report import save_figure, save_gif
-from unknot.representation import Learner, save_learner, train
-from unknot.representation.metrics import Score, evaluate_codes, hinton
+from unknot.representation import Learner
+from unknot.representation.metrics import Score, evaluate_codes
 from unknot.representation.source import Encode, FactorSource
 
-__all__ = ["CEILING", "SIDE", "Study", "Training", "ceiling", "floors", "measure", "save_traversals"]
+__all__ = [
+    "BOUNDS",
+    "CEILING",
+    "PCA_MODEL",
+    "SIDE",
+    "SIZES",
+    "SMOKE",
+    "Study",
+    "Training",
+    "ceiling",
+    "floors",
+    "measure",
+    "save_traversals",
+]
 
 Images = NDArray[np.uint8]
 
@@ -38,8 +51,17 @@ FITTED = 2000
 """Images that principal components are fitted to."""
 MEASURED = 1000
 """Images whose reconstructions are measured."""
-CEILING = "true factors"
-"""The row of a table for the factors themselves as codes."""
+PCA_MODEL, CEILING = "pca", "true factors"
+"""The models that are principal components, and the factors themselves as codes."""
+BOUNDS = "Trivial baselines: the untrained network and principal components; oracle: the true factors."
+"""What tables say of `floors` and `ceiling`."""
+SMOKE: dict[str, Any] = {
+    **{"steps": 2, "batch": 8, "latent_dim": 2, "width": 2, "hidden": 4},
+    **{"samples": 100, "votes": 10},
+}
+"""Settings of `Training` for the preset "smoke"."""
+SIZES: dict[str, Any] = {"pixels": SIDE, "width": 32, "hidden": 256}
+"""The papers' images and networks: settings of `Training` for the preset "paper"."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +74,7 @@ class Training:
     steps: int = 60_000
     """Updates of each model."""
     batch: int = 64
-    """Images of an update, drawn anew."""
+    """Images of an update, sampled anew."""
     pixels: int = 32
     """Side of the images: 64, as published, or 32, means of 2 × 2 pixels."""
     latent_dim: int = 10
@@ -66,19 +88,20 @@ class Training:
     samples: int = 10_000
     """Images that metrics of a sample are measured on."""
     votes: int = 300
-    """Votes or examples that metrics which hold factors learn from, and as many that test them."""
+    """Votes or examples that metrics which hold a factor fixed learn from, and as many that test them."""
 
     def __post_init__(self) -> None:
-        """Refuse other images, and counts that leave nothing to train on or to measure."""
+        """Refuse values out of range."""
         above(0, learning_rate=self.learning_rate)
         settings_at_least(self, steps=1, batch=2, latent_dim=1, width=1, hidden=1, samples=100, votes=10)
         if self.pixels not in (SIDE // 2, SIDE):
             raise ValueError(f"pixels must be {SIDE // 2} or {SIDE}, not {self.pixels}")
 
     def network(self, channels: int = 1) -> dict[str, Any]:
-        """Return what the models of images of so many channels are built with.
+        """Return arguments of a model's constructor, for images of so many channels.
 
-        A pixel counts as often as pixels were averaged to it, so that β, γ and C weigh as on whole images.
+        A pixel counts as often as there are pixels averaged in it, so that β, γ and C weigh as they do on
+        images of 64 × 64.
         """
         names = ("latent_dim", "width", "hidden", "spread", "learning_rate")
         counted = {"likelihood_weight": (SIDE / self.pixels) ** 2.0}
@@ -92,16 +115,16 @@ class Study:
 
     settings: Training
     source: FactorSource
-    """Whose images are learnt from."""
+    """Of the images to learn from."""
     measured: Mapping[str, FactorSource]
-    """What codes are measured on, by name; images of the first are redrawn, and its importances drawn."""
+    """What codes are measured on, by name. Reconstructions and Hinton diagrams are of the first."""
     metrics: tuple[str, ...]
     """Names of `evaluate_codes`."""
     models: Mapping[str, Callable[[], Learner]]
-    """What makes each model, by its name; "untrained" takes no update, principal components one."""
+    """What makes each model, by its name; `UNTRAINED` takes no update, `PCA_MODEL` one."""
     views: Mapping[str, Callable[[Learner, Images], Encode]] = field(default_factory=dict)
-    """Codes that are measured beside those that `encode` returns, made from a learner and some images, by
-    what is put behind the names of `measured`."""
+    """Other encoders to measure, each made from a learner and some images, by the suffix that their scores
+    put behind the names of `measured`."""
 
     @property
     def first(self) -> FactorSource:
@@ -109,71 +132,54 @@ class Study:
         return next(iter(self.measured.values()))
 
     def run(self, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-        """Train, measure and draw each model, in a folder of its name below `folder`.
+        """Train, measure and show each model, in a folder of its name below `folder`.
 
         Returns:
-            What `measure` says of each; a model that has its `metrics.json` is complete.
+            What `measure` returns of each, and the `ceiling`.
         """
 
         def make(name: str, path: Path) -> dict[str, Any]:
-            learner = self._train(name, path, seed, resume)
+            once = name == PCA_MODEL
+            batches = stream(self.source, FITTED if once else self.settings.batch, seed)
+            steps = 1 if once else self.settings.steps
+            learner = train_model(self.models[name], batches, steps, path, seed, resume)
             metrics, scores = measure(learner, self)
             save_pictures(learner, self.first, path, next(iter(scores.values())).get("dci"))
             return metrics
 
-        return run_models(self.models, folder, make)
+        return run_models(self.models, folder, make) | ceiling(self)
 
     def evaluate(self, folder: Path, full: bool) -> dict[str, Any]:
-        """Measure the models of a seed folder again, those that it has: not all of them ship.
+        """Measure the models that a folder has from their weights; return them and the `ceiling`.
 
         Args:
-            folder: the seed's.
+            folder: that `run` was given.
             full: on as much as the run did, else on a tenth.
 
         Raises:
             FileNotFoundError: a model whose training has not ended.
             WeightsError: weights that can't be used.
         """
-        return {
-            name: measure(load_model(folder, name, Learner), self, full=full)[0]
-            for name in models_in(folder, self.models)
-        }
-
-    def _train(self, name: str, folder: Path, seed: int, resume: bool) -> Learner:
-        torch.manual_seed(seed)
-        learner = self.models[name]()
-        if name == "untrained":
-            save_learner(learner.eval(), folder / WEIGHTS)
-            return learner
-        once = isinstance(learner, PCA)
-        train(
-            learner,
-            stream(self.source, FITTED if once else self.settings.batch, seed),
-            1 if once else self.settings.steps,
-            folder=folder,
-            resume=resume,
-            checkpoint_every=5000,
-            description=f"seed {seed}: {name}",
-        )
-        return learner
+        names = models_in(folder, self.models)
+        return {n: measure(load_model(folder, n), self, full=full)[0] for n in names} | ceiling(self)
 
 
 # Floors and ceilings
 
 
 def floors(settings: Training, channels: int = 1) -> dict[str, Callable[[], Learner]]:
-    """Return what makes the models that a study's others have to beat: no training, and linear codes."""
+    """Return what makes the trivial baselines of a study: an untrained network and linear codes."""
     network = settings.network(channels)
     return {
-        "untrained": partial(VAE, **network),
-        "pca": partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),
+        UNTRAINED: partial(VAE, **network),
+        PCA_MODEL: partial(PCA, shape=network["shape"], latent_dim=settings.latent_dim),
     }
 
 
 def ceiling(study: Study) -> dict[str, Any]:
-    """Return, as a model of the name `CEILING`, what the true factors score as codes; they redraw nothing.
+    """Return the scores of the true factors as codes, as a model of the name `CEILING`.
 
-    It has the metrics' `choices` too, which are those of all models.
+    It reconstructs nothing. It has the metrics' `choices` too, which are those of all models.
     """
     own = {name: score(np.asarray, Oracle(source), study) for name, source in study.measured.items()}
     scores = as_json({name + view: own[name] for view in ("", *study.views) for name in own})
@@ -187,7 +193,7 @@ def ceiling(study: Study) -> dict[str, Any]:
 def measure(
     learner: Learner, study: Study, *, full: bool = True
 ) -> tuple[dict[str, Any], dict[str, dict[str, Score]]]:
-    """Measure what a model redraws and how disentangled its codes are.
+    """Measure how well a model reconstructs images and how disentangled its codes are.
 
     Args:
         learner: PCA or one of the variational family.
@@ -195,9 +201,9 @@ def measure(
         full: else a tenth of them.
 
     Returns:
-        As JSON `error`, the squared error of a pixel of images drawn from the codes; `nats`, -log p(x | z)
-        less the least it can be (the entropy of grey pixels), and `kl`, of each dimension (both None for
-        PCA); `scores` by source and metric, each its `value` and `interval`. And the scores as they are.
+        First, as JSON: `error`, the squared error of a reconstructed pixel; `nats`, -log p(x | z) less the
+        least it can be (the entropy of grey pixels), and `kl` of each dimension, both None for PCA; `scores`
+        by source and metric, each with `value` and `interval`. Second, the scores themselves.
     """
     share = 1 if full else 10
     images = sample_images(study.first, MEASURED)
@@ -238,32 +244,29 @@ def reconstruction(learner: Learner, images: Images) -> dict[str, Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         z = learner.posterior(images).sample()
-    drawn, least = learner.decoder(z), target.clamp(1e-6, 1 - 1e-6).logit()
+    decoded, least = learner.decoder(z), target.clamp(1e-6, 1 - 1e-6).logit()
     grey = target.movedim(-1, 1)
-    nats = float((learner.error(drawn, grey) - learner.error(least.movedim(-1, 1), grey)).mean())
+    nats = float((learner.error(decoded, grey) - learner.error(least.movedim(-1, 1), grey)).mean())
     return {"error": error, "nats": nats, "kl": learner.kl(images).mean(0).tolist()}
 
 
-# Pictures
+# Figures
 
 
 def save_pictures(learner: Learner, source: FactorSource, folder: Path, dci: Score | None = None) -> None:
     """Write a model's traversals, as a picture and as a GIF, and the Hinton diagram of its DCI.
 
     Args:
-        learner: pictures of traversals are of the variational family alone.
+        learner: only one of the variational family has traversals.
         source: of the images that traversals begin with.
-        folder: the model's; pictures go to `figures/` in it, and to TensorBoard.
-        dci: the score, whose importances are drawn.
+        folder: the model's; figures go to `figures/` in it, and to TensorBoard.
+        dci: the score, whose importances are plotted.
     """
     with SummaryWriter(str(folder)) as writer:
         if isinstance(learner, VariationalAutoencoder):
             save_traversals(learner, sample_images(source, COLUMNS), folder, writer)
         if dci:
-            figure = Figure(figsize=(4, 5))
-            panel = figure.subplots()
-            hinton(panel, dci.parts["importances"], dci.choices["factors"])
-            panel.tick_params("x", rotation=45)
+            figure = hinton_figure({"": dci.parts["importances"]}, dci.choices["factors"])
             save_figure(figure, folder / "figures/hinton.png", writer)
 
 

@@ -1,11 +1,13 @@
 """Cells and names of tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from unknot.report import mean_std
 
-__all__ = ["cell", "over_seeds", "title"]
+__all__ = ["cell", "dimensions_in_use", "mean", "over_seeds", "score_cells", "title"]
 
 
 def title(name: str, methods: Mapping[str, str]) -> str:
@@ -24,7 +26,31 @@ def over_seeds(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
     return values
 
 
+def mean(seeds: Sequence[Mapping[str, Any]], *keys: str) -> float:
+    """Return the mean of the values below these keys over the seeds."""
+    return float(np.mean(over_seeds(seeds, *keys)))
+
+
 def cell(seeds: Sequence[Mapping[str, Any]], *keys: str, digits: int = 2) -> str:
     """Return "mean ± standard deviation" of the values below these keys, "–" where they are None."""
     values = over_seeds(seeds, *keys)
     return "–" if values[0] is None else mean_std(values, digits)
+
+
+def score_cells(
+    models: Sequence[Mapping[str, Any]], sources: Iterable[str], metrics: Sequence[str]
+) -> list[str]:
+    """Return cells of a model's scores, all metrics of one source after the other.
+
+    Args:
+        models: the model's metrics of each seed, as `study.measure` returns them.
+        sources: names of what was measured.
+        metrics: names.
+    """
+    return [cell(models, "scores", source, metric, "value") for source in sources for metric in metrics]
+
+
+def dimensions_in_use(models: Sequence[Mapping[str, Any]], nats: float) -> str:
+    """Return how many dimensions of a model have a mean KL above so many nats, "–" where it has no KL."""
+    kls = over_seeds(models, "kl")
+    return "–" if kls[0] is None else mean_std([sum(each > nats for each in kl) for kl in kls], 1)

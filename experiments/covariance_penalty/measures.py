@@ -1,4 +1,4 @@
-"""The paper's four measures of a code (section 3.1), for many codes, and what draws them."""
+"""The paper's four measures of a code (section 3.1), for many codes, and their curves."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,8 +22,8 @@ def average(measured: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([each[name] for each in measured])) for name in measured[0]}
 
 
-def draw_curves(panel: Axes, curves: dict[str, Sequence[dict[str, Any]]], measure: str) -> None:
-    """Draw a measure against the squared error, a curve over λ for each penalty, λ = 0 marked."""
+def plot_curves(panel: Axes, curves: dict[str, Sequence[dict[str, Any]]], measure: str) -> None:
+    """Plot a measure over the squared error, a curve over λ for each penalty, λ = 0 marked."""
     for name, points in curves.items():
         errors, values = [point["error"] for point in points], [point[measure] for point in points]
         panel.plot(errors, values, ".-", label=PENALTY_NAMES[name])

@@ -1,4 +1,4 @@
-"""Penalised correlation: traversals by hand, and what the tables say of the bars."""
+"""Penalised correlation: traversals by hand, and what the tables say of the targets."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
 from unknot.models.traversals import SPAN, as_images, traverse
 
 
-def test_traversals_move_one_dimension_by_its_own_deviations() -> None:
+def test_traversals_move_one_dimension_by_its_own_standard_deviations() -> None:
     torch.manual_seed(0)
     learner, codes = PenalisedAutoencoder(code_dim=5), torch.randn(20, 5) * torch.arange(1, 6)
     with torch.no_grad():
-        drawn = traverse(learner, codes[:3], images._values(codes[:, [4, 2]], 3), [4, 2])
+        moved = traverse(learner, codes[:3], images._values(codes[:, [4, 2]], 3), [4, 2])
         changed = codes[:3].clone()
         changed[:, 2] = codes[:, 2].mean() + SPAN * codes[:, 2].std()
         expected = as_images(learner.decode(changed))
-    assert drawn.shape == (2, 3, 3, 32, 32, 3)
-    np.testing.assert_array_equal(drawn[1, 2], expected)
+    assert moved.shape == (2, 3, 3, 32, 32, 3)
+    np.testing.assert_array_equal(moved[1, 2], expected)
 
 
 def test_projections_are_of_the_features() -> None:
@@ -30,14 +30,14 @@ def test_projections_are_of_the_features() -> None:
         torch.testing.assert_close(features[:, k] @ solution, inputs[:, k], rtol=1e-3, atol=1e-3)
 
 
-def test_the_bar_of_projections_is_variance_in_few_dimensions() -> None:
+def test_the_target_of_projections_is_variance_in_few_dimensions() -> None:
     def note(tdv: float, ud90: float) -> str:
         first, last = (
             {"error": 0.0, "mapc": 0.0, "cvr": 1.0, "tdv": t, "ud90": u} for t, u in ((0, 9), (tdv, ud90))
         )
         points = [first] * (len(projections.LAMBDAS) - 1) + [last]
         ours, other = projections.tabulate([{"curves": {"covariance": points, "l1": points}, "pca": last}])
-        assert not other.notes[-1].startswith("Bar")
+        assert not other.notes[-1].startswith("Target")
         return ours.notes[-1]
 
     assert note(0.99, 3.7).endswith("0.990 and 3.7, met.")
@@ -45,7 +45,7 @@ def test_the_bar_of_projections_is_variance_in_few_dimensions() -> None:
     assert note(0.99, 4.2).endswith("missed.")
 
 
-def test_the_bar_of_xor_is_most_starts() -> None:
+def test_the_target_of_xor_is_most_starts() -> None:
     def note(*least: float) -> str:
         rows = [dict.fromkeys(("solved", "two", "one", "least"), value) for value in least]
         return xor.tabulate([{"penalised": row, "plain": row} for row in rows])[0].notes[-1]
@@ -54,7 +54,7 @@ def test_the_bar_of_xor_is_most_starts() -> None:
     assert note(20, 60).endswith("40.0%, missed.")
 
 
-def test_the_bars_of_images_are_beside_l1_and_beside_the_paper() -> None:
+def test_the_targets_of_images_are_l1_and_the_paper() -> None:
     def notes(error: float, cvr: float) -> list[str]:
         def model(error: float, cvr: float) -> dict[str, Any]:
             return {"error": error, "cvr": cvr, "ud90": 4.0}

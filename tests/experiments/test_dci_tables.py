@@ -1,4 +1,4 @@
-"""The experiment dci: what is known of the ends of its scale, what its tables say."""
+"""The experiment dci: the ends of its scale, and what its tables say."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from unknot.models.image.infogan import InfoGAN
 TINY = dci.Settings(test_images=300, gap_images=40)
 
 
-def test_noise_tells_nothing_and_the_factors_tell_all() -> None:
+def test_noise_knows_nothing_and_the_factors_know_all() -> None:
     found = dci.bounded({"between": {}}, TINY)
     assert list(found) == ["noise", "between", "factors"]
     for regressor in dci.REGRESSORS:
@@ -25,7 +25,7 @@ def test_noise_tells_nothing_and_the_factors_tell_all() -> None:
         assert len(factors["unseen_errors"]) == len(dci.FACTORS)
 
 
-def test_what_is_learnt_from_is_never_in_the_gap_nor_tested_on() -> None:
+def test_training_images_are_neither_in_the_gap_nor_tested_on() -> None:
     learnt, tested, gap = (
         dci.teapots(part, 30, 16, seed)[0] for part, seed in (("seen", 0), ("seen", 1), ("gap", 1))
     )
@@ -94,12 +94,12 @@ def test_traversals_go_over_the_prior() -> None:
     learner = InfoGAN(shape=(16, 16, 3), latent_dim=2, noise_dim=0, width=2).eval()
     images = dci.teapots("seen", 30, 16, 1)[1][:4]
     panels = dci.traversals(learner, images).axes
-    assert [panel.get_ylabel() for panel in panels] == ["images", "redrawn", "c0", "c1"]
+    assert [panel.get_ylabel() for panel in panels] == ["images", "reconstructed", "c0", "c1"]
     codes = learner.encode(images[:1]).detach()
     codes[0, 1] = -1
-    drawn = (255 * learner.decode(codes)).detach().round().byte().numpy()[0]
+    decoded = (255 * learner.decode(codes)).detach().round().byte().numpy()[0]
     (row,) = panels[-1].images
-    np.testing.assert_array_equal(np.asarray(row.get_array())[:, :16], drawn)
+    np.testing.assert_array_equal(np.asarray(row.get_array())[:, :16], decoded)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,6 @@ def test_traversals_go_over_the_prior() -> None:
         ({"pixels": 48}, r"pixels must be one of \(64, 32, 16\), not 48"),
     ],
 )
-def test_settings_refuse_nothing_to_measure(values: dict[str, Any], words: str) -> None:
+def test_settings_refuse_to_measure_nothing(values: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         dci.Settings(**values)

@@ -1,5 +1,6 @@
 """Every experiment's smoke preset, through the same tests."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 
 from unknot.experiments import EXPERIMENTS, dynamics_content
-from unknot.files import write_json
+from unknot.files import CONFIG, METRICS, RESULTS, read_json
 from unknot.representation import RCE, WEIGHTS, save_learner
-from unknot.running import evaluate_run, load_experiment, run_seeds, show_run
+from unknot.running import evaluate_run, evaluate_seed, load_experiment, run_seeds, show_run
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted(ROOT.glob(f"pretrained/*/{RESULTS}")) + sorted(ROOT.glob(f"docs/results/*/{RESULTS}"))
 
 PICTURES = {
     "dynamics-content": ["seed-0/*/figures/*.gif"],
@@ -31,7 +35,7 @@ PICTURES = {
     ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
 }
-"""Pictures of experiments, beside some that all of them have."""
+"""Pictures of experiments, besides those that all of them have."""
 
 
 @pytest.fixture(scope="module", params=EXPERIMENTS)
@@ -47,8 +51,8 @@ def smoke(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_a_run_leaves_what_the_run_folder_promises(smoke: tuple[str, Path]) -> None:
     name, folder = smoke
     seed = folder / "seed-0"
-    assert (seed / "config.json").exists()
-    assert list(seed.rglob("weights.safetensors"))
+    assert (seed / CONFIG).exists()
+    assert list(seed.rglob(WEIGHTS))
     assert list(seed.rglob("events.*"))
     assert list(seed.rglob("figures/*.png"))
     for picture in PICTURES.get(name, []):
@@ -59,11 +63,32 @@ def test_a_run_leaves_what_the_run_folder_promises(smoke: tuple[str, Path]) -> N
     assert tables[0].title in (folder / "table.md").read_text()
 
 
-def test_the_metrics_are_recomputed_from_the_weights(smoke: tuple[str, Path]) -> None:
+def test_a_run_has_a_headline(smoke: tuple[str, Path]) -> None:
     name, folder = smoke
-    kept = json.loads((folder / "seed-0/metrics.json").read_text())
-    again = json.loads(json.dumps(load_experiment(name).evaluate(folder / "seed-0", full=True)))
-    assert again == kept
+    check_headline(name, [read_json(folder / "seed-0" / METRICS)])
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT).parent))
+def test_shipped_results_have_tables_and_a_headline(path: Path) -> None:
+    name, seeds = path.parent.name, read_json(path)["seeds"]
+    assert load_experiment(name).tabulate(seeds)
+    check_headline(name, seeds)
+
+
+def check_headline(name: str, seeds: list[dict[str, Any]]) -> None:
+    headline = load_experiment(name).headline(seeds)
+    texts = dataclasses.asdict(headline)
+    assert isinstance(texts.pop("met"), bool)
+    for field, text in texts.items():
+        assert isinstance(text, str), field
+        assert text.strip(), field
+        assert "nan" not in text.split(), field
+
+
+def test_the_metrics_are_recomputed_from_the_weights(smoke: tuple[str, Path]) -> None:
+    _, folder = smoke
+    again = json.loads(json.dumps(evaluate_seed(folder / "seed-0", full=True)))
+    assert again == read_json(folder / "seed-0" / METRICS)
     before = sorted(folder.rglob("*"))
     evaluate_run(str(folder), full=False)
     assert sorted(folder.rglob("*")) == before  # evaluating leaves nothing behind
@@ -72,15 +97,12 @@ def test_the_metrics_are_recomputed_from_the_weights(smoke: tuple[str, Path]) ->
 def test_two_runs_of_a_seed_measure_the_same(smoke: tuple[str, Path], tmp_path: Path) -> None:
     name, folder = smoke
     run_seeds(name, "smoke", load_experiment(name).PRESETS["smoke"], tmp_path / "again", seeds=1)
-    first, second = (
-        timeless(json.loads((run / "seed-0/metrics.json").read_text()))
-        for run in (folder, tmp_path / "again")
-    )
+    first, second = (timeless(read_json(run / "seed-0" / METRICS)) for run in (folder, tmp_path / "again"))
     assert first == second
 
 
 def timeless(metrics: Any) -> Any:
-    """Drop what a clock says."""
+    """Drop measured times."""
     if isinstance(metrics, dict):
         return {name: timeless(value) for name, value in metrics.items() if name != "seconds"}
     return [timeless(value) for value in metrics] if isinstance(metrics, list) else metrics
@@ -89,18 +111,18 @@ def timeless(metrics: Any) -> Any:
 def test_a_finished_run_resumes_at_once_and_another_does_not_overwrite_it(smoke: tuple[str, Path]) -> None:
     name, folder = smoke
     settings = load_experiment(name).PRESETS["smoke"]
-    written = (folder / "seed-0/metrics.json").stat().st_mtime_ns
+    written = (folder / "seed-0" / METRICS).stat().st_mtime_ns
     run_seeds(name, "smoke", settings, folder, seeds=1, resume=True)
-    assert (folder / "seed-0/metrics.json").stat().st_mtime_ns == written
+    assert (folder / "seed-0" / METRICS).stat().st_mtime_ns == written
     with pytest.raises(FileExistsError, match="exists"):
         run_seeds(name, "smoke", settings, folder, seeds=1)
 
 
 def test_models_whose_training_has_not_ended_are_not_evaluated(tmp_path: Path) -> None:
-    write_json(tmp_path / "config.json", {"settings": {"problems": 1}, "seed": 0})
+    settings = dynamics_content.Settings(problems=1)
     save_learner(RCE(content_dim=2, sets=2), tmp_path / "published" / WEIGHTS)
-    with pytest.raises(FileNotFoundError, match=r"published has no finished weights"):
-        dynamics_content.evaluate(tmp_path, full=False)
+    with pytest.raises(FileNotFoundError, match="published has no"):
+        dynamics_content.evaluate(settings, tmp_path, 0, full=False)
 
 
 @pytest.mark.parametrize(("name", "value", "least"), [("steps", 0, 1), ("problems", -5, 1), ("noise", -1, 0)])
@@ -116,6 +138,6 @@ def test_no_training_image_is_evaluated_on_and_no_state_is_shown_in_both_sets() 
     held_out = dynamics_content.held_out_data(model, "X", seed=0)
     trained = {image.tobytes() for key in ("observation", "next_observation") for image in triples[key]}
     assert trained.isdisjoint(image.tobytes() for image in held_out["observation"])
-    redrawn = dynamics_content.environment(model, "Y").render_factors({"position": triples["position"]})
-    assert {image.tobytes() for image in redrawn}.isdisjoint(image.tobytes() for image in images)
+    rendered = dynamics_content.environment(model, "Y").render_factors({"position": triples["position"]})
+    assert {image.tobytes() for image in rendered}.isdisjoint(image.tobytes() for image in images)
     assert np.isfinite(triples["action"]).all()

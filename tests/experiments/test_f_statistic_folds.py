@@ -1,3 +1,5 @@
+"""The experiment f-statistic: folds, batches, Recall@k by hand, and what its tables and figures say."""
+
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ def test_folds_share_no_character() -> None:
     np.testing.assert_array_equal(np.sort(np.concatenate(folds)), np.arange(672))
 
 
-def test_batches_show_none_that_is_held_out_and_attributes_are_the_characters_own() -> None:
+def test_batches_have_no_held_out_character_and_attributes_are_the_characters_own() -> None:
     data = f_statistic._characters(SMOKE, 0)
     assert data.attributes.shape == (13440, 7 + 3 + 5)
     np.testing.assert_allclose(data.attributes.mean(0), [1 / 7] * 7 + [1 / 2] + [1 / 3] * 3 + [1 / 2] * 4)
@@ -45,7 +47,7 @@ def fold(**areas: list[float]) -> dict[str, Any]:
     return {"models": {name: {"areas": each, "recall": recalls} for name, each in areas.items()}}
 
 
-def test_the_bar_is_half_as_much_again_as_either_other_loss() -> None:
+def test_the_target_is_half_as_much_again_as_either_other_loss() -> None:
     def note(triplet: list[float], histogram: list[float]) -> str:
         ours = [0.99, 0.96, 0.96, 0.5]
         return f_statistic.tabulate([fold(f_statistic=ours, triplet=triplet, histogram=histogram)])[0].notes[
@@ -56,12 +58,12 @@ def test_the_bar_is_half_as_much_again_as_either_other_loss() -> None:
     assert note(low, some).endswith("F-statistic 75.0%, triplet 0.0%, histogram 25.0%, met.")
     assert note(more, low).endswith("F-statistic 75.0%, triplet 50.0%, histogram 0.0%, missed.")
     none = f_statistic.tabulate([fold(f_statistic=low, untrained=low)])[0].notes
-    assert not any(sentence.startswith("Bar") for sentence in none)
+    assert not any(sentence.startswith("Target") for sentence in none)
 
 
 def test_the_figure_counts_the_areas_of_all_folds() -> None:
     seeds = [fold(**{name: [area, 0.52] for name in f_statistic.ROWS}) for area in (0.52, 0.98)]
-    panel = f_statistic.draw(seeds)["areas"].axes[0]
+    panel = f_statistic.plot(seeds)["areas"].axes[0]
     heights = [patch.get_height() for patch in panel.patches[:10]]  # type: ignore[attr-defined]
     np.testing.assert_allclose(heights, [0.75, *[0] * 8, 0.25])
 

@@ -1,4 +1,4 @@
-"""The effects of β: digits by hand, who sees which labels, what is drawn and said over all seeds."""
+"""The effects of β: digits by hand, who sees which labels, and what figures and tables say of all seeds."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from unknot.experiments import quantifying_beta
+from unknot.experiments.quantifying_beta import classification, data, figures, tables
 
 
 def test_small_digits_are_means_of_the_padded_ones() -> None:
-    small, labels = quantifying_beta.digits("test", 16)
-    large, same = quantifying_beta.digits("test", 32)
+    small, labels = data.digits("test", 16)
+    large, same = data.digits("test", 32)
     assert large.shape[1:] == (32, 32, 1)
-    assert not large[:, :2].any()  # the paper that is added
+    assert not large[:, :2].any()  # the margin
     assert not large[:, :, -2:].any()
     np.testing.assert_array_equal(labels, same)
     block = large[:, 14:16, 8:10, 0].mean((1, 2))
@@ -22,7 +23,7 @@ def test_small_digits_are_means_of_the_padded_ones() -> None:
 
 
 def test_the_classifier_sees_the_first_labels_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Codes are the image's one pixel; labels after the first half lie."""
+    """Codes are the image's one pixel; labels after the first half are wrong."""
     images = np.tile(np.arange(40, dtype=np.uint8) % 2 * 200, 2).reshape(-1, 1, 1, 1)
     labels = (images.ravel() > 0).astype(np.int64)
     lies = np.concatenate([labels[:40], 1 - labels[40:]])
@@ -30,9 +31,8 @@ def test_the_classifier_sees_the_first_labels_alone(monkeypatch: pytest.MonkeyPa
     def digits(split: str, pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         return images, lies if split == "train" else labels
 
-    monkeypatch.setattr(quantifying_beta, "digits", digits)
-    settings = quantifying_beta.Settings(labels=(0.5, 1.0))
-    accuracy = quantifying_beta.classify(lambda images: images.reshape(-1, 1) / 255, settings)["accuracy"]
+    monkeypatch.setattr(classification, "digits", digits)
+    accuracy = classification.classify(lambda images: images.reshape(-1, 1) / 255, 1, (0.5, 1.0))["accuracy"]
     assert accuracy["0.5"] == 1
     assert accuracy["1"] < 1
 
@@ -44,8 +44,8 @@ def test_digits_stand_between_one_class_for_all_and_their_pixels(monkeypatch: py
     images = np.zeros((300, 16, 16, 1), np.uint8)
     images[:, 0, :10, 0] = rng.integers(256, size=(300, 10))
     images[:, 8, 8, 0] = 60 * labels
-    monkeypatch.setattr(quantifying_beta, "digits", lambda split, pixels: (images, labels))
-    bounds = quantifying_beta.digit_bounds(quantifying_beta.Settings(labels=(1.0,)), seed=0)
+    monkeypatch.setattr(classification, "digits", lambda split, pixels: (images, labels))
+    bounds = classification.digit_bounds(16, (1.0,), latent_dim=10, seed=0)
     majority, components, pixels = (bound["accuracy"]["1"] for bound in bounds.values())
     assert majority == pytest.approx(2 / 3)
     assert majority <= components < pixels
@@ -64,7 +64,7 @@ def test_autoencoders_are_of_the_kind_their_names_say() -> None:
 def measured(scores: dict[str, float], accuracies: dict[str, float]) -> dict[str, Any]:
     """Return the metrics of a seed."""
     shapes = {
-        name: {"scores": {"test": {key: {"value": score} for key in quantifying_beta.METRICS}}, "error": 0.1}
+        name: {"scores": {"test": {key: {"value": score} for key in tables.METRICS}}, "error": 0.1}
         for name, score in scores.items()
     }
     digits = {name: {"accuracy": {"0.1": accuracy}} for name, accuracy in accuracies.items()}
@@ -81,20 +81,20 @@ def named(**values: list[float]) -> dict[str, float]:
     }
 
 
-def test_figures_show_the_mean_and_the_deviation_over_seeds() -> None:
+def test_figures_show_the_mean_and_the_standard_deviation_over_seeds() -> None:
     seeds = [
-        measured(dict.fromkeys([f"{kind}-1" for kind in quantifying_beta.TYPES], score), {"conv-0": 0.5})
+        measured(dict.fromkeys([f"{kind}-1" for kind in tables.TYPES], score), {"conv-0": 0.5})
         for score in (0.2, 0.4)
     ]
-    values = quantifying_beta._each(seeds, "shapes", "scores", "test", "higgins_2", "value")
+    values = tables.scores(seeds)
     assert values["conv-1"] == [0.2, 0.4]
-    panel = quantifying_beta.curves(values, "metric").axes[0]
+    panel = figures.curves(values, "metric").axes[0]
     np.testing.assert_allclose(np.asarray(panel.lines[0].get_ydata(), np.float64), [0.3])
     edges = np.asarray(panel.collections[0].get_paths()[0].vertices)[:, 1]
     np.testing.assert_allclose([edges.min(), edges.max()], [0.3 - 0.02**0.5, 0.3 + 0.02**0.5])
 
 
-def test_the_bar_of_shapes_is_a_rise_above_the_error() -> None:
+def test_the_target_of_shapes_is_a_rise_above_the_error() -> None:
     def note(*last: float) -> str:
         seeds = [measured(named(conv=[0.4, score], dense=[0.3, 0.9]), {}) for score in last]
         return quantifying_beta.tabulate(seeds)[0].notes[-1]
@@ -103,7 +103,7 @@ def test_the_bar_of_shapes_is_a_rise_above_the_error() -> None:
     assert note(0.38, 0.46).endswith("missed (1 of 2 are).")
 
 
-def test_the_bar_of_digits_is_a_leap_and_then_a_fall() -> None:
+def test_the_target_of_digits_is_a_leap_and_then_a_fall() -> None:
     def note(*accuracies: float) -> str:
         seeds = [measured({"conv-1": 0.5}, named(conv=list(accuracies), dense=[0.8, 0.9, 0.7]))]
         return quantifying_beta.tabulate(seeds)[1].notes[-1]

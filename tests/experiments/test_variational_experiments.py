@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from unknot.experiments import capacity_vae, dip_vae, encoders, factor_vae, quantifying_beta
+from unknot.experiments.capacity_vae import generator, tables
 from unknot.experiments.common.codes import zero_collapsed
-from unknot.experiments.common.study import Study, Training, ceiling, measure, reconstruction
+from unknot.experiments.common.study import CEILING, Study, Training, ceiling, measure, reconstruction
 from unknot.experiments.common.tables import title
-from unknot.files import write_json
+from unknot.experiments.quantifying_beta.data import shapes, split
+from unknot.files import METRICS, WEIGHTS, write_json
 from unknot.models.data.blob import Blob
 from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.selection import Selection
@@ -19,7 +21,7 @@ from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.factor_generator import LEAST, FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.models.traversals import traversal_frames, traverse
-from unknot.representation import WEIGHTS, save_learner
+from unknot.representation import save_learner
 
 
 def tiny() -> VAE:
@@ -39,7 +41,7 @@ def test_centre_and_size_are_read_off() -> None:
     np.testing.assert_allclose(factor_vae.places_and_size(image), [[6.5, 3.5, 4]])
 
 
-def test_nats_of_a_perfect_drawing_are_none() -> None:
+def test_nats_of_a_perfect_reconstruction_are_none() -> None:
     learner = tiny()
     images = np.full((4, 8, 8, 1), 64, np.uint8)
     grey = torch.full((1, 8, 8), 64 / 255).logit()
@@ -51,14 +53,14 @@ def test_nats_of_a_perfect_drawing_are_none() -> None:
     perfect = reconstruction(learner, images)
     assert perfect["nats"] == pytest.approx(0, abs=1e-4)
     assert perfect["error"] == pytest.approx(0, abs=1e-10)
-    linear.bias.data.zero_()  # draws 1/2 everywhere
+    linear.bias.data.zero_()  # decodes to 1/2 everywhere
     p = 64 / 255
     expected = 64 * (np.log(2) + p * np.log(p) + (1 - p) * np.log(1 - p))
     assert reconstruction(learner, images)["nats"] == pytest.approx(expected, rel=1e-4)
     assert reconstruction(learner, images)["error"] == pytest.approx((0.5 - p) ** 2, rel=1e-4)
 
 
-def test_dimensions_that_tell_nothing_are_measured_as_0() -> None:
+def test_collapsed_dimensions_are_measured_as_0() -> None:
     learner = tiny()
     images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
     last = learner.encoder[-1]
@@ -99,7 +101,7 @@ def test_factors_enter_in_the_papers_order_or_not(
     places: tuple[float, float], scale: float, shape: float, orientation: float | None, right: bool
 ) -> None:
     enters = {"x": places[0], "y": places[1], "scale": scale, "shape": shape, "orientation": orientation}
-    assert capacity_vae.in_order(enters) is right
+    assert generator.in_order(enters) is right
 
 
 def test_a_factor_enters_where_it_stays() -> None:
@@ -109,45 +111,48 @@ def test_a_factor_enters_where_it_stays() -> None:
     learner.trace[:4] = torch.tensor(
         [[1.0, 1.4, 0, 1.4, 90], [2.0, 0.8, 0.2, 1.4, 80], [3.0, 1.2, 0.4, 1.6, 70], [4.0, 1.8, 0.6, 1.8, 60]]
     )
-    found = capacity_vae.entries(learner)
+    found = generator.entries(learner)
     assert found["enters"] == {"a": 3.0, "b": None, "c": 1.0}
     assert found["last"] == pytest.approx({"a": 1.8, "b": 0.6, "c": 1.8})
     assert found["reconstruction"] == 60
 
 
-def test_what_is_given_out_evenly_is_no_entrance() -> None:
+def test_the_uniform_share_alone_is_no_entrance() -> None:
     settings = capacity_vae.PRESETS["default"]
     factors = Shapes2D().values
-    assert LEAST * settings.capacity / len(factors) < capacity_vae.ENTERS
+    assert LEAST * settings.capacity / len(factors) < generator.ENTERS
 
 
 def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[str, Any]:
     values = {"factor_vae": metric, "higgins": metric, "mig": mig, "dci": 0.0, "sap": 0.0}
     row = {name: {"value": value} for name, value in values.items()}
-    views = ("", factor_vae.ALIVE, factor_vae.DRAWN)
+    views = ("", factor_vae.CONSTANT, factor_vae.SAMPLED)
     sources = [source + view for source in (factor_vae.WITH, factor_vae.WITHOUT) for view in views]
     sources += [dip_vae.WITH, dip_vae.WITHOUT]
     return {"error": error, "nats": nats, "kl": None, "scores": dict.fromkeys(sources, row)}
 
 
 def test_a_generator_is_kept_at_the_papers_capacities() -> None:
-    generator = FactorGenerator(factors={"x": (0.0, 1.0)}, shape=(8, 8, 1), capacity=10.0, growth=500)
-    stages = capacity_vae.stages(generator)
+    learner = FactorGenerator(factors={"x": (0.0, 1.0)}, shape=(8, 8, 1), capacity=10.0, growth=500)
+    stages = generator.stages(learner)
     assert [capacity for capacity, _ in stages] == [3.1, 7.3, 10.0]
     for capacity, updates in stages:
-        generator.updates.fill_(updates)
-        assert capacity <= float(generator.target()) < capacity + (10.0 - 0.5) / 500 + 1e-5
+        learner.updates.fill_(updates)
+        assert capacity <= float(learner.target()) < capacity + (10.0 - 0.5) / 500 + 1e-5
 
 
 def test_a_generator_whose_stages_are_all_kept_is_restored(tmp_path: Path) -> None:
     settings = capacity_vae.PRESETS["smoke"]
-    whole = capacity_vae._train_generator(settings, tmp_path, 0, resume=False)
-    again = capacity_vae._train_generator(settings, tmp_path, 0, resume=True)
-    assert int(again.updates) == int(whole.updates) == settings.generator_steps
+    steps = settings.generator_steps
+    whole, again = (
+        generator.train_generator(settings, settings.capacity, steps, tmp_path, 0, resume)
+        for resume in (False, True)
+    )
+    assert int(again.updates) == int(whole.updates) == steps
     torch.testing.assert_close(again.preferences, whole.preferences, rtol=0, atol=0)
 
 
-def test_the_bar_of_factor_vae_is_one_gamma_by_both_metrics() -> None:
+def test_the_target_of_factor_vae_is_one_gamma_by_both_metrics() -> None:
     def note(*models: dict[str, Any]) -> str:
         named = {"beta-1": scored(0.99, 0.99, 0), "gamma-10": models[0], "gamma-35": models[1]}
         return factor_vae.tabulate([{"models": named, "failure": {"higgins": 1, "factor_vae": 1}}])[0].notes[
@@ -170,7 +175,7 @@ def test_dimensions_that_have_not_collapsed_are_counted() -> None:
     assert dict(zip(table.columns, table.rows[0], strict=False))["dimensions"] == "1.5 ± 0.7"
 
 
-def test_the_bar_of_dip_vae_allows_a_tenth_more_error() -> None:
+def test_the_target_of_dip_vae_allows_a_tenth_more_error() -> None:
     def note(dip_error: float, beta: float) -> str:
         models = {
             "beta-1": scored(beta, 0, 0.1),
@@ -184,14 +189,14 @@ def test_the_bar_of_dip_vae_allows_a_tenth_more_error() -> None:
     assert note(0.1, 0.99).endswith("missed.")
 
 
-def test_controlled_capacity_is_beside_what_is_as_disentangled() -> None:
+def test_controlled_capacity_is_compared_with_what_is_as_disentangled() -> None:
     def beside(better: float, worse: float, metric: float = 0.9) -> str:
         row = {"controlled capacity": (0.8, 0.02), "beta-1": (metric, better), "beta-4": (0.7, worse)}
         models = {
             name: {"error": error, "scores": {"coloured": {"factor_vae": {"value": metric}}}}
             for name, (metric, error) in row.items()
         }
-        return capacity_vae._beside([{"shapes": models}])
+        return tables._beside([{"shapes": models}])
 
     assert beside(0.03, 0.01) == "met (1 of 2 are)"
     assert beside(0.01, 0.03) == "missed (1 of 2 are)"
@@ -199,9 +204,7 @@ def test_controlled_capacity_is_beside_what_is_as_disentangled() -> None:
 
 
 def test_the_split_shares_no_image_and_no_stratum_is_short() -> None:
-    parts = quantifying_beta.split(5, 4)
-    shapes = ("square", "ellipse", "triangle")
-    source = Shapes2D(shapes, orientations=5, turn=np.pi, positions=4)
+    parts, source = split(5, 4), shapes(5, 4)
     images = [source.render_factors(source.combinations(part)) for part in parts]
     assert len({image.tobytes() for part in images for image in part}) == sum(map(len, parts)) < len(source)
     np.testing.assert_allclose(
@@ -209,8 +212,8 @@ def test_the_split_shares_no_image_and_no_stratum_is_short() -> None:
     )
     shares = [np.bincount(source.combinations(part)["shape"]) / len(part) for part in parts]
     np.testing.assert_allclose(shares[1:], [shares[0]] * 2, atol=0.02)
-    drawn = source.rows(Selection(source, parts[2]).sample_factors(50, np.random.default_rng(0)))
-    assert set(drawn) <= set(parts[2])
+    sampled = source.rows(Selection(source, parts[2]).sample_factors(50, np.random.default_rng(0)))
+    assert set(sampled) <= set(parts[2])
     with pytest.raises(ValueError, match="rows must be at least one"):
         Selection(source, parts[0][:0])
 
@@ -231,8 +234,10 @@ def test_the_models_that_a_folder_has_are_measured_again(tmp_path: Path) -> None
     save_learner(tiny(), tmp_path / "a" / WEIGHTS)
     with pytest.raises(FileNotFoundError, match="a has no metrics"):
         study.evaluate(tmp_path, full=True)
-    write_json(tmp_path / "a" / "metrics.json", {})
-    assert study.evaluate(tmp_path, full=True) == {"a": measure(tiny(), study)[0]}
+    write_json(tmp_path / "a" / METRICS, {})
+    again = study.evaluate(tmp_path, full=True)
+    assert list(again) == ["a", CEILING]
+    assert again["a"] == measure(tiny(), study)[0]
 
 
 def test_models_are_called_by_their_method() -> None:
@@ -255,6 +260,6 @@ def test_models_are_called_by_their_method() -> None:
         (quantifying_beta.Settings, {"labels": (0.1, 1.5)}, "labels must be above 0 and at most 1, not 1.5"),
     ],
 )
-def test_settings_refuse_nothing_to_measure(settings: Any, values: dict[str, Any], words: str) -> None:
+def test_settings_refuse_to_measure_nothing(settings: Any, values: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         settings(**values)
