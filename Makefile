@@ -7,7 +7,7 @@ STRICT := $(PIP) --config-settings editable_mode=strict
 
 ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
 # Two workers of one thread each: most tests are too small for more threads to help.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: demo test test-all lint types bench docs install
 

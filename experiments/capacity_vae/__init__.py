@@ -24,7 +24,7 @@ from typing import Any
 from unknot.checks import settings_at_least
 from unknot.experiments.capacity_vae.figures import allocation, decoded, tuning
 from unknot.experiments.capacity_vae.generator import entries, load_stages, train_generator
-from unknot.experiments.capacity_vae.tables import CONTROLLED, GENERATOR, METRICS, headline, tabulate
+from unknot.experiments.capacity_vae.tables import CONTROLLED, GENERATOR, METRICS, headlines, tabulate
 from unknot.experiments.common.runs import load_model, run_models
 from unknot.experiments.common.study import SIZES, SMOKE, Study, Training, floors
 from unknot.models.data.blob import Blob
@@ -35,7 +35,7 @@ from unknot.models.image.vae import VAE
 from unknot.report import save_figures
 from unknot.representation import Learner
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ __all__ = [
     "UNTRAINED",
     "evaluate_parts",
     "first_or_all",
-    "headline_of_parts",
+    "headlines_of_parts",
     "load_model",
     "model_folder",
     "models_in",
@@ -189,9 +189,14 @@ def tabulate_parts(parts: Mapping[str, Experiment], seeds: list[dict[str, Any]])
     ]
 
 
-def headline_of_parts(parts: Mapping[str, Experiment], seeds: list[dict[str, Any]]) -> Headline:
-    """Return the headline of the first part that was run."""
-    return next(part.headline(each) for name, part in parts.items() if (each := of_part(seeds, name)))
+def headlines_of_parts(parts: Mapping[str, Experiment], seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
+    """Return the headlines of every part that was run."""
+    return tuple(
+        line
+        for name, part in parts.items()
+        if (each := of_part(seeds, name))
+        for line in part.headlines(each)
+    )
 
 
 def of_part(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from typing import Any, Literal, cast
 from unknot.experiments import Experiment
 from unknot.experiments.common.runs import (
     evaluate_parts,
-    headline_of_parts,
+    headlines_of_parts,
     presets_of,
     run_parts,
     tabulate_parts,
@@ -30,7 +30,7 @@ from unknot.experiments.covariance_penalty.projections import Settings as Projec
 from unknot.experiments.covariance_penalty.xor import Settings as XORSettings
 from unknot.report import Headline, Table
 
-__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
+__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 PARTS: dict[str, Experiment] = {
     "projections": cast(Experiment, projections),
@@ -68,6 +68,6 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     return tabulate_parts(PARTS, seeds)
 
 
-def headline(seeds: list[dict[str, Any]]) -> Headline:
-    """Return the headline of the first part that was run: the features that `projections` finds."""
-    return headline_of_parts(PARTS, seeds)
+def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
+    """Return the headlines of every part that was run."""
+    return headlines_of_parts(PARTS, seeds)

@@ -142,16 +142,18 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     ]
 
 
-def headline(seeds: list[dict[str, Any]]) -> Headline:
+def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return from how many starts the smallest network is found."""
-    return Headline(
-        measure="Starts from which XOR is solved by the smallest network, %",
-        paper="one network, which is",
-        ours=cell(seeds, "penalised", "least", digits=1),
-        floor=f"{cell(seeds, 'plain', 'least', digits=1)} (no penalty)",
-        ceiling="100 (every start)",
-        target=f"above {TARGET}",
-        met=_least(seeds) > TARGET,
+    return (
+        Headline(
+            measure="Starts from which XOR is solved by the smallest network, %",
+            paper="one network, which is",
+            ours=cell(seeds, "penalised", "least", digits=1),
+            floor=f"{cell(seeds, 'plain', 'least', digits=1)} (no penalty)",
+            ceiling="100 (every start)",
+            target=f"above {TARGET}",
+            met=_least(seeds) > TARGET,
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from unknot.experiments.common.codes import encode
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
 from unknot.experiments.dci.data import FACTORS, batches, teapots
 from unknot.experiments.dci.figures import save_pictures, traversals
-from unknot.experiments.dci.tables import PUBLISHED, REGRESSORS, headline, tabulate
+from unknot.experiments.dci.tables import PUBLISHED, REGRESSORS, headlines, tabulate
 from unknot.models.data.teapots import SIDES
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.infogan_networks import NETWORKS
@@ -40,7 +40,7 @@ __all__ = [
     "REGRESSORS",
     "Settings",
     "evaluate",
-    "headline",
+    "headlines",
     "run",
     "tabulate",
     "teapots",

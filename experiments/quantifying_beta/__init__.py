@@ -31,14 +31,14 @@ from unknot.experiments.common.study import SIZES, SMOKE, Study, Training, floor
 from unknot.experiments.quantifying_beta.classification import classify_codes, digit_bounds
 from unknot.experiments.quantifying_beta.data import DIGIT_SIDE, digits, shapes, split
 from unknot.experiments.quantifying_beta.figures import plot
-from unknot.experiments.quantifying_beta.tables import METRICS, TEST, TYPES, headline, tabulate
+from unknot.experiments.quantifying_beta.tables import METRICS, TEST, TYPES, headlines, tabulate
 from unknot.mnist import find_source
 from unknot.models.data.selection import Selection
 from unknot.models.image.vae import VAE
 from unknot.models.traversals import COLUMNS
 from unknot.representation import minibatches
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headline", "plot", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
 NOISE = 0.2
 """The greatest share of pixels that denoising autoencoders see flipped."""

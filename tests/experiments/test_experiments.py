@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +40,41 @@ PICTURES = {
 """Pictures of experiments, besides those that all of them have."""
 
 
-@pytest.fixture(scope="module", params=EXPERIMENTS)
-def smoke(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    name: str = request.param
-    if name == "grasping":
-        pytest.importorskip("pybullet", reason="PyBullet is not installed")
-    folder = tmp_path_factory.mktemp(name) / "run"
-    run_seeds(name, "smoke", load_experiment(name).PRESETS["smoke"], folder, seeds=1)
-    return name, folder
+LONG = ("agents", "controllable-factors", "encoders", "grasping")
+"""Experiments whose smoke preset takes so long that it runs twice in `make test-all` alone."""
 
 
-def test_a_run_leaves_what_the_run_folder_promises(smoke: tuple[str, Path]) -> None:
-    name, folder = smoke
+def each(*, twice: bool = False) -> pytest.MarkDecorator:
+    """Every experiment, all tests of one in one process, which runs its smoke preset once for them."""
+
+    def marks(name: str) -> list[pytest.MarkDecorator]:
+        group = [pytest.mark.xdist_group(name)]
+        return [*group, pytest.mark.slow] if twice and name in LONG else group
+
+    return pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in EXPERIMENTS])
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Runs the smoke preset of an experiment, once, and returns the run's folder."""
+
+    @cache
+    def run(name: str) -> Path:
+        if name == "grasping":
+            pytest.importorskip("pybullet", reason="PyBullet is not installed")
+        folder = tmp_path_factory.mktemp(name) / "run"
+        run_seeds(name, "smoke", load_experiment(name).PRESETS["smoke"], folder, seeds=1)
+        return folder
+
+    return run
+
+
+Smoke = Callable[[str], Path]
+
+
+@each()
+def test_a_run_leaves_what_the_run_folder_promises(name: str, smoke: Smoke) -> None:
+    folder = smoke(name)
     seed = folder / "seed-0"
     assert (seed / CONFIG).exists()
     assert list(seed.rglob(WEIGHTS))
@@ -57,45 +82,50 @@ def test_a_run_leaves_what_the_run_folder_promises(smoke: tuple[str, Path]) -> N
     assert list(seed.rglob("figures/*.png"))
     for picture in PICTURES.get(name, []):
         assert list(folder.glob(picture)), picture
-    tables, figures = show_run(str(folder))
-    assert tables
-    assert all(path.exists() for path in figures)
-    assert tables[0].title in (folder / "table.md").read_text()
-
-
-def test_a_run_has_a_headline(smoke: tuple[str, Path]) -> None:
-    name, folder = smoke
-    check_headline(name, [read_json(folder / "seed-0" / METRICS)])
+    shown = show_run(folder)
+    assert shown.tables[0].title in (folder / "table.md").read_text()
+    assert all(path.exists() for path in shown.figures)
+    check_headlines(name, [read_json(seed / METRICS)])
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT).parent))
-def test_shipped_results_have_tables_and_a_headline(path: Path) -> None:
+def test_shipped_results_have_tables_and_headlines(path: Path) -> None:
     name, seeds = path.parent.name, read_json(path)["seeds"]
     assert load_experiment(name).tabulate(seeds)
-    check_headline(name, seeds)
+    check_headlines(name, seeds)
 
 
-def check_headline(name: str, seeds: list[dict[str, Any]]) -> None:
-    headline = load_experiment(name).headline(seeds)
-    texts = dataclasses.asdict(headline)
-    assert isinstance(texts.pop("met"), bool)
-    for field, text in texts.items():
-        assert isinstance(text, str), field
-        assert text.strip(), field
-        assert "nan" not in text.split(), field
+def check_headlines(name: str, seeds: list[dict[str, Any]]) -> None:
+    headlines = load_experiment(name).headlines(seeds)
+    assert headlines
+    for headline in headlines:
+        texts = dataclasses.asdict(headline)
+        assert isinstance(texts.pop("met"), bool)
+        for field, text in texts.items():
+            assert isinstance(text, str), field
+            assert text.strip(), field
+            assert "nan" not in text.split(), field
 
 
-def test_the_metrics_are_recomputed_from_the_weights(smoke: tuple[str, Path]) -> None:
-    _, folder = smoke
+@each()
+def test_the_metrics_are_recomputed_from_the_weights(name: str, smoke: Smoke) -> None:
+    folder = smoke(name)
+    before = sorted(folder.rglob("*"))
     again = json.loads(json.dumps(evaluate_seed(folder / "seed-0", full=True)))
     assert again == read_json(folder / "seed-0" / METRICS)
-    before = sorted(folder.rglob("*"))
-    evaluate_run(str(folder), full=False)
     assert sorted(folder.rglob("*")) == before  # evaluating leaves nothing behind
 
 
-def test_two_runs_of_a_seed_measure_the_same(smoke: tuple[str, Path], tmp_path: Path) -> None:
-    name, folder = smoke
+@each(twice=True)
+def test_an_evaluation_on_less_gives_the_same_tables(name: str, smoke: Smoke) -> None:
+    folder = smoke(name)
+    titles = [table.title for table in show_run(folder).tables]
+    assert [table.title for table in evaluate_run(folder, full=False)] == titles
+
+
+@each(twice=True)
+def test_two_runs_of_a_seed_measure_the_same(name: str, smoke: Smoke, tmp_path: Path) -> None:
+    folder = smoke(name)
     run_seeds(name, "smoke", load_experiment(name).PRESETS["smoke"], tmp_path / "again", seeds=1)
     first, second = (timeless(read_json(run / "seed-0" / METRICS)) for run in (folder, tmp_path / "again"))
     assert first == second
@@ -108,8 +138,9 @@ def timeless(metrics: Any) -> Any:
     return [timeless(value) for value in metrics] if isinstance(metrics, list) else metrics
 
 
-def test_a_finished_run_resumes_at_once_and_another_does_not_overwrite_it(smoke: tuple[str, Path]) -> None:
-    name, folder = smoke
+@each()
+def test_a_finished_run_resumes_at_once_and_another_does_not_overwrite_it(name: str, smoke: Smoke) -> None:
+    folder = smoke(name)
     settings = load_experiment(name).PRESETS["smoke"]
     written = (folder / "seed-0" / METRICS).stat().st_mtime_ns
     run_seeds(name, "smoke", settings, folder, seeds=1, resume=True)
