@@ -84,7 +84,7 @@ def drawing(n: int) -> Callable[[], int]:
 
     def run() -> int:
         for _ in range(41):
-            world.draw(positions)
+            world.render(positions)
         return 41 * n
 
     return run

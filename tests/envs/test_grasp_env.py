@@ -152,8 +152,8 @@ def test_a_frame_is_green_where_the_object_was_held() -> None:
     ("settings", "message"),
     [
         ({"objects": "tests"}, "unknown objects 'tests'; did you mean 'test'"),
-        ({"objects": ()}, "objects is empty"),
-        ({"max_steps": 0}, "max_steps=0 must be at least 1"),
+        ({"objects": ()}, "objects must hold at least one"),
+        ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
     ],
 )
 @pytest.mark.parametrize("name", ["unknot/Grasp-v0", "unknot/GraspReach-v0"])
@@ -174,8 +174,8 @@ def test_there_are_no_goals_and_no_grasps_before_a_reset() -> None:
     ("change", "message"),
     [
         ({"layout": ["cup"]}, "layout: the scene is of other objects"),
-        ({"reason": 9}, "reason=9 must be one of"),
-        ({"pose": [1, 2]}, r"pose=\[1, 2\] must be six numbers"),
+        ({"reason": 9}, "reason must be one of .* not 9"),
+        ({"pose": [1, 2]}, r"pose must be six numbers or null, not \[1, 2\]"),
     ],
 )
 def test_a_scene_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
@@ -309,7 +309,7 @@ def test_what_is_placed_into_the_gripper_is_refused() -> None:
 def test_a_steered_scene_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     env = make("unknot/GraspReach-v0")
     env.reset(seed=0)
-    with pytest.raises(ValueError, match=f"{next(iter(change))}=.* must be numbers of shape"):
+    with pytest.raises(ValueError, match=f"{next(iter(change))} must be numbers of shape"):
         env.reset(options={"scene": env.scene() | change})
 
 

@@ -224,7 +224,7 @@ def test_a_scene_of_another_grid_is_refused(other: dict[str, Any]) -> None:
     another.reset(seed=0)
     before = another.scene()
     scene = env.scene() | {"factors": before["factors"], "goal": before["goal"]}
-    with pytest.raises(ValueError, match=r"layout=.* is of another grid or other digits"):
+    with pytest.raises(ValueError, match="layout must be .* not that of another grid or other digits"):
         another.reset(options={"scene": scene})
     assert another.scene() == before
 
@@ -249,9 +249,9 @@ def test_a_scene_needs_images_of_its_classes(images: Any) -> None:
         ("split", "tests", "did you mean 'test'"),
         ("digits", "mnst", "did you mean 'mnist'"),
         ("reward", "dence", "did you mean 'dense'"),
-        ("size", 1, "size=1 must be at least 2"),
-        ("pixels", 29, "pixels=29 must be at least 6 for each of size=5 cells"),
-        ("max_steps", 0, "max_steps=0"),
+        ("size", 1, "size must be at least 2, not 1"),
+        ("pixels", 29, "pixels must be at least 6 for each of size=5 cells, not 29"),
+        ("max_steps", 0, "max_steps must be at least 1, not 0"),
     ],
 )
 def test_bad_settings_are_named(argument: str, value: Any, message: str) -> None:

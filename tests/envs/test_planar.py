@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import unknot  # noqa: F401  registers the environments
 from unknot.envs import APPEARANCES, COLLISIONS, MAPS, Appearance, PlanarMap, PlanarWorld, find_map
-from unknot.envs.planar_world import _project, _unproject
+from unknot.envs.planar_frames import project, unproject
 
 EMPTY = PlanarMap()
 NAMES = [*MAPS, "random"]
@@ -266,7 +266,7 @@ def test_the_agent_covers_its_area_around_its_position(
     middle = np.array([centres @ coverage.sum(axis=1), centres @ coverage.sum(axis=0)]) / coverage.sum()
     assert middle == pytest.approx([row, column], abs=exact)
     assert 0 <= coverage.min() <= coverage.max() <= 1 + 1e-9
-    image = world.draw(points((row, column)))[0, :, :, 0]
+    image = world.render(points((row, column)))[0, :, :, 0]
     assert np.abs(image / 255 - coverage).max() <= 0.5 / 255 + 1e-9
 
 
@@ -277,14 +277,14 @@ def test_the_oblique_view_can_be_inverted(row: float, column: float) -> None:
     coverage = world.coverage(points((row, column)))[0]
     centres = np.arange(40) + 0.5
     middle = np.array([centres @ coverage.sum(axis=1), centres @ coverage.sum(axis=0)]) / coverage.sum()
-    *image, scale = _project(np.array(row), np.array(column), 40)
+    *image, scale = project(np.array(row), np.array(column), 40)
     assert middle == pytest.approx(image, abs=0.1)
-    assert np.array(_unproject(image[0], image[1], 40)) == pytest.approx([row, column], abs=1e-9)
+    assert np.array(unproject(image[0], image[1], 40)) == pytest.approx([row, column], abs=1e-9)
     assert coverage.sum() == pytest.approx(9 * scale**2)
 
 
 def test_subpixel_positions_blend() -> None:
-    image = PlanarWorld(EMPTY).draw(points((10.0, 20.5)))[0, :, :, 0]
+    image = PlanarWorld(EMPTY).render(points((10.0, 20.5)))[0, :, :, 0]
     half, whole = [0, 128, 128, 128, 0], [0, 255, 255, 255, 0]
     assert image[8:12, 18:23].tolist() == [half, whole, whole, half]
     assert image.astype(int).sum() == 3 * (128 + 255 + 255 + 128)
@@ -292,7 +292,7 @@ def test_subpixel_positions_blend() -> None:
 
 @pytest.mark.parametrize("position", [(10.0, 20.0), (10.5, 20.5), (10.99, 20.01)])
 def test_whole_pixels_are_a_block_around_the_position_s_pixel(position: tuple[float, float]) -> None:
-    image = PlanarWorld(EMPTY, subpixel=False).draw(points(position))[0, :, :, 0]
+    image = PlanarWorld(EMPTY, subpixel=False).render(points(position))[0, :, :, 0]
     expected = np.zeros((40, 40))
     expected[9:12, 19:22] = 255
     assert np.array_equal(image, expected)
@@ -305,9 +305,9 @@ def test_the_agent_is_drawn_over_obstacles_unless_they_are_as_bright() -> None:
     assert background[0].max() == 0
     area = background.astype(float).sum() / 128
     assert area == pytest.approx(6 * math.pi * 2.5**2, rel=0.01)
-    assert PlanarWorld().draw(at)[0, 20, 7, 0] == 255
+    assert PlanarWorld().render(at)[0, 20, 7, 0] == 255
     published = PlanarWorld(obstacle_brightness=255)
-    assert published.draw(at)[0, 20, 5:8, 0].tolist() == [255, 255, 255]
+    assert published.render(at)[0, 20, 5:8, 0].tolist() == [255, 255, 255]
     with pytest.raises(ValueError, match="read-only"):
         background[0, 0] = 1
 
@@ -348,10 +348,10 @@ def test_results_do_not_depend_on_the_batch(appearance: str, seed: int) -> None:
         world = PlanarWorld(collision=collision, appearance=APPEARANCES[appearance])
         at = world.sample_free(37, rng)
         actions = rng.uniform(-3, 3, at.shape)
-        ends, images = world.move(at, actions), world.draw(at)
+        ends, images = world.move(at, actions), world.render(at)
         for i in range(37):
             assert np.array_equal(world.move(at[i : i + 1], actions[i : i + 1])[0], ends[i])
-            assert np.array_equal(world.draw(at[i : i + 1])[0], images[i])
+            assert np.array_equal(world.render(at[i : i + 1])[0], images[i])
 
 
 GOLDEN = {
@@ -479,7 +479,7 @@ def test_the_goal_is_shown_as_the_agent_at_it() -> None:
 
 def test_a_task_without_room_says_so() -> None:
     env = make(map=PlanarMap(walls=((0.0, 0.0, 12.0, 40.0), (28.0, 0.0, 40.0, 40.0))))
-    with pytest.raises(RuntimeError, match="'corners' finds no free place"):
+    with pytest.raises(RuntimeError, match="'corners' finds no free position"):
         env.reset(seed=0)
 
 
@@ -501,11 +501,11 @@ def test_a_scene_of_another_map_is_refused() -> None:
         ("task", "corner", "did you mean 'corners'"),
         ("map", "papers", "did you mean 'paper'"),
         ("reward", "dence", "did you mean 'dense'"),
-        ("noise", -1.0, "noise=-1.0"),
-        ("noise", math.nan, "noise=nan"),
-        ("max_steps", 0, "max_steps=0"),
-        ("half_agent", 20.0, "half_agent=20.0"),
-        ("obstacle_brightness", 256, "obstacle_brightness=256"),
+        ("noise", -1.0, "noise must be at least 0, not -1.0"),
+        ("noise", math.nan, "noise must be at least 0, not nan"),
+        ("max_steps", 0, "max_steps must be at least 1, not 0"),
+        ("half_agent", 20.0, "half_agent must be above 0 and below 20.0, not 20.0"),
+        ("obstacle_brightness", 256, "obstacle_brightness must be from 0 to 255, not 256"),
     ],
 )
 def test_bad_settings_are_named(argument: str, value: Any, message: str) -> None:
