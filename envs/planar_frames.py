@@ -95,7 +95,7 @@ def footprints(
 
 @lru_cache(maxsize=64)
 def render_background(plane: PlanarMap, oblique: bool, brightness: int) -> Images:
-    """Render obstacles and walls, antialiased, and the space beyond the plane half as bright: (size, size)."""
+    """Render obstacles and walls, antialiased, and all beyond the plane half as bright: (size, size)."""
     at = (np.arange(plane.size * SUPERSAMPLES) + 0.5) / SUPERSAMPLES
     row, column = at[:, None], at[None, :]
     if oblique:
