@@ -1,6 +1,6 @@
 """What the conformance tests share: a case for each environment, and helpers.
 
-To test an environment of your own, add its case to `CASES`. The contract that the tests check is the docstring of
+To test an environment of your own, add its case to `CASES`. The tests check the contract in the docstring of
 `unknot.envs.Simulation`.
 """
 
@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-import tests.envs.smallest_environment  # registers mine/Token-v0
+import tests.envs.smallest_environment  # noqa: F401  registers mine/Token-v0
 import unknot  # noqa: F401  registers the environments
 
 
@@ -167,6 +167,15 @@ def check_same(a: Any, b: Any, sentence: str) -> None:
     """Fail with a sentence, and where the trees differ."""
     if where := difference(a, b):
         pytest.fail(f"{sentence}; {where}")
+
+
+def refusal(attempt: Callable[[], Any], sentence: str) -> str:
+    """Return the words of the ValueError that an attempt raises; fail with the sentence if it raises none."""
+    try:
+        attempt()
+    except ValueError as error:
+        return str(error)
+    pytest.fail(sentence)
 
 
 def rollout(env: Any, actions: Any) -> list[Any]:

@@ -85,14 +85,16 @@ class Token(Simulation):
     def frame(self, row: int) -> NDArray[np.uint8]:
         """Render the line 25 times larger, the token red and the goal green."""
         token, goal = render(np.array([self.cell[row], self.goal[row]]))
-        frame: NDArray[np.uint8] = np.concatenate([token, goal, np.zeros_like(goal)], axis=-1)
-        return frame.repeat(25, axis=0).repeat(25, axis=1)
+        rgb = np.concatenate([token, goal, np.zeros_like(goal)], axis=-1)
+        frame: NDArray[np.uint8] = rgb.repeat(25, axis=0).repeat(25, axis=1)
+        return frame
 
 
 def render(cells: Array) -> NDArray[np.uint8]:
     """Render tokens in cells (n,): images (n, PIXELS, CELLS * PIXELS, 1)."""
     line = 255 * (np.arange(CELLS) == cells[:, None]).astype(np.uint8)
-    return line[:, None, :, None].repeat(PIXELS, axis=1).repeat(PIXELS, axis=2)
+    images: NDArray[np.uint8] = line[:, None, :, None].repeat(PIXELS, axis=1).repeat(PIXELS, axis=2)
+    return images
 
 
 class TokenEnv(SimulationEnv):
