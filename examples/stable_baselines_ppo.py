@@ -1,7 +1,7 @@
-"""Train Stable-Baselines3's PPO on a native vector environment; count by unknot and by Stable-Baselines3.
+"""Train Stable-Baselines3's PPO on a native vector environment; measure by unknot and Stable-Baselines3.
 
-The agent sees true factors, so that it learns in seconds. Without the wrapper, and with
-"MultiInputPolicy", it would see images; with `EncodedVectorObservation`, what a learner makes of them.
+The agent observes true factors, so that it learns in seconds. Without the wrapper, and with
+"MultiInputPolicy", it would observe images; with `EncodedVectorObservation`, a learner's codes of them.
 
     python examples/stable_baselines_ppo.py
 """
