@@ -1,7 +1,7 @@
 """How many 64 × 64 frames a second do the grids step and render, in one process?
 
-Measured side by side, in turns, best of several rounds: native vector environments through `gym.make_vec`, random
-actions, infos and autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes they
+Measured side by side, in turns, best of several rounds: native vector environments through `gym.make_vec`,
+random actions, infos and autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes they
 return; Minigrid with RGB observations, 8 × 8 tiles of 8 pixels, also through `SyncVectorEnv`. Seconds are
 processor time, so that other load on the machine matters little.
 

@@ -1,12 +1,12 @@
 """How many frames a second does the planar world step and render, in one process?
 
-Measured side by side, in turns, best of several rounds: the native vector environment through `gym.make_vec`, infos and
-autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes it returns; Minigrid with RGB
-observations at its own size, also through `SyncVectorEnv`.
+Measured side by side, in turns, best of several rounds: the native vector environment through `gym.make_vec`,
+infos and autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes it returns; Minigrid
+with RGB observations at its own size, also through `SyncVectorEnv`.
 
-What limits it, by a profile of the same loop: rendering takes 37% of a step, moving and counting 25%, resets (a
-call of each copy's own generator) 13%, the copy of the goals' images 12%, infos 9%. With noise, the call of
-each copy's generator in every step is more than all the rest.
+What limits it, by a profile of the same loop: rendering takes 37% of a step, moving and counting 25%, resets
+(a call of each copy's own generator) 13%, the copy of the goals' images 12%, infos 9%. With noise, the call
+of each copy's generator in every step takes longer than all the rest.
 
     python benchmarks/planar_frames.py
 """

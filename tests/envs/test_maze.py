@@ -84,7 +84,7 @@ def test_moves(start: Any, action: str, end: Any) -> None:
     assert env.scene() == expected
 
 
-def test_toggling_goes_round_and_only_under_the_agent() -> None:
+def test_toggling_is_cyclic_and_only_under_the_agent() -> None:
     env = small((1, 2), switch_states=3)
     env.set_factors({"switches": [1]})
     states = [act(env, "toggle")[4]["factors"]["switches"].tolist() for _ in range(4)]
@@ -93,7 +93,7 @@ def test_toggling_goes_round_and_only_under_the_agent() -> None:
     assert act(env, "toggle")[4]["factors"]["switches"].tolist() == [2]
 
 
-def test_each_switch_by_itself_in_reading_order() -> None:
+def test_each_switch_is_toggled_by_itself_in_reading_order() -> None:
     env = make(layout=["...o", "....", "o...", "...o"])
     env.reset(seed=0, options={"factors": {"agent": [2, 0], "switches": [1, 0, 1]}})
     assert act(env, "toggle")[4]["factors"]["switches"].tolist() == [1, 1, 1]
@@ -111,7 +111,7 @@ def test_the_paper_s_second_up_is_the_first() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.integers(4, 9), st.integers(0, 2))
-def test_the_mask_tells_what_would_change(seed: int, size: int, switches: int) -> None:
+def test_the_mask_is_1_for_actions_that_would_change_the_scene(seed: int, size: int, switches: int) -> None:
     env = vector(8, size=size, switches=switches, water=0.1, actions=ALL)
     _, infos = env.reset(seed=seed)
     switch_cells = env.layouts[np.arange(8), *infos["factors"]["agent"].T] == SWITCH
@@ -176,9 +176,7 @@ def searched(board: Any, goal: Any) -> list[list[int]]:
     ("size", "blocks", "water", "switches"),
     [(5, 0.0, 0.0, 3), (8, 0.2, 0.0, 0), (9, 0.3, 0.1, 2), (16, 0.2, 0.0, 1)],
 )
-def test_random_layouts_connect_all_that_is_free(
-    size: int, blocks: float, water: float, switches: int
-) -> None:
+def test_random_layouts_connect_all_free_cells(size: int, blocks: float, water: float, switches: int) -> None:
     env = vector(200, size=size, blocks=blocks, water=water, switches=switches)
     _, infos = env.reset(seed=0)
     layouts, agents, goals = env.layouts, infos["factors"]["agent"], infos["goal"]["agent"]
@@ -197,7 +195,7 @@ def test_random_layouts_connect_all_that_is_free(
     assert (distances[every, *agents.T] > 0).all()
 
 
-def test_each_reset_draws_a_layout_with_one_call_of_the_generator() -> None:
+def test_each_reset_samples_a_layout_with_one_call_of_the_generator() -> None:
     env = make()
     env.reset(seed=0)
     first = env.layouts
@@ -219,7 +217,7 @@ def test_one_seed_gives_one_layout_whatever_the_task() -> None:
     assert scenes[0] == scenes[1] == scenes[2]
 
 
-def test_what_is_given_is_kept_free_and_connected() -> None:
+def test_given_start_and_goal_are_free_and_connected() -> None:
     env = make(blocks=0.4)
     for seed in range(30):
         options = {"factors": {"agent": [0, 0]}, "goal": {"agent": [7, 7]}}
@@ -231,7 +229,7 @@ def test_what_is_given_is_kept_free_and_connected() -> None:
 
 @pytest.mark.parametrize("given", ["factors", "goal"])
 @pytest.mark.parametrize("cell", [[0, 0], [3, 3]])
-def test_what_is_not_given_lies_where_a_way_leads(given: str, cell: list[int]) -> None:
+def test_a_sampled_start_or_goal_is_connected_to_the_given_one(given: str, cell: list[int]) -> None:
     env = make(layout=PARTED)
     for seed in range(10):
         _, info = env.reset(seed=seed, options={given: {"agent": cell}})
@@ -255,7 +253,7 @@ def test_in_a_given_layout_start_and_goal_are_anywhere_free() -> None:
     assert counts.min() > 110
 
 
-def test_no_room_is_said() -> None:
+def test_too_little_room_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="no free places"):
         make(layout=["####", "#.##", "####", "####"]).reset(seed=0)
     with pytest.raises(ValueError, match="leave no room"):
@@ -271,7 +269,7 @@ def test_layouts_are_read_and_written() -> None:
 # Tasks
 
 
-def test_to_reach_is_to_stand_there() -> None:
+def test_to_reach_is_to_stand_at_the_goal() -> None:
     env = make(layout="open", size=5, max_steps=4)
     _, info = env.reset(seed=0, options={"factors": {"agent": [2, 2]}, "goal": {"agent": [2, 3]}})
     assert info["is_success"] is False
@@ -282,7 +280,7 @@ def test_to_reach_is_to_stand_there() -> None:
     assert [o[3] for o in outcomes] == [False] * 3 + [True]
 
 
-def test_success_ends_where_it_shall() -> None:
+def test_success_ends_an_episode_with_terminate_on_success() -> None:
     env = make(layout="open", terminate_on_success=True)
     _, info = env.reset(seed=0, options={"factors": {"agent": [2, 2]}, "goal": {"agent": [2, 2]}})
     assert info["is_success"] is True
@@ -302,7 +300,7 @@ def test_the_switch_must_be_set_too() -> None:
     assert info["factors"]["switches"].tolist() == [2]
 
 
-def test_dense_counts_what_is_left() -> None:
+def test_dense_counts_the_remaining_steps_and_switches() -> None:
     env = small((0, 1), task="switch", reward="dense")
     options = {"factors": {"agent": [0, 1], "switches": [0]}, "goal": {"agent": [2, 1], "switches": [1]}}
     env.reset(seed=0, options=options)
@@ -312,13 +310,13 @@ def test_dense_counts_what_is_left() -> None:
     assert rewards == [-5, -4, -3, -2, -1, 0, -1.2]
 
 
-def test_dense_without_a_way_is_worse_than_any_way() -> None:
+def test_dense_without_a_path_is_worse_than_with_any_path() -> None:
     env = make(layout=PARTED, reward="dense")
     env.reset(seed=0, options={"factors": {"agent": [0, 0]}, "goal": {"agent": [3, 3]}})
     assert act(env, "pass")[1] == -16
 
 
-def test_water_costs_a_fifth_each_step() -> None:
+def test_each_step_into_water_costs_a_fifth() -> None:
     env = small((1, 0))
     env.reset(seed=0, options={"factors": {"agent": [1, 0]}, "goal": {"agent": [2, 0]}})
     assert [act(env, name)[1] for name in ("pass", "down", "pass", "up")] == [0, 0.8, 0.8, 0]
@@ -342,7 +340,7 @@ def test_none_has_no_goal() -> None:
 # Scenes
 
 
-def test_scenes_bring_their_layouts() -> None:
+def test_scenes_hold_their_layouts() -> None:
     env, other = make(switches=1), make(switches=1)
     env.reset(seed=0)
     other.reset(seed=1)

@@ -48,7 +48,7 @@ def test_each_thing_fills_its_cell(size: int) -> None:
     assert not image.any()
 
 
-def test_what_is_under_the_agent_is_seen() -> None:
+def test_the_switch_under_the_agent_is_visible() -> None:
     env = make(layout=SMALL, task="switch")
     cells = []
     for state, wanted in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -61,7 +61,7 @@ def test_what_is_under_the_agent_is_seen() -> None:
     assert len({cell.tobytes() for cell in cells}) == 8
 
 
-def test_a_drawn_goal_marks_its_cell_alone() -> None:
+def test_a_marked_goal_marks_only_its_cell() -> None:
     env = make()
     observation, info = env.reset(seed=0)
     plain = env.render_factors({})[0]
@@ -92,16 +92,16 @@ def test_a_goal_s_image_is_the_scene_there() -> None:
 def test_states_have_shades() -> None:
     env = make(layout=SMALL, switch_states=7)
     env.reset(seed=0)
-    drawn = env.render_factors({"switches": np.arange(7)[:, None]})
-    shades = [cell_of(image, (1, 2), 4)[8, 8].tolist() for image in drawn]
+    rendered = env.render_factors({"switches": np.arange(7)[:, None]})
+    shades = [cell_of(image, (1, 2), 4)[8, 8].tolist() for image in rendered]
     assert [shade[0] + shade[2] for shade in shades] == [0] * 7
     assert np.diff([shade[1] for shade in shades]).min() > 20
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(4, 16), st.integers(0, 2**32), st.sampled_from(["drawn", "image"]))
-def test_cells_that_changed_are_all_that_changes(size: int, seed: int, goal: str) -> None:
-    """However one got there, a scene looks as if it were drawn anew, alone."""
+def test_rendering_changes_gives_the_whole_image(size: int, seed: int, goal: str) -> None:
+    """A scene looks the same however it was reached, as if rendered alone from scratch."""
     kwargs: dict[str, Any] = {"size": size, "switches": 2, "switch_states": 3, "water": 0.1, "task": "switch"}
     kwargs |= {"max_steps": 7, "goal": goal}
     env, single = vector(4, **kwargs), make(**kwargs)
@@ -112,15 +112,15 @@ def test_cells_that_changed_are_all_that_changes(size: int, seed: int, goal: str
     for row, scene in enumerate(env.scene()):
         for other in (single, make(**kwargs)):
             again, _ = other.reset(options={"scene": scene})
-            for drawn, seen in zip(images(again), images(observations), strict=True):
-                assert np.array_equal(drawn, seen[row])
+            for alone, seen in zip(images(again), images(observations), strict=True):
+                assert np.array_equal(alone, seen[row])
 
 
 def images(observation: Any) -> list[Any]:
     return list(observation.values()) if isinstance(observation, dict) else [observation]
 
 
-def test_any_factors_are_drawn_in_the_first_layout() -> None:
+def test_any_factors_are_rendered_in_the_first_layout() -> None:
     env = vector(3, switches=1)
     env.reset(seed=0)
     block = np.argwhere(env.layouts[0] == BLOCK)[0]
@@ -137,7 +137,7 @@ GOLDEN = {
     "image": "51686be184b4",
     "none": "c02ab6cdb0b0",
 }
-"""Hashes of images; a change of what is drawn, moved or drawn at random raises the environment's version."""
+"""Hashes of images; a change of rendering, moving or sampling raises the environment's version."""
 
 GOLDEN_SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},

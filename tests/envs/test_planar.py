@@ -55,7 +55,7 @@ def test_actions_are_clipped_and_scaled() -> None:
     assert float(unit.action_space.high[0]) == 1.0
 
 
-def test_without_noise_a_step_draws_nothing() -> None:
+def test_without_noise_a_step_samples_nothing() -> None:
     env = make()
     env.reset(seed=1)
     before = env.scene()["random_state"]
@@ -63,7 +63,7 @@ def test_without_noise_a_step_draws_nothing() -> None:
     assert env.scene()["random_state"] == before
 
 
-def test_looks_change_nothing_but_looks() -> None:
+def test_appearances_change_only_images() -> None:
     ends = []
     for name in APPEARANCES:
         env = make(appearance=name)
@@ -78,7 +78,7 @@ def test_looks_change_nothing_but_looks() -> None:
     assert len({image for _, image in ends}) == len(APPEARANCES)
 
 
-def test_one_s_own_appearance_map_and_size() -> None:
+def test_custom_appearance_map_and_size() -> None:
     env = make(
         appearance=Appearance(((-1.0, -1.0, 0.0, 1.0),)),
         map=PlanarMap(size=24),
@@ -109,7 +109,7 @@ GOLDEN = {
     "random oblique": "41f1bb330a7e",
     "random square": "20b0542be3c5",
 }
-"""Hashes of five images each; a change of what is drawn raises the environment's version."""
+"""Hashes of five images each; a change of rendering raises the environment's version."""
 
 
 @pytest.mark.parametrize("name", sorted(APPEARANCES))
@@ -124,7 +124,7 @@ POSITIONS = [[1.5, 38.5], [20.5, 20.5], [7.25, 31.125], [20.9, 7.3], [38.5, 1.5]
 
 
 def test_golden_rollout() -> None:
-    """How it moves and what it draws at random are part of its version, too."""
+    """Moving and sampling are part of the environment's version, too."""
     env = make(noise=0.25, map="gates", collision="solid")
     env.reset(seed=0)
     for action in ([3, 0], [0, -3], [-1.5, 2], [2, 2]):
@@ -153,7 +153,7 @@ def test_corners_lie_opposite() -> None:
 
 
 @pytest.mark.parametrize("given", ["factors", "goal"])
-def test_what_is_not_given_lies_in_the_opposite_corner(given: str) -> None:
+def test_a_sampled_start_or_goal_lies_opposite_the_given_one(given: str) -> None:
     env = make()
     for seed in range(5):
         _, info = env.reset(seed=seed, options={given: {"position": [30.0, 9.0]}})
@@ -163,7 +163,7 @@ def test_what_is_not_given_lies_in_the_opposite_corner(given: str) -> None:
 
 
 @pytest.mark.parametrize("collision", COLLISIONS)
-def test_anywhere_is_anywhere_free_and_apart(collision: str) -> None:
+def test_anywhere_is_anywhere_free_with_start_and_goal_apart(collision: str) -> None:
     env: Any = gym.make_vec("unknot/Planar-v0", num_envs=500, task="anywhere", collision=collision)
     _, infos = env.reset(seed=0)
     start, goal = (infos[key]["position"] for key in ("factors", "goal"))
@@ -197,7 +197,7 @@ def test_near_is_two_pixels() -> None:
     assert env.scene()["near_steps"] == 0
 
 
-def test_arriving_ends_nothing_and_time_does() -> None:
+def test_only_time_ends_an_episode_by_default() -> None:
     env = make(max_steps=7)
     env.reset(seed=0, options={"factors": {"position": [5.0, 5.0]}, "goal": {"position": [5.0, 5.0]}})
     outcomes = [env.step(np.zeros(2)) for _ in range(7)]

@@ -86,7 +86,7 @@ def test_solid_rounds_the_corner() -> None:
                 assert world.is_free(points((20 + i * offset, 20 + j * offset)))[0] == free
 
 
-def test_solid_looks_at_the_whole_way() -> None:
+def test_solid_checks_the_whole_move() -> None:
     world = PlanarWorld(PlanarMap(obstacles=((20.0, 20.0, 0.2),)), "solid", half_agent=0.5)
     assert world.is_free(points((20.0, 18.5), (20.0, 21.5))).all()
     assert moved(world, (20.0, 18.5), (0.0, 3.0)) == (20.0, 18.5)
@@ -103,7 +103,7 @@ def test_walls_block(collision: str) -> None:
     assert moved(world, (19.0, 8.5), (0.0, 0.5)) == (19.0, 8.5)
 
 
-def test_only_solid_sees_a_corner_that_is_cut() -> None:
+def test_only_solid_refuses_to_cut_a_corner() -> None:
     plane, start, action = PlanarMap(walls=((18.0, 10.0, 20.0, 30.0),)), (16.0, 30.5), (1.5, 1.5)
     assert moved(PlanarWorld(plane, "published"), start, action) == (17.5, 32.0)
     assert moved(PlanarWorld(plane, "solid"), start, action) == start
@@ -122,7 +122,7 @@ def clearance(plane: PlanarMap, at: Any, half: float = 1.5) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_solid_agrees_with_many_small_looks(name: str) -> None:
+def test_solid_agrees_with_many_points_of_each_move(name: str) -> None:
     rng = np.random.default_rng(1)
     world = PlanarWorld(find_map(name), "solid")
     starts = world.sample_free(3000, rng)
@@ -165,7 +165,7 @@ def test_noise_is_gaussian_in_pixels() -> None:
     assert np.array_equal(position, 20.0 + 0.5 * twin.standard_normal(2))
 
 
-# Where an agent can get
+# Free space
 
 
 @pytest.mark.parametrize("collision", COLLISIONS)
@@ -184,16 +184,16 @@ def test_region_is_the_largest_part() -> None:
     assert (world.sample_free(200, np.random.default_rng(0))[:, 0] >= 13.5).all()
 
 
-def test_free_places_are_drawn_uniformly() -> None:
+def test_free_positions_are_sampled_uniformly() -> None:
     world = PlanarWorld(find_map("door"))
-    drawn = world.sample_free(20_000, np.random.default_rng(0))
-    assert world.in_region(drawn).all()
-    counts, _, _ = np.histogram2d(drawn[:, 0], drawn[:, 1], bins=4, range=[[1.5, 10.75], [1.5, 10.75]])
+    sampled = world.sample_free(20_000, np.random.default_rng(0))
+    assert world.in_region(sampled).all()
+    counts, _, _ = np.histogram2d(sampled[:, 0], sampled[:, 1], bins=4, range=[[1.5, 10.75], [1.5, 10.75]])
     assert np.abs(counts / counts.mean() - 1).max() < 0.35
     assert abs(counts.sum() / 20_000 - 9.25**2 / (37**2 * world.free_grid.mean())) < 0.005
 
 
-def test_random_maps_are_their_seeds() -> None:
+def test_random_maps_follow_from_their_seeds() -> None:
     assert find_map("random", 1) == find_map("random", 1) != find_map("random", 2)
     assert make(map="random", map_seed=2).world.map == find_map("random", 2)
 
@@ -212,7 +212,7 @@ def test_maps_are_values() -> None:
             PlanarMap(obstacles, walls)  # type: ignore[arg-type]
 
 
-# Drawing
+# Rendering
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_whole_pixels_are_a_block_around_the_position_s_pixel(position: tuple[fl
     assert np.array_equal(image, expected)
 
 
-def test_the_agent_is_drawn_over_obstacles_unless_they_are_as_bright() -> None:
+def test_the_agent_is_rendered_over_obstacles() -> None:
     at = points((20.5, 7.25))
     background = PlanarWorld().background
     assert background[20, 5] == 128
