@@ -34,7 +34,7 @@ from .vector import SimulationVectorEnv
 DEFAULT_ACTIONS = (*STEPS, "pass", "toggle")
 GOALS = ("drawn", "image")
 MOST_SHADES = 7
-"""Shades of green that can be told apart."""
+"""Distinguishable shades of green."""
 UPSCALE = 8
 """Pixels of a frame for people per pixel of the image."""
 

@@ -66,7 +66,7 @@ class Task:
         elif self.name == "none":
             rewards = np.zeros(len(kind))
         else:
-            # Without a path, which only a given start or goal brings about, it is further than any path.
+            # Without a path, possible only with a given start or goal, it is further than any path.
             distance = np.where(distance < 0, self.cells, distance)
             rewards = -(distance + wrong).astype(np.float64)
         rewards -= WATER_COST * (kind == WATER)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 class Window:
     """Shows RGB frames with pygame, which is imported at the first one.
 
-    A copied or unpickled window is closed; it opens anew when it shows a frame.
+    A copied or unpickled window is closed; it opens again when it shows a frame.
     """
 
     def __init__(self, frames_per_second: int) -> None:

@@ -24,8 +24,8 @@ def main(episodes: int = 50) -> dict[str, float]:
         low, high = result.interval
         print(f"{appearance}: success {result.success_rate:.1%} [{low:.1%}, {high:.1%}]", end="; ")
         env = Monitor(gym.make("unknot/Planar-v0", **options))
-        mean, deviation = evaluate_policy(agent, env, n_eval_episodes=max(1, episodes // 10))  # type: ignore[arg-type]
-        print(f"Stable-Baselines3 counts {mean:.1f} ± {deviation:.1f} of 40 steps at the goal")
+        mean, std = evaluate_policy(agent, env, n_eval_episodes=max(1, episodes // 10))  # type: ignore[arg-type]
+        print(f"Stable-Baselines3 counts {mean:.1f} ± {std:.1f} of 40 steps at the goal")
         rates[appearance] = result.success_rate
     return rates
 

@@ -261,8 +261,9 @@ def _strays(world: "GraspWorld", rng: np.random.Generator) -> Floats:
 
 
 def _balanced(world: "GraspWorld", poses: Floats, tried: NDArray[np.int32]) -> list[tuple[Floats, "Reason"]]:
-    """Try poses until enough have held and failed; keep as many of each, at least half of the failed
-    simulated.
+    """Try poses until enough have held and failed; keep as many of each.
+
+    At least half of the kept failures are simulated.
 
     Args:
         world: a world with the placed object.

@@ -234,7 +234,7 @@ class GraspReachEnv(TabletopEnv, SimulationEnv):
 
     End
         Truncated after `max_steps`. `info["is_success"]` is true when the object is held and lifted; with
-        `terminate_on_success=True` the episode ends there. `info["lifted"]` is its height in metres.
+        `terminate_on_success=True` the episode ends there. `info["lifted"]` is how high it is lifted, metres.
 
     Settings
         `render_mode`, and the arguments of `unknot.envs.grasp.reach.GraspReach`.

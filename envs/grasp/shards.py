@@ -52,7 +52,7 @@ class GraspShard:
         occupancy: (32, 32, 32), bool: [i, j, k] is true if the point origin + size * ((i, j, k) + 0.5) / 32
             is in the object. For evaluation only.
         origin: (3,), float64, the grid's lowest corner in the world, metres.
-        size: length of the grid's edges, metres, which equals the object's longest edge.
+        size: length of the grid's edges, metres: the longest edge of the object's bounding box.
     """
 
     name: str

@@ -33,7 +33,7 @@ class Case(NamedTuple):
     exact: dict[str, Any] = {}  # noqa: RUF012
     """Settings under which nothing happens at random."""
     history: tuple[str, ...] = ()
-    """Entries of a scene about the past, which begin anew when factors are set."""
+    """A scene's entries about the past, reset when factors are set."""
     module: str = "unknot"
     """The module that registers the environment."""
     has_keys: bool = True

@@ -58,6 +58,16 @@ def test_the_simulation_has_the_required_settings(name: str) -> None:
 
 
 @each_id
+def test_steps_are_counted_from_each_reset(name: str) -> None:
+    env = make(name)
+    for _ in range(2):
+        env.reset(seed=0)
+        assert env.scene()["steps"] == 0, "reset() must set the step count to 0"
+        env.step(env.action_space.sample())
+        assert env.scene()["steps"] == 1, "step() must count the steps"
+
+
+@each_id
 def test_infos_have_factors_goal_and_success(name: str) -> None:
     env = make(name)
     for _, info in (env.reset(seed=0), env.reset()):
@@ -113,7 +123,7 @@ def test_a_scene_continues_where_it_was_taken(name: str, settings: dict[str, Any
     last = rollout(env, actions[:2])[-1]
     scene = json.loads(json.dumps(env.scene()))
     observed = other.reset(options={"scene": scene})
-    sentence = "scene() must hold all that the future depends on, and restore() must bring it back"
+    sentence = "scene() must hold all that the future depends on, and restore() must restore it"
     check_same(observed, (last[0], last[4]), sentence)
     check_same(rollout(env, actions[2:]), rollout(other, actions[2:]), sentence)
     check_same(env.reset(), other.reset(), sentence)
@@ -154,7 +164,9 @@ def test_specs_and_environments_are_pickled_and_copied(name: str, settings: dict
     actions = actions_for(env, 4)
     expected = rollout(env, actions)
     for other in copies:
-        check_same(expected, rollout(other, actions), "a copied or unpickled environment must continue alike")
+        check_same(
+            expected, rollout(other, actions), "a copied or unpickled environment must continue the same"
+        )
 
 
 # Factors
@@ -188,7 +200,7 @@ def test_an_observation_shows_what_render_factors_renders(name: str) -> None:
 
 
 @each_id
-def test_any_sampled_factors_are_rendered_and_told_apart(name: str) -> None:
+def test_different_factors_give_different_images(name: str) -> None:
     env = make_plain(name)
     factors = env.sample_factors(50, np.random.default_rng(0))
     assert all(env.factor_space.contains({k: v[i] for k, v in factors.items()}) for i in range(50))

@@ -133,7 +133,7 @@ def test_vector_continues_from_scenes(name: str, settings: dict[str, Any]) -> No
     rollout(native, actions[:2])
     scenes = json.loads(json.dumps(native.unwrapped.scene()))  # type: ignore[attr-defined]
     other.reset(options={"scene": scenes})
-    sentence = "scene() must hold all that the future depends on, and restore() must bring it back"
+    sentence = "scene() must hold all that the future depends on, and restore() must restore it"
     check_same(rollout(native, actions[2:]), rollout(other, actions[2:]), sentence)
     with pytest.raises(ValueError, match="list of 3 scenes"):
         other.reset(options={"scene": scenes[0]})
