@@ -1,8 +1,7 @@
-"""How many grasps does a core collect a second, what does each category yield, and where does the time go?
+"""How many grasps does a core collect per second, what does each category yield, and where does the time go?
 
-Shards are made one after the other in this process, objects of all categories in turns; seconds are those
-that the process computes, so that neighbours on the machine matter little. Beside all of it stand the bare
-ticks of physics, which no better code could do without.
+Shards are made one after the other in this process, objects of all categories in turns. Seconds are processor
+time, so that other load on the machine matters little. The ticks of physics alone are a lower bound.
 
     python benchmarks/grasp_collection.py
 """
@@ -33,7 +32,7 @@ PARTS: dict[str, tuple[Any, str]] = {
     "occupancy": (dataset, "_occupancy"),
     "compressing": (GraspShard, "to_bytes"),
 }
-"""What is timed, each less the others that it calls."""
+"""What is timed, each without the others that it calls."""
 
 STRIDE = 37
 """Between objects that follow each other; 101 has no common divisor with it."""
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 class Clock:
-    """Adds up the seconds spent in each part, without those of parts that it calls."""
+    """Sums the seconds spent in each part, without those in parts that it calls."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -92,24 +91,24 @@ class Clock:
 
 
 def print_yield(shards: dict[str, list[GraspShard]], seconds: dict[str, float]) -> None:
-    """Print what each category gave, and how fast."""
+    """Print the yield and the rate of each category."""
     print(
-        f"{'':12}{'placements':>12}{'grasps each':>13}{'drawn each':>12}{'grasps/s':>10}{'simulated/s':>13}"
+        f"{'':12}{'placements':>12}{'grasps each':>13}{'tried each':>12}{'grasps/s':>10}{'simulated/s':>13}"
     )
     groups = {**shards, "all": [shard for group in shards.values() for shard in group]}
     for category, group in groups.items():
         passed = seconds[category] if category in seconds else sum(seconds.values())
         kept = sum(int(shard.perturbed.sum()) for shard in group)
-        drawn = np.sum([shard.drawn for shard in group], axis=0)
-        simulated = sum(drawn[reason] for reason in Reason if not reason.collided)
+        tried = np.sum([shard.drawn for shard in group], axis=0)
+        simulated = sum(tried[reason] for reason in Reason if not reason.collided)
         print(
-            f"{category:12}{len(group):12}{kept / len(group):13.0f}{drawn.sum() / len(group):12.0f}"
+            f"{category:12}{len(group):12}{kept / len(group):13.0f}{tried.sum() / len(group):12.0f}"
             f"{kept / passed:10.0f}{simulated / passed:13.0f}"
         )
 
 
 def print_parts(clock: Clock, total: float) -> None:
-    """Print where the time went, and what attempts would cost if they were ticks alone."""
+    """Print the seconds of each part, and the gain if there were nothing but ticks of physics."""
     parts = {**clock.seconds, "all else": total - sum(clock.seconds.values())}
     for part, passed in sorted(parts.items(), key=lambda item: -item[1]):
         print(f"{part:34}{passed:8.1f} s{passed / total:8.0%}")

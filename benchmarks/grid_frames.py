@@ -1,11 +1,11 @@
 """How many 64 × 64 frames a second do the grids step and render, in one process?
 
-Side by side, in turns, the best of several: native vector environments through `gym.make_vec`, random
-actions, infos and autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes they
-return; Minigrid with RGB observations, 8 × 8 tiles of 8 pixels, through `SyncVectorEnv`, too. Seconds are
-those that the process computes, so that neighbours on the machine matter little.
+Measured side by side, in turns, best of several rounds: native vector environments through `gym.make_vec`,
+random actions, infos and autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes they
+return; Minigrid with RGB observations, 8 × 8 tiles of 8 pixels, also through `SyncVectorEnv`. Seconds are
+processor time, so that other load on the machine matters little.
 
-What limits the maze, by a profile of the same loop: drawing takes 57% of a step, half of it the copy into
+What limits the maze, by a profile of the same loop: rendering takes 57% of a step, half of it the copy into
 fresh arrays; infos 15%, moving and counting 9%, new layouts 5%.
 
     python benchmarks/grid_frames.py
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def rate(run: Callable[[], int], seconds: float) -> float:
-    """Return frames a second of this process's own time."""
+    """Return frames per second of processor time."""
     run()
     frames, start = 0, time.process_time()
     while (passed := time.process_time() - start) < seconds:

@@ -1,12 +1,12 @@
 """How many frames a second does the planar world step and render, in one process?
 
-Side by side, in turns, the best of several: the native vector environment through `gym.make_vec`, infos and
-autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes it returns; Minigrid with RGB
-observations at its own size, through `SyncVectorEnv`, too.
+Measured side by side, in turns, best of several rounds: the native vector environment through `gym.make_vec`,
+infos and autoreset included; the same through `SyncVectorEnv`; a plain copy of the bytes it returns; Minigrid
+with RGB observations at its own size, also through `SyncVectorEnv`.
 
-What limits it, by a profile of the same loop: drawing takes 37% of a step, moving and counting 25%, resets (a
-call of each copy's own generator) 13%, the copy of the goals' images 12%, infos 9%. With noise, the call of
-each copy's generator in every step is more than all the rest.
+What limits it, by a profile of the same loop: rendering takes 37% of a step, moving and counting 25%, resets
+(a call of each copy's own generator) 13%, the copy of the goals' images 12%, infos 9%. With noise, the call
+of each copy's generator in every step takes longer than all the rest.
 
     python benchmarks/planar_frames.py
 """
@@ -39,7 +39,7 @@ def main() -> None:
     for collision, noise in (("solid", 0.0), ("published", 1.0)):
         vec = gym.make_vec(ID, num_envs=n, collision=collision, noise=noise)
         contenders[f"gym.make_vec, {collision}, noise {noise:g}"] = stepping(vec)
-    contenders["drawing alone"] = drawing(n)
+    contenders["rendering alone"] = rendering(n)
     contenders["copying the same bytes"] = copying(n)
     sync = gym.make_vec(ID, num_envs=n, vectorization_mode="sync")
     contenders["SyncVectorEnv"] = stepping(sync)
@@ -77,14 +77,14 @@ def stepping(env: Any) -> Callable[[], int]:
     return run
 
 
-def drawing(n: int) -> Callable[[], int]:
-    """Draw one image for each of n agents."""
+def rendering(n: int) -> Callable[[], int]:
+    """Render one image for each of n agents."""
     world = gym.make(ID).unwrapped.world  # type: ignore[attr-defined]
     positions = world.sample_free(n, np.random.default_rng(0))
 
     def run() -> int:
         for _ in range(41):
-            world.draw(positions)
+            world.render(positions)
         return 41 * n
 
     return run

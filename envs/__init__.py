@@ -1,7 +1,7 @@
 """Environments whose factors of variation are known, for Gymnasium, single and vectorised.
 
-What lives here needs numpy and gymnasium alone. A world is array code over a batch (`Simulation`); the
-environments are made from it. How agents act in them, and what they learn, is elsewhere.
+They need NumPy and Gymnasium only. A world is array code over a batch (`Simulation`); the single and the
+vector environment are made of it.
 """
 
 from .factor_observation import FactorObservation, FactorVectorObservation
@@ -11,6 +11,7 @@ from .maze_world import (
     ACTIONS,
     BLOCK,
     FREE,
+    STEPS,
     SWITCH,
     WATER,
     is_free,
@@ -21,10 +22,12 @@ from .maze_world import (
 )
 from .mnist_grid import MnistGrid, MnistGridEnv, MnistGridVectorEnv
 from .planar import Planar, PlanarEnv, PlanarVectorEnv
+from .planar_frames import APPEARANCES, Appearance
 from .planar_maps import MAPS, PlanarMap
-from .planar_world import APPEARANCES, COLLISIONS, Appearance, PlanarWorld, find_map
-from .registration import ENVIRONMENTS
-from .simulation import Simulation, SimulationEnv
+from .planar_world import COLLISIONS, PlanarWorld, find_map
+from .registration import ENVIRONMENTS, EnvironmentRow, register
+from .simulation import Simulation
+from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
 __all__ = [
@@ -35,9 +38,11 @@ __all__ = [
     "ENVIRONMENTS",
     "FREE",
     "MAPS",
+    "STEPS",
     "SWITCH",
     "WATER",
     "Appearance",
+    "EnvironmentRow",
     "FactorObservation",
     "FactorVectorObservation",
     "GoalConditioned",
@@ -60,6 +65,7 @@ __all__ = [
     "is_free",
     "move",
     "read_layout",
+    "register",
     "shortest_paths",
     "write_layout",
 ]

@@ -14,24 +14,24 @@ from .state_observation import ScaledFactors, StateObservation, StateVectorObser
 __all__ = ["FactorObservation", "FactorVectorObservation"]
 
 OBSERVED = "observed"
-"""Where, beside factors and goals, vectors come from that are observed."""
+"""The key, beside "factors" and "goal", of vectors in the observation."""
 
 
 class FactorObservation(StateObservation, RecordConstructorArgs):
-    """An environment that is seen through its true factors: float32 (d,), the scene's and then the goal's.
+    """Replaces observations by the true factors, float32 (d,): the scene's, then the goal's.
 
-    Behind them stands what is observed as a vector beside images, such as where a gripper is. What an agent
-    learns from all of it is the ceiling for one that learns from images. Each goes from -1 to 1 over its
-    range, as networks like it; `info` has factors in their own units. What is neither, such as a random
-    layout, isn't seen.
+    Vectors that the environment observes beside images, such as the gripper's pose, come last. An agent that
+    learns from these is an upper bound for one that learns from images. Each number goes from -1 to 1 over
+    its range, as networks need it; `info` has factors in their own units. What is neither a factor nor an
+    observed vector, such as a random layout, is not included.
 
         env = FactorObservation(gym.make("unknot/Planar-v0"))  # (row, column) of the agent, then of the goal
 
     Args:
-        env: it has a `factor_space` and a `goal_space`, and its infos have `factors` and `goal`.
+        env: an environment with a `factor_space` and a `goal_space`, whose infos have `factors` and `goal`.
 
     Raises:
-        ValueError: the environment has no such spaces, or a factor no bounds.
+        ValueError: the environment has no such spaces, or a factor has no bounds.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -51,15 +51,15 @@ class FactorVectorObservation(StateVectorObservation):
 
 
 class _SceneAndGoal:
-    """Shows the factors of scenes and goals, and vectors that are observed."""
+    """Collects the factors of scenes and goals, and observed vectors."""
 
     def __init__(self, env: Any) -> None:
-        seen = env.single_observation_space if isinstance(env, VectorEnv) else env.observation_space
-        shown = seen.spaces if isinstance(seen, spaces.Dict) else {}
-        vectors = {name: space for name, space in shown.items() if len(space.shape or ()) == 1}
+        observed = env.single_observation_space if isinstance(env, VectorEnv) else env.observation_space
+        entries = observed.spaces if isinstance(observed, spaces.Dict) else {}
+        vectors = {name: space for name, space in entries.items() if len(space.shape or ()) == 1}
         inner = env.unwrapped
         if not (hasattr(inner, "factor_space") and hasattr(inner, "goal_space")):
-            raise ValueError(f"env must have a factor_space and a goal_space to show, which {inner} has not")
+            raise ValueError(f"env must have a factor_space and a goal_space; {inner} has none")
         parts = {"factors": inner.factor_space, "goal": inner.goal_space, OBSERVED: vectors}
         self._names = [(key, name) for key, space in parts.items() for name in space]
         self._flat = ScaledFactors(
@@ -68,5 +68,5 @@ class _SceneAndGoal:
         self.space = self._flat.space
 
     def __call__(self, observation: Any, info: Mapping[str, Any]) -> Array:
-        told = {**info, OBSERVED: observation}
-        return self._flat.flatten({f"{key} {name}": told[key][name] for key, name in self._names})
+        values = {**info, OBSERVED: observation}
+        return self._flat.flatten({f"{key} {name}": values[key][name] for key, name in self._names})

@@ -1,4 +1,4 @@
-"""Environments in the form that hindsight experience replay takes: goals as arrays, rewards as a function."""
+"""Environments in the form of hindsight experience replay: goals as arrays, rewards as a function."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,18 +9,18 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 
 from .simulation import Array, Tree
 from .state_observation import FlatFactors, ScaledFactors, StateObservation, StateVectorObservation
 
 __all__ = ["GoalConditioned", "GoalConditionedVector"]
 
-SEEN = ("pixels", "factors")
+OBSERVABLE = ("pixels", "factors")
 
 
 class _Rewarding:
-    """Gives rewards of goals as arrays."""
+    """Computes the rewards of goals as arrays."""
 
     _goal_form: "_GoalForm"
 
@@ -29,8 +29,8 @@ class _Rewarding:
 
         Args:
             achieved_goal: (k,), or (n, k) for n steps.
-            desired_goal: alike.
-            info: nothing is taken from it.
+            desired_goal: of the same shape.
+            info: ignored; Gymnasium-Robotics' interface has it.
 
         Returns:
             A float, or float64 (n,).
@@ -39,27 +39,28 @@ class _Rewarding:
 
 
 class GoalConditioned(_Rewarding, StateObservation, RecordConstructorArgs):
-    """An environment as Gymnasium-Robotics has goal-conditioned ones, for hindsight experience replay.
+    """A goal-conditioned environment as in Gymnasium-Robotics, for hindsight experience replay.
 
     Andrychowicz et al., "Hindsight Experience Replay", 2017. It observes a Dict:
 
-    - `observation`: the scene's image, uint8 (h, w, c), in which no goal is drawn; or all its factors,
+    - `observation`: the scene's image, uint8 (h, w, c), in which no goal is marked; or all its factors,
       float32 (d,), each from -1 to 1 over its range;
-    - `achieved_goal` and `desired_goal`, float64 (k,): what the scene has of the factors that a goal has, and
-      the goal, in their own units, which rewards are made of.
+    - `achieved_goal` and `desired_goal`, float64 (k,): the scene's values of the factors that a goal has, and
+      the goal, in their own units.
 
-    `compute_reward` is the reward of any such pair, and gives what the environment's own steps do.
+    `compute_reward` returns the reward of any such pair, equal to that of the environment's own steps.
 
         env = GoalConditioned(gym.make("unknot/Planar-v0", reward="dense"))
         SAC("MultiInputPolicy", env, replay_buffer_class=HerReplayBuffer)
 
     Args:
-        env: it has a `factor_space`, a `goal_space` and `goal_rewards`; its infos have `factors` and `goal`.
+        env: an environment with a `factor_space`, a `goal_space` and `goal_rewards`, whose infos have
+            `factors` and `goal`.
         observe: "pixels" or "factors".
 
     Raises:
-        ValueError: the task has no goal; the goal is drawn in what would be observed; the reward depends on
-            more than what was achieved and what was desired.
+        ValueError: the task has no goal; the goal is marked in the observed image; the reward depends on
+            more than the achieved and the desired goal.
     """
 
     def __init__(self, env: gym.Env[Any, Any], observe: str = "pixels") -> None:
@@ -85,11 +86,10 @@ class GoalConditionedVector(_Rewarding, StateVectorObservation):
 
 
 class _GoalForm:
-    """Shows scenes beside goals, and knows the rewards."""
+    """Observes scenes beside goals, and computes rewards."""
 
-    def __init__(self, env: Any, seen: spaces.Space[Any], observe: str) -> None:
-        if observe not in SEEN:
-            raise ValueError(unknown("observe", observe, SEEN))
+    def __init__(self, env: Any, observed: spaces.Space[Any], observe: str) -> None:
+        one_of("observe", observe, OBSERVABLE)
         if not env.goal_space.spaces:
             raise ValueError("env has no goal: its goal_space is empty")
         self._env = env
@@ -97,16 +97,16 @@ class _GoalForm:
         self._goals = FlatFactors(env.goal_space)
         if self._factors is not None:
             shown: spaces.Space[Any] = self._factors.space
-        elif isinstance(seen, spaces.Dict):
-            shown = seen["observation"]
+        elif isinstance(observed, spaces.Dict):
+            shown = observed["observation"]
         else:
             raise ValueError(
-                f"env draws the goal into what it shows, {seen}, where no other can take its place; "
-                "make it with goal='image', or take observe='factors'"
+                f"env marks the goal in the image that it observes, {observed}, where it cannot be replaced; "
+                "make env with goal='image', or take observe='factors'"
             )
         goal = self._goals.space
         self.space = spaces.Dict({"observation": shown, "achieved_goal": goal, "desired_goal": goal})
-        self.reward(goal.low, goal.low)  # raises where it can't be told
+        self.reward(goal.low, goal.low)  # raises where goals do not determine it
 
     def __call__(self, observation: Tree, info: Mapping[str, Any]) -> Tree:
         factors = self._factors

@@ -1,6 +1,6 @@
-"""How a maze looks: 64 × 64 pixels, of which only the cells that changed are drawn.
+"""How a maze looks: 64 × 64 pixels, of which only the cells that changed are rendered.
 
-What a cell shows is a number, its code; an image is a row of codes, a code for each cell.
+What a cell shows is a number, its code; an image is a row of codes, one for each cell.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ Colour = tuple[int, int, int]
 PIXELS = 64
 """Height and width of an image."""
 SUPERSAMPLES = 8
-"""Samples a pixel and axis by which sprites are antialiased."""
+"""Samples per pixel along each axis by which sprites are antialiased."""
 
 AGENT, GOAL, KIND = 1, 2, 4
 """A code is KIND * kind, plus AGENT if the agent is there, plus GOAL if the goal is; kinds are those of
-layouts, but a switch's is SWITCH + shades * (its shade) + (the shade wanted)."""
+layouts, except that a switch's is SWITCH + shades * (its shade) + (the wanted shade)."""
 
 RED, WHITE, ORANGE, BLUE, BLACK = (230, 40, 40), (255, 255, 255), (255, 140, 0), (40, 90, 230), (0, 0, 0)
 DARKEST, BRIGHTEST = 90, 250
@@ -35,12 +35,12 @@ DARKEST, BRIGHTEST = 90, 250
 
 
 def disc(y: Any, x: Any) -> Any:
-    """The agent, in a cell that is [-1, 1] × [-1, 1]."""
+    """Return where the agent covers a cell, [-1, 1] × [-1, 1]."""
     return y * y + x * x < 0.6**2
 
 
 def rounded(half: float, radius: float = 0.3) -> Coverage:
-    """A square of a switch, rounded."""
+    """Return the rounded square of a switch."""
 
     def covers(y: Any, x: Any) -> Any:
         y, x = (np.maximum(np.abs(axis) - (half - radius), 0) for axis in (y, x))
@@ -50,22 +50,22 @@ def rounded(half: float, radius: float = 0.3) -> Coverage:
 
 
 def corners(y: Any, x: Any) -> Any:
-    """The goal: the corners of its cell, so that what is in it is seen."""
+    """Return where the goal covers a cell: its corners, so that the rest of the cell is visible."""
     return np.abs(y) + np.abs(x) > 1.3
 
 
 def switch_kind(shade: Any, wanted: Any, shades: int) -> Any:
-    """The kind of a cell with a switch."""
+    """Return the kind of a cell with a switch."""
     return SWITCH + shades * shade + wanted
 
 
 def ground(code: int) -> Colour:
-    """The colour that a cell of a code is filled with."""
+    """Return the colour that fills a cell of a code."""
     return {BLOCK: ORANGE, WATER: BLUE}.get(code // KIND, BLACK)
 
 
 def shapes(code: int, shades: int) -> list[tuple[Coverage, Colour]]:
-    """What is painted over the ground for a code, one over the other."""
+    """Return the shapes over the ground of a cell of a code, from bottom to top."""
     painted: list[tuple[Coverage, Colour]] = []
     if code // KIND >= SWITCH:
         shade, wanted = divmod(code // KIND - SWITCH, shades)
@@ -78,12 +78,12 @@ def shapes(code: int, shades: int) -> list[tuple[Coverage, Colour]]:
 
 
 def green(shade: int, shades: int) -> Colour:
-    """The colour of a switch."""
+    """Return the colour of a switch."""
     return 0, DARKEST + (BRIGHTEST - DARKEST) * shade // (shades - 1), 0
 
 
 def sprite(code: int, shades: int, height: int, width: int) -> Images:
-    """Draw a cell: (height, width, 3)."""
+    """Render a cell: (height, width, 3)."""
     y, x = (
         (np.arange(pixels * SUPERSAMPLES) + 0.5) / (pixels * SUPERSAMPLES) * 2 - 1
         for pixels in (height, width)
@@ -92,16 +92,16 @@ def sprite(code: int, shades: int, height: int, width: int) -> Images:
     for covers, colour in shapes(code, shades):
         image[covers(y[:, None], x[None, :])] = colour
     pixels = image.reshape(height, SUPERSAMPLES, width, SUPERSAMPLES, 3).mean(axis=(1, 3))
-    drawn: Images = (pixels + 0.5).astype(np.uint8)
-    return drawn
+    rendered: Images = (pixels + 0.5).astype(np.uint8)
+    return rendered
 
 
 class Tiles(NamedTuple):
     """The cells of one height and width.
 
     Attributes:
-        cells: which they are (cells,), bool.
-        sprites: their looks by code (codes, height, 3 * width).
+        cells: which cells they are (cells,), bool.
+        sprites: their pixels by code (codes, height, 3 * width).
     """
 
     cells: NDArray[np.bool_]
@@ -109,13 +109,13 @@ class Tiles(NamedTuple):
 
 
 class Looks(NamedTuple):
-    """What drawing needs for boards of size × size cells.
+    """What rendering needs for boards of size × size cells.
 
     Attributes:
         background: an image of code 0 everywhere (PIXELS, 3 * PIXELS).
         top: the first row of each cell (cells,).
         left: three times the first column of each cell (cells,).
-        tiles: the cells by their height and width, which differ by a pixel where 64 isn't a multiple.
+        tiles: the cells by their height and width, which differ by a pixel where size does not divide 64.
     """
 
     background: Images
@@ -133,19 +133,19 @@ def find_looks(size: int, shades: int) -> Looks:
     codes = range(KIND * (SWITCH + shades * shades))
     tiles = []
     for height, width in product(sorted(set(extents.tolist())), repeat=2):
-        drawn = [sprite(code, shades, height, width).reshape(height, -1) for code in codes]
-        tiles.append(Tiles((heights == height) & (widths == width), np.stack(drawn)))
+        sprites = [sprite(code, shades, height, width).reshape(height, -1) for code in codes]
+        tiles.append(Tiles((heights == height) & (widths == width), np.stack(sprites)))
     background = np.tile(np.array(ground(KIND * FREE), dtype=np.uint8), (PIXELS, PIXELS))
     return Looks(background, np.repeat(edges[:-1], size), 3 * np.tile(edges[:-1], size), tuple(tiles))
 
 
 class Frames:
-    """Images of n boards that remember what they show and draw what differs.
+    """Images of n boards that remember what they show, and render only what differs.
 
     Args:
-        n: how many boards.
-        size: of a board, in cells along an axis.
-        shades: how many shades switches have.
+        n: the number of boards.
+        size: cells along an axis of a board.
+        shades: the number of shades of a switch.
     """
 
     def __init__(self, n: int, size: int, shades: int) -> None:
@@ -153,7 +153,7 @@ class Frames:
         self.codes = np.zeros((n, size * size), dtype=np.uint8)
         self.images = np.repeat(find_looks(size, shades).background[None], n, axis=0)
 
-    def draw(self, boards: NDArray[np.intp], codes: Codes) -> Images:
+    def render(self, boards: NDArray[np.intp], codes: Codes) -> Images:
         """Show codes (m, cells) on some boards; return fresh images of them (m, PIXELS, PIXELS, 3)."""
         looks = find_looks(self.size, self.shades)
         changed = np.flatnonzero(self.codes[boards] != codes)  # ten times faster than two indices at once
@@ -168,8 +168,8 @@ class Frames:
             windows[at] = tiles.sprites[code[here]]
         return self.images[boards].reshape(-1, PIXELS, PIXELS, 3)
 
-    def alike(self, n: int) -> "Frames":
-        """Return n boards that all show what the first one does."""
+    def repeat(self, n: int) -> "Frames":
+        """Return n boards that all show what the first one shows."""
         other = copy(self)
         other.codes, other.images = (np.repeat(array[:1], n, axis=0) for array in (self.codes, self.images))
         return other

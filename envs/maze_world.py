@@ -1,4 +1,4 @@
-"""Grid mazes as arrays: what a layout holds, where one can go, how far it is.
+"""Grid mazes as arrays: layouts, moves, shortest paths.
 
 Nothing here keeps a state. Layouts are uint8 arrays (n, rows, columns) of `FREE`, `BLOCK`, `WATER`, `SWITCH`;
 cells are (row, column), integers, the first row at the top.
@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import one_of
+
 Cells = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Layouts = NDArray[np.uint8]
 
 FREE, BLOCK, WATER, SWITCH = range(4)
 SYMBOLS = ".#~o"
-"""What a layout as text has for `FREE`, `BLOCK`, `WATER`, `SWITCH`."""
+"""The characters of `FREE`, `BLOCK`, `WATER`, `SWITCH` in a layout as text."""
 SIZES = range(4, 17)
-"""Cells along an axis that a layout may have; more would be too small to see."""
+"""Numbers of cells along an axis that a layout may have; with more, cells are too small to see."""
 
 PAPER = (
     "......",
@@ -28,8 +30,8 @@ PAPER = (
     "......",
     "......",
 )
-"""Thomas et al., section 4.1: 6 × 6 cells, of which Figure 2 shows one that the agent can't reach, since an
-orange block is there. Which one, the paper leaves open."""
+"""Thomas et al., section 4.1: 6 × 6 cells, one of which the agent can't reach, since an orange block is there
+(Figure 2). The paper leaves open which one."""
 
 ACTIONS = {
     "down": (1, 0),
@@ -41,23 +43,25 @@ ACTIONS = {
     "pass": (0, 0),
     "toggle": (0, 0),
 }
-"""By name, the offset (row, column) that an action asks for."""
+"""By name, the offset (row, column) of an action."""
+STEPS = ("down", "left", "right", "up")
+"""The names of the four actions that move by a cell along an axis."""
 
 
 def read_layout(rows: Any) -> Layouts:
     """Turn a layout as text into an array (size, size).
 
     Raises:
-        ValueError: it isn't a list of as many strings as each is long, 4 to 16, all of `SYMBOLS`.
+        ValueError: it isn't a list of n strings of length n, n from 4 to 16, all of `SYMBOLS`.
     """
     size = len(rows) if isinstance(rows, Sequence) and not isinstance(rows, str) else 0
     if size not in SIZES or any(not isinstance(row, str) or len(row) != size for row in rows):
         raise ValueError(
-            f"layout={rows!r} must be a name or a list of n strings of length n, "
-            f"n from {SIZES[0]} to {SIZES[-1]}"
+            f"layout must be a name or a list of n strings of length n, "
+            f"n from {SIZES[0]} to {SIZES[-1]}, not {rows!r}"
         )
     if strange := set("".join(rows)) - set(SYMBOLS):
-        raise ValueError(f"layout={rows!r} has {sorted(strange)}; cells are of {SYMBOLS!r}")
+        raise ValueError(f"layout must have cells out of {SYMBOLS!r} only, not {sorted(strange)}")
     return np.array([[SYMBOLS.index(symbol) for symbol in row] for row in rows], dtype=np.uint8)
 
 
@@ -66,12 +70,27 @@ def write_layout(layout: Layouts) -> list[str]:
     return ["".join(SYMBOLS[kind] for kind in row) for row in layout.tolist()]
 
 
+def read_actions(actions: Any) -> tuple[str, ...]:
+    """Return names of actions.
+
+    Raises:
+        ValueError: there is none, or one that is unknown or given twice.
+    """
+    if isinstance(actions, str) or not isinstance(actions, Sequence) or not actions:
+        raise ValueError(f"actions must be a sequence of some of {list(ACTIONS)}, not {actions!r}")
+    for name in actions:
+        one_of("action", name, ACTIONS)
+    if len(set(actions)) < len(actions):
+        raise ValueError(f"actions must not have a name twice, as {actions!r} has")
+    return tuple(actions)
+
+
 def is_free(free: Bools, cells: Cells) -> Bools:
-    """Tell which cells are on the board and free.
+    """Return which cells are on the board and free.
 
     Args:
-        free: (n, rows, columns), where one can be.
-        cells: (n, ..., 2), on the board or off it; the ith in the ith board.
+        free: (n, rows, columns), true where an agent can be.
+        cells: (n, ..., 2), on the board or off it; those of index i on board i.
 
     Returns:
         (n, ...).
@@ -86,15 +105,15 @@ def is_free(free: Bools, cells: Cells) -> Bools:
 
 
 def move(free: Bools, cells: Cells, offsets: Cells) -> Cells:
-    """Move to the cells at some offset where they are free; only they count, so a corner can be cut.
+    """Move by offsets where the cell at the end is free; nothing else matters, so corners can be cut.
 
     Args:
-        free: (n, rows, columns), where one can be.
-        cells: (n, ..., 2), the ith in the ith board.
-        offsets: what broadcasts with `cells`.
+        free: (n, rows, columns), true where an agent can be.
+        cells: (n, ..., 2), those of index i on board i.
+        offsets: any shape that broadcasts with `cells`.
 
     Returns:
-        The new cells (n, ..., 2); those whose way is blocked, or leads off the board, stay.
+        The new cells (n, ..., 2); unchanged where the end is blocked or off the board.
     """
     ends = cells + offsets
     moved: Cells = np.where(is_free(free, ends)[..., None], ends, cells)
@@ -105,11 +124,11 @@ def shortest_paths(free: Bools, goals: Cells) -> Cells:
     """Count the steps along rows and columns from every cell to a goal, by breadth-first search.
 
     Args:
-        free: (n, rows, columns), where one can be.
-        goals: (n, 2), the ith in the ith board.
+        free: (n, rows, columns), true where an agent can be.
+        goals: (n, 2), that of index i on board i.
 
     Returns:
-        (n, rows, columns), int64; -1 where no way leads to the goal, or where it isn't free.
+        (n, rows, columns), int64; -1 where a cell is not free, or no path leads to the goal.
     """
     distances = np.full(free.shape, -1, dtype=np.int64)
     unseen = free.copy()

@@ -10,10 +10,12 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from unknot import mnist
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 
+from .maze_world import ACTIONS, STEPS
 from .planar import ARROWS, LETTERS
-from .simulation import Array, Factors, Generators, Rows, Simulation, SimulationEnv, read_count
+from .simulation import Array, Factors, Generators, Rows, Simulation, read_count
+from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
 Images = NDArray[np.uint8]
@@ -23,45 +25,46 @@ Bools = NDArray[np.bool_]
 DIGITS = ("first", "second")
 """The digits: the first is always odd, the second always even."""
 PARITY = np.array([1, 0])
-"""What their labels leave when divided by 2."""
-DIRECTIONS = {"down": (1, 0), "left": (0, -1), "right": (0, 1), "up": (-1, 0)}
-"""What a move adds to row and column."""
+"""The remainder of their labels when divided by 2."""
+DIRECTIONS = {name: ACTIONS[name] for name in STEPS}
+"""By name, the offset (row, column) of a move."""
 MOVES = np.array(list(DIRECTIONS.values()))
 TASKS = ("reach", "none")
 REWARDS = ("sparse", "dense")
 SOURCES = ("auto", "mnist", "digits")
-LEAST_CELL = 6
-"""Pixels that a digit needs to be told from others."""
+LEAST_CELL_PIXELS = 6
+"""Pixels that a digit needs to be recognisable."""
 MARGIN = 2
-"""Pixels cut off each side of a digit's image, empty but for a stray stroke: digits fill their cells then."""
+"""Pixels, nearly always empty, that are cut off each side of a digit's image, so that it fills its cell."""
 UPSCALE = 8
-"""Pixels of a frame for people to a pixel of the image."""
+"""Pixels of a frame for people per pixel of the image."""
 CHUNK = 4_096
+"""Images that are shrunken at a time."""
 
 
 class Pool(NamedTuple):
-    """The digits of a split, as small as the grid's cells."""
+    """The digits of a split, at the size of the grid's cells."""
 
     sprites: Images
     """(n, cell, cell)."""
     labels: Ints
     """(n,)."""
     order: Ints
-    """(n,): the images by label, and within a label as the split has them."""
+    """(n,): the images sorted by label, and within a label in the order of the split."""
     starts: Ints
-    """(10,): where a label's images begin in `order`."""
+    """(10,): where the images of each label begin in `order`."""
     counts: Ints
-    """(10,): how many a label has."""
+    """(10,): the number of images of each label."""
 
     def pick(self, labels: Ints, uniforms: NDArray[np.float64]) -> Ints:
-        """Pick an image of each label, the first for 0, by uniform numbers of the same shape."""
+        """Pick an image of each label by uniform numbers of the same shape; 0 picks the first."""
         picked: Ints = self.order[self.starts[labels] + (uniforms * self.counts[labels]).astype(np.int64)]
         return picked
 
 
 @lru_cache(maxsize=8)
 def find_pool(source: str, split: str, cell: int) -> Pool:
-    """Return a split's digits, shrunken to cells; kept for the process, so that environments don't hold them.
+    """Return a split's digits, shrunken to cells; cached here, so that environments don't hold them.
 
     Args:
         source: "mnist" or "digits".
@@ -82,30 +85,30 @@ def shrink(images: Images, side: int) -> Images:
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     weights = np.maximum(overlap, 0) * (side / images.shape[1])
     result = np.empty((len(images), side, side), dtype=np.uint8)
-    for start in range(0, len(images), CHUNK):  # so that a large split is never whole in floats
+    for start in range(0, len(images), CHUNK):  # so that a large split is never in memory as floats
         part = slice(start, start + CHUNK)
         result[part] = np.rint(weights @ images[part] @ weights.T)
     return result
 
 
 class MnistGrid(Simulation):
-    """Copies of the grid. `MnistGridEnv` says what is seen and done.
+    """Copies of the grid. `MnistGridEnv` describes observations, actions and rewards.
 
     Args:
         num_envs: how many copies.
         size: cells along each side of the grid.
         task: "reach" (bring both digits to where the goal image shows them) or "none".
-        split: "train" or "test": where the digits' images come from.
+        split: "train" or "test", of the digits' images.
         digits: "mnist"; "digits" for scikit-learn's small ones; "auto" for MNIST if it is on this machine,
             else the small ones, with a warning (`unknot.mnist.find_source`).
-        pixels: side of the image; cells are pixels // size wide, in the middle of it.
+        pixels: side of the image; cells are pixels // size wide, centred in it.
         max_steps: steps after which an episode is truncated.
-        reward: "sparse" (1 when both digits are at the goal after a step, else 0) or "dense" (minus the moves
-            that are left).
+        reward: "sparse" (1 when both digits are at the goal after a step, else 0) or "dense" (minus the
+            number of remaining moves).
         terminate_on_success: end an episode when it has succeeded.
 
     Raises:
-        ValueError: an unknown name, with those near to it, or an argument out of its range.
+        ValueError: an unknown name (the error suggests similar ones), or an argument out of its range.
         FileNotFoundError: `digits="mnist"`, and MNIST is not on this machine.
     """
 
@@ -124,16 +127,16 @@ class MnistGrid(Simulation):
         reward: str = "sparse",
         terminate_on_success: bool = False,
     ) -> None:
-        names = {"task": (task, TASKS), "split": (split, mnist.SPLITS), "digits": (digits, SOURCES)}
-        for argument, (name, known) in (names | {"reward": (reward, REWARDS)}).items():
-            if name not in list(known):  # a list: what was given may have no hash
-                raise ValueError(unknown(argument, name, known))
-        if size < 2:
-            raise ValueError(f"size={size} must be at least 2")
-        if pixels < LEAST_CELL * size:
-            raise ValueError(f"pixels={pixels} must be at least {LEAST_CELL} for each of size={size} cells")
-        if max_steps < 1:
-            raise ValueError(f"max_steps={max_steps} must be at least 1")
+        one_of("task", task, TASKS)
+        one_of("split", split, mnist.SPLITS)
+        one_of("digits", digits, SOURCES)
+        one_of("reward", reward, REWARDS)
+        count(2, size=size)
+        count(1, max_steps=max_steps)
+        if pixels < LEAST_CELL_PIXELS * size:
+            raise ValueError(
+                f"pixels must be at least {LEAST_CELL_PIXELS} for each of size={size} cells, not {pixels}"
+            )
         self.num_envs, self.size, self.pixels = num_envs, size, pixels
         self.task, self.reward, self.max_steps = task, reward, max_steps
         self.terminate_on_success = terminate_on_success
@@ -161,19 +164,16 @@ class MnistGrid(Simulation):
 
     @property
     def pool(self) -> Pool:
-        """The digits that may be on the grid."""
+        """The digits to choose from."""
         return find_pool(self.source, self.split, self.cell)
 
     @property
     def goal_space(self) -> spaces.Dict:
-        """The digits' places; nothing with the task "none"."""
+        """The digits' cells; empty with the task "none"."""
         return self._goal_space
 
-    def check(self, factors: Factors) -> None:
-        """Do nothing: two digits may share a cell, so all of the factor space is possible."""
-
     def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
-        """Begin episodes: classes, then images of them, places, and a goal elsewhere, all uniformly."""
+        """Begin episodes: classes, images of them, cells, and a goal elsewhere, all sampled uniformly."""
         uniforms = np.empty((len(rows), 6))
         for generator, uniform in zip(generators, uniforms, strict=True):
             generator.random(out=uniform)
@@ -182,14 +182,14 @@ class MnistGrid(Simulation):
             classes[:, k] = factors.get(f"{name}_class", classes[:, k])
         images = self.pool.pick(2 * classes + PARITY, uniforms[:, 2:4])
 
-        count = self.size**4
-        start = np.floor(count * uniforms[:, 4]).astype(np.int64)
-        apart = 1 + np.floor((count - 1) * uniforms[:, 5]).astype(np.int64)
+        pairs = self.size**4
+        start = np.floor(pairs * uniforms[:, 4]).astype(np.int64)
+        apart = 1 + np.floor((pairs - 1) * uniforms[:, 5]).astype(np.int64)
         if all(name in goal for name in DIGITS):
             target = self._number(np.stack([goal[name] for name in DIGITS], axis=1))
-            start = (target + apart) % count
+            start = (target + apart) % pairs
         cells, images = self._changed(self._unnumber(start), images, factors)
-        target = (self._number(cells) + apart) % count
+        target = (self._number(cells) + apart) % pairs
         self._begin(rows, cells, images, self._changed(self._unnumber(target), images, goal)[0])
 
     def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Array, Bools, Bools]:
@@ -206,26 +206,26 @@ class MnistGrid(Simulation):
         return self._rewards(cells, self.goal_cells[rows]), ended, steps >= self.max_steps
 
     def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
-        """Return rewards by where steps end."""
+        """Return the rewards of steps that end in cells."""
         cells, goals = (
             np.stack([factors[name] for name in DIGITS], axis=1) for factors in (achieved, desired)
         )
         return self._rewards(cells, goals)
 
     def place(self, factors: Factors) -> None:
-        """Set places and classes."""
+        """Set cells and classes."""
         self.cells, self.images = self._changed(self.cells, self.images, factors)
-        self._draw_goals(np.arange(self.num_envs))
+        self._render_goals(np.arange(self.num_envs))
 
     def observe(self, rows: Rows) -> Any:
-        """Draw the digits; the goal shows them where they shall be."""
-        image = self._draw(self.cells[rows], self.images[rows])
+        """Render the digits, and the goal: the same digits at their goal cells."""
+        image = self._render(self.cells[rows], self.images[rows])
         if self.task == "none":
             return image
         return {"observation": image, "desired_goal": self.goal_frames[rows]}
 
     def info(self, rows: Rows) -> dict[str, Any]:
-        """Return factors, goals, whether both digits are at theirs, and the moves that would move."""
+        """Return factors, goals, whether both digits are at theirs, and which actions would move a digit."""
         cells = self.cells[rows]
         return {
             "factors": self._places(cells) | self._classes(self.images[rows]),
@@ -235,7 +235,7 @@ class MnistGrid(Simulation):
         }
 
     def scene(self, row: int) -> dict[str, Any]:
-        """Return factors, goal, layout, step count, and which images of the split the digits are."""
+        """Return factors, goal, layout, step count, and the digits' indices in the split."""
         state = self._places(self.cells[[row]]) | self._classes(self.images[[row]])
         return {
             "factors": {name: value[0].tolist() for name, value in state.items()},
@@ -248,11 +248,12 @@ class MnistGrid(Simulation):
     def restore(
         self, rows: Rows, scenes: Sequence[Mapping[str, Any]], factors: Factors, goal: Factors
     ) -> None:
-        """Go on from scenes of the same grid and split."""
+        """Continue from scenes of the same grid and split."""
         for scene in scenes:
             if scene["layout"] != self._layout():
                 raise ValueError(
-                    f"layout={scene['layout']} is of another grid or other digits than {self._layout()}"
+                    f"layout must be {self._layout()}, not that of another grid or other digits, "
+                    f"{scene['layout']}"
                 )
         steps = [read_count(scene, "steps") for scene in scenes]
         images = self._read_images(scenes, factors)
@@ -261,14 +262,14 @@ class MnistGrid(Simulation):
         self.steps[rows] = steps
 
     def render_factors(self, factors: Factors) -> Images:
-        """Draw digits; each is the scene's own image, or the first of its class in the split."""
+        """Render digits; each is the scene's own image, or the first of its class in the split."""
         n = len(next(iter(factors.values()))) if factors else 1
         cells, images = (np.repeat(array[:1], n, axis=0) for array in (self.cells, self.images))
-        return self._draw(*self._changed(cells, images, factors))
+        return self._render(*self._changed(cells, images, factors))
 
     def frame(self, row: int) -> Images:
-        """Draw the scene eight times larger, with the goal in green."""
-        grey = self._draw(self.cells[[row]], self.images[[row]])[0]
+        """Render the scene eight times larger, with the goal in green."""
+        grey = self._render(self.cells[[row]], self.images[[row]])[0]
         goal = np.array([0.2, 0.7, 0.3]) * self.goal_frames[row]
         rgb = np.maximum(grey, goal).astype(np.uint8)
         frame: Images = rgb.repeat(UPSCALE, axis=0).repeat(UPSCALE, axis=1)
@@ -277,16 +278,16 @@ class MnistGrid(Simulation):
     def _begin(self, rows: Rows, cells: Ints, images: Ints, goal_cells: Ints) -> None:
         self.cells[rows], self.images[rows], self.goal_cells[rows] = cells, images, goal_cells
         self.steps[rows] = 0
-        self._draw_goals(rows)
+        self._render_goals(rows)
 
-    def _draw_goals(self, rows: Rows) -> None:
+    def _render_goals(self, rows: Rows) -> None:
         if self.task == "reach":
-            self.goal_frames[rows] = self._draw(self.goal_cells[rows], self.images[rows])
+            self.goal_frames[rows] = self._render(self.goal_cells[rows], self.images[rows])
 
     def _changed(self, cells: Ints, images: Ints, factors: Factors) -> tuple[Ints, Ints]:
-        """Return places (n, 2, 2) and images (n, 2) with some factors set.
+        """Return cells (n, 2, 2) and images (n, 2) with some factors set.
 
-        An image that is of its class already stays, else the first of that class in the split comes.
+        An image of the right class stays; else the first of that class in the split replaces it.
         """
         cells, images = cells.copy(), images.copy()
         for k, name in enumerate(DIGITS):
@@ -308,7 +309,7 @@ class MnistGrid(Simulation):
         return {} if self.task == "none" else self._places(self.goal_cells[rows])
 
     def _rewards(self, cells: Ints, goals: Ints) -> Array:
-        """Return rewards (n,) of digits in cells (n, 2, 2) that shall be in others."""
+        """Return rewards (n,) of digits in cells (n, 2, 2) whose goals are (n, 2, 2)."""
         if self.task == "none":
             return np.zeros(len(cells))
         left = np.abs(cells - goals).sum(axis=(1, 2))
@@ -319,8 +320,8 @@ class MnistGrid(Simulation):
         success: Bools = (self.cells[rows] == self.goal_cells[rows]).all(axis=(1, 2))
         return success & (self.task == "reach")
 
-    def _draw(self, cells: Ints, images: Ints) -> Images:
-        """Draw digits (n, 2) in cells (n, 2, 2), where they share one the brighter of the two."""
+    def _render(self, cells: Ints, images: Ints) -> Images:
+        """Render digits (n, 2) in cells (n, 2, 2); a shared cell has the brighter of both at each pixel."""
         n, side = len(cells), self.pixels
         canvas = np.zeros((n, side, side, 1), dtype=np.uint8)
         margin = (side - self.size * self.cell) // 2
@@ -338,7 +339,7 @@ class MnistGrid(Simulation):
         return canvas
 
     def _number(self, cells: Ints) -> Ints:
-        """Number the pairs of places: (n, 2, 2) to (n,) in 0 to size⁴ - 1."""
+        """Number the pairs of cells: (n, 2, 2) to (n,) in 0 to size⁴ - 1."""
         numbers: Ints = cells.reshape(-1, 4) @ self.size ** np.arange(3, -1, -1)
         return numbers
 
@@ -346,7 +347,7 @@ class MnistGrid(Simulation):
         return np.stack(np.unravel_index(numbers, (self.size,) * 4), axis=1).reshape(-1, 2, 2)
 
     def _read_images(self, scenes: Sequence[Mapping[str, Any]], factors: Factors) -> Ints:
-        """Read which images of the split the digits of scenes are; they must be of the factors' classes."""
+        """Read the digits' indices in the split; they must be of the factors' classes."""
         classes = np.stack([factors[f"{name}_class"] for name in DIGITS], axis=1)
         for scene, labels in zip(scenes, 2 * classes + PARITY, strict=True):
             images = scene.get("images")
@@ -355,7 +356,9 @@ class MnistGrid(Simulation):
                 and all(isinstance(image, int) and 0 <= image < len(self.pool.labels) for image in images)
                 and np.array_equal(self.pool.labels[images], labels)
             ):
-                raise ValueError(f"images={images!r} must be two images of the split, of {labels.tolist()}")
+                raise ValueError(
+                    f"images must be two images of the split, of {labels.tolist()}, not {images!r}"
+                )
         return np.array([scene["images"] for scene in scenes], dtype=np.int64)
 
     def _layout(self) -> dict[str, Any]:
@@ -371,13 +374,13 @@ class MnistGridEnv(SimulationEnv):
     Observation
         With the task "reach" a Dict of two uint8 images (64, 64, 1): `observation`, the scene, and
         `desired_goal`, the same digits at the goal. With the task "none" the scene alone. Paper is 0, ink up
-        to 255. Digits are MNIST's, averaged down to a cell; their images are drawn anew at each reset, from
-        the training or the test split. Where MNIST is not on this machine, other digits stand in for it,
-        with a warning (see `unknot.mnist`).
+        to 255. Digits are MNIST's, averaged down to a cell; their images are sampled at each reset from the
+        training or the test split. Where MNIST is not on this machine, scikit-learn's digits replace it, with
+        a warning (see `unknot.mnist`).
 
     Actions
         Discrete(8). Each moves one digit by one cell; at the edge it stays. Digits don't block each other:
-        they may share a cell, where both are seen, so that all factors are independent.
+        they may share a cell, which shows both, so that all factors are independent.
 
         | action | digit | moves |
         |---|---|---|
@@ -394,22 +397,21 @@ class MnistGridEnv(SimulationEnv):
 
     Factors
         `first` and `second`: (row, column) of the digits' cells, int64 in 0 to 4. `first_class` in 0 to 4 for
-        a 1, 3, 5, 7 or 9; `second_class` in 0 to 4 for a 0, 2, 4, 6 or 8. Set to another class, a digit
-        becomes the first image of that class in the split; when an episode begins with a class given, any
-        image of it.
+        a 1, 3, 5, 7 or 9; `second_class` in 0 to 4 for a 0, 2, 4, 6 or 8. A digit
+        that is set to another class becomes the first image of that class in the split; when an episode
+        begins with a class given, the image is sampled from it.
 
     Reward
-        "sparse": 1 when both digits are at the goal after the step, else 0. "dense": minus the moves that are
-        left. With the task "none" always 0.
+        "sparse": 1 when both digits are at the goal after the step, else 0. "dense": minus the number of
+        remaining moves. With the task "none" always 0.
 
     End
-        Truncated after `max_steps`. `info["is_success"]` says that both digits are at the goal, whatever
-        their classes; with `terminate_on_success=True` the episode ends there. The goal is never where the
-        episode begins, unless the options say so. With the task "none" there is no goal, and nothing counts
-        as success.
+        Truncated after `max_steps`. `info["is_success"]` is true when both digits are at the goal,
+        whatever their classes; with `terminate_on_success=True` the episode ends there. An episode never
+        begins at its goal, unless the options say so. With the task "none" there is no goal and no success.
 
     Settings
-        `render_mode`, and those of `unknot.envs.mnist_grid.MnistGrid`, where they are explained.
+        `render_mode`, and the arguments of `unknot.envs.mnist_grid.MnistGrid`.
     """
 
     simulation_class = MnistGrid
@@ -421,6 +423,6 @@ class MnistGridEnv(SimulationEnv):
 
 
 class MnistGridVectorEnv(SimulationVectorEnv):
-    """Many grids, stepped and drawn together: `MnistGridEnv`, batched."""
+    """Many grids, stepped and rendered together: `MnistGridEnv`, batched."""
 
     simulation_class = MnistGrid

@@ -7,52 +7,57 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 
+from .adapter import Adapter
+from .planar_collisions import Bools, Floats
+from .planar_frames import APPEARANCES, Appearance, Images
 from .planar_maps import PlanarMap
-from .planar_world import APPEARANCES, Appearance, Array, Bools, Floats, Images, PlanarWorld, find_map
-from .simulation import Adapter, Factors, Generators, Rows, Simulation, SimulationEnv, read_count
+from .planar_world import PlanarWorld, find_map
+from .simulation import Array, Factors, Generators, Rows, Simulation, read_count
+from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
 MAX_ACTION = 3.0
-"""The farthest an action offsets along each axis, in pixels."""
+"""The largest offset of an action along each axis, in pixels."""
 NEAR = 2.0
 """Distance in pixels within which the agent is at the goal."""
 STAY = 5
-"""Steps on end that an agent must be near to succeed."""
+"""Consecutive steps that an agent must be near the goal to succeed."""
 CORNER = 5.0
 """Distance in pixels of the corners' centres from the edges."""
 JITTER = 2.0
-"""Greatest offset in pixels along each axis from a corner's centre."""
+"""Largest offset in pixels along each axis from a corner's centre."""
 TRIES = 1_000
+"""Attempts at finding a start or a goal before giving up."""
 UPSCALE = 10
-"""Pixels of a frame for people to a pixel of the image."""
+"""Pixels of a frame for people per pixel of the image."""
 
 Task = Callable[[PlanarWorld, Floats, Floats], Floats]
-"""A task draws positions (n, 2) from uniform numbers (n, 3), opposite to other positions (n, 2) or to NaN."""
+"""A task maps uniform numbers (n, 3) to positions (n, 2), opposite to others (n, 2); NaN for none."""
 
 
-def draw_corner(world: PlanarWorld, uniforms: Floats, opposite: Floats) -> Floats:
-    """Draw a place near a corner: the one across from `opposite`, or any of the four."""
+def sample_corner(world: PlanarWorld, uniforms: Floats, opposite: Floats) -> Floats:
+    """Sample positions near a corner: the one across from `opposite`, or any of the four."""
     corner = np.floor(4 * uniforms[:, 0])
     any_corner = np.stack([corner >= 2, corner % 2 == 1], axis=1)
     far = np.where(np.isnan(opposite), any_corner, opposite < world.map.size / 2)
     centres = np.where(far, world.map.size - CORNER, CORNER)
-    places: Floats = centres + JITTER * (2 * uniforms[:, 1:] - 1)
-    return places
+    positions: Floats = centres + JITTER * (2 * uniforms[:, 1:] - 1)
+    return positions
 
 
-def draw_anywhere(world: PlanarWorld, uniforms: Floats, opposite: Floats) -> Floats:
-    """Draw a place anywhere in the plane."""
+def sample_anywhere(world: PlanarWorld, uniforms: Floats, opposite: Floats) -> Floats:
+    """Sample positions anywhere in the plane."""
     return world.low + (world.high - world.low) * uniforms[:, 1:]
 
 
-TASKS: dict[str, Task] = {"corners": draw_corner, "anywhere": draw_anywhere}
+TASKS: dict[str, Task] = {"corners": sample_corner, "anywhere": sample_anywhere}
 REWARDS = ("sparse", "dense")
 
 
 class Planar(Simulation):
-    """Copies of the planar world. `PlanarEnv` says what is seen and done.
+    """Copies of the planar world. `PlanarEnv` describes observations, actions and rewards.
 
     Args:
         num_envs: how many copies.
@@ -68,14 +73,14 @@ class Planar(Simulation):
             pixels).
         terminate_on_success: end an episode when it has succeeded.
         normalize_actions: take actions in [-1, 1] instead of pixels.
-        map_seed: what the map "random" is drawn by.
+        map_seed: of the map "random".
         half_agent: half the side of the agent's body in pixels.
-        obstacle_brightness: grey level of obstacles and walls. Published code draws them as bright as the
+        obstacle_brightness: grey level of obstacles and walls. Published code renders them as bright as the
             agent, 255, so that an agent touching an obstacle is partly invisible there.
-        subpixel: draw the agent where it is; False draws it at its pixel, as published code does.
+        subpixel: render the agent where it is; False renders it at its pixel, as published code does.
 
     Raises:
-        ValueError: an unknown name, with those near to it, or an argument out of its range.
+        ValueError: an unknown name (the error suggests similar ones), or an argument out of its range.
     """
 
     action_space: spaces.Box
@@ -99,15 +104,11 @@ class Planar(Simulation):
         subpixel: bool = True,
     ) -> None:
         if not isinstance(appearance, Appearance):
-            if appearance not in list(APPEARANCES):  # a list: what was given may have no hash
-                raise ValueError(unknown("appearance", appearance, APPEARANCES))
+            one_of("appearance", appearance, APPEARANCES)
             appearance = APPEARANCES[appearance]
-        if task not in TASKS:
-            raise ValueError(unknown("task", task, TASKS))
-        if reward not in REWARDS:
-            raise ValueError(unknown("reward", reward, REWARDS))
-        if max_steps < 1:
-            raise ValueError(f"max_steps={max_steps} must be at least 1")
+        one_of("task", task, TASKS)
+        one_of("reward", reward, REWARDS)
+        count(1, max_steps=max_steps)
         self.num_envs = num_envs
         self.world = PlanarWorld(
             find_map(map, map_seed), collision, appearance, noise, half_agent, obstacle_brightness, subpixel
@@ -137,16 +138,13 @@ class Planar(Simulation):
 
     def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
         """Begin episodes."""
-        anywhere = np.full((len(rows), 2), np.nan)
-        wanted = goal.get("position")
-        starts = factors.get("position")
+        starts, goals = factors.get("position"), goal.get("position")
         if starts is None:
-            starts = self._draw(generators, anywhere if wanted is None else wanted)
-        goals = self._draw(generators, starts) if wanted is None else wanted
-        self._begin(rows, starts, goals)
+            starts = self._sample(generators, np.full((len(rows), 2), np.nan) if goals is None else goals)
+        self._begin(rows, starts, self._sample(generators, starts) if goals is None else goals)
 
     def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Floats, Bools, Bools]:
-        """Offset the agents by their actions, clipped to the action space, if nothing is in the way."""
+        """Offset the agents by their actions, clipped to the action space, where nothing blocks the way."""
         position = self.world.move(self.position[rows], self._offsets(actions), self._noise(generators))
         squared = squared_distance(position, self.goal[rows])
         near = squared <= NEAR * NEAR
@@ -160,7 +158,7 @@ class Planar(Simulation):
         )
 
     def goal_rewards(self, achieved: Factors, desired: Factors) -> Floats:
-        """Return rewards by where steps end."""
+        """Return the rewards of steps that end at positions."""
         return self._rewards(squared_distance(achieved["position"], desired["position"]))
 
     def place(self, factors: Factors) -> None:
@@ -169,14 +167,14 @@ class Planar(Simulation):
             self.position[:] = factors["position"]
 
     def observe(self, rows: Rows) -> dict[str, Images]:
-        """Draw agents, and goals as the agent at them."""
+        """Render agents, and goals as the agent at them."""
         return {
-            "observation": self.world.draw(self.position[rows]),
+            "observation": self.world.render(self.position[rows]),
             "desired_goal": self.goal_images[rows],
         }
 
     def info(self, rows: Rows) -> dict[str, Any]:
-        """Return positions, goals, and whether each of the last 5 steps was near."""
+        """Return positions, goals, and whether each of the last 5 steps was near the goal."""
         return {
             "factors": {"position": self.position[rows]},
             "goal": {"position": self.goal[rows]},
@@ -184,7 +182,7 @@ class Planar(Simulation):
         }
 
     def scene(self, row: int) -> dict[str, Any]:
-        """Return factors, goal, layout, counts of steps and of the last that were near."""
+        """Return factors, goal, map, and the numbers of steps and of consecutive steps near the goal."""
         return {
             "factors": {"position": self.position[row].tolist()},
             "goal": {"position": self.goal[row].tolist()},
@@ -196,7 +194,7 @@ class Planar(Simulation):
     def restore(
         self, rows: Rows, scenes: Sequence[Mapping[str, Any]], factors: Factors, goal: Factors
     ) -> None:
-        """Go on from scenes of the same map."""
+        """Continue from scenes of the same map."""
         for scene in scenes:
             if scene["layout"] != self._layout():
                 raise ValueError("layout: the scene is of another map than this environment's")
@@ -207,70 +205,71 @@ class Planar(Simulation):
         self.steps[rows], self.near_steps[rows] = steps, near_steps
 
     def render_factors(self, factors: Factors) -> Images:
-        """Draw agents at positions."""
-        return self.world.draw(factors.get("position", self.position[:1]))
+        """Render agents at positions."""
+        return self.world.render(factors.get("position", self.position[:1]))
 
     def frame(self, row: int) -> Images:
-        """Draw the scene ten times larger, with the goal in green."""
-        grey = self.world.draw(self.position[[row]])[0].astype(np.float64)
+        """Render the scene ten times larger, with the goal in green."""
+        grey = self.world.render(self.position[[row]])[0].astype(np.float64)
         goal = self.world.coverage(self.goal[[row]])[0][:, :, None]
         rgb = grey * (1 - goal) + np.maximum(grey, np.array([40.0, 200.0, 80.0])) * goal
         frame: Images = rgb.astype(np.uint8).repeat(UPSCALE, axis=0).repeat(UPSCALE, axis=1)
         return frame
 
     def sample_transitions(self, n: int, rng: np.random.Generator) -> dict[str, Array]:
-        """Draw moves; see `PlanarEnv.sample_transitions`."""
+        """Sample moves; see `PlanarEnv.sample_transitions`."""
         positions = self.world.sample_free(n, rng)
         actions = rng.uniform(self.action_space.low, self.action_space.high, (n, 2)).astype(np.float32)
-        draws = rng.standard_normal((n, 2)) if self.world.noise > 0 else None
-        ends = self.world.move(positions, self._offsets(actions), draws)
+        noise = rng.standard_normal((n, 2)) if self.world.noise > 0 else None
+        ends = self.world.move(positions, self._offsets(actions), noise)
         return {
-            "observation": self.world.draw(positions),
+            "observation": self.world.render(positions),
             "action": actions,
-            "next_observation": self.world.draw(ends),
+            "next_observation": self.world.render(ends),
             "position": positions,
             "next_position": ends,
         }
 
     def _begin(self, rows: Rows, starts: Floats, goals: Floats) -> None:
         self.position[rows], self.goal[rows] = starts, goals
-        self.goal_images[rows] = self.world.draw(goals)
+        self.goal_images[rows] = self.world.render(goals)
         self.steps[rows] = self.near_steps[rows] = 0
 
-    def _draw(self, generators: Generators, opposite: Floats) -> Floats:
-        """Draw places in the connected free space, more than `NEAR` from those opposite."""
+    def _sample(self, generators: Generators, opposite: Floats) -> Floats:
+        """Sample positions in the connected free space, more than `NEAR` from those opposite."""
         found = np.empty((len(generators), 2))
         pending = np.arange(len(generators))
         for _ in range(TRIES):
             uniforms = np.empty((len(pending), 3))
             for row, uniform in zip(pending, uniforms, strict=True):
                 generators[row].random(out=uniform)
-            drawn = TASKS[self.task](self.world, uniforms, opposite[pending])
-            good = self.world.in_region(drawn) & ~(squared_distance(drawn, opposite[pending]) <= NEAR * NEAR)
-            found[pending[good]] = drawn[good]
+            positions = TASKS[self.task](self.world, uniforms, opposite[pending])
+            near = squared_distance(positions, opposite[pending]) <= NEAR * NEAR
+            good = self.world.in_region(positions) & ~near
+            found[pending[good]] = positions[good]
             pending = pending[~good]
             if not len(pending):
                 return found
-        raise RuntimeError(f"task {self.task!r} finds no free place for start or goal on this map")
+        raise RuntimeError(f"task {self.task!r} finds no free position for start or goal on this map")
 
     def _rewards(self, squared: Floats) -> Floats:
-        """Return rewards by squared distances from goals."""
+        """Return the rewards of squared distances from goals."""
         rewards: Floats = (
             (squared <= NEAR * NEAR).astype(np.float64) if self.reward == "sparse" else -np.sqrt(squared)
         )
         return rewards
 
     def _offsets(self, actions: Array) -> Floats:
-        """Return what actions ask for, in pixels."""
+        """Return the offsets that actions stand for, in pixels."""
         return np.clip(self.action_scale * actions.astype(np.float64), -MAX_ACTION, MAX_ACTION)
 
     def _noise(self, generators: Generators) -> Floats | None:
         if self.world.noise == 0:
             return None
-        draws = np.empty((len(generators), 2))
-        for generator, draw in zip(generators, draws, strict=True):
-            generator.standard_normal(out=draw)
-        return draws
+        noise = np.empty((len(generators), 2))
+        for generator, row in zip(generators, noise, strict=True):
+            generator.standard_normal(out=row)
+        return noise
 
     def _layout(self) -> dict[str, Any]:
         plane = self.world.map
@@ -279,29 +278,29 @@ class Planar(Simulation):
 
 
 class _Planar(Adapter):
-    """What the planar environments have beside what every environment has."""
+    """What both planar environments add to every environment."""
 
     simulation: Planar
 
     @property
     def world(self) -> PlanarWorld:
-        """The world without its state: moves, free places and images as functions of arrays."""
+        """The world without its state: moves, free positions and images as functions of arrays."""
         return self.simulation.world
 
     def sample_free(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draw positions (n, 2) uniformly from the largest connected part of the free space."""
+        """Sample positions (n, 2) uniformly from the largest connected part of the free space."""
         return self.world.sample_free(n, rng)
 
     def sample_transitions(self, n: int, rng: np.random.Generator) -> dict[str, Array]:
-        """Draw n moves from free places, actions uniform over the action space, refused moves included.
+        """Sample n moves from free positions, actions uniform over the action space, refused moves included.
 
         Args:
             n: how many.
-            rng: where all randomness comes from.
+            rng: the only source of randomness.
 
         Returns:
             `observation` and `next_observation` (n, size, size, 1), uint8; `action` (n, 2), float32; and, for
-            evaluation alone, `position` and `next_position` (n, 2), float64.
+            evaluation only, `position` and `next_position` (n, 2), float64.
         """
         return self.simulation.sample_transitions(n, rng)
 
@@ -325,8 +324,8 @@ class PlanarEnv(_Planar, SimulationEnv):
         | 0 | offset of the row, downwards | pixels |
         | 1 | offset of the column, to the right | pixels |
 
-        The agent's centre is kept within [1.5, 38.5]. A move that the collision rule refuses is
-        refused whole.
+        The agent's centre stays within [1.5, 38.5]. A move that the collision rule refuses does not happen at
+        all.
 
     Factors
         `position`: (row, column) of the agent's centre, float64 in [1.5, 38.5], pixel i spanning [i, i + 1].
@@ -336,11 +335,11 @@ class PlanarEnv(_Planar, SimulationEnv):
         pixels.
 
     End
-        Truncated after `max_steps`. `info["is_success"]` says that each of the last 5 steps was within
-        2 px of the goal; with `terminate_on_success=True` the episode ends there.
+        Truncated after `max_steps`. `info["is_success"]` is true when each of the last 5 steps ended
+        within 2 px of the goal; with `terminate_on_success=True` the episode ends there.
 
     Settings
-        `render_mode`, and those of `unknot.envs.planar.Planar`, where they are explained.
+        `render_mode`, and the arguments of `unknot.envs.planar.Planar`.
     """
 
     simulation_class = Planar
@@ -361,13 +360,13 @@ class PlanarEnv(_Planar, SimulationEnv):
 
 
 class PlanarVectorEnv(_Planar, SimulationVectorEnv):
-    """Many planar worlds, stepped and drawn together: `PlanarEnv`, batched."""
+    """Many planar worlds, stepped and rendered together: `PlanarEnv`, batched."""
 
     simulation_class = Planar
 
 
 LETTERS = {key: ord(key) for key in "wasd"}
-# The numbers pygame gives the arrow keys (SDL's scancodes with bit 30 set): knowing them loads no pygame.
+# pygame's numbers of the arrow keys (SDL's scancodes with bit 30 set), written out so as not to load pygame.
 ARROWS = {"d": 1 << 30 | 79, "a": 1 << 30 | 80, "s": 1 << 30 | 81, "w": 1 << 30 | 82}
 
 

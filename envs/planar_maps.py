@@ -74,4 +74,4 @@ MAPS = {
         )
     ),
 }
-"""The fixed maps by name; "random" is drawn by `unknot.envs.planar_world.find_map`."""
+"""The fixed maps by name; `unknot.envs.planar_world.find_map` samples "random"."""

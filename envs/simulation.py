@@ -1,23 +1,16 @@
-"""One implementation, two environments: a batch of copies of a world as `gym.Env` and as `VectorEnv`.
+"""The contract of an environment: a world is written once, as a `Simulation`, array code over n copies.
 
-A world is written once, as a `Simulation`: array code over n copies. `SimulationEnv`, here, is the batch of
-one, `SimulationVectorEnv` (`vector.py`) the batch of n, so that both agree bit for bit.
+`SimulationEnv` (`single.py`) makes a `gym.Env` of it, the batch of one, and `SimulationVectorEnv`
+(`vector.py`) a `VectorEnv`, the batch of n, so that both agree bit for bit.
 """
 
-import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
-
-from unknot.checks import unknown
-
-from .window import Window
 
 Array = NDArray[Any]
 Factors = dict[str, Array]
@@ -25,23 +18,68 @@ Factors = dict[str, Array]
 Tree = Any
 """An array, or a dict of trees."""
 Rows = NDArray[np.intp]
+"""Indices of copies in the batch."""
 Generators = Sequence[np.random.Generator]
-
-OPTIONS = ("factors", "goal", "scene")
+"""The random generators of some copies, one each."""
 
 
 class Simulation(ABC):
-    """`num_envs` copies of a world, stepped and drawn together by array code.
+    """`num_envs` copies of a world, stepped and rendered together by array code.
 
-    The copies a method is about are given by `rows`, indices into the batch; arrays that go with them have
-    len(rows) as their first axis. All randomness comes from the generators handed in, one for each row, and
-    each is used as if its copy were alone. Arrays returned are fresh.
+    A new environment is a subclass, and two classes of one attribute that make environments of it:
+
+        class Token(Simulation): ...
+        class TokenEnv(SimulationEnv):
+            simulation_class = Token
+        class TokenVectorEnv(SimulationVectorEnv):
+            simulation_class = Token
+
+    `unknot.envs.register` registers them. The docstring of `TokenEnv` describes observations, actions,
+    factors, reward and end.
+
+    **Constructor.** It takes `num_envs` first and everything else by keyword, refuses bad arguments by
+    ValueError (`unknot.checks`), and sets the four attributes below. Two settings are required:
+    `max_steps`, after which `step` truncates, and `terminate_on_success` (False), with which it terminates
+    where `is_success` becomes true.
+
+    **Methods to write:**
+
+    | method | is given | does or returns |
+    |---|---|---|
+    | `reset` | rows, generators, factors, goal | begins episodes |
+    | `step` | rows, generators, actions | rewards, terminations, truncations |
+    | `observe` | rows | observations |
+    | `info` | rows | `factors`, `goal`, `is_success`, and more if you like |
+    | `place` | factors of all copies | sets them, keeps the rest |
+    | `render_factors` | factors | images of any factors |
+    | `frame` | a row | an image for people |
+    | `scene` | a row | its state as JSON |
+    | `restore` | rows, scenes, factors, goal | continues from scenes |
+
+    **Methods that have a default:** `goal_space` (all factors; override it where a goal has fewer),
+    `check` (every scene is possible), `goal_rewards` (refuses: needed for `GoalConditioned`). The single
+    environment may have `get_keys_to_action()`, actions by pressed keys, for `unknot play`.
+
+    **What holds for all methods.** `rows` are indices into the batch; arrays that belong to them have
+    len(rows) as their first axis. All randomness comes from the generators handed in, one for each row;
+    each is called as if its copy were alone, so that a copy's future does not depend on the others.
+    Returned arrays are fresh: later steps do not write into them. Factors, goals and actions come checked:
+    known names, the spaces' types and shapes, within range (a Box action is finite, and is to be clipped).
+    A method that raises ValueError has changed nothing. Copies can be pickled and deep-copied.
+
+    **What observations and images are.** An observation is an image, uint8 (height, width, channels), in
+    which a goal may be marked; or a Dict of two, `observation` and `desired_goal`, where no goal is marked
+    in the first; or a Dict with an `image`. Where no goal is marked, the observed image equals what
+    `render_factors` gives for the same factors. Different factors give different images.
+
+    `tests/envs/test_conformance_single.py` and `test_conformance_vector.py` check all of this for every
+    environment; `tests/envs/smallest_environment.py` is the smallest one that passes.
 
     Attributes:
-        num_envs: how many copies.
-        observation_space: what one copy shows.
-        action_space: what one copy can be told to do.
-        factor_space: the factors of one copy.
+        num_envs: the number of copies.
+        observation_space: of one copy.
+        action_space: of one copy, a Box or Discrete.
+        factor_space: of one copy, Boxes and Discretes by the factors' names.
     """
 
     num_envs: int
@@ -51,409 +89,132 @@ class Simulation(ABC):
 
     @property
     def goal_space(self) -> spaces.Dict:
-        """Those factors of `factor_space` that a goal has; all of them unless a task says otherwise."""
+        """Those factors of `factor_space` that a goal has: all of them by default; empty without a goal."""
         return self.factor_space
 
-    @abstractmethod
-    def check(self, factors: Factors) -> None:
-        """Raise ValueError if a scene or a goal is impossible, naming the factor, the value, the reason."""
+    def check(self, factors: Factors) -> None:  # noqa: B027  a default, not a forgotten abstract method
+        """Refuse scenes or goals that are impossible in every episode; by default none is.
+
+        Args:
+            factors: some factors, arrays with a first axis n.
+
+        Raises:
+            ValueError: "FACTOR=VALUE is impossible: REASON".
+        """
 
     @abstractmethod
     def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
-        """Begin episodes; factors of the scene and of the goal that aren't given are drawn."""
+        """Begin episodes: the step count is 0.
+
+        Args:
+            rows: the copies.
+            generators: one for each; they sample what is not given.
+            factors: those of the scene that are given, any of `factor_space`.
+            goal: those of the goal that are given, any of `goal_space`.
+        """
 
     @abstractmethod
     def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Array, Array, Array]:
-        """Act; return rewards (float64), terminations and truncations (bool)."""
+        """Act.
+
+        Args:
+            rows: the copies.
+            generators: one for each.
+            actions: (len(rows), ...), finite; in a Discrete space, one of it. A Box action may lie outside
+                its space.
+
+        Returns:
+            Rewards (float64), terminations and truncations (bool), each (len(rows),).
+        """
 
     @abstractmethod
     def place(self, factors: Factors) -> None:
-        """Set those factors in all copies, and keep the rest.
-
-        Raises:
-            ValueError: a scene that `check` lets pass is impossible in its copy; nothing has changed then.
-        """
-
-    @abstractmethod
-    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
-        """Return the rewards of steps that end in scenes, for goals in place of the copies' own: (n,).
+        """Set factors in all copies and keep the rest, the step count and the goal included.
 
         Args:
-            achieved: what such scenes have of the factors of `goal_space`, arrays with a first axis n.
+            factors: some or none of `factor_space`, arrays with `num_envs` as their first axis.
+
+        Raises:
+            ValueError: a scene that `check` accepts is impossible in its copy, in the words of `check`;
+                nothing has changed then.
+        """
+
+    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
+        """Return the rewards of steps that end in given scenes, for given goals: float64 (n,).
+
+        Args:
+            achieved: the factors of `goal_space` in the scenes, arrays with a first axis n.
             desired: the goals.
 
         Raises:
-            ValueError: the rewards depend on more than these.
+            ValueError: the rewards depend on more than these; that is the default.
         """
+        raise ValueError(f"the rewards of {type(self).__name__} do not follow from factors and goal alone")
 
     @abstractmethod
     def observe(self, rows: Rows) -> Tree:
-        """Return observations."""
+        """Return observations: arrays, or a dict of them, with len(rows) as their first axis."""
 
     @abstractmethod
     def info(self, rows: Rows) -> dict[str, Tree]:
-        """Return the infos: `factors`, `goal`, `is_success`."""
+        """Return the infos, the same entries at every call.
+
+        Returns:
+            `factors` and `goal`, dicts by name of arrays in the types of their spaces; `is_success`, bool
+            (len(rows),); and any other arrays.
+        """
 
     @abstractmethod
     def scene(self, row: int) -> dict[str, Any]:
-        """Return all that a copy's future depends on but its random state, as JSON."""
+        """Return all that a copy's future depends on, except its random state, as JSON.
+
+        Returns:
+            `factors` and `goal`, all of them, as numbers and lists; `layout`, whatever differs from
+            environment to environment or from episode to episode; `steps`, the step count; and any others.
+        """
 
     @abstractmethod
     def restore(
         self, rows: Rows, scenes: Sequence[Mapping[str, Any]], factors: Factors, goal: Factors
     ) -> None:
-        """Go on from scenes, whose factors and goal come checked and batched.
+        """Continue from scenes.
+
+        Args:
+            rows: the copies.
+            scenes: one for each, with the entries that every scene has; all but `factors` and `goal` are
+                unchecked (`read_count` reads the steps).
+            factors: of the scenes, all of `factor_space`.
+            goal: of the scenes, all of `goal_space`.
 
         Raises:
-            ValueError: a scene can't be gone on from here; nothing has changed then.
+            ValueError: a scene of another world, or a bad entry, which the sentence names; nothing has
+                changed then.
         """
 
     @abstractmethod
     def render_factors(self, factors: Factors) -> NDArray[np.uint8]:
-        """Draw any factors of `factor_space`, those not given as in the first copy: (n, h, w, c)."""
+        """Render any factors of `factor_space`, impossible scenes included, without marking a goal.
+
+        Args:
+            factors: some or none, arrays with a first axis n (1 without any). Those that are not given are
+                the first copy's.
+
+        Returns:
+            Images (n, height, width, channels).
+        """
 
     @abstractmethod
     def frame(self, row: int) -> NDArray[np.uint8]:
-        """Draw a copy for people: an upscaled RGB image with the goal."""
-
-
-class Adapter:
-    """What both environments share: the factor source, and how arguments are checked."""
-
-    simulation_class: ClassVar[Callable[..., Simulation]]
-    simulation: Simulation
-    render_mode: str | None
-    _began: bool
-
-    def __init_subclass__(cls) -> None:
-        """Show the simulation's arguments as the environment's own."""
-        super().__init_subclass__()
-        if hasattr(cls, "simulation_class"):
-            own = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind != p.VAR_KEYWORD]
-            settings = list(inspect.signature(cls.simulation_class).parameters.values())[1:]
-            cls.__signature__ = inspect.Signature(own[1:] + settings)  # type: ignore[attr-defined]
-
-    @property
-    def factor_space(self) -> spaces.Dict:
-        """The factors of one scene."""
-        return self.simulation.factor_space
-
-    @property
-    def goal_space(self) -> spaces.Dict:
-        """Those factors that a goal has; nothing where a task has no goal."""
-        return self.simulation.goal_space
-
-    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw n scenes' factors, each component independently and uniformly over `factor_space`."""
-        return sample_space(self.factor_space, n, rng)
-
-    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.uint8]:
-        """Draw scenes.
-
-        Args:
-            factors: arrays by name, first axis n; any of `factor_space`, reachable or not. Those not given
-                are the current scene's.
-
-        Returns:
-            Images (n, height, width, channels), uint8.
-
-        Raises:
-            ValueError: a factor is unknown, of another shape, or outside its space.
-        """
-        return self.simulation.render_factors(self._factors("factors", factors, None))
-
-    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
-        """Return the rewards of steps by where they end and what the goal is.
-
-        Args:
-            achieved: arrays by name, first axis n: of the scenes, those factors that `goal_space` has.
-            desired: the goals alike.
-
-        Returns:
-            (n,), float64.
-
-        Raises:
-            ValueError: there is no goal, or the rewards depend on more than these.
-        """
-        if not self.goal_space.spaces:
-            raise ValueError("the environment's task has no goal")
-        return self.simulation.goal_rewards(achieved, desired)
-
-    def _space(self, key: str) -> spaces.Dict:
-        """The space of what is given as `factors` or as `goal`."""
-        return self.goal_space if key == "goal" else self.factor_space
-
-    def _factors(self, key: str, factors: Mapping[str, Any], n: int | None, owner: str = "") -> Factors:
-        """Check names, shapes and ranges of `factors` or of a `goal`.
-
-        Their first axis is n (None: any, but one); errors name them as the owner's key.
-        """
-        known, argument = self._space(key), f"{owner}{key}"
-        if not isinstance(factors, Mapping):
-            raise ValueError(f"{argument}={factors!r} must be a dict of factors: {list(known)}")
-        result: Factors = {}
-        for name, value in factors.items():
-            if name not in known.spaces:
-                raise ValueError(unknown(f"{argument} name", name, known.spaces))
-            space = known[name]
-            array = _as_array(f"{argument}[{name!r}]", value, space)
-            expected = ("n" if n is None else n, *cast("tuple[int, ...]", space.shape))
-            if array.ndim != len(expected) or array.shape[1:] != expected[1:] or n not in (None, len(array)):
-                raise ValueError(f"{argument}[{name!r}] has shape {array.shape}, expected {expected}")
-            for value in array[~inside(space, array)]:
-                raise ValueError(f"{argument}[{name!r}]={value.tolist()} is outside {space}")
-            n = len(array)
-            result[name] = array
-        return result
-
-    def _possible(self, key: str, factors: Mapping[str, Any], n: int, owner: str = "") -> Factors:
-        """Check that scenes can be: n is their first axis."""
-        result = self._factors(key, factors, n, owner)
-        try:
-            self.simulation.check(result)
-        except ValueError as error:
-            raise ValueError(f"{owner}{key}: {error}") from None
-        return result
-
-    def _actions(self, actions: Any) -> Array:
-        """Check a batch of actions: their shape, and that they are finite, or among a Discrete space's."""
-        array, space = np.asarray(actions), self.simulation.action_space
-        discrete = isinstance(space, spaces.Discrete)
-        kinds, numbers = ("iu", "integers") if discrete else ("fiu", "numbers")
-        expected = (self.simulation.num_envs, *cast("tuple[int, ...]", space.shape))
-        if array.dtype.kind not in kinds or array.shape != expected:
-            raise ValueError(
-                f"actions of shape {array.shape} and type {array.dtype}, "
-                f"expected {numbers} of shape {expected}"
-            )
-        good = inside(space, array) if discrete else np.isfinite(array).reshape(len(array), -1).all(axis=1)
-        for row in np.flatnonzero(~good):
-            reason = f"outside {space}" if discrete else "not finite"
-            raise ValueError(f"action {array[row].tolist()} of sub-environment {row} is {reason}")
-        return array
-
-    def _restore(self, scenes: Sequence[Any], rows: Rows) -> list[np.random.Generator]:
-        """Go on from scenes, and return their generators."""
-        for scene in scenes:
-            check_scene(scene)
-        generators = [scene_generator(scene["random_state"]) for scene in scenes]
-        factors, goal = (
-            self._possible(key, self._stack(key, scenes), len(scenes), "scene's ")
-            for key in ("factors", "goal")
-        )
-        try:
-            self.simulation.restore(rows, scenes, factors, goal)
-        except ValueError as error:
-            raise ValueError(f"scene's {error}") from None
-        return generators
-
-    def _stack(self, key: str, scenes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Batch the factors or the goals of scenes, each of which must have them all."""
-        names = self._space(key).spaces
-        for scene in scenes:
-            if not isinstance(scene[key], Mapping) or scene[key].keys() != names.keys():
-                raise ValueError(f"scene's {key}={scene[key]!r} must have exactly {list(names)}")
-        return {name: [scene[key][name] for scene in scenes] for name in names}
-
-    def _check_began(self) -> None:
-        if not self._began:
-            raise ResetNeeded("call reset() first")
-
-
-ONE = np.arange(1)
-"""The rows of a batch of one."""
-
-
-class SimulationEnv(Adapter, gym.Env[Any, Any]):
-    """A world by itself. Subclasses name their `simulation_class`; its arguments are theirs."""
-
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012
-
-    def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(unknown("render_mode", render_mode, self.metadata["render_modes"]))
-        self.simulation = self.simulation_class(1, **settings)
-        self.observation_space = self.simulation.observation_space
-        self.action_space = self.simulation.action_space
-        self.render_mode = render_mode
-        self._began = False
-        self._window = Window(self.metadata["render_fps"])
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Tree, dict[str, Any]]:
-        """Begin an episode.
-
-        Args:
-            seed: of the random state; None goes on with the present one.
-            options: `factors` and `goal` are dicts of those to set, the rest is drawn; `scene`, as `scene()`
-                gave it, goes on from there, its random state included unless a seed is given.
-
-        Raises:
-            ValueError: an option that is unknown or impossible; nothing has changed then.
-        """
-        options = read_options(options)
-        factors, goal = (
-            self._possible(key, first_axis(options.get(key, {})), 1) for key in ("factors", "goal")
-        )
-        if "scene" in options:
-            (self.np_random,) = self._restore([options["scene"]], ONE)
-        super().reset(seed=seed)
-        if "scene" not in options:
-            self.simulation.reset(ONE, [self.np_random], factors, goal)
-        self._began = True
-        return self._shown()
-
-    def step(self, action: Any) -> tuple[Tree, float, bool, bool, dict[str, Any]]:
-        """Act.
-
-        Raises:
-            ValueError: an action of another shape, not finite, or not in a Discrete space; nothing has
-                changed then.
-            ResetNeeded: before the first reset.
-        """
-        self._check_began()
-        reward, terminated, truncated = self.simulation.step(
-            ONE, [self.np_random], self._actions(np.asarray(action)[None])
-        )
-        observation, info = self._shown()
-        return observation, float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
-
-    def set_factors(self, factors: Mapping[str, Any]) -> Tree:
-        """Place the scene, keep the rest, and return the observation.
-
-        Raises:
-            ValueError: a scene that is impossible; nothing has changed then.
-            ResetNeeded: before the first reset.
-        """
-        self._check_began()
-        self.simulation.place(self._possible("factors", first_axis(factors), 1))
-        return first(self.simulation.observe(ONE))
-
-    def scene(self) -> dict[str, Any]:
-        """Return all of the scene as JSON: factors, goal, layout, step count, random state."""
-        self._check_began()
-        return {**self.simulation.scene(0), "random_state": self.np_random.bit_generator.state}
-
-    def render(self) -> NDArray[np.uint8] | None:
-        """Return an RGB image in the mode "rgb_array"; the mode "human" shows it as it goes."""
-        self._check_began()
-        if self.render_mode is None:
-            gym.logger.warn('no render_mode was given: gym.make(..., render_mode="rgb_array")')
-            return None
-        frame = self.simulation.frame(0)
-        if self.render_mode == "rgb_array":
-            return frame
-        self._window.show(frame)
-        return None
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        self._window.close()
-
-    def _shown(self) -> tuple[Tree, dict[str, Any]]:
-        if self.render_mode == "human":
-            self.render()
-        info = self.simulation.info(ONE)
-        return first(self.simulation.observe(ONE)), first(info)
-
-
-def read_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check the keys of reset's options.
-
-    Raises:
-        ValueError: an unknown key, or a scene beside other options.
-    """
-    options = dict(options or {})
-    for key in options:
-        if key not in OPTIONS:
-            raise ValueError(unknown("options key", key, OPTIONS))
-    if "scene" in options and len(options) > 1:
-        raise ValueError("options: a scene holds factors and goal; give it alone")
-    return options
-
-
-def inside(space: spaces.Space[Any], values: Array) -> NDArray[np.bool_]:
-    """Tell which of a batch of values are in a Box or a Discrete space: (n,)."""
-    if isinstance(space, spaces.Discrete):
-        low, high = space.start, space.start + space.n - 1
-    elif isinstance(space, spaces.Box):
-        low, high = space.low, space.high
-    else:
-        raise TypeError(f"{space} is neither a Box nor Discrete")
-    good = (values >= low) & (values <= high)
-    result: NDArray[np.bool_] = good.all(axis=tuple(range(1, good.ndim)))
-    return result
-
-
-def check_scene(scene: Any) -> None:
-    """Raise ValueError if a scene is not a dict with the entries that every scene has."""
-    for key in ("factors", "goal", "layout", "steps", "random_state"):
-        if not isinstance(scene, Mapping) or key not in scene:
-            raise ValueError(f"options['scene'] must be as scene() returned it; it has no {key!r}")
-
-
-def scene_generator(state: Any) -> np.random.Generator:
-    """Return a generator in the random state that a scene holds."""
-    generator = np.random.Generator(np.random.PCG64())
-    try:
-        generator.bit_generator.state = state
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"scene's random_state is not a state of PCG64: {error}") from None
-    return generator
-
-
-def sample_space(space: spaces.Dict, n: int, rng: np.random.Generator) -> Factors:
-    """Draw n points, each component independently and uniformly over its space."""
-    result = {}
-    for name, part in space.spaces.items():
-        if isinstance(part, spaces.Box) and part.dtype.kind in "iu":
-            result[name] = rng.integers(part.low, part.high, (n, *part.shape), part.dtype, endpoint=True)
-        elif isinstance(part, spaces.Box):
-            result[name] = rng.uniform(part.low, part.high, (n, *part.shape)).astype(part.dtype)
-        elif isinstance(part, spaces.Discrete):
-            result[name] = rng.integers(part.start, part.start + part.n, n, dtype=part.dtype)
-        else:
-            raise TypeError(f"factor {name!r}: {part} is neither a Box nor Discrete")
-    return result
+        """Render a copy for people: RGB (height, width, 3), both at least 200, scene and goal visible."""
 
 
 def read_count(scene: Mapping[str, Any], name: str) -> int:
     """Return a count that a scene holds.
 
     Raises:
-        ValueError: it is missing, or no integer from 0.
+        ValueError: it is missing, no integer, or below 0.
     """
-    count = scene.get(name)
-    if not isinstance(count, int) or count < 0:
-        raise ValueError(f"{name}={count!r} must be an integer from 0")
-    return count
-
-
-def take(tree: Tree, index: Any) -> Tree:
-    """Index every array of a tree along its first axis."""
-    if isinstance(tree, Mapping):
-        return {key: take(value, index) for key, value in tree.items()}
-    return tree[index]
-
-
-def first(tree: Tree) -> Tree:
-    """Return the first of a batch; scalars come out as Python's own."""
-    if isinstance(tree, Mapping):
-        return {key: first(value) for key, value in tree.items()}
-    return tree[0] if tree.ndim > 1 else tree[0].item()
-
-
-def first_axis(factors: Any) -> Any:
-    """Return the batch of one scene's factors."""
-    if not isinstance(factors, Mapping):
-        return factors
-    return {name: np.asarray(value)[None] for name, value in factors.items()}
-
-
-def _as_array(name: str, value: Any, space: spaces.Space[Any]) -> Array:
-    """Convert numbers to a space's own type, if that loses nothing of their meaning."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or not np.can_cast(array.dtype, cast("Any", space.dtype), "same_kind"):
-        raise ValueError(f"{name}={value!r} must be numbers that fit {space.dtype}")
-    return array.astype(space.dtype)
+    number = scene.get(name)
+    if not isinstance(number, int) or number < 0:
+        raise ValueError(f"{name} must be a whole number of at least 0, not {number!r}")
+    return number

@@ -1,4 +1,4 @@
-"""Wrappers that make observations of what an environment shows and of what its infos tell."""
+"""Wrappers whose observations are made of an environment's observations and infos."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -9,17 +9,18 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from .simulation import Array, Factors, Tree, take
+from .adapter import take
+from .simulation import Array, Factors, Tree
 from .vector import VectorWrapper
 
 __all__ = ["FlatFactors", "Form", "ScaledFactors", "StateObservation", "StateVectorObservation"]
 
 
 class FlatFactors:
-    """Factors by name as one flat array, float64, and back; a Discrete factor is its number.
+    """Converts factors by name to one flat array, float64, and back; a Discrete factor is its number.
 
     Args:
-        space: of the factors; they stand in its order.
+        space: of the factors; it gives their order.
 
     Attributes:
         space: of the flat array, a Box (d,) in the factors' own units.
@@ -40,7 +41,7 @@ class FlatFactors:
         return np.concatenate(arrays, axis=-1)
 
     def unflatten(self, flat: Array) -> Factors:
-        """Return the factors that (..., d) stands for, in their own types."""
+        """Return the factors of a flat array (..., d), in their own types."""
         ends = np.cumsum([part.low.size for part in self._parts.values()])
         pieces = np.split(flat, ends[:-1], axis=-1)
         return {
@@ -50,10 +51,10 @@ class FlatFactors:
 
 
 class ScaledFactors:
-    """Factors by name as one flat array for networks, float32, each from -1 to 1 over its range.
+    """Converts factors by name to one flat array for networks, float32, each from -1 to 1 over its range.
 
     Args:
-        space: of the factors; they stand in its order.
+        space: of the factors; it gives their order.
 
     Attributes:
         space: of the flat array, a Box (d,).
@@ -66,7 +67,7 @@ class ScaledFactors:
         self._flat = FlatFactors(space)
         low, high = self._flat.space.low, self._flat.space.high
         if not (np.isfinite(low) & np.isfinite(high)).all():
-            raise ValueError(f"{space} must be bounded, to be brought to [-1, 1]")
+            raise ValueError(f"{space} must be bounded, to be scaled to [-1, 1]")
         self._low, self._span = low, np.where(high > low, high - low, 1)
         self.space = spaces.Box(-1, 1, low.shape, np.float32)
 
@@ -80,12 +81,12 @@ def _as_box(name: str, space: spaces.Space[Any]) -> spaces.Box:
     if isinstance(space, spaces.Discrete):
         return spaces.Box(int(space.start), int(space.start + space.n - 1), (), np.int64)
     if not isinstance(space, spaces.Box):
-        raise TypeError(f"factor {name!r}: {space} is neither a Box nor Discrete")
+        raise TypeError(f"the space of factor {name!r} must be a Box or Discrete, not {space}")
     return space
 
 
 class Form(Protocol):
-    """What observations become."""
+    """How observations are transformed."""
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -93,16 +94,16 @@ class Form(Protocol):
         ...
 
     def __call__(self, observation: Tree, info: Mapping[str, Any]) -> Tree:
-        """Return the observation, or a batch of them, from what was seen and told."""
+        """Return the new form of an observation and its info, or of a batch of them."""
         ...
 
 
 class StateObservation(gym.Wrapper[Tree, Any, Any, Any]):
-    """An environment whose observations have another form.
+    """An environment with transformed observations.
 
     Args:
         env: the environment.
-        form: of its observations.
+        form: the transformation.
     """
 
     def __init__(self, env: gym.Env[Any, Any], form: Form) -> None:
@@ -128,7 +129,7 @@ class StateVectorObservation(VectorWrapper):
 
     Args:
         env: the environment.
-        form: of its observations.
+        form: the transformation.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], form: Form) -> None:
@@ -142,7 +143,7 @@ class StateVectorObservation(VectorWrapper):
     ) -> tuple[Tree, dict[str, Any]]:
         """Begin episodes."""
         observations, infos = self.env.reset(seed=seed, options=options)
-        return self._formed(observations), infos
+        return self._transformed(observations), infos
 
     def step(self, actions: Any) -> tuple[Tree, Any, Any, Any, dict[str, Any]]:
         """Act."""
@@ -152,9 +153,9 @@ class StateVectorObservation(VectorWrapper):
             for row in np.flatnonzero(infos["_final_obs"]):
                 final[row] = self._form(infos["final_obs"][row], take(infos["final_info"], row))
             infos = {**infos, "final_obs": final}
-        return self._formed(observations), rewards, terminated, truncated, infos
+        return self._transformed(observations), rewards, terminated, truncated, infos
 
-    def _formed(self, observations: Tree) -> Tree:
-        """Form the observations of all copies, of some of which the infos at hand may tell nothing."""
+    def _transformed(self, observations: Tree) -> Tree:
+        """Transform the observations of all copies by fresh infos, since the step's may lack some copies."""
         simulation = self.unwrapped.simulation  # type: ignore[attr-defined]
         return self._form(observations, simulation.info(np.arange(self.num_envs)))

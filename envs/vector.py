@@ -15,21 +15,22 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 
-from .simulation import Adapter, Array, Factors, Generators, Rows, Tree, read_options, take
+from .adapter import Adapter, read_options, take
+from .simulation import Array, Factors, Generators, Rows, Tree
 
 if TYPE_CHECKING:
     VectorWrapper: TypeAlias = gym.vector.VectorWrapper[Any, Any, Any, Any, Any]
 else:
-    VectorWrapper = gym.vector.VectorWrapper  # it takes no parameters in Gymnasium 1.2, as it does in 1.4
+    VectorWrapper = gym.vector.VectorWrapper  # generic in Gymnasium 1.4, not in 1.2
 
 
 class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
-    """A batch of worlds. It does what `SyncVectorEnv` of the single ones does, by array code.
+    """A batch of worlds: equal to `SyncVectorEnv` of the single ones, by array code.
 
     Options have a leading num_envs axis: arrays for `factors` and `goal`, a list of scenes for `scene`;
-    `reset_mask` picks which copies are reset. Infos come with masks as `SyncVectorEnv` gives them.
+    `reset_mask` selects the copies to reset. Infos have masks, as those of `SyncVectorEnv` do.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
@@ -42,10 +43,9 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs={num_envs} must be at least 1")
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(unknown("render_mode", render_mode, self.metadata["render_modes"]))
+        count(1, num_envs=num_envs)
+        if render_mode is not None:
+            one_of("render_mode", render_mode, self.metadata["render_modes"])
         self.simulation = self.simulation_class(num_envs, **settings)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
@@ -62,13 +62,13 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
-        """The generators, one a copy; seeded at random until a reset seeds them."""
+        """The generators, one per copy; seeded at random until a reset seeds them."""
         self._seed([None] * self.num_envs, self._rows)
         return tuple(self._generators)
 
     @property
     def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
-        """What the generators were seeded with; -1 where a scene brought its own."""
+        """The generators' seeds; -1 where a scene brought its own random state."""
         self._seed([None] * self.num_envs, self._rows)
         return tuple(self._seeds)
 
@@ -78,20 +78,20 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         """Begin episodes.
 
         Args:
-            seed: copy i gets seed + i, or the ith of a list; None goes on with the present random states.
+            seed: copy i gets seed + i, or the ith of a list; None continues with the current random states.
             options: as for a single environment, with a leading num_envs axis; and `reset_mask`, bool
                 (num_envs,), the copies to reset.
 
         Raises:
-            ValueError: an option that is unknown or impossible, or as many seeds as there are not copies;
-                nothing has changed then.
+            ValueError: an unknown or impossible option, or a different number of seeds than copies; nothing
+                has changed then.
             TypeError: a `reset_mask` that is no array of bool.
         """
         options = dict(options or {})
-        rows = self._masked(options.pop("reset_mask", None))
+        rows = self._rows_of_mask(options.pop("reset_mask", None))
         options = read_options(options)
-        given = {key: self._chosen(key, options.get(key, {}), rows) for key in ("factors", "goal")}
-        seeds = self._as_seeds(seed)
+        given = {key: self._checked(key, options.get(key, {}), rows) for key in ("factors", "goal")}
+        seeds = self._seeds_of(seed)
         if "scene" in options:
             scenes = options["scene"]
             if not isinstance(scenes, Sequence) or len(scenes) != self.num_envs:
@@ -100,7 +100,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
                 self._generators[row], self._seeds[row] = generator, -1
         self._seed(seeds, rows)
         if "scene" not in options:
-            self.simulation.reset(rows, self._of(rows), given["factors"], given["goal"])
+            self.simulation.reset(rows, self._generators_of(rows), given["factors"], given["goal"])
         self._ended[rows] = False
         self._began = True
         return self.simulation.observe(self._rows), self._infos(rows)
@@ -109,8 +109,8 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         """Act in all copies.
 
         Raises:
-            ValueError: actions of another shape, not finite, or not in a Discrete space; nothing has changed
-                then.
+            ValueError: actions of another shape, not finite, or outside a Discrete space; nothing has
+                changed then.
             ResetNeeded: before the first reset, or, with autoreset disabled, after an episode's end.
         """
         self._check_began()
@@ -126,7 +126,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
                 self._begin(np.flatnonzero(self._ended))
         if len(acting):
             rewards[acting], terminated[acting], truncated[acting] = self.simulation.step(
-                acting, self._of(acting), actions[acting]
+                acting, self._generators_of(acting), actions[acting]
             )
         self._ended = terminated | truncated
         final: dict[str, Any] = {}
@@ -141,10 +141,10 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         )
 
     def set_factors(self, factors: Mapping[str, Any]) -> Tree:
-        """Place the scenes, arrays with a leading num_envs axis; keep the rest; return the observations.
+        """Set some factors, arrays with a leading num_envs axis; keep the rest; return the observations.
 
         Raises:
-            ValueError: a scene that is impossible; nothing has changed then.
+            ValueError: an impossible scene; nothing has changed then.
             ResetNeeded: before the first reset.
         """
         self._check_began()
@@ -168,10 +168,10 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         return tuple(self.simulation.frame(row) for row in range(self.num_envs))
 
     def _begin(self, rows: Rows) -> None:
-        self.simulation.reset(rows, self._of(rows), {}, {})
+        self.simulation.reset(rows, self._generators_of(rows), {}, {})
 
     def _finish(self, rows: Rows) -> dict[str, Any]:
-        """Begin anew where episodes have ended, and return how they ended."""
+        """Begin new episodes where some have ended, and return the infos on how those ended."""
         last, observations = self._infos(rows), self.simulation.observe(rows)
         final = np.full(self.num_envs, None, dtype=object)
         for i, row in enumerate(rows):
@@ -184,7 +184,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         return self._spread(self.simulation.info(rows), rows)
 
     def _spread(self, info: Mapping[str, Tree], rows: Rows) -> dict[str, Any]:
-        """Give every entry all num_envs rows, zero where it isn't known, and a mask that says where it is."""
+        """Extend every entry to num_envs rows, zero where it is unknown, and add a mask of the known rows."""
         result: dict[str, Any] = {}
         for key, value in info.items():
             if isinstance(value, Mapping):
@@ -202,7 +202,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         mask[rows] = True
         return mask
 
-    def _masked(self, mask: Any) -> Rows:
+    def _rows_of_mask(self, mask: Any) -> Rows:
         if mask is None:
             return self._rows
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
@@ -214,18 +214,18 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         self._check_began()
         return np.flatnonzero(mask)
 
-    def _chosen(self, key: str, factors: Any, rows: Rows) -> Factors:
+    def _checked(self, key: str, factors: Any, rows: Rows) -> Factors:
         """Check factors given for all copies, and return those of some rows."""
         whole = self._factors(key, factors, self.num_envs)
         return self._possible(key, {name: array[rows] for name, array in whole.items()}, len(rows))
 
-    def _as_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+    def _seeds_of(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if seed is None:
             return [None] * self.num_envs
         if isinstance(seed, int | np.integer):
             return [int(seed) + row for row in range(self.num_envs)]
         if len(seed) != self.num_envs:
-            raise ValueError(f"seed has {len(seed)} entries, expected one for each of {self.num_envs} copies")
+            raise ValueError(f"seed must have {self.num_envs} entries, one per copy, not {len(seed)}")
         return list(seed)
 
     def _seed(self, seeds: Sequence[int | None], rows: Rows) -> None:
@@ -234,5 +234,5 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
             if seeds[row] is not None or self._generators[row] is None:
                 self._generators[row], self._seeds[row] = gym.utils.seeding.np_random(seeds[row])
 
-    def _of(self, rows: Rows) -> Generators:
+    def _generators_of(self, rows: Rows) -> Generators:
         return self._generators if len(rows) == self.num_envs else [self._generators[row] for row in rows]

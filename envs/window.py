@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 class Window:
     """Shows RGB frames with pygame, which is imported at the first one.
 
-    A copy of it, or one unpickled, is closed: it opens a window of its own when it shows something.
+    A copied or unpickled window is closed; it opens again when it shows a frame.
     """
 
     def __init__(self, frames_per_second: int) -> None:
@@ -18,7 +18,7 @@ class Window:
         self._clock: Any = None
 
     def show(self, frame: NDArray[np.uint8]) -> None:
-        """Show a frame (height, width, 3), and wait until the one before has had its time.
+        """Show a frame (height, width, 3), after waiting until the last one has had its time.
 
         Raises:
             ImportError: pygame is missing.
@@ -45,5 +45,5 @@ class Window:
             self._screen = self._clock = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open window behind."""
+        """Return the state without the open window."""
         return {"frames_per_second": self.frames_per_second, "_screen": None, "_clock": None}

@@ -1,6 +1,6 @@
-"""Proximal policy optimisation in one file, as CleanRL writes it, on a native vector environment.
+"""Proximal policy optimisation in one file, in the style of CleanRL, on a native vector environment.
 
-The agent sees true factors, so that it learns in seconds; without the wrapper it would see images.
+The agent observes true factors, so that it learns in seconds; without the wrapper it would observe images.
 
     python examples/cleanrl_ppo.py
 """

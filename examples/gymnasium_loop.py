@@ -1,4 +1,4 @@
-"""A plain Gymnasium loop: begin where you like, act, look at what is true, go back to where you were.
+"""A plain Gymnasium loop: begin anywhere, act, read the true factors, return to an earlier scene.
 
 python examples/gymnasium_loop.py
 """
@@ -17,13 +17,13 @@ def main(episodes: int = 20) -> float:
         observation, info = env.reset(seed=episode, options={"factors": {"agent": [0, 0]}})
         terminated = truncated = False
         while not (terminated or truncated):
-            action = env.action_space.sample(mask=info["action_mask"])  # only what changes something
+            action = env.action_space.sample(mask=info["action_mask"])  # only actions that change something
             observation, _, terminated, truncated, info = env.step(action)
         reached += info["is_success"]
     print(f"{observation.shape} {observation.dtype}, {reached} of {episodes} episodes reached the goal")
 
     world = env.unwrapped
-    scene = world.scene()  # type: ignore[attr-defined]  # all of it, as JSON
+    scene = world.scene()  # type: ignore[attr-defined]  # the whole state, as JSON
     first = env.step(1)[0]
     env.reset(options={"scene": scene})
     print(f"The same action from the same scene: {(env.step(1)[0] == first).all()}")

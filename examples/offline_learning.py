@@ -38,7 +38,7 @@ def explained(codes: NDArray[np.float32], positions: NDArray[np.float64]) -> flo
 
 
 def main(episodes: int = 60, steps: int = 300) -> float:
-    """Record, train, and return how well codes of unseen images tell positions."""
+    """Record, train, and return the share of variance of positions that codes of new images explain."""
     env: Any = gym.make("unknot/Planar-v0", task="anywhere")
     record(env, RandomAgent(env.action_space), episodes, seed=0, dataset="planar/random-v0")
     dataset = minari.load_dataset("planar/random-v0")

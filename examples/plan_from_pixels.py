@@ -1,6 +1,6 @@
-"""Plan from pixels with the weights that ship; count by unknot and by Stable-Baselines3.
+"""Plan from pixels with shipped weights; measure by unknot and by Stable-Baselines3.
 
-The model saw actions in images of the square alone. It is asked to steer the cross as well.
+The model was trained on actions in images of the square only. Here it steers the cross as well.
 
     python examples/plan_from_pixels.py
 """
@@ -15,7 +15,7 @@ from unknot.agents import PlanningAgent, evaluate_agent
 
 
 def main(episodes: int = 50) -> dict[str, float]:
-    """Print what both count, and return unknot's success rates by appearance."""
+    """Print both measurements, and return unknot's success rates by appearance."""
     agent = PlanningAgent.load("pretrained/dynamics-content")
     rates = {}
     for appearance in ("square", "cross"):
@@ -24,8 +24,8 @@ def main(episodes: int = 50) -> dict[str, float]:
         low, high = result.interval
         print(f"{appearance}: success {result.success_rate:.1%} [{low:.1%}, {high:.1%}]", end="; ")
         env = Monitor(gym.make("unknot/Planar-v0", **options))
-        mean, deviation = evaluate_policy(agent, env, n_eval_episodes=max(1, episodes // 10))  # type: ignore[arg-type]
-        print(f"Stable-Baselines3 counts {mean:.1f} ± {deviation:.1f} of 40 steps at the goal")
+        mean, std = evaluate_policy(agent, env, n_eval_episodes=max(1, episodes // 10))  # type: ignore[arg-type]
+        print(f"Stable-Baselines3 counts {mean:.1f} ± {std:.1f} of 40 steps at the goal")
         rates[appearance] = result.success_rate
     return rates
 

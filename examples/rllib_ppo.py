@@ -14,7 +14,7 @@ from unknot.envs import FactorObservation
 
 
 def make(config: dict[str, Any]) -> gym.Env[Any, Any]:
-    """Make it in whatever process; "unknot:" imports what registers it."""
+    """Make the environment in any process; "unknot:" imports the module that registers it."""
     return FactorObservation(gym.make("unknot:unknot/Planar-v0", **config))
 
 

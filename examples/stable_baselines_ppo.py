@@ -1,7 +1,7 @@
-"""Train Stable-Baselines3's PPO on a native vector environment; count by unknot and by Stable-Baselines3.
+"""Train Stable-Baselines3's PPO on a native vector environment; measure by unknot and Stable-Baselines3.
 
-The agent sees true factors, so that it learns in seconds. Without the wrapper, and with
-"MultiInputPolicy", it would see images; with `EncodedVectorObservation`, what a learner makes of them.
+The agent observes true factors, so that it learns in seconds. Without the wrapper, and with
+"MultiInputPolicy", it would observe images; with `EncodedVectorObservation`, a learner's codes of them.
 
     python examples/stable_baselines_ppo.py
 """
@@ -46,8 +46,8 @@ def main(steps: int = 20_000, episodes: int = 200) -> float:
         device="cpu",
     )
     model.learn(steps)
-    mean, deviation = evaluate_policy(model, GymVecEnv(make()), n_eval_episodes=episodes)
-    print(f"Stable-Baselines3 counts returns of {mean:.0f} ± {deviation:.0f}")
+    mean, std = evaluate_policy(model, GymVecEnv(make()), n_eval_episodes=episodes)
+    print(f"Stable-Baselines3 counts returns of {mean:.0f} ± {std:.0f}")
     result = evaluate_agent(model, make(), episodes, seed=1)
     low, high = result.interval
     print(f"unknot counts {result.success_rate:.1%} [{low:.1%}, {high:.1%}] successes")

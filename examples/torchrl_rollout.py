@@ -1,4 +1,4 @@
-"""Wrap an environment for TorchRL, and act in it with a network of one's own (pip install torchrl).
+"""Wrap an environment for TorchRL, and act in it with your own network (pip install torchrl).
 
 python examples/torchrl_rollout.py
 """
@@ -12,7 +12,7 @@ import unknot  # noqa: F401  registers the environments
 
 
 class Policy(nn.Module):
-    """Sees the scene and the goal as two channels of an image, and gives actions in [-3, 3]."""
+    """Maps scene and goal, two channels of an image, to actions in [-3, 3]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Policy(nn.Module):
 
 
 def main(steps: int = 40) -> float:
-    """Check what TorchRL takes the environment for, and return the summed reward of one rollout."""
+    """Check the environment's TorchRL specs, and return the summed reward of one rollout."""
     torch.manual_seed(0)
     env = GymEnv("unknot/Planar-v0", reward="dense")
     check_env_specs(env)

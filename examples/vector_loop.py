@@ -1,6 +1,6 @@
-"""Collect a rollout buffer from eight worlds at once, and count who gets there.
+"""Collect a rollout buffer from eight worlds together, and count the successful episodes.
 
-What a learner written in one file does: native vector environment, its own buffer, its own counting.
+As in a learner written in one file: a native vector environment, its own buffer, its own counts.
 
     python examples/vector_loop.py
 """
@@ -10,11 +10,11 @@ import numpy as np
 
 import unknot  # noqa: F401  registers the environments
 
-NUM_ENVS, NUM_STEPS = 8, 410  # 10 episodes of 40 steps in each, and a step to reset after each
+NUM_ENVS, NUM_STEPS = 8, 410  # per world: 10 episodes of 40 steps, and a step that resets after each
 
 
 def main() -> float:
-    """Act half at random, half towards the goal; return the share of episodes that succeed."""
+    """Act partly at random, partly towards the goal; return the share of successful episodes."""
     envs = gym.make_vec("unknot/Planar-v0", num_envs=NUM_ENVS)
     rng = np.random.default_rng(0)
     image = envs.single_observation_space["observation"].shape  # type: ignore[index]
@@ -33,7 +33,7 @@ def main() -> float:
         action = np.clip(0.5 * towards + wander, -3, 3).astype(np.float32)
 
         observations[step], actions[step] = observation["observation"], action
-        valid[step] = ~ended  # the step after an end only resets
+        valid[step] = ~ended  # the step after an episode's end only resets
         observation, rewards[step], terminated, truncated, info = envs.step(action)
         ended = terminated | truncated
         successes.extend(info["is_success"][ended])

@@ -27,7 +27,7 @@ def test_examples_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) < 100
 
 
-def test_gymnasium_loop_goes_back_to_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+def test_gymnasium_loop_returns_to_a_scene(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0.2 < run("gymnasium_loop.py") < 0.95
     assert "same scene: True" in capsys.readouterr().out
 
@@ -56,6 +56,8 @@ def test_the_page_on_embedding_is_true(tmp_path: Path, monkeypatch: pytest.Monke
         "action": 400,
         "next_observation": 400,
     }
+    scores = [round(names[key]["mig"].value, 2) for key in ("clean", "marked")]
+    assert scores == [0.98, 0.25]
     assert all((EXAMPLES.parent / path).exists() for path in re.findall(r"\]\(\.\./(.*?)\)", page))
 
 
@@ -70,7 +72,9 @@ def test_rllib_trains() -> None:
     assert all(-40 * 55 < value < 0 for value in returns)
 
 
-def test_plan_from_pixels_steers_what_it_saw_no_action_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_from_pixels_steers_an_appearance_it_saw_no_actions_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     rates = run("plan_from_pixels.py")
     assert min(rates.values()) >= 0.9  # a straight line reaches about three quarters
     assert "cross: success" in capsys.readouterr().out

@@ -1,4 +1,4 @@
 """Grasping with six degrees of freedom: objects, a simulated gripper, a camera, demonstrations.
 
-What lives here needs the extra `grasp` (PyBullet, trimesh); registering the environments does not.
+All of it needs the extra `grasp` (PyBullet, trimesh), except registering the environments.
 """

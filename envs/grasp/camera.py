@@ -1,4 +1,4 @@
-"""A camera that looks at the table: colour, depth, mask, and the matrices that say where it stands."""
+"""A camera that looks at the table: colour, depth, mask, and its view and projection matrices."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,33 +10,33 @@ from numpy.typing import NDArray
 __all__ = ["AZIMUTHS", "ELEVATIONS", "PIXELS", "View", "look"]
 
 PIXELS = 64
-"""Of an edge of the image."""
+"""Height and width of the image."""
 
 ELEVATIONS = (10.0, 80.0)
 AZIMUTHS = (0.0, 360.0)
-"""Where a camera may stand, degrees."""
+"""The ranges of the camera's angles, degrees."""
 
 TARGET = (0.0, 0.0, 0.09)
-"""What it looks at, metres."""
+"""The point it looks at, metres."""
 
 DISTANCE = 0.6
-"""From what it looks at, metres."""
+"""From the camera to that point, metres."""
 
 FIELD_OF_VIEW = 32.0
-"""Degrees from edge to edge: each of the 101 objects is in the picture wherever it may stand."""
+"""Degrees from edge to edge: each of the 101 objects is in the image at any position."""
 
 NEAR, FAR = 0.1, 2.0
-"""Depths (m) between which something is seen."""
+"""The range of visible depths, metres."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What a camera sees. A point p of the world (homogeneous) is at projection @ view @ p in clip space.
+    """A camera image. A point p of the world (homogeneous) is at projection @ view @ p in clip space.
 
     Attributes:
         image: (n, n, 3), uint8, RGB, the first row at the top.
-        depth: (n, n), float32: metres along the camera's axis; `FAR` where nothing is.
-        mask: (n, n), bool: where the object is seen.
+        depth: (n, n), float32: metres along the camera's axis; `FAR` in the background.
+        mask: (n, n), bool: true on the object.
         view: (4, 4), float32: from the world to the camera, which looks along its -z, y up, as in OpenGL.
         projection: (4, 4), float32: from the camera to clip space, as in OpenGL.
     """
@@ -49,21 +49,21 @@ class View:
 
 
 def look(bullet: Any, object_body: int, elevation: float, azimuth: float, pixels: int = PIXELS) -> View:
-    """Draw what a client holds.
+    """Render the bodies of a client.
 
     Args:
         bullet: the client.
         object_body: the body that the mask shows.
         elevation: the camera's angle above the table, degrees.
         azimuth: its direction seen from above, degrees from x towards y.
-        pixels: of an edge of the image.
+        pixels: height and width of the image.
     """
     up, around = np.radians([elevation, azimuth])
     direction = np.array([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
     eye = np.array(TARGET) + DISTANCE * direction
     view = _matrix(pybullet.computeViewMatrix(eye.tolist(), TARGET, [0, 0, 1]))
     projection = _matrix(pybullet.computeProjectionMatrixFOV(FIELD_OF_VIEW, 1.0, NEAR, FAR))
-    # TinyRenderer draws what is at a pixel's lower left corner; moved by half a pixel, what is at its middle.
+    # TinyRenderer samples a pixel at its lower left corner; shifted by half a pixel, at its middle.
     shift = np.eye(4)
     shift[:2, 3] = -1 / pixels
     _, _, colours, depths, bodies = bullet.getCameraImage(
@@ -87,5 +87,5 @@ def look(bullet: Any, object_body: int, elevation: float, azimuth: float, pixels
 
 
 def _matrix(columns: tuple[float, ...]) -> NDArray[np.float64]:
-    """Return a matrix (4, 4) that PyBullet gives column by column."""
+    """Return a matrix (4, 4) from PyBullet's list of its columns."""
     return np.array(columns).reshape(4, 4).T

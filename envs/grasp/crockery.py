@@ -1,8 +1,8 @@
-"""Seven kinds of crockery, drawn from parameters.
+"""Seven kinds of crockery, sampled from parameters.
 
-Sizes are those of real ones, and each kind offers something to a gripper that opens 8 cm: a body, a rim, a
-neck, a knob, a handle whose hole lets a finger through. A vessel that is closed by a cap or a lid is solid:
-nothing gets inside and no camera sees it, and its weight is that of one half filled.
+Sizes are realistic, and each kind has a part that fits a gripper that opens 8 cm: a body, a rim, a neck, a
+knob, a handle whose hole lets a finger through. A vessel closed by a cap or a lid is solid, since its inside
+can't be reached or seen; it weighs as much as a half-filled one.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
 
 
 def bottle(rng: np.random.Generator) -> Piece:
-    """Draw a bottle: a body that fits the gripper, straight or with a waist, a neck and a cap."""
+    """Sample a bottle: a body that fits the gripper, straight or with a waist, a neck and a cap."""
     height, radius = rng.uniform(0.15, 0.24), rng.uniform(0.026, 0.037)
     neck = rng.uniform(0.3, 0.45) * radius + 0.003
     shoulder, top = rng.uniform(0.5, 0.68) * height, rng.uniform(0.76, 0.84) * height
@@ -53,7 +53,7 @@ def bottle(rng: np.random.Generator) -> Piece:
 
 
 def bowl(rng: np.random.Generator) -> Piece:
-    """Draw a bowl: it is held by its rim."""
+    """Sample a bowl, to be held by its rim."""
     radius, height = rng.uniform(0.055, 0.085), rng.uniform(0.042, 0.065)
     foot = rng.uniform(0.4, 0.55) * radius
     turn = np.linspace(0.15, rng.uniform(0.8, 1.0), 4) * np.pi / 2
@@ -63,7 +63,7 @@ def bowl(rng: np.random.Generator) -> Piece:
 
 
 def cup(rng: np.random.Generator) -> Piece:
-    """Draw a cup without a handle."""
+    """Sample a cup without a handle."""
     height, radius = rng.uniform(0.065, 0.11), rng.uniform(0.031, 0.044)
     foot, belly = rng.uniform(0.6, 0.9) * radius, rng.uniform(0.9, 1.05) * radius
     outline = [(0.0, 0.0), (foot, 0.0), (belly, rng.uniform(0.35, 0.55) * height), (radius, height)]
@@ -71,7 +71,7 @@ def cup(rng: np.random.Generator) -> Piece:
 
 
 def plate(rng: np.random.Generator) -> Piece:
-    """Draw a plate: a well on a foot, and a rim that stands away from the table."""
+    """Sample a plate: a well on a foot, and a rim that stands away from the table."""
     radius, foot = rng.uniform(0.08, 0.115), rng.uniform(0.007, 0.011)
     ring, well = rng.uniform(0.45, 0.58) * radius, rng.uniform(0.64, 0.74) * radius
     rim, wall = rng.uniform(0.022, 0.034), rng.uniform(0.004, 0.0055)
@@ -83,7 +83,7 @@ def plate(rng: np.random.Generator) -> Piece:
 
 
 def mug(rng: np.random.Generator) -> Piece:
-    """Draw a mug: nearly straight, with one handle."""
+    """Sample a mug: nearly straight, with one handle."""
     height, radius = rng.uniform(0.08, 0.11), rng.uniform(0.034, 0.043)
     foot, wall = rng.uniform(0.85, 1.0) * radius, rng.uniform(0.0035, 0.005)
     outline = np.array([(0, 0), (foot, 0), (radius, rng.uniform(0.2, 0.5) * height), (radius, height)])
@@ -93,7 +93,7 @@ def mug(rng: np.random.Generator) -> Piece:
 
 
 def sugarbowl(rng: np.random.Generator) -> Piece:
-    """Draw a sugar bowl: a belly, most with a lid, most with two small handles."""
+    """Sample a sugar bowl: a belly, most with a lid, most with two small handles."""
     outline, wall = _belly(rng, radius=(0.038, 0.052), height=(0.055, 0.08), neck=(0.7, 0.85))
     body, density = _vessel(rng, outline, wall, lid=rng.uniform() < 0.6)
     if rng.uniform() < 0.3:
@@ -104,7 +104,7 @@ def sugarbowl(rng: np.random.Generator) -> Piece:
 
 
 def teapot(rng: np.random.Generator) -> Piece:
-    """Draw a teapot: a belly, a handle, a spout, most with a lid."""
+    """Sample a teapot: a belly, a handle, a spout, most with a lid."""
     outline, wall = _belly(rng, radius=(0.048, 0.064), height=(0.085, 0.115), neck=(0.45, 0.65))
     body, density = _vessel(rng, outline, wall, lid=rng.uniform() < 0.8)
     height = outline[-1, 1]
@@ -158,7 +158,7 @@ def _handle(
 
 
 def _spout(rng: np.random.Generator, outline: Points, wall: float) -> Part:
-    """Return a spout on the +x side that gets narrower; it is solid, as no finger fits in."""
+    """Return a spout on the +x side that gets narrower; it is solid, since no finger fits in."""
     height, belly = outline[-1, 1], outline[:, 0].max()
     low, end = 0.42 * height, rng.uniform(0.92, 1.02) * height
     start = radius_at(outline, low) - wall - 0.002
@@ -182,4 +182,4 @@ CROCKERY: dict[str, Callable[[np.random.Generator], Piece]] = {
     "sugarbowl": sugarbowl,
     "teapot": teapot,
 }
-"""Category to what draws one, in the paper's order."""
+"""By category, the function that samples one, in the paper's order."""

@@ -1,10 +1,10 @@
-"""Grasps collected in simulation, after Yan et al. (2017): demonstrations, and what perturbing them does.
+"""Grasps collected in simulation, after Yan et al. (2017): demonstrations, and perturbations of them.
 
-The antipodal sampler stands for the paper's people in virtual reality; the best of its grasps that succeed
-are demonstrations. Each is perturbed until as many perturbed grasps have failed as have held. Beside them are
-strays, grasps anywhere about the object.
+The antipodal sampler replaces the paper's people in virtual reality; the best of its grasps that succeed are
+the demonstrations. Each is perturbed until as many perturbed grasps have failed as have held. Strays are
+added: random grasps around the object.
 
-What needs PyBullet is imported where it is used: reading a dataset doesn't.
+Modules that need PyBullet are imported where they are used: reading a dataset doesn't need it.
 """
 
 import functools
@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
-from unknot.checks import require, unknown
+from unknot.checks import at_least, require, unknown
 from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, shard_path
 from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
 from unknot.files import FileError, read_json, write_bytes, write_json
@@ -34,53 +34,53 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "GraspDataset", "GraspShard", "collect", "collect_shard", "count"]
 
 ELEVATIONS = (15.0, 30.0, 45.0, 60.0)
-"""Degrees, a view each, the paper's; each view has an azimuth of its own."""
+"""Degrees, one for each view, as in the paper; each view has an azimuth of its own."""
 
 DEMONSTRATIONS = 4
-"""For each placement; as many candidates again may fail."""
+"""Per placement, out of twice as many candidates."""
 
 KEPT = 10
-"""Perturbed grasps kept of each demonstration that held, and that failed."""
+"""Perturbed grasps that are kept of each demonstration: as many that held, and as many that failed."""
 
 SIMULATED = 5
-"""Those of the failed ones that are to be simulated; the others were in collision."""
+"""Failed grasps that must be simulated; the others were in collision."""
 
 TRIES = 400
-"""Perturbations of a demonstration at most."""
+"""Largest number of perturbations of a demonstration."""
 
 SHIFT, TURN = 0.015, 0.25
-"""Standard deviations of a perturbation: metres along each axis, radians about each. With sizes that vary the
-small ones would hold and the large ones fail, and a pose alone would tell which it was."""
+"""Standard deviations of a perturbation: metres along each axis, radians about each. If sizes varied, small
+perturbations would hold and large ones fail, and the pose alone would predict the outcome."""
 
 PAIRS = 4
-"""So many grasps of each demonstration that held are paired with one that failed at nearly the same height
-and tilt: by these a pose alone tells outcomes, even of objects never seen, wherever they stand."""
+"""Grasps of each demonstration that held and are paired with one that failed at nearly the same height and
+tilt: unpaired, these two alone would predict outcomes, even for new objects at any position."""
 
 STRAYS, INTO = 24, 0.02
-"""Grasps anywhere about the object, of each placement, and metres below its surface that they are centred at
-most. Hardly any holds: a net that has seen none of them trusts what a planner must not try."""
+"""Random grasps around the object per placement, and the largest depth (m) of their centres below its
+surface. Hardly any holds: a network trained without them overrates poses that a planner must not try."""
 
 LISTED = 8
-"""Shards a worker in a list, where results come by lists: so many are lost by a stop."""
+"""Shards per worker in a list, where results arrive in lists; a stop loses at most these."""
 
 CELLS = 32
-"""Along each edge of the occupancy grid."""
+"""Cells along each edge of the occupancy grid."""
 
 TEST_EVERY = 5
-"""In a user's folder every fifth object is for testing."""
+"""In a user's folder every fifth object is a test object."""
 
 Floats = NDArray[np.float32]
 
 
 class Counts(NamedTuple):
-    """How much was collected."""
+    """The size of a collection."""
 
     placements: int
     grasps: int
     """Perturbed and kept; half of them held."""
     simulated: int
-    """Those of the grasps that weren't in collision."""
-    drawn: int
+    """Those grasps that weren't in collision."""
+    tried: int
     """Perturbations tried, kept or not, collisions included."""
 
 
@@ -92,18 +92,18 @@ def collect(
     seed: int = 0,
     progress: bool = True,
 ) -> GraspDataset:
-    """Collect grasps, a shard a placement; the objects take turns.
+    """Collect grasps, one shard per placement; the objects take turns.
 
-    A shard depends on the objects, the seed and its number alone. Shards that are there already stay, so a
-    collection that was stopped goes on where it was, and one that is done can be enlarged. joblib computes
-    them as `joblib.parallel_config` says (so many processes, or a Ray or Dask cluster), else one by one; this
-    process writes them all.
+    A shard depends only on the objects, the seed and its number. Existing shards stay, so a stopped
+    collection can continue and a finished one can be enlarged. joblib computes them as
+    `joblib.parallel_config` says (several processes, or a Ray or Dask cluster), else one by one; this process
+    writes them all.
 
     Args:
-        folder: where to; it is made.
-        placements: how many shards there are to be.
-        objects: "all" 101, "train", "test", "pybullet", or a folder that `load_objects` reads (of whose
-            objects every fifth is for testing; of PyBullet's, all).
+        folder: made if missing.
+        placements: the number of shards in the end.
+        objects: "all" 101, "train", "test", "pybullet", or a folder that `load_objects` reads (every fifth of
+            its objects is a test object; of PyBullet's, all are).
         seed: of placements, views, demonstrations and perturbations.
         progress: show a bar and the rate.
 
@@ -117,20 +117,19 @@ def collect(
     require("grasp", "pybullet", "trimesh", "joblib")
     import joblib
 
-    if placements < 1:
-        raise ValueError(f"placements={placements} must be at least 1")
+    at_least(1, placements=placements)
     perturbation = {"shift": SHIFT, "turn": TURN, "pairs": PAIRS}
     manifest = {"objects": objects, "seed": seed, "perturbation": perturbation, "things": _things(objects)}
     _write_manifest(folder, manifest)
     numbers = [number for number in range(placements) if not shard_path(folder, number).exists()]
     results = _in_parallel([joblib.delayed(_collect)(objects, seed, number) for number in numbers])
-    for number, content in _shown(results, placements - len(numbers), placements, progress):
+    for number, content in _with_progress(results, placements - len(numbers), placements, progress):
         write_bytes(shard_path(folder, number), content)
     return GraspDataset(folder)
 
 
 def count(shards: Iterable[GraspShard]) -> dict[str, Counts]:
-    """Count what was collected, by category."""
+    """Count the placements and grasps of each category."""
     from unknot.envs.grasp.world import Reason
 
     totals: dict[str, Counts] = {}
@@ -144,12 +143,12 @@ def count(shards: Iterable[GraspShard]) -> dict[str, Counts]:
 
 
 def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generator) -> GraspShard:
-    """Place an object somewhere, look at it, and grasp it.
+    """Place an object at random, record its views, and grasp it.
 
     Args:
-        world: has the object.
-        object_index: which it is.
-        rng: where all randomness comes from.
+        world: a world with the object.
+        object_index: its index in the world's objects.
+        rng: the only source of randomness.
     """
     from unknot.envs.grasp.world import Reason
 
@@ -157,7 +156,7 @@ def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generat
     position, yaw = rng.uniform(-REACH, REACH, 2), rng.uniform(-np.pi, np.pi)
     world.place(object_index, position, yaw)
     views = [world.camera(elevation, rng.uniform(0, 360)) for elevation in ELEVATIONS]
-    poses, reasons, demonstrations, drawn = _grasps(world, rng)
+    poses, reasons, demonstrations, tried = _grasps(world, rng)
     success = reasons == Reason.HELD
     occupancy, origin, size = _occupancy(world)
     return GraspShard(
@@ -177,7 +176,7 @@ def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generat
         reason=reasons,
         demonstration=demonstrations,
         paired=_paired(poses, success, demonstrations),
-        drawn=drawn,
+        drawn=tried,
         occupancy=occupancy,
         origin=origin,
         size=size,
@@ -185,14 +184,14 @@ def collect_shard(world: "GraspWorld", object_index: int, rng: np.random.Generat
 
 
 def _in_parallel(calls: list[Any]) -> Iterator[tuple[int, bytes]]:
-    """Run calls as joblib is configured, and pass their results on as they come."""
+    """Run calls as joblib is configured, and yield their results as they arrive."""
     import joblib
     from joblib.parallel import get_active_backend
 
     backend, jobs = get_active_backend()
     if backend.supports_return_generator:
         yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(calls)
-    else:  # Ray's gives results by lists alone
+    else:  # Ray's returns results only in lists
         with joblib.Parallel(batch_size=1) as parallel:
             step = LISTED * joblib.effective_n_jobs(jobs)
             for start in range(0, len(calls), step):
@@ -207,7 +206,7 @@ def _collect(objects: str, seed: int, number: int) -> tuple[int, bytes]:
 
 @functools.lru_cache(maxsize=1)
 def _world(objects: str) -> "GraspWorld":
-    """Return a world, the same for all shards of a process."""
+    """Return a world, one for all shards of a process."""
     from unknot.envs.grasp.world import GraspWorld
 
     return GraspWorld(_objects(objects))
@@ -219,16 +218,16 @@ def _world(objects: str) -> "GraspWorld":
 def _grasps(
     world: "GraspWorld", rng: np.random.Generator
 ) -> tuple[Floats, NDArray[np.int8], NDArray[np.int32], NDArray[np.int32]]:
-    """Return poses (n, 6), reasons (n,), the demonstration each perturbs (n,), and counts by reason drawn."""
+    """Return poses (n, 6), reasons (n,), the demonstration each perturbs (n,), and tried ones by reason."""
     from unknot.envs.grasp.sampler import sample_grasps
     from unknot.envs.grasp.world import Reason
 
     candidates = sample_grasps(world, 2 * DEMONSTRATIONS, rng)
     succeeded = (pose for pose in candidates if world.attempt(pose).success)
-    drawn = np.zeros(len(Reason), dtype=np.int32)
+    tried = np.zeros(len(Reason), dtype=np.int32)
     kept: list[tuple[Floats, Reason, int]] = []
     for number, demonstration in enumerate(itertools.islice(succeeded, DEMONSTRATIONS)):
-        kept += [(*grasp, number) for grasp in _balanced(world, _perturbed(demonstration, rng), drawn)]
+        kept += [(*grasp, number) for grasp in _balanced(world, _perturbed(demonstration, rng), tried)]
     if kept:
         kept += [(pose, world.attempt(pose).reason, STRAY) for pose in _strays(world, rng)]
     poses, reasons, numbers = zip(*kept, strict=True) if kept else ((), (), ())
@@ -236,12 +235,12 @@ def _grasps(
         np.array(poses, dtype=np.float32).reshape(-1, 6),
         np.array(reasons, dtype=np.int8),
         np.array(numbers, dtype=np.int32),
-        drawn,
+        tried,
     )
 
 
 def _perturbed(pose: NDArray[np.float64], rng: np.random.Generator) -> Floats:
-    """Draw perturbations (TRIES, 6) of a pose."""
+    """Sample perturbations (TRIES, 6) of a pose."""
     shift, turn = (size * rng.standard_normal((TRIES, 3)) for size in (SHIFT, TURN))
     rotation = Rotation.from_rotvec(pose[3:]) * Rotation.from_rotvec(turn)
     poses: Floats = np.concatenate([pose[:3] + shift, rotation.as_rotvec()], axis=1).astype(np.float32)
@@ -249,25 +248,27 @@ def _perturbed(pose: NDArray[np.float64], rng: np.random.Generator) -> Floats:
 
 
 def _strays(world: "GraspWorld", rng: np.random.Generator) -> Floats:
-    """Draw poses (STRAYS, 6) centred at the object's surface or a little below, turned in any way."""
+    """Sample poses (STRAYS, 6) centred at the object's surface or slightly below, with random rotations."""
     import trimesh
 
     thing, turn, offset = world.pose()
     points, faces = trimesh.sample.sample_surface(thing.mesh, STRAYS, seed=int(rng.integers(2**31)))
     centers = points - INTO * rng.random((STRAYS, 1)) * thing.mesh.face_normals[faces]
     turns = Rotation.from_quat(rng.standard_normal((STRAYS, 4)))
-    drawn = np.concatenate([turn.apply(centers) + offset, turns.as_rotvec()], axis=1)
-    poses: Floats = drawn.astype(np.float32)
+    sampled = np.concatenate([turn.apply(centers) + offset, turns.as_rotvec()], axis=1)
+    poses: Floats = sampled.astype(np.float32)
     return poses
 
 
-def _balanced(world: "GraspWorld", poses: Floats, drawn: NDArray[np.int32]) -> list[tuple[Floats, "Reason"]]:
-    """Try poses until enough have held and failed; keep as many of each, at least half of these simulated.
+def _balanced(world: "GraspWorld", poses: Floats, tried: NDArray[np.int32]) -> list[tuple[Floats, "Reason"]]:
+    """Try poses until enough have held and failed; keep as many of each.
+
+    At least half of the kept failures are simulated.
 
     Args:
-        world: the object is placed.
+        world: a world with the placed object.
         poses: (n, 6).
-        drawn: counts by reason, to which those of the poses that were tried are added.
+        tried: counts by reason, to which the tried poses are added in place.
     """
     from unknot.envs.grasp.world import Reason
 
@@ -276,7 +277,7 @@ def _balanced(world: "GraspWorld", poses: Floats, drawn: NDArray[np.int32]) -> l
     collided: list[tuple[Floats, Reason]] = []
     for pose in poses:
         reason = world.attempt(pose).reason
-        drawn[reason] += 1
+        tried[reason] += 1
         kind = held if reason is Reason.HELD else collided if reason.collided else lost
         kind.append((pose, reason))
         if len(held) >= KEPT and len(lost) >= SIMULATED and len(lost) + len(collided) >= KEPT:
@@ -289,7 +290,7 @@ def _balanced(world: "GraspWorld", poses: Floats, drawn: NDArray[np.int32]) -> l
 def _paired(
     poses: Floats, success: NDArray[np.bool_], demonstrations: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
-    """Return which grasps (n,) are of the `PAIRS` nearest in height and tilt, of each demonstration."""
+    """Return which grasps (n,) are in the `PAIRS` of each demonstration nearest in height and tilt."""
     tilt = Rotation.from_rotvec(poses[:, 3:]).as_matrix()[:, 2, ::2] if len(poses) else np.empty((0, 2))
     seen = np.column_stack([poses[:, 2] / SHIFT, tilt / TURN])
     paired = np.zeros(len(poses), dtype=bool)
@@ -303,7 +304,7 @@ def _paired(
 
 
 def _occupancy(world: "GraspWorld") -> tuple[NDArray[np.bool_], NDArray[np.float64], float]:
-    """Return the grid of what the placed object fills, its origin and size (see `GraspShard`)."""
+    """Return the occupancy grid of the placed object, its origin and size (see `GraspShard`)."""
     thing, turn, offset = world.pose()
     corners = turn.apply(thing.mesh.vertices) + offset
     low, high = corners.min(axis=0), corners.max(axis=0)
@@ -319,18 +320,18 @@ def _occupancy(world: "GraspWorld") -> tuple[NDArray[np.bool_], NDArray[np.float
 
 
 def _objects(source: str) -> "tuple[GraspObject, ...]":
-    """Return the objects of a name, or of a folder."""
+    """Return objects by name, or from a folder."""
     from unknot.envs.grasp.objects import load_objects
 
     if source in OBJECTS:
         return find_objects(source)
     if not Path(source).is_dir():
-        raise ValueError(f"{unknown('objects', source, OBJECTS)}; nor is it a folder")
+        raise ValueError(f"{unknown('objects', source, OBJECTS)} (nor is it a folder)")
     return load_objects(Path(source))
 
 
 def _things(source: str) -> list[dict[str, str]]:
-    """Return name, category and split of each object, as the manifest has them."""
+    """Return the manifest's name, category and split of each object."""
     from unknot.envs.grasp.objects import make_objects
 
     if source in OBJECTS:
@@ -348,7 +349,7 @@ def _things(source: str) -> list[dict[str, str]]:
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write what a collection is of, or check that the folder's is of the same."""
+    """Write the manifest of a collection, or check that the folder has the same."""
     path = folder / MANIFEST
     if not path.exists():
         return write_json(path, manifest)
@@ -356,14 +357,14 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     for name, value in manifest.items():
         if found.get(name) != value:
             given = "" if name == "things" else f"={value!r}, not {found.get(name)!r}"
-            raise FileError(f"{path} is of other {name} than asked for{given}: name another folder")
+            raise FileError(f"{path} is of other {name} than asked for{given}: give another folder")
     return None
 
 
-def _shown(
+def _with_progress(
     results: Iterable[tuple[int, bytes]], done: int, total: int, progress: bool
 ) -> Iterator[tuple[int, bytes]]:
-    """Pass shards on, below a bar with their rate."""
+    """Yield shards, below a progress bar with their rate."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

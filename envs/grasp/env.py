@@ -1,4 +1,4 @@
-"""Grasping as one decision: what the camera sees, a gripper's pose, whether it holds."""
+"""Grasping as one decision: from camera images to a gripper's pose, which holds the object or doesn't."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unknot.envs.grasp.tabletop import Floats, Tabletop, TabletopEnv, stacked
-from unknot.envs.simulation import Array, Factors, Generators, Rows, SimulationEnv
+from unknot.envs.simulation import Array, Factors, Generators, Rows
+from unknot.envs.single import SimulationEnv
 from unknot.envs.vector import SimulationVectorEnv
 
 if TYPE_CHECKING:
@@ -19,22 +20,22 @@ FRAME = 6
 """Pixels of the frame around a picture."""
 
 FRAME_COLOURS = {True: (40, 160, 70), False: (200, 50, 40)}
-"""Green where the object was held, red where it wasn't, as in the paper's Fig. 3."""
+"""Green if the object was held, red if not, as in the paper's Fig. 3."""
 
 
 class Grasp(Tabletop):
-    """Copies of a table on which single grasps are tried. `GraspEnv` says what is seen and done.
+    """Copies of a table on which single grasps are tried. `GraspEnv` describes observations and actions.
 
     Args:
         num_envs: how many copies.
-        objects: "train" (80 of the 101), "test" (the other 21), "all", "pybullet" (things of
-            `pybullet_data`), or a sequence of `GraspObject`, such as `load_objects(folder)` gives.
+        objects: "train" (80 of the 101), "test" (the other 21), "all", "pybullet" (objects of
+            `pybullet_data`), or a sequence of `GraspObject`, such as `load_objects(folder)` returns.
         max_steps: attempts after which an episode ends.
         terminate_on_success: end an episode when an attempt has succeeded.
         normalize_actions: take actions in [-1, 1] instead of metres and radians.
 
     Raises:
-        ValueError: an unknown name, with those near to it, or an argument out of its range.
+        ValueError: an unknown name (the error suggests similar ones), or an argument out of its range.
         ModuleNotFoundError: the extra "grasp" isn't installed.
     """
 
@@ -55,13 +56,13 @@ class Grasp(Tabletop):
         super().__init__(num_envs, objects, max_steps, terminate_on_success, normalize_actions)
         from unknot.envs.grasp.world import GraspWorld
 
-        # One for all copies: what happens in it depends on what is placed and tried alone.
+        # One for all copies: what happens in it depends only on the placement and the pose.
         self._world = GraspWorld(self.objects)
         self.reasons = np.zeros(num_envs, dtype=np.int64)
         self.poses = np.full((num_envs, 6), np.nan)
 
     def world(self, row: int) -> "GraspWorld":
-        """Return the world, with what stands in a copy placed in it."""
+        """Return the world, with a copy's object placed in it."""
         return self._place(self._scene_of(row))
 
     def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
@@ -70,7 +71,7 @@ class Grasp(Tabletop):
         self.reasons[rows], self.poses[rows] = 0, np.nan
 
     def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Array, Array, Array]:
-        """Try grasps; each finds its object as it was placed."""
+        """Try grasps; each begins with its object as it was placed."""
         self.poses[rows] = self._in_units(actions)
         outcomes = [self.world(row).attempt(self.poses[row]) for row in rows]
         self.reasons[rows] = [outcome.reason for outcome in outcomes]
@@ -84,11 +85,11 @@ class Grasp(Tabletop):
         self.values.update({name: values.copy() for name, values in factors.items()})
 
     def observe(self, rows: Rows) -> dict[str, Array]:
-        """Look at the objects as they are placed."""
+        """Return camera images of the placed objects."""
         return stacked([self._view(self._scene_of(row)) for row in rows])
 
     def info(self, rows: Rows) -> dict[str, Any]:
-        """Return factors, and how the last attempt ended."""
+        """Return factors, and the outcome of the last attempt."""
         from unknot.envs.grasp.world import Reason
 
         reasons = self.reasons[rows]
@@ -102,7 +103,7 @@ class Grasp(Tabletop):
         }
 
     def scene(self, row: int) -> dict[str, Any]:
-        """Return factors, layout, steps, and the last attempt with its reason."""
+        """Return factors, layout, step count, and the last attempt with its reason."""
         tried = self.steps[row] > 0
         return {
             **super().scene(row),
@@ -113,7 +114,7 @@ class Grasp(Tabletop):
     def restore(
         self, rows: Rows, scenes: Sequence[Mapping[str, Any]], factors: Factors, goal: Factors
     ) -> None:
-        """Go on from scenes of the same objects."""
+        """Continue from scenes of the same objects."""
         steps = self._read(scenes)
         attempts = [_read_attempt(scene) for scene in scenes]
         for name, values in factors.items():
@@ -122,7 +123,7 @@ class Grasp(Tabletop):
         self.poses[rows], self.reasons[rows] = zip(*attempts, strict=True)
 
     def frame(self, row: int) -> NDArray[np.uint8]:
-        """Draw the scene larger, with the last attempt's gripper, framed by its outcome."""
+        """Render the scene larger, with the last attempt's gripper, framed in the colour of its outcome."""
         scene = self._scene_of(row)
         tried = self.steps[row] > 0
         pose = self.poses[row] if tried else None
@@ -147,27 +148,27 @@ class Grasp(Tabletop):
 
 
 def _read_attempt(scene: Mapping[str, Any]) -> tuple[Floats, int]:
-    """Return the pose (6,), NaN for none, and the reason that a scene holds."""
+    """Return the pose (6,) of a scene, NaN for none, and its reason."""
     from unknot.envs.grasp.world import Reason
 
     pose, reason = scene.get("pose"), scene.get("reason")
     if reason not in list(Reason):
-        raise ValueError(f"reason={reason!r} must be one of {[int(known) for known in Reason]}")
+        raise ValueError(f"reason must be one of {[int(known) for known in Reason]}, not {reason!r}")
     array = np.full(6, np.nan) if pose is None else np.asarray(pose, dtype=np.float64)
     if array.shape != (6,):
-        raise ValueError(f"pose={pose!r} must be six numbers or null")
+        raise ValueError(f"pose must be six numbers or null, not {pose!r}")
     return array, reason
 
 
 class GraspEnv(TabletopEnv, SimulationEnv):
-    """Choose a gripper's pose by what a camera sees; it closes, lifts, and holds the object or doesn't.
+    """Choose a gripper's pose from camera images; it closes, lifts, and holds the object or doesn't.
 
     The task of Yan et al. (Learning 6-DOF Grasping Interaction via Deep 3D Geometry-aware Representations,
     2017), with a gripper of three boxes that floats and opens 8 cm.
 
     Observation
         A Dict of `image`, uint8 (64, 64, 3), RGB; `depth`, float32 (64, 64), metres along the camera's axis,
-        2 where nothing is; `view` and `projection`, float32 (4, 4): a point p of the world, homogeneous, is
+        2 in the background; `view` and `projection`, float32 (4, 4): a point p of the world, homogeneous, is
         at projection @ view @ p in clip space, as in OpenGL. The gripper isn't in the picture.
 
     Actions
@@ -179,42 +180,43 @@ class GraspEnv(TabletopEnv, SimulationEnv):
         | 2 | height of its centre above the table | metres | 0 to 0.3 |
         | 3, 4, 5 | a rotation vector | radians | -π to π |
 
-        Unrotated, the fingers point down and close along x. The range is where samples come from; any other
-        pose is taken, too. The open gripper is put there, closes, and lifts by 10 cm. A pose at which it
-        would be in the table or the object fails at once. Every attempt finds the object as it was placed.
+        Unrotated, the fingers point down and close along x. The action space samples from these ranges; poses
+        outside are accepted, too. The open gripper is put there, closes, and lifts by 10 cm. A pose at which
+        it would be in the table or the object fails at once. Every attempt begins with the object as it was
+        placed.
 
     Factors
-        `category`, and `object`, which of the category's, counted around where the category has fewer;
+        `category`; `object`, the number within the category, modulo the category's size;
         `position` (x, y) in metres, float64 in [-0.06, 0.06], and `yaw` in radians, float64 in [-π, π], of
         the object on the table, plates on a stand of 4 cm; `elevation` in [10, 80] and `azimuth` in
-        [0, 360], degrees, float64, of the camera. `info["object_index"]` says which of `objects` that is. A
-        goal has none.
+        [0, 360], degrees, float64, of the camera. `info["object_index"]` is its index in `objects`. A goal
+        has no factors.
 
     Reward
         1 if the object is between the fingers after lifting, else 0.
 
     End
-        Terminated after `max_steps` attempts, one unless told otherwise. `info["is_success"]` says that the
-        last one held; `info["reason"]` is its `unknot.envs.grasp.world.Reason`, an integer, and
-        `info["collided"]` says that the gripper had no room. With `terminate_on_success=True` the episode
-        ends when one has held.
+        Terminated after `max_steps` attempts, one by default. `info["is_success"]` is true when the last one
+        held; `info["reason"]` is its `unknot.envs.grasp.world.Reason`, an integer, and `info["collided"]` is
+        true when the gripper had no room. With `terminate_on_success=True` the episode ends when one has
+        held.
 
     Settings
-        `render_mode`, and those of `unknot.envs.grasp.env.Grasp`, where they are explained.
+        `render_mode`, and the arguments of `unknot.envs.grasp.env.Grasp`.
     """
 
     simulation_class = Grasp
     simulation: Grasp
 
     def sample_grasps(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draw antipodal grasps of what stands there, as `unknot.envs.grasp.sampler.sample_grasps` does.
+        """Sample antipodal grasps of the placed object by `unknot.envs.grasp.sampler.sample_grasps`.
 
         Args:
             n: how many.
-            rng: where all randomness comes from.
+            rng: the only source of randomness.
 
         Returns:
-            Poses (n, 6), metres and radians, the best first; fewer if so many aren't found.
+            Poses (n, 6), metres and radians, the best first; fewer if not enough are found.
 
         Raises:
             ResetNeeded: before the first reset.

@@ -1,8 +1,8 @@
 """The parallel-jaw gripper: a palm and two fingers, three boxes that float.
 
-Its pose is float (6,): where its centre is in the world (metres), and a rotation vector (radians). The centre
-lies between the fingertips. In its own frame the fingers point along -z and close along x, as a camera looks
-along -z with x to its right; unrotated, it points straight down.
+Its pose is float (6,): the position of its centre in the world (metres) and a rotation vector (radians). The
+centre lies between the fingertips. In its own frame the fingers point along -z and close along x, as a camera
+looks along -z with x to its right; unrotated, it points straight down.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ OPENING = 0.08
 
 PALM = (0.055, 0.012, 0.015)
 FINGER = (0.004, 0.009, 0.03)
-"""Half the edges of the boxes, metres."""
+"""Half the edge lengths of the boxes, metres."""
 
 FINGERS = (0, 1)
 """The links that are fingers; the palm is the base."""
@@ -34,13 +34,13 @@ GRIP = 20.0
 """The force (N) of each finger."""
 
 HOLD = 200.0
-"""The force (N) that holds the palm where it is told to be."""
+"""The force (N) that holds the palm at its target."""
 
 CLOSING_SPEED = 0.2
 """Of each finger, m/s."""
 
 COUPLING = 0.1
-"""The share of an asymmetry between the fingers that a step of physics takes away."""
+"""The share of an asymmetry between the fingers that a step of physics removes."""
 
 COLOUR = (0.25, 0.27, 0.3, 1.0)
 
@@ -65,8 +65,8 @@ class Gripper:
 
     Args:
         bullet: the client.
-        shapes: the palm's and a finger's, as `make_shapes` made them.
-        pose: where it is.
+        shapes: of the palm and of a finger, made by `make_shapes`.
+        pose: its first pose (6,).
         opening: metres between its fingers.
     """
 
@@ -121,21 +121,21 @@ class Gripper:
         self._bullet.changeConstraint(gear, gearRatio=-1, maxForce=100, erp=COUPLING)
 
     def move(self, pose: ArrayLike) -> None:
-        """Tell the palm, once it is held, where to be."""
+        """Set the target pose of the palm, after `hold`."""
         position, orientation = _palm(pose)
         self._bullet.changeConstraint(self._anchor, position, orientation, maxForce=HOLD)
 
     def lift(self, height: float) -> None:
-        """Tell the palm, once it is held, to be so far (m) above where it was then."""
+        """Set the target of the palm, after `hold`, to a height (m) above its pose at that time."""
         (x, y, z), orientation = self._begin
         self._bullet.changeConstraint(self._anchor, [x, y, z + height], orientation, maxForce=HOLD)
 
     def put(self, pose: ArrayLike) -> None:
-        """Put it elsewhere at once."""
+        """Move it to a pose instantly."""
         self._bullet.resetBasePositionAndOrientation(self.body, *_palm(pose))
 
     def drive(self, opening: float) -> None:
-        """Drive the fingers, until told otherwise, towards so many metres between them."""
+        """Drive the fingers, until the next call, towards an opening in metres."""
         for finger in FINGERS:
             self._bullet.setJointMotorControl2(
                 self.body,
@@ -148,7 +148,7 @@ class Gripper:
 
     @property
     def pose(self) -> Floats:
-        """Where it is (6,)."""
+        """Its pose (6,)."""
         position, orientation = self._bullet.getBasePositionAndOrientation(self.body)
         rotation = Rotation.from_quat(orientation)
         return np.concatenate([position - rotation.apply([0, 0, PALM_Z]), rotation.as_rotvec()])
@@ -176,6 +176,6 @@ def _split(pose: ArrayLike) -> tuple[Floats, Rotation]:
 
 
 def _palm(pose: ArrayLike) -> tuple[list[float], list[float]]:
-    """Return where the palm's middle is and its orientation, a quaternion (x, y, z, w)."""
+    """Return the position of the palm's middle, and its orientation, a quaternion (x, y, z, w)."""
     position, rotation = _split(pose)
     return (position + rotation.apply([0, 0, PALM_Z])).tolist(), rotation.as_quat().tolist()

@@ -1,4 +1,4 @@
-"""A user's own meshes: OBJ and URDF files, taken apart into convex pieces."""
+"""Users' meshes: OBJ and URDF files, decomposed into convex pieces."""
 
 import hashlib
 import tempfile
@@ -20,13 +20,13 @@ from unknot.files import FileError, write_bytes
 __all__ = ["Urdf", "convex_pieces", "laid_down", "read_mesh", "read_urdf"]
 
 CONVEX = 0.97
-"""A component that fills this share of its hull is taken to be convex."""
+"""A component that fills this share of its hull counts as convex."""
 
 Points = NDArray[np.float64]
 
 
 class Urdf(NamedTuple):
-    """What a URDF file says of a rigid body."""
+    """A rigid body of a URDF file."""
 
     part: Part
     mass: float
@@ -47,7 +47,7 @@ def read_mesh(path: Path) -> trimesh.Trimesh:
     try:
         loaded = trimesh.load_scene(path, skip_materials=True).to_mesh()
         mesh = trimesh.Trimesh(loaded.vertices, loaded.faces)  # corners merged, whatever their texture
-    except Exception as error:  # whatever a damaged file brings trimesh's readers to raise
+    except Exception as error:  # trimesh's readers raise many kinds on a damaged file
         raise FileError(f"{path} is not a mesh that can be read ({error})") from error
     if len(mesh.faces) == 0:
         raise FileError(f"{path} has no faces")
@@ -85,14 +85,14 @@ def read_urdf(path: Path, cache: Path) -> Urdf:
 
 
 def convex_pieces(mesh: trimesh.Trimesh, cache: Path) -> tuple[Points, ...]:
-    """Take a mesh apart into convex pieces.
+    """Decompose a mesh into convex pieces.
 
-    Connected components that are convex are pieces as they are. The others are decomposed by V-HACD, which
-    PyBullet brings; that can take minutes, so the result is kept.
+    Convex connected components are pieces themselves. V-HACD, which is part of PyBullet, decomposes the
+    others; that can take minutes, so the result is cached.
 
     Args:
         mesh: one or several components.
-        cache: a folder for what V-HACD finds, a file a component; it is made when it is needed.
+        cache: a folder for V-HACD's results, one file per component; it is made when needed.
 
     Returns:
         The vertices (n, 3) of each piece.
@@ -101,7 +101,7 @@ def convex_pieces(mesh: trimesh.Trimesh, cache: Path) -> tuple[Points, ...]:
     for component in mesh.split(only_watertight=False):
         try:
             hull = component.convex_hull
-        except Exception:  # Qhull's, of a flat one, which nothing can touch
+        except Exception:  # Qhull raises on a flat one, which nothing can touch
             continue
         if component.is_watertight and abs(component.volume) > CONVEX * hull.volume:
             pieces.append(np.asarray(hull.vertices))
@@ -111,7 +111,7 @@ def convex_pieces(mesh: trimesh.Trimesh, cache: Path) -> tuple[Points, ...]:
 
 
 def laid_down(part: Part) -> Part:
-    """Return a solid as it is if it can stand so, else laid on the side nearest its centre of mass."""
+    """Return a solid unchanged if it can stand so, else laid on the side nearest its centre of mass."""
     points = np.concatenate(part.pieces)
     hull = trimesh.convex.convex_hull(points)
     base = points[points[:, 2] < points[:, 2].min() + 1e-3, :2]
@@ -119,7 +119,7 @@ def laid_down(part: Part) -> Part:
         edges = ConvexHull(base, qhull_options="QJ").equations  # joggled: the base may be a line
         if (edges[:, :2] @ hull.center_mass[:2] + edges[:, 2] < 0).all():
             return part
-    # On the nearest side the centre of mass is always above it: were it not, another side would be nearer.
+    # The centre of mass is always above the nearest side: otherwise another side would be nearer.
     distances = np.einsum("ij,ij->i", hull.face_normals, hull.triangles[:, 0] - hull.center_mass)
     normal = hull.face_normals[np.argmin(distances)]
     turn = np.eye(4)
@@ -166,7 +166,7 @@ def _joined(meshes: list[trimesh.Trimesh]) -> trimesh.Trimesh:
 
 
 def _decomposed(mesh: trimesh.Trimesh, cache: Path) -> list[Points]:
-    """Decompose by V-HACD, or read what an earlier call kept."""
+    """Decompose by V-HACD, or read the cached result."""
     key = hashlib.sha256(mesh.vertices.tobytes() + mesh.faces.tobytes()).hexdigest()
     kept = cache / f"{key}.npz"
     if not kept.exists():

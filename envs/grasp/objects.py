@@ -1,7 +1,7 @@
-"""The things to be grasped: their meshes, the convex pieces that fill them, their weight and friction.
+"""The objects to grasp: their meshes, the convex pieces that fill them, their mass and friction.
 
 There are 101 in seven categories, as many as in Yan et al. (Learning 6-DOF Grasping Interaction via Deep 3D
-Geometry-aware Representations, 2017), drawn from parameters and a seed.
+Geometry-aware Representations, 2017), sampled from parameters by a seed.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import trimesh
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull
 
-from unknot.checks import require
+from unknot.checks import one_of, require
 from unknot.envs.grasp.crockery import CROCKERY
 from unknot.envs.grasp.meshes import convex_pieces, laid_down, read_mesh, read_urdf
 from unknot.envs.grasp.shapes import Part
@@ -29,9 +29,10 @@ SPLITS = ("train", "test", "all")
 
 COUNT = 101
 TEST_COUNT = 3
-"""How many of each category are for testing: 21 in all, a fifth, as in the paper."""
+"""Test objects of each category: 21 in all, a fifth, as in the paper."""
 
 PLATE_STAND = 0.04
+"""Height of the stand below plates, metres."""
 
 LAYOUTS = {
     "*.obj": 1,
@@ -41,18 +42,20 @@ LAYOUTS = {
     "*/*/models/model_normalized.obj": 2,  # ShapeNet: SYNSET/NAME/...
     "*/*/model.obj": 2,
 }
-"""Where meshes are in a user's folder, and how many parts of the path are the name; of two, the category."""
+"""Patterns of meshes in a user's folder, and how many parts of the path make the name (of two, the first is
+the category)."""
 
 SYNSETS = {"02876657": "bottle", "02880940": "bowl", "03797390": "mug", "04398044": "teapot"}
 """ShapeNet's numbers of our categories."""
 
 LONGEST = {"bottle": 0.2, "bowl": 0.14, "mug": 0.115, "teapot": 0.19}
-"""ShapeNet's models have no size: the longest edge (m) that they are given, 0.15 in other categories."""
+"""Longest edges (m) to which ShapeNet's models, which have no size, are scaled; 0.15 in other categories."""
 
 OTHER = "other"
 SIZES = (0.005, 0.6)
+"""The range of an object's longest edge, metres."""
 DENSITY, FRICTION = 600.0, 0.6
-"""Of a user's mesh: kg/m³, and the coefficient."""
+"""Of users' meshes: kg/m³, and the coefficient."""
 
 BULLET = (
     "duck_vhacd.urdf",
@@ -73,13 +76,13 @@ class GraspObject:
     Attributes:
         name: unique in its collection.
         category: one of `CATEGORIES`, or a user's.
-        mesh: what is seen. It may be several watertight parts that overlap (a handle enters the wall); ask
-            `contains` what is inside, not the mesh.
-        pieces: vertices (n, 3) of convex pieces that fill the solid together: what is touched.
+        mesh: for rendering. It may be several watertight parts that overlap (a handle enters the wall), so
+            use `contains`, not the mesh, to test whether a point is inside.
+        pieces: for contacts: vertices (n, 3) of convex pieces that together fill the solid.
         mass: kg.
         friction: coefficient of its surface.
-        stand: height (m) of a narrow stand that placement may put under its middle. Plates have one, as flat
-            on a table their rim leaves little room for a finger; 0 for everything else.
+        stand: height (m) of a narrow stand below its middle. Plates have one, since flat on a table their rim
+            leaves little room for a finger; 0 for everything else.
     """
 
     name: str
@@ -91,7 +94,7 @@ class GraspObject:
     stand: float = 0.0
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
-        """Return which points are in the solid, that is in any of its pieces.
+        """Return which points are in the solid, that is, in any of its pieces.
 
         Args:
             points: (..., 3), metres, in the object's own frame.
@@ -110,16 +113,16 @@ class GraspObject:
 
     @cached_property
     def center_of_mass(self) -> NDArray[np.float64]:
-        """The centre of mass (3,) of the pieces, evenly dense."""
+        """The centre of mass (3,) of the pieces at uniform density."""
         volumes = np.array([hull.volume for hull in self._hulls])
         centers = np.array([trimesh.convex.convex_hull(piece).center_mass for piece in self.pieces])
         return np.asarray(volumes @ centers / volumes.sum())
 
     @cached_property
-    def drawn(self) -> dict[str, list[Any]]:
-        """The mesh as PyBullet draws it with flat faces: vertices and normals of each corner, and indices.
+    def flat_shaded(self) -> dict[str, list[Any]]:
+        """The mesh as PyBullet renders it with flat faces: vertices and normals of each corner, and indices.
 
-        They are kept with the object, since PyBullet never frees such lists once it was given them.
+        The lists are cached, since PyBullet never frees a list that it has received.
         """
         vertices = self.mesh.triangles.reshape(-1, 3).tolist()
         normals = self.mesh.face_normals.repeat(3, axis=0).tolist()
@@ -135,13 +138,12 @@ def make_objects(split: str = "all", *, seed: int = 0) -> tuple[GraspObject, ...
 
     Args:
         split: "train" (80 objects), "test" (21, three of each category, none of them in "train") or "all".
-        seed: draws another collection. An object depends on the seed and its own name alone.
+        seed: of the collection. An object depends only on the seed and its own name.
 
     Raises:
         ValueError: an unknown split.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split={split!r} must be one of {list(SPLITS)}")
+    one_of("split", split, SPLITS)
     objects = []
     for index, category in enumerate(CATEGORIES):
         count = COUNT // len(CATEGORIES) + (index < COUNT % len(CATEGORIES))
@@ -153,7 +155,7 @@ def make_objects(split: str = "all", *, seed: int = 0) -> tuple[GraspObject, ...
 def _make(category: str, number: int, seed: int) -> GraspObject:
     rng = np.random.default_rng([seed, CATEGORIES.index(category), number])
     parts, density = CROCKERY[category](rng)
-    mesh, pieces = _rested(parts)
+    mesh, pieces = _joined(parts)
     return GraspObject(
         f"{category}-{number:02d}",
         category,
@@ -166,17 +168,17 @@ def _make(category: str, number: int, seed: int) -> GraspObject:
 
 
 def load_objects(folder: Path) -> tuple[GraspObject, ...]:
-    """Read a user's own objects, in metres, z up.
+    """Read a user's objects, in metres, z up.
 
     Args:
         folder: URDF files at any depth; or, where there is none, OBJ files as in `LAYOUTS`: NAME.obj,
             CATEGORY/NAME.obj, or as in the YCB object set or ShapeNet (whose models are turned from y up to z
-            up and scaled to a plausible size). Convex pieces that take long to find are kept in its
+            up and scaled to a plausible size). Convex pieces that take long to find are cached in the
             subfolder "convex-pieces".
 
     Returns:
-        The objects in the order of their names. One that can't stand as its file has it lies on its side.
-        Meshes weigh 600 kg/m³ and have a friction of 0.6; URDF files say so themselves.
+        The objects sorted by name. An object that can't stand as in its file lies on its side. Meshes have a
+        density of 600 kg/m³ and a friction of 0.6; URDF files have their own values.
 
     Raises:
         FileNotFoundError: nothing to read.
@@ -197,10 +199,10 @@ def load_objects(folder: Path) -> tuple[GraspObject, ...]:
 
 
 def bullet_objects() -> tuple[GraspObject, ...]:
-    """Return 27 graspable things of `pybullet_data`: a test set that nothing here was tuned to.
+    """Return 27 graspable objects of `pybullet_data`: a test set that nothing here was tuned to.
 
-    They are the ones of a hand's size that have a URDF file, and every fiftieth of the 1,000 random shapes.
-    Its mug is left out: what is touched of it is full where what is seen of it is hollow.
+    They are those of a hand's size that have a URDF file, and every fiftieth of the 1,000 random shapes. Its
+    mug is left out: its collision shape is solid where its visual shape is hollow.
     """
     require("grasp", "pybullet_data")
     import pybullet_data
@@ -211,7 +213,7 @@ def bullet_objects() -> tuple[GraspObject, ...]:
 
 def _read_urdf(path: Path, name: str, cache: Path) -> GraspObject:
     part, mass, friction = read_urdf(path, cache)
-    return GraspObject(name, OTHER, *_rested([laid_down(_checked(part, path))]), mass, friction)
+    return GraspObject(name, OTHER, *_joined([laid_down(_checked(part, path))]), mass, friction)
 
 
 def _read_obj(path: Path, name: str, cache: Path) -> GraspObject:
@@ -223,18 +225,18 @@ def _read_obj(path: Path, name: str, cache: Path) -> GraspObject:
         mesh.vertices *= LONGEST.get(category, 0.15) / max(mesh.extents)
     part = laid_down(_checked(Part(mesh, convex_pieces(mesh, cache)), path))
     volume = sum(float(ConvexHull(piece).volume) for piece in part.pieces)
-    return GraspObject(name, category, *_rested([part]), DENSITY * volume, FRICTION)
+    return GraspObject(name, category, *_joined([part]), DENSITY * volume, FRICTION)
 
 
 def _checked(part: Part, path: Path) -> Part:
     longest = max(part.mesh.extents)
     if not SIZES[0] <= longest <= SIZES[1]:
-        raise ValueError(f"{path} is {longest:.3g} m long; expected {SIZES[0]} to {SIZES[1]} m")
+        raise ValueError(f"{path} must be {SIZES[0]} to {SIZES[1]} m long, not {longest:.3g} m")
     return part
 
 
-def _rested(parts: Sequence[Part]) -> tuple[trimesh.Trimesh, tuple[NDArray[np.float64], ...]]:
-    """Put parts together, on z = 0 and centred by their bounding box."""
+def _joined(parts: Sequence[Part]) -> tuple[trimesh.Trimesh, tuple[NDArray[np.float64], ...]]:
+    """Join parts, and put them on z = 0, centred by their bounding box."""
     meshes = [part.mesh for part in parts]
     corners, faces = trimesh.util.append_faces([m.vertices for m in meshes], [m.faces for m in meshes])
     mesh = trimesh.Trimesh(corners, faces, process=False)

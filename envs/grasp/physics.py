@@ -19,16 +19,16 @@ TICK = 1 / 240
 """Seconds of a step of physics."""
 
 MARGIN = 0.001
-"""Metres by which PyBullet thickens convex hulls; an object is put so far above what it stands on."""
+"""Metres by which PyBullet thickens convex hulls; an object is placed that far above its support."""
 
 TABLE = 0.5
 """Half the table's edge, metres."""
 
 STAND = 0.03
-"""Half the edge of what a plate stands on, metres."""
+"""Half the edge of a plate's stand, metres."""
 
 RENEWAL = 100
-"""Builds after which the simulation is reset: until then PyBullet keeps what removed bodies were made of."""
+"""Builds after which the simulation is reset, which frees the shapes of removed bodies."""
 
 TABLE_COLOUR = (0.93, 0.92, 0.9, 1.0)
 OBJECT_COLOUR = (0.78, 0.36, 0.22, 1.0)
@@ -45,7 +45,7 @@ class Placement(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What a client keeps of an object."""
+    """The shapes of an object in a client."""
 
     thing: GraspObject
     collision: int
@@ -54,9 +54,9 @@ class Shape(NamedTuple):
 
 
 class Client:
-    """PyBullet's functions for a simulation of one's own, which ends with it.
+    """PyBullet's functions bound to a simulation of its own, which ends with the object.
 
-    pybullet_utils has such a class; it prints a line for each client.
+    pybullet_utils has such a class, too, but it prints a line for each client.
     """
 
     def __init__(self) -> None:
@@ -70,10 +70,10 @@ class Client:
 class Physics:
     """A client with a table, an object, and perhaps a gripper.
 
-    `build` removes all bodies and makes them anew from shapes that are kept. What happens then doesn't depend
-    on what was there before: 210 attempts on 21 objects, in order, reversed and shuffled, ended in the same
-    bits as after `resetSimulation`, in 15 instead of 20 ms each. Putting bodies back where they were isn't
-    exact, and no faster: 188 of the 210 ended in other bits, 3 in another outcome.
+    `build` removes all bodies and makes new ones from cached shapes. The simulation then doesn't depend on
+    its past: 210 attempts on 21 objects, in order, reversed and shuffled, ended in the same bits as after
+    `resetSimulation`, in 15 instead of 20 ms each. Moving bodies back instead is not exact, and no faster:
+    188 of the 210 ended in other bits, 3 with another outcome.
     """
 
     object_body: int
@@ -91,7 +91,7 @@ class Physics:
         gripper_pose: ArrayLike,
         opening: float = OPENING,
     ) -> None:
-        """Put an object on the table and a gripper where it is told; nothing moves yet."""
+        """Put an object on the table and a gripper at a pose; nothing moves yet."""
         self._clear()
         if self._builds == RENEWAL:
             self._renew()
@@ -112,7 +112,7 @@ class Physics:
         self.gripper = Gripper(self.bullet, self._gripper_shapes, gripper_pose, opening)
 
     def step(self) -> None:
-        """Let a tick pass."""
+        """Simulate one tick."""
         self.bullet.stepSimulation()
 
     def collides(self) -> bool:
@@ -124,7 +124,7 @@ class Physics:
         return any(self._hits(body) for body in self.table_bodies[1:])
 
     def object_position(self) -> NDArray[np.float64]:
-        """Return where the object's centre of mass is (3,)."""
+        """Return the position of the object's centre of mass (3,)."""
         return np.array(self.bullet.getBasePositionAndOrientation(self.object_body)[0])
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class Physics:
 
     def _renew(self) -> None:
         self.bullet.resetSimulation()
-        # Files are temporary: a later one of the same name must be read.
+        # Files are temporary: a later file of the same name must be read again.
         self.bullet.setPhysicsEngineParameter(enableFileCaching=0, fixedTimeStep=TICK)
         self.bullet.setGravity(0, 0, -9.81)
         self._gripper_shapes = make_shapes(self.bullet)
@@ -159,19 +159,19 @@ class Physics:
         return body
 
     def _shape(self, thing: GraspObject) -> Shape:
-        key = id(thing)  # arrays have no hash; the object is kept, so that no other has this number
+        key = id(thing)  # arrays have no hash; the object is kept, so that its id stays unique
         if key not in self._shapes:
             stand = self._box([STAND, STAND, thing.stand / 2]) if thing.stand else None
             self._shapes[key] = Shape(thing, self._collision(thing), self._visual(thing), stand)
         return self._shapes[key]
 
     def _collision(self, thing: GraspObject) -> int:
-        """Make one shape of an object's convex pieces; PyBullet takes several hulls from a file alone."""
+        """Make one shape of an object's convex pieces; PyBullet reads several hulls only from a file."""
         lines, offset = [], 1
         for number, piece in enumerate(thing.pieces):
             lines.append(f"o {number}")
             lines += ["v {} {} {}".format(*vertex) for vertex in piece.tolist()]
-            # PyBullet takes the hull of all vertices that a face names, so that any faces will do.
+            # PyBullet uses the hull of all vertices that a face names, so any faces do.
             lines += [f"f {k} {k + 1} {k + 2}" for k in range(offset, offset + len(piece) - 2)]
             offset += len(piece)
         with tempfile.TemporaryDirectory() as folder:
@@ -180,4 +180,6 @@ class Physics:
             return int(self.bullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path)))
 
     def _visual(self, thing: GraspObject) -> int:
-        return int(self.bullet.createVisualShape(pybullet.GEOM_MESH, **thing.drawn, rgbaColor=OBJECT_COLOUR))
+        return int(
+            self.bullet.createVisualShape(pybullet.GEOM_MESH, **thing.flat_shaded, rgbaColor=OBJECT_COLOUR)
+        )

@@ -1,4 +1,4 @@
-"""Grasping step by step: a gripper that is moved, opened and closed."""
+"""Grasping step by step: a gripper that moves, opens and closes."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,9 +7,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.envs.grasp.tabletop import Floats, Tabletop, TabletopEnv, stacked
-from unknot.envs.simulation import Array, Factors, Generators, Rows, SimulationEnv
+from unknot.envs.simulation import Array, Factors, Generators, Rows
+from unknot.envs.single import SimulationEnv
 from unknot.envs.vector import SimulationVectorEnv
 
 if TYPE_CHECKING:
@@ -20,25 +21,25 @@ if TYPE_CHECKING:
 
 REWARDS = ("sparse", "dense")
 HOME = (0.0, 0.0, 0.28, 0.0, 0.0, 0.0)
-"""Where the gripper begins: above the object, pointing down."""
+"""The gripper's first pose: above the object, pointing down."""
 
 LIFT = 0.05
-"""How far the object must be lifted, metres."""
+"""Height to which the object must be lifted, metres."""
 
 CAMERA = {"elevation", "azimuth"}
-"""The factors that aren't the object's."""
+"""The factors of the camera; the others are the object's."""
 
 MOVE, TURN = 0.02, 0.2
-"""The most of a step along or about an axis, metres and radians."""
+"""The largest step along and about an axis, metres and radians."""
 
 
 class GraspReach(Tabletop):
-    """Copies of a table with a gripper that is steered. `GraspReachEnv` says what is seen and done.
+    """Copies of a table with a gripper to steer. `GraspReachEnv` describes observations and actions.
 
     Args:
         num_envs: how many copies.
-        objects: "train" (80 of the 101), "test" (the other 21), "all", "pybullet" (things of
-            `pybullet_data`), or a sequence of `GraspObject`, such as `load_objects(folder)` gives.
+        objects: "train" (80 of the 101), "test" (the other 21), "all", "pybullet" (objects of
+            `pybullet_data`), or a sequence of `GraspObject`, such as `load_objects(folder)` returns.
         max_steps: steps after which an episode is truncated.
         reward: "sparse" (1 when the object is held and lifted after a step, else 0) or "dense" (minus the
             distance in metres from the gripper's centre to the object's centre of mass, plus the share of
@@ -47,7 +48,7 @@ class GraspReach(Tabletop):
         normalize_actions: take actions in [-1, 1] instead of metres and radians.
 
     Raises:
-        ValueError: an unknown name, with those near to it, or an argument out of its range.
+        ValueError: an unknown name (the error suggests similar ones), or an argument out of its range.
         ModuleNotFoundError: the extra "grasp" isn't installed.
     """
 
@@ -67,23 +68,22 @@ class GraspReach(Tabletop):
         terminate_on_success: bool = False,
         normalize_actions: bool = False,
     ) -> None:
-        if reward not in REWARDS:
-            raise ValueError(unknown("reward", reward, REWARDS))
+        one_of("reward", reward, REWARDS)
         super().__init__(num_envs, objects, max_steps, terminate_on_success, normalize_actions)
         from unknot.envs.grasp.reach_world import ReachWorld
 
         self.reward = reward
         self.observation_space["gripper"] = spaces.Box(-np.pi, np.pi, (7,), np.float32)
         scene = self._scene_of(0)
-        self.worlds = [ReachWorld(*self._stood(scene), HOME) for _ in range(num_envs)]
-        # Where scenes are drawn, and their possibility is checked.
-        self._drawing = ReachWorld(*self._stood(scene), HOME)
+        self.worlds = [ReachWorld(*self._placed(scene), HOME) for _ in range(num_envs)]
+        # In this world scenes are rendered and checked, so that the copies' worlds stay as they are.
+        self._spare = ReachWorld(*self._placed(scene), HOME)
 
     def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
-        """Begin episodes, the gripper open and above the object."""
+        """Begin episodes with the gripper open, above the object."""
         super().reset(rows, generators, factors, goal)
         for row in rows:
-            self.worlds[row].begin(*self._stood(self._scene_of(row)), HOME)
+            self.worlds[row].begin(*self._placed(self._scene_of(row)), HOME)
 
     def step(self, rows: Rows, generators: Generators, actions: Array) -> tuple[Array, Array, Array]:
         """Move grippers by actions, clipped to the action space."""
@@ -99,9 +99,9 @@ class GraspReach(Tabletop):
         return rewards, success & self.terminate_on_success, self.steps[rows] >= self.max_steps
 
     def place(self, factors: Factors) -> None:
-        """Put the objects upright on the table anew, beneath grippers that stay where they are.
+        """Put the objects upright on the table again, beneath grippers that stay where they are.
 
-        Factors of the camera move the camera alone.
+        Factors of the camera only move the camera.
         """
         values = {**self.values, **{name: array.copy() for name, array in factors.items()}}
         if CAMERA.issuperset(factors):
@@ -111,24 +111,24 @@ class GraspReach(Tabletop):
         begun = [(gripper.pose, gripper.opening) for gripper in grippers]
         scenes = [{name: array[row] for name, array in values.items()} for row in range(self.num_envs)]
         for scene, (pose, opening) in zip(scenes, begun, strict=True):
-            self._drawing.begin(*self._stood(scene), pose, opening)
-            if self._drawing.physics.collides():
+            self._spare.begin(*self._placed(scene), pose, opening)
+            if self._spare.physics.collides():
                 raise ValueError(
                     f"position={scene['position'].tolist()} is impossible: the object would be in the gripper"
                 )
         self.values = values
         for world, scene, (pose, opening) in zip(self.worlds, scenes, begun, strict=True):
-            world.begin(*self._stood(scene), pose, opening)
+            world.begin(*self._placed(scene), pose, opening)
 
     def observe(self, rows: Rows) -> dict[str, Array]:
-        """Look at the objects and the grippers where they are."""
+        """Return camera images, and the grippers' poses and openings."""
         views = [self._look(self.worlds[row], self._scene_of(row)) for row in rows]
         grippers = [self.worlds[row].physics.gripper for row in rows]
         states = np.array([[*gripper.pose, gripper.opening] for gripper in grippers], dtype=np.float32)
         return {**stacked(views), "gripper": states}
 
     def info(self, rows: Rows) -> dict[str, Any]:
-        """Return factors, whether the object is held and lifted, and how far it is lifted."""
+        """Return factors, whether the object is held and lifted, and how high it is lifted."""
         return {
             "factors": {name: values[rows] for name, values in self.values.items()},
             "goal": {},
@@ -138,7 +138,7 @@ class GraspReach(Tabletop):
         }
 
     def scene(self, row: int) -> dict[str, Any]:
-        """Return factors, layout, steps, the gripper when the object was placed, and the actions since."""
+        """Return factors, layout, step count, the gripper when the object was placed, and actions since."""
         world = self.worlds[row]
         _, _, pose, opening = world.start
         return {
@@ -150,29 +150,29 @@ class GraspReach(Tabletop):
     def restore(
         self, rows: Rows, scenes: Sequence[Mapping[str, Any]], factors: Factors, goal: Factors
     ) -> None:
-        """Go on from scenes of the same objects, by going through their actions again."""
+        """Continue from scenes of the same objects by repeating their actions."""
         steps = self._read(scenes)
         grippers = [_read_numbers(scene, "gripper", (7,)) for scene in scenes]
         actions = [_read_numbers(scene, "actions", (-1, 7)) for scene in scenes]
         for name, values in factors.items():
             self.values[name][rows] = values
         self.steps[rows] = steps
-        for row, gripper, told in zip(rows, grippers, actions, strict=True):
-            self.worlds[row].begin(*self._stood(self._scene_of(row)), gripper[:6], gripper[6])
-            for action in told:
+        for row, gripper, taken in zip(rows, grippers, actions, strict=True):
+            self.worlds[row].begin(*self._placed(self._scene_of(row)), gripper[:6], gripper[6])
+            for action in taken:
                 self.worlds[row].act(action)
 
     def frame(self, row: int) -> NDArray[np.uint8]:
-        """Draw the scene larger."""
+        """Render the scene larger."""
         return self._look(self.worlds[row], self._scene_of(row), 5).image
 
     def close(self) -> None:
         """Disconnect from the physics."""
-        for world in (*self.worlds, self._drawing):
+        for world in (*self.worlds, self._spare):
             world.physics.close()
 
-    def _stood(self, scene: Mapping[str, Any]) -> "tuple[GraspObject, Placement]":
-        """Return what stands on the table, and where."""
+    def _placed(self, scene: Mapping[str, Any]) -> "tuple[GraspObject, Placement]":
+        """Return the object on the table, and its placement."""
         placement = self._placement(scene)
         return self.objects[placement.object_index], placement
 
@@ -184,8 +184,8 @@ class GraspReach(Tabletop):
 
     def _view(self, scene: Mapping[str, Any]) -> "View":
         gripper = self.worlds[0].physics.gripper
-        self._drawing.begin(*self._stood(scene), gripper.pose, gripper.opening)
-        return self._look(self._drawing, scene)
+        self._spare.begin(*self._placed(scene), gripper.pose, gripper.opening)
+        return self._look(self._spare, scene)
 
     def _success(self, rows: Rows) -> NDArray[np.bool_]:
         worlds = [self.worlds[row] for row in rows]
@@ -193,13 +193,13 @@ class GraspReach(Tabletop):
 
 
 def _read_numbers(scene: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Floats:
-    """Return an array that a scene holds; -1 in a shape is any length."""
+    """Return an array of a scene; -1 in a shape is any length."""
     try:
         array = np.asarray(scene.get(name), dtype=np.float64).reshape(shape)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}={scene.get(name)!r} must be numbers of shape {shape}") from None
+        raise ValueError(f"{name} must be numbers of shape {shape}, not {scene.get(name)!r}") from None
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}={scene[name]!r} must be finite")
+        raise ValueError(f"{name} must be finite, not {scene[name]!r}")
     return array
 
 
@@ -209,7 +209,7 @@ class GraspReachEnv(TabletopEnv, SimulationEnv):
     `GraspEnv` as a sequence of decisions: the same objects, table, camera and gripper, step by step.
 
     Observation
-        A Dict of `image`, `depth`, `view` and `projection` as in `GraspEnv`, with the gripper in the picture,
+        A Dict of `image`, `depth`, `view` and `projection` as in `GraspEnv`, with the gripper in the image,
         and `gripper`, float32 (7,): its pose, metres and a rotation vector, and metres between its fingers.
 
     Actions
@@ -218,14 +218,14 @@ class GraspReachEnv(TabletopEnv, SimulationEnv):
         | index | meaning | unit | range |
         |---|---|---|---|
         | 0, 1, 2 | offset of its centre, in the world | metres | -0.02 to 0.02 |
-        | 3, 4, 5 | how it is turned, in the world: a rotation vector | radians | -0.2 to 0.2 |
+        | 3, 4, 5 | its turn in the world, a rotation vector | radians | -0.2 to 0.2 |
         | 6 | the fingers open (from 0) or close (below 0) | | -1 to 1 |
 
         Its centre stays within 25 cm of the middle along x and y, and 35 cm above the table.
 
     Factors
-        As in `GraspEnv`; of the object, how it was placed. To set one of these puts it upright on the table
-        anew, beneath a gripper that stays where it is.
+        As in `GraspEnv`; those of the object say how it was placed. Setting one of them puts it upright on
+        the table again, beneath a gripper that stays where it is.
 
     Reward
         "sparse": 1 when both fingers touch the object and it is lifted by 5 cm, else 0. "dense": minus the
@@ -233,11 +233,11 @@ class GraspReachEnv(TabletopEnv, SimulationEnv):
         that the object is lifted, 0 to 1.
 
     End
-        Truncated after `max_steps`. `info["is_success"]` says that the object is held and lifted; with
-        `terminate_on_success=True` the episode ends there. `info["lifted"]` says how far, in metres.
+        Truncated after `max_steps`. `info["is_success"]` is true when the object is held and lifted; with
+        `terminate_on_success=True` the episode ends there. `info["lifted"]` is how high it is lifted, metres.
 
     Settings
-        `render_mode`, and those of `unknot.envs.grasp.reach.GraspReach`, where they are explained.
+        `render_mode`, and the arguments of `unknot.envs.grasp.reach.GraspReach`.
     """
 
     metadata: dict[str, Any] = {**SimulationEnv.metadata, "render_fps": 20}  # noqa: RUF012
@@ -281,4 +281,4 @@ KEYS = {
     "q": (5, True),
     "e": (5, False),
 }
-"""By key, an action's index and whether it is the highest there, or the lowest."""
+"""By key, an index of an action, and whether its value is the highest there or the lowest."""

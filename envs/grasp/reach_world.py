@@ -1,4 +1,4 @@
-"""A table through time: a gripper that is told, step by step, how to move."""
+"""A table over time: a gripper that moves step by step."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from unknot.envs.grasp.physics import Physics, Placement
 __all__ = ["ReachWorld"]
 
 TICKS = 12
-"""Of physics in a step: 0.05 s."""
+"""Ticks of physics per step: 0.05 s."""
 
 LOW, HIGH = np.array([-0.25, -0.25, 0.0]), np.array([0.25, 0.25, 0.35])
-"""Where the gripper's centre may be told to be, metres."""
+"""The range of the gripper's target position, metres."""
 
 Floats = NDArray[np.float64]
 
@@ -24,13 +24,12 @@ Floats = NDArray[np.float64]
 class ReachWorld:
     """An object on a table, and a gripper that moves.
 
-    PyBullet can't save contacts so that what follows is the same to the bit. A world that is begun alike and
-    told alike ends alike, though: so it keeps what it was begun with and told since, and a copy goes through
-    that again.
+    PyBullet can't save contacts exactly, but equal beginnings and equal actions give equal bits. So a world
+    keeps its beginning and its actions, and a copy repeats them.
 
     Args:
-        thing: what stands on the table.
-        placement: where.
+        thing: the object on the table.
+        placement: its placement.
         pose: the gripper's (6,): its centre (m) and a rotation vector (rad).
         opening: metres between its fingers.
     """
@@ -44,20 +43,20 @@ class ReachWorld:
     def begin(
         self, thing: GraspObject, placement: Placement, pose: ArrayLike, opening: float = OPENING
     ) -> None:
-        """Begin anew, with arguments as the class has them."""
+        """Begin again; the arguments are those of the class."""
         self.physics.build(thing, placement, pose, opening)
         self.physics.gripper.hold()
         self.start = (thing, placement, np.array(pose, dtype=np.float64), float(opening))
         self.actions: list[Floats] = []
         self._target = self.start[2]
-        self._rest = self.physics.object_position()[2]
+        self._first_height = self.physics.object_position()[2]
 
     def act(self, action: Floats) -> None:
-        """Move the gripper for a step.
+        """Move the gripper for one step.
 
         Args:
-            action: (7,): how far (m) and how much turned (a rotation vector, rad), in the world; and whether
-                the fingers open (from 0) or close (below).
+            action: (7,): the offset (m) and the turn (a rotation vector, rad) in the world; the fingers open
+                if the last number is at least 0, and close otherwise.
         """
         physics, begin = self.physics, self._target
         turn, rotation = action[3:6], Rotation.from_rotvec(begin[3:])
@@ -72,8 +71,8 @@ class ReachWorld:
 
     @property
     def lifted(self) -> float:
-        """How far the object is above where it began, metres."""
-        return float(self.physics.object_position()[2] - self._rest)
+        """The object's height above its first position, metres."""
+        return float(self.physics.object_position()[2] - self._first_height)
 
     @property
     def gripped(self) -> bool:
@@ -86,11 +85,11 @@ class ReachWorld:
         return float(np.linalg.norm(self.physics.gripper.pose[:3] - self.physics.object_position()))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keep what it was begun with and told since."""
+        """Return the beginning and the actions since."""
         return {"start": self.start, "actions": self.actions}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Go through it again."""
+        """Repeat the actions from the beginning."""
         self.__init__(*state["start"])  # type: ignore[misc]
         for action in state["actions"]:
             self.act(action)

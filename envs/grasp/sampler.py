@@ -1,8 +1,8 @@
-"""Antipodal grasps of a placed object, the best first: they stand for the paper's human demonstrations.
+"""Antipodal grasps of a placed object, the best first, in place of the paper's human demonstrations.
 
 Two points of the surface are antipodal if the line through both is in the friction cone of each (Nguyen,
-Constructing force-closure grasps, 1988): fingers that close along it hold. From where about that line the
-gripper comes is free.
+Constructing force-closure grasps, 1988): fingers that close along it hold. The gripper's angle about that
+line is free.
 """
 
 import numpy as np
@@ -17,39 +17,39 @@ from unknot.envs.grasp.world import GraspWorld, Reason
 __all__ = ["sample_grasps"]
 
 LINES = 64
-"""How many lines through the surface are drawn at a time."""
+"""Lines through the surface that are sampled at a time."""
 
 ROUNDS = 60
-"""How often at most."""
+"""Largest number of such samples."""
 
 SPREAD = 0.15
 """Standard deviation of a line's angle to the normal, about two axes, radians."""
 
 LARGEST = OPENING - 0.006
-"""Widest that is gripped, metres."""
+"""Largest width to grip, metres."""
 
 ARM = 0.1
-"""Metres from the centre of mass at which a grasp is worth half as much: the longer the arm, the more the
-object's weight turns it between the fingers."""
+"""Metres from the centre of mass at which a grasp's quality halves: the longer the arm, the more the object's
+weight turns it between the fingers."""
 
 EPSILON = 1e-4
-"""Metres from the surface at which it is asked whether a point is outside."""
+"""Metres from the surface at which points are tested for being outside."""
 
 Floats = NDArray[np.float64]
 
 
 def sample_grasps(world: GraspWorld, n: int, rng: np.random.Generator) -> Floats:
-    """Draw grasps of the placed object for which the open gripper has room.
+    """Sample grasps of the placed object for which the open gripper has room.
 
-    They are antipodal, not yet tried: `GraspWorld.attempt` says which succeed.
+    They are antipodal but untried: `GraspWorld.attempt` finds out which succeed.
 
     Args:
-        world: a world in which an object is placed.
+        world: a world with a placed object.
         n: how many.
-        rng: where all randomness comes from.
+        rng: the only source of randomness.
 
     Returns:
-        Poses (n, 6) of the gripper, the best first; fewer if so many aren't found.
+        Poses (n, 6) of the gripper, the best first; fewer if not enough are found.
 
     Raises:
         RuntimeError: nothing is placed.
@@ -59,9 +59,9 @@ def sample_grasps(world: GraspWorld, n: int, rng: np.random.Generator) -> Floats
     for _ in range(ROUNDS):
         centers, axes, quality = _antipodal(thing, rng)
         rotations = turn * _rotations(axes, rng)
-        drawn = np.concatenate([turn.apply(centers) + offset, rotations.as_rotvec()], axis=1)
-        free = np.array([world.collision(pose) is Reason.NONE for pose in drawn], dtype=bool)
-        poses, qualities = np.concatenate([poses, drawn[free]]), np.concatenate([qualities, quality[free]])
+        sampled = np.concatenate([turn.apply(centers) + offset, rotations.as_rotvec()], axis=1)
+        free = np.array([world.collision(pose) is Reason.NONE for pose in sampled], dtype=bool)
+        poses, qualities = np.concatenate([poses, sampled[free]]), np.concatenate([qualities, quality[free]])
         if len(poses) >= n:
             break
     best: Floats = poses[np.argsort(-qualities, kind="stable")[:n]]
@@ -69,10 +69,10 @@ def sample_grasps(world: GraspWorld, n: int, rng: np.random.Generator) -> Floats
 
 
 def _antipodal(thing: GraspObject, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """Draw antipodal pairs of points in the object's own frame.
+    """Sample antipodal pairs of points in the object's own frame.
 
     Returns:
-        Their middles (k, 3), the unit directions (k, 3) from one point to the other, and how good they are,
+        Their middles (k, 3), the unit directions (k, 3) from one point to the other, and their qualities from
         0 to 1 (k,): the product of the cosines at both points, less for a long arm.
     """
     points, faces = trimesh.sample.sample_surface(thing.mesh, LINES, seed=int(rng.integers(2**31)))
@@ -99,7 +99,7 @@ def _antipodal(thing: GraspObject, rng: np.random.Generator) -> tuple[Floats, Fl
 
 
 def _crossings(points: Floats, directions: Floats, triangles: Floats) -> Floats:
-    """Return how far along each line (n, 3) each triangle (f, 3, 3) is crossed: (n, f), NaN where it isn't.
+    """Return the distance along each line (n, 3) to each triangle (f, 3, 3): (n, f), NaN without a crossing.
 
     Möller and Trumbore (Fast, minimum storage ray/triangle intersection, 1997).
     """

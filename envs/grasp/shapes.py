@@ -1,8 +1,8 @@
-"""Solids that are made with their convex pieces: surfaces of revolution and tubes.
+"""Solids made together with their convex pieces: surfaces of revolution and tubes.
 
-Whoever simulates a concave thing needs convex pieces that fill it. Decomposing a mesh into such takes minutes
-and fills in half of a handle's hole; here the same corners give the mesh and the pieces, exactly and at once.
-A profile of convex polygons, turned about the z axis in flat facets, is made of wedges; a tube along a bent
+To simulate a concave solid one needs convex pieces that fill it. Decomposing a mesh takes minutes and fills
+half of a handle's hole; here the same corners define the mesh and the pieces, exactly and instantly. A
+profile of convex polygons, turned about the z axis in flat facets, is made of wedges; a tube along a bent
 line is made of straight lengths.
 """
 
@@ -114,18 +114,19 @@ def revolve(profile: Sequence[Points]) -> Part:
 
 
 def sweep(path: ArrayLike, width: float, thickness: ArrayLike, ends: ArrayLike) -> Part:
-    """Draw a tube of elliptical section along a bent line in the x-z plane.
+    """Make a tube of elliptical section along a bent line in the x-z plane.
 
     Args:
         path: (n, 3), the line's corners (m), y = 0.
         width: of the section along y (m) at the start.
-        thickness: of the section across the line (m); one number, or one a corner: then the width changes in
-            proportion.
+        thickness: of the section across the line (m); one number, or one per corner: then the width changes
+            in proportion.
         ends: (2, 3), normals of the planes that cut the tube at its start and end.
 
     Returns:
-        The solid, a piece a length. With an even thickness the pieces fill the mesh exactly; with a changing
-        one the sides of a bent length are not quite flat, and its piece bulges by what they lack.
+        The solid, one piece per straight length. With constant thickness the pieces fill the mesh exactly;
+        with varying thickness the sides of a bent length are not quite flat, and its piece, a convex hull,
+        bulges slightly.
     """
     corners = np.asarray(path, dtype=np.float64)
     sizes = np.broadcast_to(np.asarray(thickness, dtype=np.float64), len(corners))

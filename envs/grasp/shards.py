@@ -1,4 +1,4 @@
-"""Grasps on disk: a shard is one placement of one object, its views, and grasps that all of them share."""
+"""Grasps on disk: a shard is one placement of one object, its views, and the grasps that they share."""
 
 import zipfile
 import zlib
@@ -11,15 +11,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import one_of
 from unknot.files import FileError, read_json
 
 __all__ = ["MANIFEST", "STRAY", "GraspDataset", "GraspShard", "shard_path"]
 
 MANIFEST = "dataset.json"
-"""Says what objects there are, which are for testing, the seed, and how grasps are perturbed."""
+"""The file with the objects, their splits, the seed, and the perturbation of grasps."""
 
 STRAY = -1
-"""In place of a demonstration's number: a grasp anywhere about the object."""
+"""In place of a demonstration's number: a random grasp around the object."""
 
 Floats = NDArray[np.float32]
 
@@ -32,11 +33,11 @@ class GraspShard:
         name: of the object.
         category: of the object.
         object_index: which of the dataset's objects, for `GraspWorld.place`.
-        position: (2,), where its middle stands, metres.
+        position: (2,), of its middle, metres.
         yaw: its turn about z, radians.
         image: (v, 64, 64, 3), uint8, RGB.
         depth: (v, 64, 64), float32, metres along the camera's axis.
-        mask: (v, 64, 64), bool: where the object is seen.
+        mask: (v, 64, 64), bool: true on the object.
         view: (v, 4, 4), float32, world to camera, as in OpenGL.
         projection: (4, 4), float32, camera to clip space.
         elevation: (v,), float32, degrees.
@@ -45,13 +46,13 @@ class GraspShard:
         reason: (n,), int8: a `Reason`.
         demonstration: (n,), int32: grasps of the same number are perturbations of the same demonstration;
             `STRAY` for those of none.
-        paired: (n,), bool: as many that held as that failed, at nearly the same height and tilt, which is
-            what a pose alone would tell them by: accuracy is measured on these.
-        drawn: (reasons,), int32: how many perturbations were drawn, by how they ended, also those not kept.
-        occupancy: (32, 32, 32), bool: [i, j, k] says if the point origin + size * ((i, j, k) + 0.5) / 32 is
-            in the object. For evaluation alone.
+        paired: (n,), bool: as many that held as failed, paired at nearly the same height and tilt, so that
+            the pose alone does not predict the outcome; accuracy is measured on these.
+        drawn: (reasons,), int32: the number of perturbations that were tried, kept or not, by reason.
+        occupancy: (32, 32, 32), bool: [i, j, k] is true if the point origin + size * ((i, j, k) + 0.5) / 32
+            is in the object. For evaluation only.
         origin: (3,), float64, the grid's lowest corner in the world, metres.
-        size: length of its edges, metres; it just holds the object.
+        size: length of the grid's edges, metres: the longest edge of the object's bounding box.
     """
 
     name: str
@@ -89,7 +90,7 @@ class GraspShard:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read what `to_bytes` made.
+        """Read a file of `to_bytes`.
 
         Raises:
             FileError: it is not such a file.
@@ -104,10 +105,10 @@ class GraspShard:
 
 
 class GraspDataset(Sequence[GraspShard]):
-    """Shards on disk, each read when it is asked for.
+    """Shards on disk, read when indexed.
 
     Args:
-        folder: what `collect` filled.
+        folder: written by `collect`.
         split: "train" or "test", by object, or "all".
 
     Raises:
@@ -116,13 +117,12 @@ class GraspDataset(Sequence[GraspShard]):
 
     Attributes:
         paths: the shards' files, in the order of their placements.
-        objects: what objects to give to a `GraspWorld` whose `place` a shard's `object_index` is for: a name
-            that `unknot/Grasp-v0` knows, or a folder.
+        objects: the objects to which `object_index` refers: a name that `unknot/Grasp-v0` accepts, or a
+            folder.
     """
 
     def __init__(self, folder: Path, split: str = "all") -> None:
-        if split not in ("train", "test", "all"):
-            raise ValueError(f"split={split!r} must be 'train', 'test' or 'all'")
+        one_of("split", split, ("train", "test", "all"))
         if not (folder / MANIFEST).exists():
             raise FileNotFoundError(f"{folder} has no {MANIFEST}: collect grasps there first")
         manifest = read_json(folder / MANIFEST)
@@ -144,7 +144,7 @@ class GraspDataset(Sequence[GraspShard]):
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Return where the shard of a placement is."""
+    """Return the path of a placement's shard."""
     return folder / f"shard-{number:06d}.npz"
 
 

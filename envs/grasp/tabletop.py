@@ -1,4 +1,4 @@
-"""What both grasping environments share: an object on a table, before a camera, as factors."""
+"""The common part of both grasping environments: an object on a table before a camera, as factors."""
 
 import functools
 from abc import abstractmethod
@@ -9,18 +9,19 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import require, unknown
-from unknot.envs.simulation import Adapter, Array, Factors, Generators, Rows, Simulation, read_count
+from unknot.checks import count, one_of, require
+from unknot.envs.adapter import Adapter
+from unknot.envs.simulation import Array, Factors, Generators, Rows, Simulation, read_count
 
-if TYPE_CHECKING:  # what needs the extra "grasp" is imported once a table is made
+if TYPE_CHECKING:  # modules that need the extra "grasp" are imported when a table is made
     from unknot.envs.grasp.camera import View
     from unknot.envs.grasp.objects import GraspObject
     from unknot.envs.grasp.physics import Placement
 
 OBJECTS = ("train", "test", "all", "pybullet")
 REACH = 0.06
-"""How far, along x and y, an object stands from the middle, metres: several times what grasps are perturbed
-by, so that where the gripper is doesn't tell where the object is."""
+"""Largest distance of an object from the middle along x and y, metres: several times the perturbation of
+grasps, so that the gripper's position does not reveal the object's."""
 
 ANGLES = ("yaw", "elevation", "azimuth")
 
@@ -28,13 +29,13 @@ Floats = NDArray[np.float64]
 
 
 class Tabletop(Simulation):
-    """Copies of a table with an object on it; what a gripper does there is up to subclasses.
+    """Copies of a table with an object on it; subclasses add the gripper.
 
     Attributes:
-        objects: what may stand there.
-        categories: their categories' names.
-        values: the present factors by name, arrays (copies, ...).
-        steps: how many each copy has made (copies,).
+        objects: the objects to choose from.
+        categories: the names of their categories.
+        values: the current factors by name, arrays (copies, ...).
+        steps: the step count of each copy (copies,).
     """
 
     action_space: spaces.Box
@@ -52,8 +53,7 @@ class Tabletop(Simulation):
         require("grasp", "pybullet", "trimesh", "scipy")
         from unknot.envs.grasp.camera import AZIMUTHS, ELEVATIONS, FAR, PIXELS
 
-        if max_steps < 1:
-            raise ValueError(f"max_steps={max_steps} must be at least 1")
+        count(1, max_steps=max_steps)
         self.num_envs, self.max_steps = num_envs, max_steps
         self.terminate_on_success, self.normalize_actions = terminate_on_success, normalize_actions
         self.objects = find_objects(objects)
@@ -93,32 +93,25 @@ class Tabletop(Simulation):
 
     @property
     def goal_space(self) -> spaces.Dict:
-        """A goal has no factors: to hold the object is all that is wanted."""
+        """Empty: the goal is always to hold the object."""
         return spaces.Dict({})
 
-    def check(self, factors: Factors) -> None:
-        """Refuse nothing: every object can stand everywhere in the factor space."""
-
-    def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
-        """Refuse: there is no goal."""
-        raise ValueError("the environment's task has no goal")
-
     def reset(self, rows: Rows, generators: Generators, factors: Factors, goal: Factors) -> None:
-        """Begin episodes; a call of each generator. Categories are as likely as each other."""
+        """Begin episodes, with one call of each generator; categories are sampled uniformly."""
         uniforms = np.empty((len(rows), 7))
         for generator, uniform in zip(generators, uniforms, strict=True):
             generator.random(out=uniform)
-        scenes = self._drawn(uniforms, factors)
+        scenes = self._sample(uniforms, factors)
         for name, values in self.values.items():
             values[rows] = scenes[name]
         self.steps[rows] = 0
 
     def render_factors(self, factors: Factors) -> NDArray[np.uint8]:
-        """Draw scenes, those factors that aren't given as in the first copy."""
+        """Render scenes; factors that aren't given are those of the first copy."""
         return self.observe_factors(factors)["image"]
 
     def observe_factors(self, factors: Factors) -> dict[str, Array]:
-        """Look at scenes, those factors that aren't given as in the first copy."""
+        """Return camera images of scenes; factors that aren't given are those of the first copy."""
         n = max((len(values) for values in factors.values()), default=1)
         scenes = {
             name: factors.get(name, values[:1].repeat(n, axis=0)) for name, values in self.values.items()
@@ -128,7 +121,7 @@ class Tabletop(Simulation):
         )
 
     def scene(self, row: int) -> dict[str, Any]:
-        """Return factors, the objects' names as the layout, and the count of steps."""
+        """Return factors, the objects' names as the layout, and the step count."""
         return {
             "factors": {name: values[row].tolist() for name, values in self.values.items()},
             "goal": {},
@@ -142,19 +135,19 @@ class Tabletop(Simulation):
 
     @abstractmethod
     def _view(self, scene: Mapping[str, Any]) -> "View":
-        """Look at a scene of such factors, the rest as in the first copy."""
+        """Return the camera image of a scene with all factors; the gripper is as in the first copy."""
 
-    def _drawn(self, uniforms: Floats, factors: Factors) -> Factors:
+    def _sample(self, uniforms: Floats, factors: Factors) -> Factors:
         """Return all factors: those given, and the others by uniform numbers (n, 7)."""
         category = factors.get("category", (uniforms[:, 0] * len(self.categories)).astype(np.int64))
         counts = np.array([len(self._members[index]) for index in category])
-        drawn = {"category": category, "object": (uniforms[:, 1] * counts).astype(np.int64)}
+        sampled = {"category": category, "object": (uniforms[:, 1] * counts).astype(np.int64)}
         numbers = {"position": uniforms[:, 2:4], **dict(zip(ANGLES, uniforms[:, 4:].T, strict=True))}
         for name, uniform in numbers.items():
             part = self.factor_space[name]
             assert isinstance(part, spaces.Box)
-            drawn[name] = part.low + (part.high - part.low) * uniform
-        return {**drawn, **factors}
+            sampled[name] = part.low + (part.high - part.low) * uniform
+        return {**sampled, **factors}
 
     def _placement(self, scene: Mapping[str, Any]) -> "Placement":
         from unknot.envs.grasp.physics import Placement
@@ -168,7 +161,7 @@ class Tabletop(Simulation):
         return {name: values[row] for name, values in self.values.items()}
 
     def _object_indices(self, rows: Rows) -> NDArray[np.int64]:
-        """Return which of `objects` stand there."""
+        """Return the indices in `objects` of the placed objects."""
         return np.array([self._placement(self._scene_of(row)).object_index for row in rows])
 
     def _in_units(self, actions: Array) -> Floats:
@@ -181,7 +174,7 @@ class Tabletop(Simulation):
         return scaled
 
     def _read(self, scenes: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Check that scenes are of these objects, and return their counts of steps."""
+        """Check that scenes are of these objects, and return their step counts."""
         layout = [thing.name for thing in self.objects]
         for scene in scenes:
             if scene["layout"] != layout:
@@ -190,23 +183,23 @@ class Tabletop(Simulation):
 
 
 class TabletopEnv(Adapter):
-    """What the grasping environments have beside what every environment has."""
+    """What both grasping environments add to every environment."""
 
     simulation: Tabletop
 
     @property
     def objects(self) -> "tuple[GraspObject, ...]":
-        """What may stand on the table; `info["object_index"]` says which does."""
+        """The objects to choose from; `info["object_index"]` is the index of the placed one."""
         return self.simulation.objects
 
     def observe_factors(self, factors: Mapping[str, Any]) -> dict[str, Array]:
-        """Look at scenes.
+        """Return camera images of scenes.
 
         Args:
             factors: as `render_factors` takes them.
 
         Returns:
-            What the camera tells of n scenes: `image` uint8 (n, height, width, 3), `depth` (n, height, width)
+            Of n scenes: `image` uint8 (n, height, width, 3), `depth` (n, height, width)
             in metres, `view` and `projection` (n, 4, 4).
 
         Raises:
@@ -216,12 +209,12 @@ class TabletopEnv(Adapter):
 
     def close(self, **kwargs: Any) -> None:
         """Close the window, if there is one, and disconnect from the physics."""
-        super().close(**kwargs)  # type: ignore[misc]  # it stands before an environment's class
+        super().close(**kwargs)  # type: ignore[misc]  # a mixin: the environment's class follows it
         self.simulation.close()
 
 
 def stacked(views: "Sequence[View]") -> dict[str, Array]:
-    """Return what cameras see as a batch of observations."""
+    """Return camera images as a batch of observations."""
     return {
         name: np.stack([getattr(view, name) for view in views])
         for name in ("image", "depth", "view", "projection")
@@ -229,26 +222,25 @@ def stacked(views: "Sequence[View]") -> dict[str, Array]:
 
 
 def find_objects(objects: "str | Sequence[GraspObject]") -> "tuple[GraspObject, ...]":
-    """Return objects as given, or a split's or PyBullet's by name.
+    """Return objects as given, or those of a split or of PyBullet by name.
 
     Raises:
-        ValueError: an unknown name, or no object.
+        ValueError: an unknown name, no object, or something else.
     """
     if not isinstance(objects, str):
         if not objects:
-            raise ValueError("objects is empty: give at least one, or a name")
+            raise ValueError("objects must hold at least one, or be a name")
         for thing in objects:
             if not hasattr(thing, "category"):
                 raise ValueError(f"objects must be a name out of {OBJECTS} or GraspObjects, not {thing!r}")
         return tuple(objects)
-    if objects not in OBJECTS:
-        raise ValueError(unknown("objects", objects, OBJECTS))
+    one_of("objects", objects, OBJECTS)
     return _named_objects(objects)
 
 
 @functools.cache
 def _named_objects(name: str) -> "tuple[GraspObject, ...]":
-    """Make them once: a second environment has them at once."""
+    """Make objects once per process."""
     from unknot.envs.grasp.objects import bullet_objects, make_objects
 
     return bullet_objects() if name == "pybullet" else make_objects(name)

@@ -17,20 +17,20 @@ __all__ = ["GraspWorld", "Outcome", "Placement", "Reason"]
 
 CLOSING = 60
 LIFTING = 120
-"""Ticks."""
+"""Ticks of closing, and of lifting."""
 
 LIFT = 0.1
-"""How far the gripper lifts, metres, in the first 4/5 of the lifting."""
+"""Metres that the gripper lifts, in the first 4/5 of the lifting."""
 
 CHECK = 15
-"""Ticks of lifting after which it is seen whether the object is lost."""
+"""Ticks of lifting between checks whether the object is lost."""
 
 AWAY = (0.0, 0.0, -5.0, 0.0, 0.0, 0.0)
 """A gripper's pose below the table, out of sight."""
 
 
 class Reason(IntEnum):
-    """How an attempt ended; `sentence` says it in words."""
+    """How an attempt ended; `sentence` gives it in words."""
 
     NONE = 0
     HELD = 1
@@ -41,7 +41,7 @@ class Reason(IntEnum):
 
     @property
     def sentence(self) -> str:
-        """What happened."""
+        """The reason as a sentence."""
         return _SENTENCES[self]
 
     @property
@@ -61,21 +61,21 @@ _SENTENCES = {
 
 
 class Outcome(NamedTuple):
-    """What came of an attempt."""
+    """The outcome of an attempt."""
 
     success: bool
     reason: Reason
 
 
 class GraspWorld:
-    """Objects, of which one at a time stands on a table, to be looked at and grasped.
+    """A table with one of several objects at a time, for camera images and grasps.
 
-    An attempt depends on the placement and the pose alone, to the bit, not on what was done before: it is
-    simulated in a client of its own, in bodies made anew (see `Physics`), while what the camera sees stays
-    as it was placed.
+    An attempt depends only on the placement and the pose, to the bit, not on earlier attempts: it is
+    simulated in a client of its own, in new bodies (see `Physics`), while the object before the camera stays
+    as placed.
 
     Args:
-        objects: what can be placed.
+        objects: the objects to choose from.
     """
 
     def __init__(self, objects: Sequence[GraspObject]) -> None:
@@ -84,10 +84,10 @@ class GraspWorld:
         self._still, self._moving = Physics(), Physics()
 
     def place(self, object_index: int, position: ArrayLike = (0.0, 0.0), yaw: float = 0.0) -> None:
-        """Put an object upright on the table, in place of the one that was there.
+        """Put an object upright on the table, in place of the current one.
 
         Args:
-            object_index: which of `objects`.
+            object_index: its index in `objects`.
             position: x and y of its middle, metres.
             yaw: its turn about z, radians.
 
@@ -95,7 +95,7 @@ class GraspWorld:
             IndexError: no such object.
         """
         if object_index not in range(len(self.objects)):
-            raise IndexError(f"object_index={object_index} must be in 0..{len(self.objects) - 1}")
+            raise IndexError(f"object_index must be from 0 to {len(self.objects) - 1}, not {object_index}")
         x, y = np.asarray(position, dtype=np.float64).tolist()
         placement = Placement(int(object_index), (x, y), float(yaw))
         if placement != self.placement:
@@ -103,14 +103,14 @@ class GraspWorld:
             self.placement = placement
 
     def pose(self) -> tuple[GraspObject, Rotation, NDArray[np.float64]]:
-        """Return the placed object, how it is turned, and where its own frame's origin is (3,), metres."""
+        """Return the placed object, its rotation, and the origin (3,) of its own frame, metres."""
         placement = self._placed()
         thing = self.objects[placement.object_index]
         origin = np.array([*placement.position, thing.stand + MARGIN])
         return thing, Rotation.from_euler("z", placement.yaw), origin
 
     def collision(self, pose: ArrayLike) -> Reason:
-        """Return what the open gripper would be in: `Reason.TABLE`, `Reason.OBJECT`, or `Reason.NONE`.
+        """Return what the open gripper would collide with: `Reason.TABLE`, `Reason.OBJECT`, or `Reason.NONE`.
 
         Args:
             pose: of the gripper (6,): its centre (m) and a rotation vector (rad).
@@ -125,7 +125,7 @@ class GraspWorld:
         return Reason.OBJECT if hits_object else Reason.TABLE if hits_stand else Reason.NONE
 
     def attempt(self, pose: ArrayLike) -> Outcome:
-        """Put the open gripper somewhere, close it, lift it; the placed object stays as it is.
+        """Put the open gripper at a pose, close it, and lift it; the placed object stays as it is.
 
         Args:
             pose: of the gripper (6,): its centre (m) and a rotation vector (rad).
@@ -140,14 +140,14 @@ class GraspWorld:
         return Outcome(reason is Reason.HELD, reason)
 
     def camera(self, elevation: float, azimuth: float) -> View:
-        """Look at the placed object, without the gripper; angles in degrees (see `look`)."""
+        """Return an image of the placed object without the gripper; angles in degrees (see `look`)."""
         self._placed()
         return look(self._still.bullet, self._still.object_body, elevation, azimuth)
 
     def picture(
         self, elevation: float, azimuth: float, pose: ArrayLike | None = None, pixels: int = 5 * PIXELS
     ) -> View:
-        """Look at the placed object and, if a pose is given, the open gripper there, larger."""
+        """Return a larger image of the placed object and, at a given pose, the open gripper."""
         self._placed()
         self._still.gripper.put(AWAY if pose is None else pose)
         picture = look(self._still.bullet, self._still.object_body, elevation, azimuth, pixels)
@@ -180,15 +180,15 @@ class GraspWorld:
 
     def _placed(self) -> Placement:
         if self.placement is None:
-            raise RuntimeError("nothing is placed: call place() first")
+            raise RuntimeError("no object is placed: call place() first")
         return self.placement
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the clients behind: a copy has its own."""
+        """Return the state without the clients: a copy has its own."""
         return {"objects": self.objects, "placement": self.placement}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Connect to physics anew, and place what was placed."""
+        """Connect to new clients, and place the object again."""
         self.__init__(state["objects"])  # type: ignore[misc]
         if state["placement"] is not None:
             self.place(*state["placement"])

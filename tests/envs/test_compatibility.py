@@ -1,4 +1,4 @@
-"""What other code does with environments: wrappers, worker processes, films, seeds of old."""
+"""Environments in other code: wrappers, worker processes, films, fixed seeds."""
 
 import copy
 import hashlib
@@ -34,7 +34,7 @@ DIGESTS = {
     "unknot/MnistGrid-v0": "4185bd0770b6",
     "unknot/Planar-v0": "568343d60d76",
 }
-"""Of what is drawn, and, where no physics is involved, of what happens."""
+"""Hashes of sampled factors, and, where no physics is involved, of trajectories."""
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def action_at(space: gym.Space[Any], step: int) -> Any:
-    """An action that no random state decides on."""
+    """An action without randomness."""
     if isinstance(space, gym.spaces.Discrete):
         return step % int(space.n)
     assert isinstance(space, gym.spaces.Box)
@@ -65,19 +65,21 @@ def action_at(space: gym.Space[Any], step: int) -> Any:
     return (space.low + share * (space.high - space.low)).astype(np.float32)
 
 
-def test_every_environment_is_tried() -> None:
+def test_every_environment_is_tested() -> None:
     assert set(SETTINGS) == set(ENVIRONMENTS)
 
 
 @each
-def test_old_seeds_give_old_trajectories(name: str) -> None:
+def test_seeds_always_give_the_same_trajectories(name: str) -> None:
     env = make(name)
     seen = []
     for seed in (0, 1, 2**31):
-        told = [env.reset(seed=seed)[1]["factors"], env.reset()[1]["factors"]]
+        factors = [env.reset(seed=seed)[1]["factors"], env.reset()[1]["factors"]]
         if "Grasp" not in name:
-            told += [env.step(action_at(env.action_space, step))[4]["factors"] for step in range(20)]
-        seen += [np.round(np.concatenate([np.ravel(v) for v in each.values()]), 6).tolist() for each in told]
+            factors += [env.step(action_at(env.action_space, step))[4]["factors"] for step in range(20)]
+        seen += [
+            np.round(np.concatenate([np.ravel(v) for v in each.values()]), 6).tolist() for each in factors
+        ]
     assert hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12] == DIGESTS[name]
 
 
@@ -96,7 +98,7 @@ def test_forked_workers_do_what_the_native_vector_environment_does(name: str) ->
 
 
 @each
-def test_an_environment_goes_on_in_a_spawned_process(name: str) -> None:
+def test_an_environment_continues_in_a_spawned_process(name: str) -> None:
     env = make(name)
     env.reset(seed=4)
     env.step(action_at(env.action_space, 1))

@@ -1,4 +1,4 @@
-"""Hypothesis drives every environment: single ones, a twin of each, and both in one vector environment."""
+"""Hypothesis drives every environment: single ones, a twin of each, and a vector environment of both."""
 
 import json
 import math
@@ -83,7 +83,7 @@ SETTINGS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
 }
 EXAMPLES = {name: 2 if "Grasp" in name else 15 for name in SETTINGS}
-"""How many runs; physics takes its time."""
+"""The number of runs; physics is slow."""
 
 
 def same(a: Any, b: Any) -> bool:
@@ -161,7 +161,7 @@ class Drive(RuleBasedStateMachine):
         try:
             self.native: Any = gym.make_vec(self.name, num_envs=N, autoreset_mode=mode, **chosen).unwrapped
             self.native.reset(seed=seed)
-        except (ValueError, RuntimeError):  # settings that go not together, or leave no room
+        except (ValueError, RuntimeError):  # settings that do not fit together, or leave no room
             reject()
         self.envs, self.twins = (
             [gym.make(self.name, **chosen).unwrapped for _ in range(N)] for _ in range(2)
@@ -222,7 +222,7 @@ class Drive(RuleBasedStateMachine):
         self.ended = np.zeros(N, bool)
 
     @rule()
-    def go_on_from_scenes(self) -> None:
+    def continue_from_scenes(self) -> None:
         scenes = json.loads(json.dumps(self.native.scene()))
         self.do(
             lambda env, k: env.reset(options={"scene": scenes[k]}),
@@ -235,7 +235,7 @@ class Drive(RuleBasedStateMachine):
         assert scenes == [env.scene() for env in self.envs] == [twin.scene() for twin in self.twins]
 
     def attempt(self, single: OnCopy, batch: OnBatch) -> bool:
-        """Do what may be impossible: in the batch it is if it is in one copy. Nothing changes then."""
+        """Do what may be impossible: the batch refuses it if one copy does, and then changes nothing."""
         before = self.native.scene()
         refused = False
         for k, env in enumerate(self.envs):
@@ -244,7 +244,7 @@ class Drive(RuleBasedStateMachine):
             except ValueError:
                 refused = True
                 assert env.scene() == before[k]
-            except RuntimeError:  # no room is left for what has to be drawn
+            except RuntimeError:  # no room is left for what must be sampled
                 refused = True
             env.reset(options={"scene": before[k]})
         if not refused:

@@ -1,4 +1,4 @@
-"""Observations of true factors, and goals as hindsight experience replay takes them."""
+"""Observations of true factors, and goals for hindsight experience replay."""
 
 import pickle
 from typing import Any
@@ -71,7 +71,7 @@ def test_a_factor_without_bounds_is_refused() -> None:
 @each_with_goal
 @pytest.mark.parametrize("mode", AutoresetMode)
 @pytest.mark.parametrize(("single", "vector", "arguments"), WRAPPERS)
-def test_vectors_show_what_single_ones_do(
+def test_vector_wrappers_observe_what_single_ones_do(
     name: str,
     settings: dict[str, Any],
     mode: AutoresetMode,
@@ -131,8 +131,8 @@ def test_rewards_are_those_of_the_environment(name: str, settings: dict[str, Any
 
 
 @each_with_goal
-def test_what_is_achieved_is_a_goal_that_is_met(name: str, settings: dict[str, Any]) -> None:
-    """Relabelled with where it ended, a step has the reward of arriving."""
+def test_the_achieved_goal_is_a_goal_that_is_met(name: str, settings: dict[str, Any]) -> None:
+    """Relabelled with its end, a step has the reward of arriving."""
     env = GoalConditioned(gym.make(name, **settings))
     env.reset(seed=0)
     observation, *_, info = env.step(env.action_space.sample())
@@ -152,7 +152,7 @@ def test_rewards_by_hand() -> None:
     assert digits.compute_reward(np.array([0, 0, 4, 4.0]), np.array([1, 0, 2, 3.0]), {}) == -4
 
 
-def test_what_has_no_such_form_is_refused() -> None:
+def test_environments_without_such_a_form_are_refused() -> None:
     for settings, sentence in (
         ({"task": "none"}, "env has no goal"),
         ({}, "observe='factors'"),

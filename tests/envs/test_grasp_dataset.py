@@ -1,4 +1,4 @@
-"""Collecting grasps: shards hold what they say, depend on seed and number alone, and survive a stop."""
+"""Collecting grasps: shards hold consistent data, depend only on seed and number, and survive a stop."""
 
 import dataclasses
 import signal
@@ -51,7 +51,7 @@ def same(first: GraspShard, second: GraspShard) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def begins(collected: GraspDataset, first: GraspDataset) -> bool:
+def are_the_first(collected: GraspDataset, first: GraspDataset) -> bool:
     """Whether the few shards are the first of all."""
     return len(first) == FEW and all(map(same, first, collected))
 
@@ -64,7 +64,7 @@ def projected(shard: GraspShard, view: int, points: NDArray[Any]) -> tuple[NDArr
     return np.floor(np.stack([(1 - y) * 32, (1 + x) * 32], axis=1)).astype(int), clip[:, 3]
 
 
-# What a shard holds
+# The content of a shard
 
 
 def test_the_objects_take_turns(collected: GraspDataset) -> None:
@@ -108,7 +108,7 @@ def test_pairs_held_and_failed_at_nearly_the_same_height_and_tilt(collected: Gra
     assert np.mean(gaps["paired"]) < 0.7 * np.mean(gaps["other"])
 
 
-def test_strays_are_about_the_object_and_hardly_any_holds(collected: GraspDataset) -> None:
+def test_strays_are_around_the_object_and_hardly_any_holds(collected: GraspDataset) -> None:
     strays = [~shard.perturbed for shard in collected]
     assert all(rows.sum() == STRAYS for rows in strays)
     for shard, rows in zip(collected, strays, strict=True):
@@ -119,7 +119,7 @@ def test_strays_are_about_the_object_and_hardly_any_holds(collected: GraspDatase
     assert held.mean() < 0.25
 
 
-def test_outcomes_are_those_of_the_poses_that_are_written(collected: GraspDataset, blocks: Path) -> None:
+def test_recorded_outcomes_are_those_of_the_recorded_poses(collected: GraspDataset, blocks: Path) -> None:
     world = GraspWorld(load_objects(blocks))
     for shard in (collected[4], collected[1]):
         world.place(shard.object_index, shard.position, shard.yaw)
@@ -148,7 +148,7 @@ def test_views_mask_depth_and_occupancy_show_the_same_object(collected: GraspDat
             assert np.median(errors) < 0.005  # a pixel is 5 mm wide there
 
 
-def test_a_grid_holds_its_object(collected: GraspDataset, blocks: Path) -> None:
+def test_the_grid_has_the_object_s_volume(collected: GraspDataset, blocks: Path) -> None:
     for shard in collected:
         thing = load_objects(blocks)[shard.object_index]
         assert shard.occupancy.mean() * shard.size**3 == pytest.approx(thing.mesh.volume, rel=0.1)
@@ -170,7 +170,7 @@ def test_counts(collected: GraspDataset) -> None:
     assert {name: row.placements for name, row in counts.items()} == {"0": 3, "1": 3}
     assert sum(row.grasps for row in counts.values()) == sum(shard.perturbed.sum() for shard in collected)
     for row in counts.values():
-        assert 0.75 * row.grasps <= row.simulated < row.grasps < row.drawn
+        assert 0.75 * row.grasps <= row.simulated < row.grasps < row.tried
 
 
 def test_the_collection_of_101_is_split_as_its_objects_are() -> None:
@@ -186,10 +186,10 @@ def test_the_collection_of_101_is_split_as_its_objects_are() -> None:
 def test_two_processes_give_the_same_shards(collected: GraspDataset, blocks: Path, tmp_path: Path) -> None:
     with joblib.parallel_config("loky", n_jobs=2):
         parallel = collect(tmp_path, FEW, objects=str(blocks), progress=False)
-    assert begins(collected, parallel)
+    assert are_the_first(collected, parallel)
 
 
-def test_a_killed_collection_goes_on(collected: GraspDataset, blocks: Path, tmp_path: Path) -> None:
+def test_a_killed_collection_continues(collected: GraspDataset, blocks: Path, tmp_path: Path) -> None:
     command = f"import sys; from unknot.cli import main; main({_words(tmp_path, blocks)!r})"
     process = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.DEVNULL)
     while not list(tmp_path.glob("shard-*.npz")):
@@ -200,7 +200,7 @@ def test_a_killed_collection_goes_on(collected: GraspDataset, blocks: Path, tmp_
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("shard-*.npz")}
     assert 0 < len(kept) < FEW
     again = collect(tmp_path, FEW, objects=str(blocks), progress=False)
-    assert begins(collected, again)
+    assert are_the_first(collected, again)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
@@ -214,7 +214,7 @@ def _words(folder: Path, blocks: Path) -> list[str]:
     ]
 
 
-def test_a_collection_can_be_enlarged_and_what_is_there_stays(
+def test_a_collection_can_be_enlarged_and_keeps_its_shards(
     collected: GraspDataset, blocks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collect(tmp_path, 1, objects=str(blocks), progress=False)
@@ -226,7 +226,7 @@ def test_a_collection_can_be_enlarged_and_what_is_there_stays(
         return number, collected.paths[number].read_bytes()
 
     monkeypatch.setattr(dataset, "_collect", counted)
-    assert begins(collected, collect(tmp_path, FEW, objects=str(blocks), progress=False))
+    assert are_the_first(collected, collect(tmp_path, FEW, objects=str(blocks), progress=False))
     assert numbers == [1, 2]
 
 
@@ -239,7 +239,7 @@ def test_ray_gives_the_same_shards(
         main([*_words(tmp_path, blocks)[:-1], "2", "--ray"])
     finally:
         ray.shutdown()
-    assert begins(collected, GraspDataset(tmp_path))
+    assert are_the_first(collected, GraspDataset(tmp_path))
     assert "placements" in capsys.readouterr().out
 
 
@@ -258,16 +258,16 @@ def test_another_collection_s_folder_is_refused(collected: GraspDataset, blocks:
 def test_bad_arguments_are_named(
     tmp_path: Path, collected: GraspDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ValueError, match="placements=0 must be at least 1"):
+    with pytest.raises(ValueError, match="placements must be at least 1, not 0"):
         collect(tmp_path, 0)
     with pytest.raises(FileNotFoundError, match="collect grasps there first"):
         GraspDataset(tmp_path)
-    with pytest.raises(ValueError, match="split='novel' must be"):
+    with pytest.raises(ValueError, match="unknown split 'novel'"):
         GraspDataset(collected.paths[0].parent, "novel")
     with pytest.raises(SystemExit):
         main(["collect-grasps", str(tmp_path), "--objects", "pybulet"])
     assert (
-        "unknown objects 'pybulet'; did you mean 'pybullet'?; nor is it a folder" in capsys.readouterr().err
+        "unknown objects 'pybulet'; did you mean 'pybullet'? (nor is it a folder)" in capsys.readouterr().err
     )
 
 
@@ -282,7 +282,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path, collected: GraspDataset) -> No
 
 
 def test_reading_needs_no_pybullet(collected: GraspDataset) -> None:
-    """It has no wheels for the newest Pythons, on which nets can be trained all the same."""
+    """PyBullet has no wheels for the newest Pythons, where networks can be trained nevertheless."""
     code = (
         "import sys; sys.modules['pybullet'] = None; from pathlib import Path\n"
         "from unknot.envs.grasp.dataset import GraspDataset\n"

@@ -1,4 +1,4 @@
-"""The grasping environments: one pose an attempt, and a gripper that is steered."""
+"""The grasping environments: one pose per attempt, and a gripper to steer."""
 
 import sys
 from typing import Any
@@ -14,7 +14,7 @@ from unknot.cli import main
 from unknot.envs import FactorObservation, FactorVectorObservation
 
 
-def test_without_pybullet_it_is_said_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pybullet_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pybullet", None)
     for name in ("unknot/Grasp-v0", "unknot/GraspReach-v0"):
         with pytest.raises(ModuleNotFoundError, match=r'pybullet: pip install "unknot\[grasp\]"'):
@@ -42,7 +42,7 @@ def grasps(env: Any, n: int = 4) -> Any:
     return env.sample_grasps(n, np.random.default_rng(0)).astype(np.float32)
 
 
-# One pose an attempt
+# One pose per attempt
 
 
 def test_a_sampled_grasp_holds_and_ends_the_episode() -> None:
@@ -67,7 +67,7 @@ def test_a_failure_has_its_reason(pose: Any, reason: Reason, collided: bool) -> 
     assert (info["reason"], info["collided"]) == (reason, collided)
 
 
-def test_every_attempt_finds_the_object_as_it_was_placed() -> None:
+def test_every_attempt_begins_with_the_object_as_placed() -> None:
     env = make(max_steps=4)
     first, _ = env.reset(seed=0, options={"factors": BOTTLE})
     pose = grasps(env)[0]
@@ -77,7 +77,7 @@ def test_every_attempt_finds_the_object_as_it_was_placed() -> None:
     assert all(np.array_equal(end[0][key], first[key]) for end in ends for key in first)
 
 
-def test_success_ends_an_episode_when_that_is_asked_for() -> None:
+def test_success_ends_an_episode_with_terminate_on_success() -> None:
     env = make(max_steps=4, terminate_on_success=True)
     env.reset(seed=0, options={"factors": BOTTLE})
     assert env.step(ASIDE)[2:4] == (False, False)
@@ -95,7 +95,7 @@ def test_normalized_actions_are_the_same_poses() -> None:
         assert np.allclose(env.scene()["pose"], normal.scene()["pose"], atol=1e-6)
 
 
-def test_object_and_category_say_what_stands_there() -> None:
+def test_object_and_category_determine_the_placed_object() -> None:
     env = make(max_steps=20)
     objects = make_objects("test")
     assert [thing.name for thing in env.objects] == [thing.name for thing in objects]
@@ -115,7 +115,7 @@ def test_objects_are_a_name_or_objects() -> None:
         gym.make("unknot/Grasp-v0", objects=["cup"])
 
 
-def test_an_object_is_counted_around_in_a_small_category() -> None:
+def test_an_object_s_number_is_taken_modulo_the_category_s_size() -> None:
     bottles, mugs = make_objects("test")[:3], make_objects("test")[12:14]
     env: Any = gym.make("unknot/Grasp-v0", objects=(*bottles, *mugs)).unwrapped
     env.reset(seed=0)
@@ -124,7 +124,7 @@ def test_an_object_is_counted_around_in_a_small_category() -> None:
     assert not np.array_equal(mug[0], mug[1])
 
 
-def test_all_categories_are_drawn_alike() -> None:
+def test_categories_are_sampled_uniformly() -> None:
     vec: Any = gym.make_vec("unknot/Grasp-v0", num_envs=140, objects="test").unwrapped
     simulation = vec.simulation
     generators = [np.random.default_rng(seed) for seed in range(140)]
@@ -152,8 +152,8 @@ def test_a_frame_is_green_where_the_object_was_held() -> None:
     ("settings", "message"),
     [
         ({"objects": "tests"}, "unknown objects 'tests'; did you mean 'test'"),
-        ({"objects": ()}, "objects is empty"),
-        ({"max_steps": 0}, "max_steps=0 must be at least 1"),
+        ({"objects": ()}, "objects must hold at least one"),
+        ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
     ],
 )
 @pytest.mark.parametrize("name", ["unknot/Grasp-v0", "unknot/GraspReach-v0"])
@@ -174,11 +174,11 @@ def test_there_are_no_goals_and_no_grasps_before_a_reset() -> None:
     ("change", "message"),
     [
         ({"layout": ["cup"]}, "layout: the scene is of other objects"),
-        ({"reason": 9}, "reason=9 must be one of"),
-        ({"pose": [1, 2]}, r"pose=\[1, 2\] must be six numbers"),
+        ({"reason": 9}, "reason must be one of .* not 9"),
+        ({"pose": [1, 2]}, r"pose must be six numbers or null, not \[1, 2\]"),
     ],
 )
-def test_a_scene_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
+def test_a_bad_scene_is_refused(change: dict[str, Any], message: str) -> None:
     env = make()
     env.reset(seed=0)
     scene = env.scene()
@@ -201,14 +201,14 @@ def test_processes_do_what_one_does() -> None:
     native.close()
 
 
-def test_no_keys_steer_whole_poses(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_keys_give_whole_poses(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("pygame")
     with pytest.raises(SystemExit):
         main(["play", "unknot/Grasp-v0", "objects=test"])
     assert "no keys steer unknot/Grasp-v0" in capsys.readouterr().err
 
 
-# A gripper that is steered
+# A gripper to steer
 
 LIFTING = 24
 
@@ -253,7 +253,7 @@ def test_a_gripper_that_closes_and_rises_lifts(reward: str) -> None:
     assert all(env.observation_space.contains(step[0]) for step in steps[::7])
 
 
-def test_it_goes_where_it_is_told() -> None:
+def test_the_gripper_follows_its_actions() -> None:
     env = make("unknot/GraspReach-v0")
     observation, _ = env.reset(seed=0, options={"factors": BOTTLE})
     begin = observation["gripper"]
@@ -269,7 +269,7 @@ def test_it_goes_where_it_is_told() -> None:
     assert observation["gripper"][6] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_scene_goes_on_while_the_object_is_held() -> None:
+def test_a_scene_continues_while_the_object_is_held() -> None:
     env, other = (make("unknot/GraspReach-v0") for _ in range(2))
     observation, _ = env.reset(seed=0, options={"factors": BOTTLE})
     observation = play(env, 0, 27, observation)[-1][0]
@@ -281,7 +281,7 @@ def test_a_scene_goes_on_while_the_object_is_held() -> None:
     assert ours[-1][4]["is_success"]
 
 
-def test_a_camera_that_is_moved_leaves_what_is_held() -> None:
+def test_moving_the_camera_does_not_drop_the_object() -> None:
     env = make("unknot/GraspReach-v0")
     observation, _ = env.reset(seed=0, options={"factors": BOTTLE})
     play(env, 0, 31, observation)
@@ -290,7 +290,7 @@ def test_a_camera_that_is_moved_leaves_what_is_held() -> None:
     assert env.step(policy(31, seen["gripper"], 0.2))[4]["is_success"]
 
 
-def test_what_is_placed_into_the_gripper_is_refused() -> None:
+def test_placing_an_object_into_the_gripper_is_refused() -> None:
     env = make("unknot/GraspReach-v0")
     env.reset(seed=0, options={"factors": {"category": 2, "object": 0, "position": [0.0, 0.0]}})
     for _ in range(11):  # around the cup
@@ -306,10 +306,10 @@ def test_what_is_placed_into_the_gripper_is_refused() -> None:
 
 
 @pytest.mark.parametrize("change", [{"gripper": [0.0]}, {"actions": [[1.0]]}, {"actions": "up"}])
-def test_a_steered_scene_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
+def test_a_bad_scene_of_a_steered_gripper_is_refused(change: dict[str, Any]) -> None:
     env = make("unknot/GraspReach-v0")
     env.reset(seed=0)
-    with pytest.raises(ValueError, match=f"{next(iter(change))}=.* must be numbers of shape"):
+    with pytest.raises(ValueError, match=f"{next(iter(change))} must be numbers of shape"):
         env.reset(options={"scene": env.scene() | change})
 
 
@@ -321,7 +321,7 @@ def test_keys_move_turn_and_close() -> None:
     assert len(keys) == 17
 
 
-def test_where_the_gripper_is_stands_behind_the_factors() -> None:
+def test_the_gripper_s_pose_follows_the_factors() -> None:
     env = FactorObservation(gym.make("unknot/GraspReach-v0"))
     before, _ = env.reset(seed=0)
     after, *_ = env.step(np.array([0, 0.02, -0.02, 0, 0, 0, 1], np.float32))

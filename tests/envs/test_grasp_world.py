@@ -1,4 +1,4 @@
-"""The grasping world: what attempts end in, what the camera sees, candidates, determinism, memory."""
+"""The grasping world: outcomes of attempts, camera images, candidates, determinism, memory."""
 
 import copy
 import hashlib
@@ -64,7 +64,7 @@ def crockery() -> GraspWorld:
         (2, (0.03, 0, 0.02, 0, 0, 0), Reason.OBJECT),
     ],
 )
-def test_attempts_end_as_they_must(
+def test_attempts_end_as_worked_out_by_hand(
     world: GraspWorld, thing: int, pose: tuple[float, ...], reason: Reason
 ) -> None:
     world.place(thing)
@@ -85,7 +85,7 @@ def test_a_gripper_in_the_stand_is_in_the_table() -> None:
     assert world.collision((0.01, -0.03, 0.1, QUARTER, 0, 0)) is Reason.OBJECT
 
 
-def test_where_an_object_stands_moves_what_holds_it(world: GraspWorld) -> None:
+def test_poses_that_hold_move_with_the_object(world: GraspWorld) -> None:
     world.place(0, (0.03, -0.02), QUARTER)
     assert world.attempt((0.03, -0.02, 0.06, 0, 0, QUARTER)).success
     assert world.attempt((0, 0, 0.06, 0, 0, 0)).reason is Reason.OBJECT
@@ -107,8 +107,8 @@ def test_the_corners_are_those_of_the_open_gripper() -> None:
     assert turned[:, 1].max() == pytest.approx(0.012)  # -z has become y
 
 
-def test_what_is_wrong_is_refused(world: GraspWorld) -> None:
-    with pytest.raises(IndexError, match=r"object_index=3 must be in 0\.\.2"):
+def test_bad_calls_are_refused(world: GraspWorld) -> None:
+    with pytest.raises(IndexError, match="object_index must be from 0 to 2, not 3"):
         world.place(3)
     empty = GraspWorld((box(),))
     for ask in (lambda: empty.camera(30, 0), lambda: empty.attempt(np.zeros(6))):
@@ -131,7 +131,9 @@ def unprojected(view: Any, depth: Any) -> Floats:
 
 
 @pytest.mark.parametrize(("elevation", "azimuth"), [(15, 0), (30, 40), (60, 200), (80, 355)])
-def test_depths_are_where_things_are(world: GraspWorld, elevation: float, azimuth: float) -> None:
+def test_depths_are_those_of_the_table_and_the_object(
+    world: GraspWorld, elevation: float, azimuth: float
+) -> None:
     world.place(0, (0.02, -0.03), 0.4)
     view = world.camera(elevation, azimuth)
     points = unprojected(view, view.depth.astype(np.float64))
@@ -145,13 +147,13 @@ def test_depths_are_where_things_are(world: GraspWorld, elevation: float, azimut
     assert (view.depth[(view.image == 255).all(axis=2)] == np.float32(FAR)).all()
 
 
-def test_the_camera_stands_where_it_is_told(world: GraspWorld) -> None:
+def test_the_camera_stands_at_its_angles(world: GraspWorld) -> None:
     world.place(0)
     eye = np.linalg.inv(world.camera(30, 90).view)[:3, 3]
     assert eye == pytest.approx([0, 0.6 * np.cos(np.pi / 6), 0.09 + 0.3], abs=1e-6)
 
 
-def test_everything_is_in_the_picture_wherever_it_stands(crockery: GraspWorld) -> None:
+def test_the_largest_objects_are_inside_the_image_at_any_position(crockery: GraspWorld) -> None:
     largest = [np.argmax([thing.mesh.extents[axis] for thing in crockery.objects]) for axis in (0, 2)]
     for index in largest:  # the widest, the highest
         for corner in ((-0.03, 0.03), (0.03, 0.03)):
@@ -161,7 +163,7 @@ def test_everything_is_in_the_picture_wherever_it_stands(crockery: GraspWorld) -
                 assert not np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()]).any()
 
 
-def test_an_attempt_leaves_no_trace_in_the_picture(world: GraspWorld) -> None:
+def test_an_attempt_leaves_no_trace_in_the_image(world: GraspWorld) -> None:
     world.place(0)
     before = world.camera(30, 40)
     world.attempt((0, 0, 0.06, 0, 0, 0))
@@ -180,8 +182,8 @@ def test_a_picture_shows_the_gripper(world: GraspWorld) -> None:
     assert not (without < 90).all(axis=2).any()
 
 
-def test_colours_masks_and_depths_of_many_pixels_agree(crockery: GraspWorld) -> None:
-    """A larger picture of the same view, sampled in the middle of its pixels, is the small one."""
+def test_images_of_different_sizes_agree(crockery: GraspWorld) -> None:
+    """A larger image of the same view, sampled at the middle of each pixel, is the small one."""
     crockery.place(6, (0.01, 0.02), 0.3)
     small = crockery.camera(35, 10)
     large = look(crockery._still.bullet, crockery._still.object_body, 35, 10, 3 * 64)
@@ -219,7 +221,7 @@ def test_the_best_candidates_come_first(world: GraspWorld) -> None:
     assert arms[:15].mean() < 0.7 * arms[-15:].mean()
 
 
-def test_what_is_too_wide_has_no_candidates() -> None:
+def test_an_object_that_is_too_wide_has_no_candidates() -> None:
     mesh = trimesh.creation.box((0.1, 0.1, 0.1))
     mesh.apply_translation([0, 0, 0.05])
     world = GraspWorld((GraspObject("cube", "cube", mesh, (np.asarray(mesh.vertices),), 0.2, 0.6),))
@@ -254,7 +256,7 @@ print(attempts(GraspWorld(make_objects("test"))))
 
 
 def attempts(world: GraspWorld, backwards: bool = False) -> str:
-    """Where objects end, to the bit, in 20 attempts, each after 10 cm of noise; what a camera sees."""
+    """Where objects end, to the bit, in 20 attempts with noisy poses, and the camera images."""
     rng = np.random.default_rng(5)
     jobs = []
     for index in (1, 8, 10, 14, 19):
@@ -299,7 +301,7 @@ def test_a_copy_has_its_own_physics(world: GraspWorld) -> None:
     assert world.camera(30, 20).mask.any()
 
 
-def test_worlds_that_are_closed_or_forgotten_leave_no_memory() -> None:
+def test_closed_or_forgotten_worlds_free_their_memory() -> None:
     mug = make_objects("test")[12]
 
     def cycle(closing: bool) -> None:
@@ -319,19 +321,19 @@ def test_worlds_that_are_closed_or_forgotten_leave_no_memory() -> None:
     assert grown < 8_000  # kilobytes; lists that PyBullet doesn't free would take 60,000
 
 
-def test_a_world_that_is_used_for_long_stays_small(crockery: GraspWorld) -> None:
+def test_a_long_lived_world_stays_small(crockery: GraspWorld) -> None:
     def place(times: int) -> int:
         for number in range(times):
             crockery.place(9, (0.001 * (number % 20), 0.0))
         return memory()
 
     before = place(300)
-    assert place(1_500) - before < 10_000  # kilobytes; what removed bodies were made of would take 60,000
+    assert place(1_500) - before < 10_000  # kilobytes; the shapes of removed bodies would take 60,000
 
 
 def memory() -> int:
-    """Of this process, kilobytes."""
+    """The memory of this process in kilobytes."""
     pages = Path("/proc/self/statm")
     if not pages.exists():
-        pytest.skip("this system doesn't tell how much memory a process has")
+        pytest.skip("this system has no /proc/self/statm")
     return int(pages.read_text().split()[1]) * resource.getpagesize() // 1024

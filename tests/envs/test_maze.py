@@ -1,6 +1,5 @@
-"""The maze: where one gets, what toggles, what is drawn, what counts."""
+"""The maze: moves, switches, layouts, tasks, scenes, refusals."""
 
-import hashlib
 from collections import deque
 from typing import Any
 
@@ -85,7 +84,7 @@ def test_moves(start: Any, action: str, end: Any) -> None:
     assert env.scene() == expected
 
 
-def test_toggling_goes_round_and_only_under_the_agent() -> None:
+def test_toggling_is_cyclic_and_only_under_the_agent() -> None:
     env = small((1, 2), switch_states=3)
     env.set_factors({"switches": [1]})
     states = [act(env, "toggle")[4]["factors"]["switches"].tolist() for _ in range(4)]
@@ -94,7 +93,7 @@ def test_toggling_goes_round_and_only_under_the_agent() -> None:
     assert act(env, "toggle")[4]["factors"]["switches"].tolist() == [2]
 
 
-def test_each_switch_by_itself_in_reading_order() -> None:
+def test_each_switch_is_toggled_by_itself_in_reading_order() -> None:
     env = make(layout=["...o", "....", "o...", "...o"])
     env.reset(seed=0, options={"factors": {"agent": [2, 0], "switches": [1, 0, 1]}})
     assert act(env, "toggle")[4]["factors"]["switches"].tolist() == [1, 1, 1]
@@ -112,7 +111,7 @@ def test_the_paper_s_second_up_is_the_first() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.integers(4, 9), st.integers(0, 2))
-def test_the_mask_tells_what_would_change(seed: int, size: int, switches: int) -> None:
+def test_the_mask_is_1_for_actions_that_would_change_the_scene(seed: int, size: int, switches: int) -> None:
     env = vector(8, size=size, switches=switches, water=0.1, actions=ALL)
     _, infos = env.reset(seed=seed)
     switch_cells = env.layouts[np.arange(8), *infos["factors"]["agent"].T] == SWITCH
@@ -177,9 +176,7 @@ def searched(board: Any, goal: Any) -> list[list[int]]:
     ("size", "blocks", "water", "switches"),
     [(5, 0.0, 0.0, 3), (8, 0.2, 0.0, 0), (9, 0.3, 0.1, 2), (16, 0.2, 0.0, 1)],
 )
-def test_random_layouts_connect_all_that_is_free(
-    size: int, blocks: float, water: float, switches: int
-) -> None:
+def test_random_layouts_connect_all_free_cells(size: int, blocks: float, water: float, switches: int) -> None:
     env = vector(200, size=size, blocks=blocks, water=water, switches=switches)
     _, infos = env.reset(seed=0)
     layouts, agents, goals = env.layouts, infos["factors"]["agent"], infos["goal"]["agent"]
@@ -198,7 +195,7 @@ def test_random_layouts_connect_all_that_is_free(
     assert (distances[every, *agents.T] > 0).all()
 
 
-def test_each_reset_draws_a_layout_with_one_call_of_the_generator() -> None:
+def test_each_reset_samples_a_layout_with_one_call_of_the_generator() -> None:
     env = make()
     env.reset(seed=0)
     first = env.layouts
@@ -220,7 +217,7 @@ def test_one_seed_gives_one_layout_whatever_the_task() -> None:
     assert scenes[0] == scenes[1] == scenes[2]
 
 
-def test_what_is_given_is_kept_free_and_connected() -> None:
+def test_given_start_and_goal_are_free_and_connected() -> None:
     env = make(blocks=0.4)
     for seed in range(30):
         options = {"factors": {"agent": [0, 0]}, "goal": {"agent": [7, 7]}}
@@ -232,7 +229,7 @@ def test_what_is_given_is_kept_free_and_connected() -> None:
 
 @pytest.mark.parametrize("given", ["factors", "goal"])
 @pytest.mark.parametrize("cell", [[0, 0], [3, 3]])
-def test_what_is_not_given_lies_where_a_way_leads(given: str, cell: list[int]) -> None:
+def test_a_sampled_start_or_goal_is_connected_to_the_given_one(given: str, cell: list[int]) -> None:
     env = make(layout=PARTED)
     for seed in range(10):
         _, info = env.reset(seed=seed, options={given: {"agent": cell}})
@@ -256,7 +253,7 @@ def test_in_a_given_layout_start_and_goal_are_anywhere_free() -> None:
     assert counts.min() > 110
 
 
-def test_no_room_is_said() -> None:
+def test_too_little_room_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="no free places"):
         make(layout=["####", "#.##", "####", "####"]).reset(seed=0)
     with pytest.raises(ValueError, match="leave no room"):
@@ -272,7 +269,7 @@ def test_layouts_are_read_and_written() -> None:
 # Tasks
 
 
-def test_to_reach_is_to_stand_there() -> None:
+def test_to_reach_is_to_stand_at_the_goal() -> None:
     env = make(layout="open", size=5, max_steps=4)
     _, info = env.reset(seed=0, options={"factors": {"agent": [2, 2]}, "goal": {"agent": [2, 3]}})
     assert info["is_success"] is False
@@ -283,7 +280,7 @@ def test_to_reach_is_to_stand_there() -> None:
     assert [o[3] for o in outcomes] == [False] * 3 + [True]
 
 
-def test_success_ends_where_it_shall() -> None:
+def test_success_ends_an_episode_with_terminate_on_success() -> None:
     env = make(layout="open", terminate_on_success=True)
     _, info = env.reset(seed=0, options={"factors": {"agent": [2, 2]}, "goal": {"agent": [2, 2]}})
     assert info["is_success"] is True
@@ -303,7 +300,7 @@ def test_the_switch_must_be_set_too() -> None:
     assert info["factors"]["switches"].tolist() == [2]
 
 
-def test_dense_counts_what_is_left() -> None:
+def test_dense_counts_the_remaining_steps_and_switches() -> None:
     env = small((0, 1), task="switch", reward="dense")
     options = {"factors": {"agent": [0, 1], "switches": [0]}, "goal": {"agent": [2, 1], "switches": [1]}}
     env.reset(seed=0, options=options)
@@ -313,13 +310,13 @@ def test_dense_counts_what_is_left() -> None:
     assert rewards == [-5, -4, -3, -2, -1, 0, -1.2]
 
 
-def test_dense_without_a_way_is_worse_than_any_way() -> None:
+def test_dense_without_a_path_is_worse_than_with_any_path() -> None:
     env = make(layout=PARTED, reward="dense")
     env.reset(seed=0, options={"factors": {"agent": [0, 0]}, "goal": {"agent": [3, 3]}})
     assert act(env, "pass")[1] == -16
 
 
-def test_water_costs_a_fifth_each_step() -> None:
+def test_each_step_into_water_costs_a_fifth() -> None:
     env = small((1, 0))
     env.reset(seed=0, options={"factors": {"agent": [1, 0]}, "goal": {"agent": [2, 0]}})
     assert [act(env, name)[1] for name in ("pass", "down", "pass", "up")] == [0, 0.8, 0.8, 0]
@@ -343,7 +340,7 @@ def test_none_has_no_goal() -> None:
 # Scenes
 
 
-def test_scenes_bring_their_layouts() -> None:
+def test_scenes_hold_their_layouts() -> None:
     env, other = make(switches=1), make(switches=1)
     env.reset(seed=0)
     other.reset(seed=1)
@@ -385,167 +382,28 @@ def test_agents_are_checked_in_their_own_layouts() -> None:
     assert env.scene() == before
 
 
-# Drawing
-
-
-def cell_of(image: Any, cell: Any, size: int) -> Any:
-    edges = [round(i * 64 / size) for i in range(size + 1)]
-    row, column = cell
-    return image[edges[row] : edges[row + 1], edges[column] : edges[column + 1]]
-
-
-@pytest.mark.parametrize("size", [4, 6, 8, 11, 16])
-def test_each_thing_fills_its_cell(size: int) -> None:
-    rows = ["." * size] * size
-    rows[1] = ".#~" + "." * (size - 3)
-    env = make(layout=rows)
-    env.reset(seed=0)
-    image = env.render_factors({"agent": np.array([[2, 3]])})[0]
-    assert (cell_of(image, (1, 1), size) == [255, 140, 0]).all()
-    assert (cell_of(image, (1, 2), size) == [40, 90, 230]).all()
-    agent = cell_of(image, (2, 3), size).copy()
-    assert agent[len(agent) // 2, len(agent) // 2] == pytest.approx([230, 40, 40], rel=0.05)
-    assert agent[0, 0].tolist() == [0, 0, 0]
-    assert agent[..., 0].mean() / 230 == pytest.approx(np.pi * 0.6**2 / 4, rel=0.05)
-    for cell in ((1, 1), (1, 2), (2, 3)):
-        cell_of(image, cell, size)[:] = 0
-    assert not image.any()
-
-
-def test_what_is_under_the_agent_is_seen() -> None:
-    env = small((1, 2), task="switch")
-    cells = []
-    for state, wanted in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        for goal in ([1, 2], [0, 0]):
-            options = {"factors": {"agent": [1, 2], "switches": [state]}}
-            goals = {"agent": goal, "switches": [wanted]}
-            observation, _ = env.reset(seed=0, options=options | {"goal": goals})
-            cells.append(cell_of(observation, (1, 2), 4))
-            assert (cells[-1] == [230, 40, 40]).all(axis=2).mean() > 0.2
-    assert len({cell.tobytes() for cell in cells}) == 8
-
-
-def test_a_drawn_goal_marks_its_cell_alone() -> None:
-    env = make()
-    observation, info = env.reset(seed=0)
-    plain = env.render_factors({})[0]
-    different = (observation != plain).any(axis=2)
-    row, column = info["goal"]["agent"]
-    inside = np.zeros((64, 64), dtype=bool)
-    inside[8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = True
-    assert different[inside].any()
-    assert not different[~inside].any()
-
-
-def test_a_goal_s_image_is_the_scene_there() -> None:
-    env = make(switches=2, goal="image", task="reach")
-    observation, info = env.reset(seed=0)
-    goal = info["goal"]["agent"]
-    assert np.array_equal(observation["observation"], env.render_factors({})[0])
-    assert np.array_equal(observation["desired_goal"], env.render_factors({"agent": goal[None]})[0])
-    observation = env.set_factors({"switches": 1 - info["factors"]["switches"]})
-    assert np.array_equal(observation["desired_goal"], env.render_factors({"agent": goal[None]})[0])
-    assert np.array_equal(env.set_factors({"agent": goal})["observation"], observation["desired_goal"])
-
-    env = make(switches=2, goal="image", task="switch")
-    observation, info = env.reset(seed=0)
-    wanted = {name: value[None] for name, value in info["goal"].items()}
-    assert np.array_equal(observation["desired_goal"], env.render_factors(wanted)[0])
-
-
-def test_states_have_shades() -> None:
-    env = make(layout=SMALL, switch_states=7)
-    env.reset(seed=0)
-    drawn = env.render_factors({"switches": np.arange(7)[:, None]})
-    shades = [cell_of(image, (1, 2), 4)[8, 8].tolist() for image in drawn]
-    assert [shade[0] + shade[2] for shade in shades] == [0] * 7
-    assert np.diff([shade[1] for shade in shades]).min() > 20
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(4, 16), st.integers(0, 2**32), st.sampled_from(["drawn", "image"]))
-def test_cells_that_changed_are_all_that_changes(size: int, seed: int, goal: str) -> None:
-    """However one got there, a scene looks as if it were drawn anew, alone."""
-    kwargs: dict[str, Any] = {"size": size, "switches": 2, "switch_states": 3, "water": 0.1, "task": "switch"}
-    kwargs |= {"max_steps": 7, "goal": goal}
-    env, single = vector(4, **kwargs), make(**kwargs)
-    env.reset(seed=seed)
-    env.action_space.seed(seed)
-    for _ in range(12):
-        observations = env.step(env.action_space.sample())[0]
-    for row, scene in enumerate(env.scene()):
-        for other in (single, make(**kwargs)):
-            again, _ = other.reset(options={"scene": scene})
-            for drawn, seen in zip(images(again), images(observations), strict=True):
-                assert np.array_equal(drawn, seen[row])
-
-
-def images(observation: Any) -> list[Any]:
-    return list(observation.values()) if isinstance(observation, dict) else [observation]
-
-
-def test_any_factors_are_drawn_in_the_first_layout() -> None:
-    env = vector(3, switches=1)
-    env.reset(seed=0)
-    block = np.argwhere(env.layouts[0] == BLOCK)[0]
-    image = env.render_factors({"agent": np.array([block, [0, 0]])})
-    assert image.shape == (2, 64, 64, 3)
-    assert cell_of(image[0], block, 8)[4, 4].tolist() == [230, 40, 40]
-    assert env.render_factors({"agent": np.zeros((0, 2), dtype=int)}).shape == (0, 64, 64, 3)
-
-
-GOLDEN = {
-    "default": "06d441f4fe99",
-    "paper": "b376a6b566b7",
-    "switch": "cbe01f788106",
-    "image": "51686be184b4",
-    "none": "c02ab6cdb0b0",
-}
-"""Hashes of images; a change of what is drawn, moved or drawn at random raises the environment's version."""
-
-GOLDEN_SETTINGS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "paper": {"layout": "paper", "actions": ("down", "left", "right", "up", "up_again", "down_left")},
-    "switch": {"size": 7, "switches": 2, "water": 0.1, "task": "switch", "switch_states": 3},
-    "image": {"size": 4, "switches": 1, "blocks": 0.0, "task": "switch", "goal": "image"},
-    "none": {"size": 16, "task": "none"},
-}
-
-
-@pytest.mark.parametrize("name", GOLDEN_SETTINGS)
-def test_golden_frames(name: str) -> None:
-    env = make(**GOLDEN_SETTINGS[name])
-    observation, _ = env.reset(seed=0)
-    seen = hashlib.sha256()
-    for step in range(20):
-        for image in images(observation):
-            seen.update(image.tobytes())
-        observation, *_ = env.step(step * 5 % len(env.actions))
-    assert seen.hexdigest()[:12] == GOLDEN[name]
-
-
 # Mistakes
 
 
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"size": 3}, r"size=3 must be an integer in 4\.\.16"),
-        ({"size": 17}, "size=17"),
+        ({"size": 3}, "size must be a whole number from 4 to 16, not 3"),
+        ({"size": 17}, "size must be .* not 17"),
         ({"layout": "paprr"}, "did you mean 'paper'"),
         ({"layout": ["...", "..."]}, "n strings of length n"),
-        ({"layout": ["....", "....", "....", ".x.."]}, r"has \['x'\]"),
-        ({"layout": 3}, "layout=3"),
-        ({"blocks": 0.7}, r"blocks=0\.7"),
-        ({"blocks": float("nan")}, "blocks=nan"),
-        ({"water": -0.1}, r"water=-0\.1"),
-        ({"switches": -1}, "switches=-1"),
+        ({"layout": ["....", "....", "....", ".x.."]}, r"layout must have cells out of .*, not \['x'\]"),
+        ({"layout": 3}, "layout must be a name or a list .*, not 3"),
+        ({"blocks": 0.7}, r"blocks must be from 0 to 0\.5, not 0\.7"),
+        ({"blocks": float("nan")}, "blocks must be .* not nan"),
+        ({"water": -0.1}, r"water must be from 0 to 0\.5, not -0\.1"),
+        ({"switches": -1}, "switches must be at least 0, not -1"),
         ({"switches": 1, "layout": "open"}, "switches=1 is for the layout 'random'"),
-        ({"switch_states": 1}, "switch_states=1"),
-        ({"switch_states": 8}, "switch_states=8"),
+        ({"switch_states": 1}, "switch_states must be from 2 to 7, not 1"),
+        ({"switch_states": 8}, "switch_states must be from 2 to 7, not 8"),
         ({"actions": ("down", "dwn")}, "unknown action 'dwn'; did you mean 'down'"),
-        ({"actions": ()}, r"actions=\(\)"),
-        ({"actions": "down"}, "actions='down'"),
+        ({"actions": ()}, r"actions must be .* not \(\)"),
+        ({"actions": "down"}, "actions must be .* not 'down'"),
         ({"actions": ("up", "up")}, "twice"),
         ({"task": "raech"}, "did you mean 'reach'"),
         ({"task": ["reach"]}, "unknown task"),
@@ -556,7 +414,7 @@ def test_golden_frames(name: str) -> None:
         ),
         ({"goal": "imgae"}, "did you mean 'image'"),
         ({"reward": "dence"}, "did you mean 'dense'"),
-        ({"max_steps": 0}, "max_steps=0"),
+        ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
     ],
 )
 def test_bad_settings_are_named(settings_: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""The grid of two digits: what moves, what is drawn, what counts."""
+"""The grid of two digits: moves, images, tasks, scenes, refusals."""
 
 import hashlib
 import pickle
@@ -55,8 +55,8 @@ def test_actions_move_one_digit_by_a_cell() -> None:
         assert (factors["first"].tolist(), factors["second"].tolist()) == ([1, 4], list(cell))
 
 
-def test_the_mask_tells_what_would_change_the_scene_everywhere() -> None:
-    """All placements of a 3 × 3 grid, by a model written apart."""
+def test_the_mask_is_1_for_actions_that_would_change_the_scene() -> None:
+    """All placements of a 3 × 3 grid, by a separate model."""
     start = every_placement(3)
     vec = make_vec(81, size=3)
     for action, (name, move) in enumerate(STEPS):
@@ -76,7 +76,7 @@ def test_the_mask_tells_what_would_change_the_scene_everywhere() -> None:
 
 
 @pytest.mark.parametrize("split", mnist.SPLITS)
-def test_digits_are_drawn_anew_from_their_split(split: str) -> None:
+def test_digits_are_sampled_from_their_split_at_each_reset(split: str) -> None:
     images, truth = mnist.load(split, source="digits")
     vec = make_vec(500, split=split)
     observation, info = vec.reset(seed=0)
@@ -120,7 +120,7 @@ def test_shrinking_averages_areas() -> None:
     assert np.array_equal(shrink(images, 12), np.rint(means))
 
 
-def test_another_class_is_the_first_image_of_it() -> None:
+def test_a_new_class_is_shown_by_its_first_image() -> None:
     truth = mnist.load("train", source="digits")[1]
     env = make()
     env.reset(seed=0, options={"factors": {"first_class": 4, "second_class": 1}})
@@ -139,7 +139,7 @@ def test_another_class_is_the_first_image_of_it() -> None:
     assert np.array_equal(shown[1], env.render_factors({})[0])
 
 
-def test_a_class_that_is_asked_for_comes_in_many_images() -> None:
+def test_a_given_class_comes_in_many_images() -> None:
     vec = make_vec(50)
     _, info = vec.reset(seed=0, options={"factors": {"second_class": np.full(50, 3)}})
     assert (labels(info)[1] == 6).all()
@@ -192,7 +192,7 @@ def test_starts_and_goals_are_uniform() -> None:
     for key in ("factors", "goal"):
         cells = np.concatenate([info[key]["first"], info[key]["second"]], axis=1)
         counts = np.bincount(cells @ [8, 4, 2, 1], minlength=16)
-        assert 170 < counts.min() <= counts.max() < 330  # 250 on average, five deviations
+        assert 170 < counts.min() <= counts.max() < 330  # 250 on average, five standard deviations
 
 
 def test_the_goal_is_shown_by_the_scene_s_own_digits() -> None:
@@ -224,7 +224,7 @@ def test_a_scene_of_another_grid_is_refused(other: dict[str, Any]) -> None:
     another.reset(seed=0)
     before = another.scene()
     scene = env.scene() | {"factors": before["factors"], "goal": before["goal"]}
-    with pytest.raises(ValueError, match=r"layout=.* is of another grid or other digits"):
+    with pytest.raises(ValueError, match=r"layout must be .* not that of another grid or other digits"):
         another.reset(options={"scene": scene})
     assert another.scene() == before
 
@@ -249,9 +249,9 @@ def test_a_scene_needs_images_of_its_classes(images: Any) -> None:
         ("split", "tests", "did you mean 'test'"),
         ("digits", "mnst", "did you mean 'mnist'"),
         ("reward", "dence", "did you mean 'dense'"),
-        ("size", 1, "size=1 must be at least 2"),
-        ("pixels", 29, "pixels=29 must be at least 6 for each of size=5 cells"),
-        ("max_steps", 0, "max_steps=0"),
+        ("size", 1, "size must be at least 2, not 1"),
+        ("pixels", 29, "pixels must be at least 6 for each of size=5 cells, not 29"),
+        ("max_steps", 0, "max_steps must be at least 1, not 0"),
     ],
 )
 def test_bad_settings_are_named(argument: str, value: Any, message: str) -> None:
@@ -269,7 +269,7 @@ def test_bad_actions_are_refused(action: Any) -> None:
     assert env.scene() == before
 
 
-def test_without_mnist_small_digits_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_without_mnist_small_digits_replace_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv(mnist.VARIABLE, raising=False)
     find_pool.cache_clear()
@@ -281,7 +281,7 @@ def test_without_mnist_small_digits_stand_in(monkeypatch: pytest.MonkeyPatch, tm
         make(digits="mnist")
 
 
-# Pictures
+# Images
 
 
 def test_pickles_leave_the_digits_out() -> None:
@@ -291,7 +291,7 @@ def test_pickles_leave_the_digits_out() -> None:
 
 
 @pytest.mark.parametrize(("size", "pixels", "cell"), [(2, 64, 32), (5, 30, 6), (10, 64, 6)])
-def test_other_sizes_are_drawn(size: int, pixels: int, cell: int) -> None:
+def test_other_sizes_are_rendered(size: int, pixels: int, cell: int) -> None:
     vec = make_vec(1, size=size, pixels=pixels)
     vec.reset(seed=0)
     images = vec.render_factors(at(np.array([[0, 0], [size - 1] * 2]), np.array([[0, 0], [size - 1] * 2])))
@@ -304,7 +304,7 @@ def test_other_sizes_are_drawn(size: int, pixels: int, cell: int) -> None:
 
 
 def test_golden_frames() -> None:
-    """A change of what is drawn raises the environment's version."""
+    """A change of rendering raises the environment's version."""
     env = make(render_mode="rgb_array")
     observation, _ = env.reset(seed=0)
     frames = [observation["observation"], observation["desired_goal"], env.render()]
@@ -323,7 +323,7 @@ def test_arrows_and_letters_steer() -> None:
 
 
 def test_play_waits_for_the_player(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No action does nothing here, so none is taken but by a key."""
+    """Every action moves a digit here, so only keys act."""
     pygame = pytest.importorskip("pygame")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setattr("matplotlib.use", lambda _: None)  # Gymnasium's play asks for a window for good

@@ -1,0 +1,6 @@
+"""Lets the tests of this folder import the modules that they share, as `tests.envs.conformance`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
