@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from unknot.checks import unknown
 from unknot.models.penalties import PENALTIES
-from unknot.representation import Learner
+from unknot.representation import Trainable, descend
 
 __all__ = ["StackedNetworks"]
 
 
-class StackedNetworks(Learner):
+class StackedNetworks(Trainable):
     """Fully connected networks whose hidden layers are penalised, each by a weight of its own.
 
     Linear ones reconstruct by squared error; logistic ones have logistic hidden units and tell two classes
@@ -82,9 +80,10 @@ class StackedNetworks(Learner):
             layers.append(h)
         return layers
 
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return the last hidden layer (n, networks, units) of vectors (n, networks, features), no images."""
-        return self(torch.as_tensor(images))[-2].movedim(0, 1)  # type: ignore[no-any-return]
+    def last_hidden(self, inputs: Tensor) -> Tensor:
+        """Return the last hidden layer's activations (n, networks, units) of (n, networks, features)."""
+        activations: Tensor = self(inputs)[-2]
+        return activations.movedim(0, 1)
 
     def errors(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return each network's error (networks,): mean squared, or mean cross entropy in nats.
@@ -115,10 +114,8 @@ class StackedNetworks(Learner):
         optimizer = self.optimizers["adam"]
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate * max(1 - float(self.done) / self.steps, 0.0)
-        optimizer.zero_grad()
         weights = torch.tensor(self.weights, device=errors.device)
-        (errors + weights * penalties).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend((errors + weights * penalties).sum(), optimizer)
         self.done += 1
         return {"error": errors.detach().mean(), "penalty": penalties.detach().mean()}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.networks import mlp
 
 __all__ = ["DiscreteSelectivity", "importance_weights", "information", "patch_encoder", "selectivity"]
@@ -130,10 +130,7 @@ class DiscreteSelectivity(Learner):
         for name, factor in (("encoder", 1), ("policies", 5)):
             rate = factor * self.learning_rate * min(1.0, 2 * (1 - progress))
             self.optimizers[name].param_groups[0]["lr"] = rate
-            self.optimizers[name].zero_grad()
-        loss.backward()
-        for optimizer in self.optimizers.values():
-            optimizer.step()
+        descend(loss, *self.optimizers.values())
         self.updates += 1
         return {
             "selectivity": reward.detach().mean(),

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from unknot.representation.learner import Learner
+from unknot.representation.learner import Learner, descend
 from unknot.representation.projection import (
     Hits,
     Observation,
@@ -227,9 +227,7 @@ class GraspNet(Learner):
         optimizer = self.optimizers["shape" if first else "outcome"]
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(loss, optimizer)
         self.done += 1
         return {name: value.detach() for name, value in scalars.items()}
 

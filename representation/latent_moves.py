@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Trainable, descend, image_tensor
 
 __all__ = ["LatentMoves"]
 
@@ -20,7 +20,7 @@ READ = 4
 """Places that are read, once trained: those that most of the attention goes to."""
 
 
-class LatentMoves(Learner):
+class LatentMoves(Trainable):
     """Predicts what each of a few variations of a latent h does, given an image of the scene.
 
     Thomas et al. (2018), appendix B.2, predict by adding up variations dh, "independently from the position
@@ -111,7 +111,7 @@ class LatentMoves(Learner):
         self.optimizers = {"adam": optimizer}
 
     @torch.no_grad()
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+    def maps_of(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return what images (n, h, w, c) show of what can be done where: (n, places x features)."""
         return self._maps(images).flatten(1)
 
@@ -128,7 +128,7 @@ class LatentMoves(Learner):
         """Return the log odds that each move happens.
 
         Args:
-            maps: (scenes, places x features), as `encode` gives them.
+            maps: (scenes, places x features), as `maps_of` gives them.
             h: (n, dim).
             scene: (n,), int64, which of the scenes each h is in.
 
@@ -156,7 +156,7 @@ class LatentMoves(Learner):
         """Predict the codes that actions lead through.
 
         Args:
-            maps: (n, places x features), as `encode` gives them.
+            maps: (n, places x features), as `maps_of` gives them.
             h: (n, dim), where it begins.
             actions: (n, steps), int64. One that no move is made by changes nothing.
 
@@ -182,7 +182,7 @@ class LatentMoves(Learner):
         """Return what moves lead to.
 
         Args:
-            z: (n, dim + places x features), h in its scene (`in_scene`) and what `encode` said of the scene.
+            z: (n, dim + places x features), h in its scene (`in_scene`) and what `maps_of` said of the scene.
             u: (n, dim), each as the row of `moves` that it is nearest to, or 0 to stay.
         """
         h, maps = z[:, : self.moves.shape[1]], z[:, self.moves.shape[1] :]
@@ -222,11 +222,8 @@ class LatentMoves(Learner):
         miss = (self.end(before) - after[:, None]).square().sum(2) / self.length**2
         end = (miss * happened).sum() / happened.sum().clamp(min=1)
 
-        optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        (place + chance + end).backward()  # type: ignore[no-untyped-call]
         self._schedule()
-        optimizer.step()
+        descend(place + chance + end, self.optimizers["adam"])
         wrong = ((odds > 0) != happened)[tried].float().mean()
         return {
             "loss/place": place.detach(),

@@ -27,7 +27,7 @@ from torch.distributions import Independent, Normal
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from unknot.representation.learner import Learner, expand, image_tensor
+from unknot.representation.learner import Learner, descend, expand, image_tensor
 from unknot.representation.networks import BroadcastDecoder, ConvEncoder, Views, mlp
 
 __all__ = ["LocallyLinear"]
@@ -260,9 +260,7 @@ class LocallyLinear(Learner):
         for _ in range(steps):
             chosen = torch.randint(len(points), (1024,), generator=generator).to(points.device)
             odds = self.obstacle(points[chosen])[:, 0]
-            optimizer.zero_grad()
-            functional.binary_cross_entropy_with_logits(odds, labels[chosen]).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            descend(functional.binary_cross_entropy_with_logits(odds, labels[chosen]), optimizer)
             rate.step()
 
     @torch.no_grad()

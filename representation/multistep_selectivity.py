@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.representation.interaction import Act, sample_actions
-from unknot.representation.learner import image_tensor
+from unknot.representation.learner import descend, image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
 from unknot.representation.selectivity import (
     Bilinear,
@@ -231,9 +231,7 @@ class MultistepSelectivity(Selectivity):
         for group in optimizer.param_groups:
             slower = 1.0 if self._lays_out() else RATES.get(group["name"], 1.0)
             group["lr"] = slower * self.learning_rate * (1 - self._later(0.4, 1))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(loss, optimizer)
         self.updates += 1
 
 

@@ -67,10 +67,6 @@ class SceneSelectivity(Selectivity):
         del self.decoder
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
 
-    def decode(self, h: Tensor) -> Tensor:
-        """Raise NotImplementedError: a code does not tell the scene."""
-        raise NotImplementedError("SceneSelectivity has no decoder: h does not say what the scene looks like")
-
     def _control(self, h: Tensor, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         terms, loss = super()._control(h, batch)
         change = h[:, -1] - h[:, 0]

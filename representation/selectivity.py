@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from unknot.checks import unknown
 from unknot.representation.interaction import Act, sample_actions
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, descend, image_tensor
 
 __all__ = ["KERNELS", "SPACES", "Selectivity", "contrast"]
 
@@ -278,9 +278,7 @@ class Selectivity(Learner):
         optimizer = self.optimizers["adam"]
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate * (1 - self._ramp(0.8, 1))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(loss, optimizer)
         self.updates += 1
 
     def _ramp(self, start: float, end: float) -> float:

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
+from unknot.representation.learner import descend
 
 __all__ = ["FactorVAE", "discriminator_loss", "permute_dims"]
 
@@ -76,12 +77,9 @@ class FactorVAE(VariationalAutoencoder):
         scalars = super().update(batch)
         with torch.no_grad():
             posterior = self.posterior(batch["observation"])
-        optimizer = self.optimizers["discriminator"]
         for _ in range(self.discriminator_updates):
             loss = discriminator_loss(self.discriminator, posterior.sample())
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            descend(loss, self.optimizers["discriminator"])
         return {**scalars, "discriminator": loss.detach()}
 
 

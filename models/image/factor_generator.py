@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unknot.models.image.networks import bernoulli, conv_decoder, he_initialise
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.learner import Trainable, descend, image_tensor
 
 __all__ = ["FactorGenerator"]
 
@@ -21,7 +19,7 @@ SHARING_RATE = 1e-2
 """Adam's, of the shares: fast beside the decoder, so that they follow what it makes of them."""
 
 
-class FactorGenerator(Learner):
+class FactorGenerator(Trainable):
     """Draws images from their true factors through channels whose capacity, in all, is a target C that grows.
 
     Burgess et al., "Understanding disentangling in β-VAE", 2018, section 4.3, eq. 7:
@@ -34,8 +32,6 @@ class FactorGenerator(Learner):
     shares go by what they are worth to the drawings, and by nothing else. Under a penalty γ moves them too,
     and pulls as hard at factors that are worth nothing yet; Adam scales each gradient by itself and gives
     those as much as the others.
-
-    It has nothing to encode images with.
 
     Args:
         factors: mean and standard deviation of each factor, a single number, by its name.
@@ -88,14 +84,6 @@ class FactorGenerator(Learner):
         decoder: dict[str, Any] = {"params": [*self.decoder.parameters()]}
         shares = {"params": [self.preferences], "lr": SHARING_RATE}
         self.optimizers = {"adam": torch.optim.Adam([decoder, shares], learning_rate)}
-
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Refuse: there is no encoder.
-
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError("FactorGenerator draws images from factors and can't encode them")
 
     def target(self) -> Tensor:
         """Return C of the next update, in nats."""

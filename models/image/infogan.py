@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unknot.checks import unknown
 from unknot.models.image.infogan_networks import NETWORKS
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, descend, image_tensor
 
 __all__ = ["InfoGAN", "gradient_penalty", "surprise"]
 
@@ -114,7 +114,8 @@ class InfoGAN(Learner):
         codes, drawn = self._draw(len(real))
         judged = self.critic(drawn)
         surprised = surprise(judged[:, 1:], codes)
-        self._step("generator", self.information_weight * surprised - judged[:, 0].mean())
+        loss = self.information_weight * surprised - judged[:, 0].mean()
+        descend(loss, self.optimizers["generator"])
         return {"distance": distance, "penalty": penalty, "surprise": surprised.detach()}
 
     def _update_critic(self, real: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,14 +126,8 @@ class InfoGAN(Learner):
         penalty = gradient_penalty(lambda images: self.critic(images)[:, 0], real, drawn)
         surprised = surprise(judged[:, 1:], codes)
         loss = self.penalty_weight * penalty + self.information_weight * surprised - distance
-        self._step("critic", loss)
+        descend(loss, self.optimizers["critic"])
         return distance.detach(), penalty.detach()
-
-    def _step(self, name: str, loss: Tensor) -> None:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
 
     def _draw(self, count: int) -> tuple[Tensor, Tensor]:
         """Return codes (count, latent_dim) and images of them in [-1, 1], (count, channels, h, w)."""

@@ -34,7 +34,7 @@ def test_a_network_learns_as_if_it_were_alone() -> None:
         for k, single in enumerate(alone):
             single.update({"input": x[:, k : k + 1], "target": x[:, k : k + 1]})
     for k, single in enumerate(alone):
-        torch.testing.assert_close(together.encode(x)[:, k], single.encode(x[:, k : k + 1])[:, 0])
+        torch.testing.assert_close(together.last_hidden(x)[:, k], single.last_hidden(x[:, k : k + 1])[:, 0])
 
 
 def test_what_is_reported_is_by_hand() -> None:
@@ -72,7 +72,7 @@ def test_a_penalty_leaves_as_many_dimensions_as_the_data_have() -> None:
     data = (torch.randn(128, 2) @ torch.randn(2, 6))[:, None].expand(-1, 2, -1)
     for _ in range(400):
         learner.update({"input": data, "target": data})
-    variances = learner.encode(data).detach().var(0)
+    variances = learner.last_hidden(data).detach().var(0)
     shares = (variances / variances.sum(1, keepdim=True)).sort(1, descending=True).values
     assert float(shares[1, :2].sum()) > 0.999 > 0.99 > float(shares[0, :2].sum())
     assert float(learner.errors(data, data)[1].detach()) < 0.01 * float(data.square().mean())

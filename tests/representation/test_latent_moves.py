@@ -41,7 +41,7 @@ def test_step_stays_where_nothing_happens_and_where_nothing_is_asked() -> None:
         for parameter in (*moves.ends.parameters(), *moves.chances.parameters()):
             parameter.zero_()
         cast(nn.Linear, moves.chances[-1]).bias.copy_(torch.tensor([5.0, -5.0, 5.0]))
-    maps = moves.encode(np.zeros((4, 16, 16, 3), np.uint8))
+    maps = moves.maps_of(np.zeros((4, 16, 16, 3), np.uint8))
     z = torch.cat([torch.ones(4, 2), maps], 1)
     u = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [0.0, 0.0]])
     assert moves.step(z, u)[:, :2].tolist() == [[2, 1], [1, 1], [1, 0], [1, 1]]
@@ -62,8 +62,8 @@ def test_an_update_lowers_its_losses_and_weights_are_kept(tmp_path: object) -> N
     assert float(last["loss/chance"]) < 0.5 * float(first["loss/chance"])
     path = tmp_path / "moves.safetensors"  # type: ignore[operator]
     save_learner(moves.eval(), path)
-    again = load_learner(path)
-    assert torch.equal(again.encode(images[:, 0]), moves.encode(images[:, 0]))
+    again = load_learner(path, kind=LatentMoves)
+    assert torch.equal(again.maps_of(images[:, 0]), moves.maps_of(images[:, 0]))
 
 
 @pytest.mark.parametrize(

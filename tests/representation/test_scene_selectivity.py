@@ -91,11 +91,6 @@ def test_hindsight_teaches_an_action_that_does_what_a_factor_says() -> None:
     assert before < 0.5 < 0.9 < probability()
 
 
-def test_a_code_does_not_tell_the_scene() -> None:
-    with pytest.raises(NotImplementedError, match="no decoder"):
-        learner().decode(torch.zeros(1, 2))
-
-
 def test_it_is_loaded_as_it_was_kept(tmp_path: Path) -> None:
     model = learner(latent_dim=3, even=0.2, least=1.0, hindsight=0.3, calm=0.02).eval()
     save_learner(model, tmp_path / "weights.safetensors")
