@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from unknot.models.adversarial import dense_discriminator, density_ratio_loss
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
 from unknot.representation.learner import descend
@@ -56,7 +56,7 @@ class FactorVAE(VariationalAutoencoder):
         for name in ("discriminator_width", "discriminator_layers", "discriminator_updates"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        self.discriminator = discriminator(self.latent_dim, discriminator_width, discriminator_layers)
+        self.discriminator = dense_discriminator(self.latent_dim, discriminator_width, discriminator_layers)
         self.optimizers["discriminator"] = torch.optim.Adam(
             self.discriminator.parameters(), discriminator_rate, betas=(0.5, 0.9)
         )
@@ -83,21 +83,12 @@ class FactorVAE(VariationalAutoencoder):
         return {**scalars, "discriminator": loss.detach()}
 
 
-def discriminator(inputs: int, width: int, layers: int) -> nn.Sequential:
-    """Return a perceptron with leaky ReLU that gives log D / (1 - D), (n, 1), of codes (n, inputs)."""
-    hidden: list[nn.Module] = []
-    for layer in range(layers):
-        hidden += [nn.Linear(width if layer else inputs, width), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*hidden, nn.Linear(width, 1))
-
-
 def discriminator_loss(network: nn.Module, codes: Tensor) -> Tensor:
     """Return the cross-entropy of telling codes (n, d) from the same with permuted dimensions.
 
     At its least, the network's output is the log ratio of the two densities (eq. 5).
     """
-    real, permuted = network(codes), network(permute_dims(codes))
-    return (functional.softplus(-real).mean() + functional.softplus(permuted).mean()) / 2
+    return density_ratio_loss(network(codes), network(permute_dims(codes)))
 
 
 def permute_dims(codes: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """InfoGAN on the Wasserstein distance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.checks import unknown
+from unknot.models.adversarial import gradient_penalty, wasserstein_distance, wasserstein_generator_loss
 from unknot.models.image.infogan_networks import NETWORKS
 from unknot.representation.learner import Learner, descend, image_tensor
 
-__all__ = ["InfoGAN", "gradient_penalty", "surprise"]
+__all__ = ["InfoGAN", "surprise"]
 
 
 class InfoGAN(Learner):
@@ -81,8 +82,7 @@ class InfoGAN(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return the means of Q(c | x), (n, latent_dim), of uint8 images (n, h, w, c)."""
-        codes: Tensor = self.critic(self._scaled(images))[:, 1:]
-        return codes
+        return self._judge(self._scaled(images))[1]
 
     def decode(self, codes: Tensor) -> Tensor:
         """Draw codes (n, latent_dim), all noise 0: images, float (n, h, w, c) in [0, 1]."""
@@ -111,48 +111,41 @@ class InfoGAN(Learner):
             )
         for real in images.tensor_split(self.critic_updates):
             distance, penalty = self._update_critic(real)
-        codes, drawn = self._draw(len(real))
-        judged = self.critic(drawn)
-        surprised = surprise(judged[:, 1:], codes)
-        loss = self.information_weight * surprised - judged[:, 0].mean()
-        descend(loss, self.optimizers["generator"])
-        return {"distance": distance, "penalty": penalty, "surprise": surprised.detach()}
+        surprised = self._update_generator(len(real))
+        return {"distance": distance, "penalty": penalty, "surprise": surprised}
 
     def _update_critic(self, real: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            codes, drawn = self._draw(len(real))
-        judged = self.critic(drawn)
-        distance = self.critic(real)[:, 0].mean() - judged[:, 0].mean()
-        penalty = gradient_penalty(lambda images: self.critic(images)[:, 0], real, drawn)
-        surprised = surprise(judged[:, 1:], codes)
-        loss = self.penalty_weight * penalty + self.information_weight * surprised - distance
-        descend(loss, self.optimizers["critic"])
+            codes, generated = self._generate(len(real))
+        scores, means = self._judge(generated)
+        distance = wasserstein_distance(self._judge(real)[0], scores)
+        penalty = gradient_penalty(lambda images: self._judge(images)[0], real, generated)
+        information_loss = self.information_weight * surprise(means, codes)
+        descend(self.penalty_weight * penalty + information_loss - distance, self.optimizers["critic"])
         return distance.detach(), penalty.detach()
 
-    def _draw(self, count: int) -> tuple[Tensor, Tensor]:
+    def _update_generator(self, count: int) -> Tensor:
+        codes, generated = self._generate(count)
+        scores, means = self._judge(generated)
+        surprised = surprise(means, codes)
+        information_loss = self.information_weight * surprised
+        descend(information_loss + wasserstein_generator_loss(scores), self.optimizers["generator"])
+        return surprised.detach()
+
+    def _generate(self, count: int) -> tuple[Tensor, Tensor]:
         """Return codes (count, latent_dim) and images of them in [-1, 1], (count, channels, h, w)."""
         device = next(self.parameters()).device
         codes = 2 * torch.rand(count, self.latent_dim, device=device) - 1
         noise = torch.randn(count, self.noise_dim, device=device)
         return codes, self.generator(torch.cat([codes, noise], 1))
 
+    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores D(x), (n,), and means of Q(c | x), (n, latent_dim)."""
+        outputs = self.critic(images)
+        return outputs[:, 0], outputs[:, 1:]
+
     def _scaled(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         return 2 * image_tensor(images, next(self.parameters()).device, self.shape) - 1
-
-
-def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, drawn: Tensor) -> Tensor:
-    """Return E (|∇D(x̂)| - 1)², x̂ drawn evenly from the line between a real image and a drawn one (eq. 3).
-
-    Args:
-        critic: D, images (n, ...) to scores (n,), each image for itself.
-        real: images (n, ...).
-        drawn: images (n, ...), to which no gradient flows.
-    """
-    share = torch.rand(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
-    between = torch.lerp(real, drawn.detach(), share).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    lengths: Tensor = slope.flatten(1).norm(dim=1)
-    return (lengths - 1).square().mean()
 
 
 def surprise(mean: Tensor, codes: Tensor) -> Tensor:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
+from unknot.models.adversarial import dense_discriminator
 from unknot.models.data.blob import Blob
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
 from unknot.models.image.capacity import CapacityVAE
 from unknot.models.image.dip import DIPVAE, covariance, identity_gap
-from unknot.models.image.factor import FactorVAE, discriminator, discriminator_loss, permute_dims
+from unknot.models.image.factor import FactorVAE, discriminator_loss, permute_dims
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl
 from unknot.models.image.pca import PCA
@@ -259,7 +260,7 @@ def correlated(n: int) -> Tensor:
 
 def test_the_discriminator_comes_to_the_total_correlation_of_gaussians() -> None:
     torch.manual_seed(0)
-    network = discriminator(2, 32, 2)
+    network = dense_discriminator(2, 32, 2)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     for _ in range(400):
         optimizer.zero_grad()
