@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unknot.representation.locally_linear import Encoding, Gaussian, LocallyLinear, reconstruction
+from unknot.representation.gaussian import Gaussian
+from unknot.representation.locally_linear import Encoding, LocallyLinear, reconstruction
 
 __all__ = ["E2C"]
 

@@ -27,51 +27,18 @@ from torch.distributions import Independent, Normal
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from unknot.representation.learner import Learner, descend, expand, image_tensor
-from unknot.representation.networks import BroadcastDecoder, ConvEncoder, Views, mlp
+from unknot.representation.cameras import Views
+from unknot.representation.gaussian import Gaussian
+from unknot.representation.learner import Learner, expand, image_tensor
+from unknot.representation.networks import BroadcastDecoder, ConvEncoder, mlp
+from unknot.representation.obstacles import fit_obstacles, obstacle_classifier
 
 __all__ = ["LocallyLinear"]
 
-OBSTACLE_WIDTH = 3.0
+OBSTACLE_DETAIL = 3.0
 """Size of the details that the map of obstacles resolves, in units of action."""
 LOG_VARIANCE = (-12.0, 2.0)
 """Limits of every predicted log variance."""
-
-
-@dataclass(frozen=True)
-class Gaussian:
-    """A diagonal Gaussian for each row: `mean` and `log_variance` are (n, dim)."""
-
-    mean: Tensor
-    log_variance: Tensor
-
-    def sample(self) -> Tensor:
-        """Draw a point for each row, differentiably."""
-        return self.mean + torch.randn_like(self.mean) * (self.log_variance / 2).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log density, summed over the last axis."""
-        square = (value - self.mean).square() * (-self.log_variance).exp()
-        return -0.5 * (math.log(2 * math.pi) + self.log_variance + square).sum(-1)
-
-    def entropy(self) -> Tensor:
-        """Return the entropy in nats, (n,)."""
-        return 0.5 * (math.log(2 * math.pi * math.e) + self.log_variance).sum(-1)
-
-    def kl(self, other: "Gaussian") -> Tensor:
-        """Return KL(self ‖ other) in nats, (n,)."""
-        ratio = (self.log_variance - other.log_variance).exp()
-        square = (self.mean - other.mean).square() * (-other.log_variance).exp()
-        return 0.5 * (ratio + square - 1 - self.log_variance + other.log_variance).sum(-1)
-
-    def split(self, sizes: list[int]) -> list["Gaussian"]:
-        """Cut the rows into blocks of the given sizes."""
-        blocks = zip(torch.split(self.mean, sizes), torch.split(self.log_variance, sizes), strict=True)
-        return [Gaussian(mean, log_variance) for mean, log_variance in blocks]
-
-    def detach(self) -> "Gaussian":
-        """Return it without its gradient."""
-        return Gaussian(self.mean.detach(), self.log_variance.detach())
 
 
 @dataclass(frozen=True)
@@ -126,23 +93,6 @@ class Matrices:
 
     def _drive(self, u: Tensor) -> Tensor:
         return (self.B @ u[:, :, None])[..., 0] + self.c
-
-
-class FourierFeatures(nn.Module):
-    """Sines and cosines of random directions, so that what follows resolves details about `width` wide.
-
-    Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", 2007.
-    """
-
-    def __init__(self, dim: int, count: int, width: float) -> None:
-        super().__init__()
-        self.waves: Tensor
-        self.register_buffer("waves", torch.randn(dim, count) / width)
-
-    def forward(self, points: Tensor) -> Tensor:
-        """Return (..., 2 count) of points (..., dim)."""
-        phase = points @ self.waves
-        return torch.cat([phase.sin(), phase.cos()], -1)
 
 
 class LocallyLinear(Learner):
@@ -210,12 +160,7 @@ class LocallyLinear(Learner):
         self.transition = mlp(latent_dim, 64, 64, latent_dim * (3 + action_dim))
         for parameter in (self.transition[-1].weight, self.transition[-1].bias):
             nn.init.zeros_(parameter)  # type: ignore[arg-type]
-        self.obstacle = nn.Sequential(
-            FourierFeatures(latent_dim, 48, OBSTACLE_WIDTH * gain),
-            nn.Linear(96, 64),
-            nn.Tanh(),
-            nn.Linear(64, 1),
-        )
+        self.obstacle = obstacle_classifier(latent_dim, OBSTACLE_DETAIL * gain)
         self.spread: Tensor
         self.updates: Tensor
         self.landmarks: Tensor
@@ -254,14 +199,7 @@ class LocallyLinear(Learner):
             barred = 1 - self._freedom(z, after, landing)
         points = torch.cat([landing, z, after])
         labels = torch.cat([barred, torch.zeros_like(barred), torch.zeros_like(barred)])
-        optimizer = torch.optim.Adam(self.obstacle.parameters(), 5e-3)
-        rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
-        generator = torch.Generator().manual_seed(seed)
-        for _ in range(steps):
-            chosen = torch.randint(len(points), (1024,), generator=generator).to(points.device)
-            odds = self.obstacle(points[chosen])[:, 0]
-            descend(functional.binary_cross_entropy_with_logits(odds, labels[chosen]), optimizer)
-            rate.step()
+        fit_obstacles(self.obstacle, points, labels, steps=steps, seed=seed)
 
     @torch.no_grad()
     def encode_all(self, images: NDArray[np.uint8], batch: int = 1024) -> Tensor:
@@ -344,7 +282,7 @@ class LocallyLinear(Learner):
         """Return the log odds, any shape (...), that no move can end at z (..., latent_dim)."""
         return self.obstacle(z)[..., 0] if self.blocked else torch.full(z.shape[:-1], -10.0, device=z.device)
 
-    def passable(self, z: Tensor, z_next: Tensor) -> Tensor:
+    def obstruction_between(self, z: Tensor, z_next: Tensor) -> Tensor:
         """Return the highest obstruction, log odds (n,), on the way from z to z_next (n, latent_dim)."""
         parts = torch.linspace(0.25, 1, 4, device=z.device)[:, None, None]
         return self.obstruction(z + parts * (z_next - z)).amax(0)

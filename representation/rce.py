@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.representation.gaussian import Gaussian
 from unknot.representation.locally_linear import (
     LOG_VARIANCE,
     Encoding,
-    Gaussian,
     LocallyLinear,
     content_priors,
     reconstruction,

@@ -9,21 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from unknot.checks import unknown
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl, he_initialise
+from unknot.models.image.warm_up import FROZEN_UPDATES, WARM_UP_PIXEL_WEIGHT, end_warm_up
 from unknot.representation.learner import Learner, descend, image_tensor
 
-__all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder", "wake"]
-
-SHARE = 0.25
-"""How much a pixel counts while training warms up."""
-REST = 300
-"""Updates after the warm-up in which the encoder rests."""
-ASLEEP = 0.1
-"""Mean KL in nats below which a dimension has collapsed and is woken."""
+__all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder"]
 
 
 class VariationalAutoencoder(Learner):
@@ -146,13 +140,13 @@ class VariationalAutoencoder(Learner):
             and what the method's penalty consists of.
         """
         images = self._tensor(batch["observation"])
-        self._end_warm_up(images)
-        share = SHARE if self.warming else 1.0
+        self._continue_warm_up(images)
+        pixel_weight = WARM_UP_PIXEL_WEIGHT if self.warming else 1.0
         mean, log_variance = self._moments(flipped(images, self.noise) if self.noise else images)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         reconstruction = self.error(self.decoder(z), images).mean()
         penalty, terms = self.penalty(mean, log_variance, z)
-        descend(share * reconstruction + penalty, self.optimizers["adam"])
+        descend(pixel_weight * reconstruction + penalty, self.optimizers["adam"])
         if self.warm_up:
             self.updates += 1
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
@@ -164,16 +158,15 @@ class VariationalAutoencoder(Learner):
         """Whether the next update is one of the warm-up."""
         return self.warm_up > 0 and int(self.updates) < self.warm_up
 
-    def _end_warm_up(self, images: Tensor) -> None:
-        """Draw the decoder anew when the warm-up is over; let the encoder rest then, and learn again."""
+    def _continue_warm_up(self, images: Tensor) -> None:
+        """End the warm-up if this update is the first after it; freeze the encoder for the updates that follow."""
         if not self.warm_up:
             return
         since = int(self.updates) - self.warm_up
         if since == 0:
-            self.decoder.apply(he_initialise)
-            wake(self.encoder, images)
+            end_warm_up(self.encoder, self.decoder, images)
             self.optimizers["adam"].state.clear()
-        self.encoder.requires_grad_(not 0 <= since < REST)
+        self.encoder.requires_grad_(not 0 <= since < FROZEN_UPDATES)
 
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.encoder(images).chunk(2, 1)
@@ -203,34 +196,6 @@ class PosteriorSamples:
         q = self.learner.posterior(images).base_dist
         assert isinstance(q, Normal)
         return q.loc + q.scale * torch.from_numpy(rng.standard_normal(tuple(q.loc.shape))).to(q.loc)
-
-
-@torch.no_grad()
-def wake(encoder: nn.Sequential, images: Tensor) -> None:
-    """Let dimensions that have collapsed to the prior tell images apart again, by random weights.
-
-    Those of the last layer are drawn anew, and scaled so that means of q(z | x) deviate by 0.7 over the
-    images; log variances are -1.
-
-    Args:
-        encoder: its last layer gives means and log variances, side by side.
-        images: a batch in [0, 1], (n, c, h, w), n at least 2.
-
-    Raises:
-        ValueError: a single image, which tells of no deviation.
-    """
-    if len(images) < 2:
-        raise ValueError(f"images must be at least 2 where a warm-up ends, not {len(images)}")
-    last = encoder[-1]
-    assert isinstance(last, nn.Linear)
-    features = encoder[:-1](images)
-    mean, log_variance = last(features).chunk(2, 1)
-    asleep = torch.nonzero(gaussian_kl(mean, log_variance).mean(0) < ASLEEP)[:, 0]
-    drawn = torch.randn(len(asleep), last.in_features, device=images.device)
-    told = features @ drawn.mT
-    scale = 0.7 / told.std(0).clamp_min(1e-6)
-    last.weight[asleep], last.bias[asleep] = drawn * scale[:, None], -told.mean(0) * scale
-    last.weight[asleep + mean.shape[1]], last.bias[asleep + mean.shape[1]] = 0.0, -1.0
 
 
 class VAE(VariationalAutoencoder):

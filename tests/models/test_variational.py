@@ -21,7 +21,8 @@ from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl
 from unknot.models.image.pca import PCA
 from unknot.models.image.tc import BetaTCVAE, total_correlation
-from unknot.models.image.vae import VAE, PosteriorSamples, VariationalAutoencoder, wake
+from unknot.models.image.vae import VAE, PosteriorSamples, VariationalAutoencoder
+from unknot.models.image.warm_up import reinitialise_collapsed
 from unknot.representation import WEIGHTS, Trainable, load_learner, save_learner, train
 from unknot.representation.metrics import evaluate_codes
 
@@ -146,7 +147,7 @@ def test_waking_leaves_what_tells_images_apart_as_it_is() -> None:
         last.bias[2] = -8.0
     images = torch.rand(32, 1, 2, 2)
     before = encoder(images)
-    wake(encoder, images)
+    reinitialise_collapsed(encoder, images)
     after = encoder(images)
     torch.testing.assert_close(after[:, (0, 2)], before[:, (0, 2)])
     torch.testing.assert_close(after[:, 1].std(), torch.tensor(0.7))

@@ -18,7 +18,9 @@ from torch.distributions import kl_divergence as kl
 import unknot  # noqa: F401  # registers the environments
 from unknot.envs.planar import PlanarEnv
 from unknot.representation import E2C, RCE, LocallyLinear, load_learner, minibatches, save_learner, train
-from unknot.representation.locally_linear import Encoding, FourierFeatures, Gaussian, Matrices
+from unknot.representation.gaussian import Gaussian
+from unknot.representation.locally_linear import Encoding, Matrices
+from unknot.representation.obstacles import FourierFeatures
 
 SMALL: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 10}
 Images = NDArray[np.uint8]
@@ -627,13 +629,13 @@ def test_obstacles_are_where_moves_were_refused(plane: Plane) -> None:
     assert at_centres.median() > unsurveyed.max()
 
 
-def test_no_way_through_an_obstacle_is_passable_though_its_ends_are(plane: Plane) -> None:
+def test_no_way_through_an_obstacle_is_free_though_its_ends_are(plane: Plane) -> None:
     centre = np.array(plane.env.world.map.obstacles[4][:2])
     below, above = (plane.latent(centre[None] + [[offset, 0.0]]) for offset in (-5.0, 5.0))
     with torch.no_grad():
         assert plane.learner.obstruction(torch.cat([below, above])).max() < -1
-        assert plane.learner.passable(below, above) > 0
-        still = plane.learner.passable(below, below)
+        assert plane.learner.obstruction_between(below, above) > 0
+        still = plane.learner.obstruction_between(below, below)
         torch.testing.assert_close(still, plane.learner.obstruction(below))
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unknot.representation.networks import PATCH, BroadcastDecoder, ConvEncoder, Views, mlp
+from unknot.representation.cameras import Views
+from unknot.representation.networks import PATCH, BroadcastDecoder, ConvEncoder, mlp
 
 SHAPE = (8, 12, 3)
 
