@@ -11,7 +11,7 @@ from unknot.models.data.blob import Blob
 from unknot.models.data.stream import stream
 from unknot.models.image.infogan import InfoGAN, surprise
 from unknot.models.image.infogan_networks import NETWORKS, residual_critic, residual_generator
-from unknot.representation import WEIGHTS, descend, load_learner, save_learner, train
+from unknot.representation import descend, train
 
 SMALL: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 2, "noise_dim": 1, "width": 4, "critic_updates": 2}
 
@@ -113,20 +113,6 @@ def test_codes_are_even_and_images_in_range() -> None:
     images = learner.decode(torch.zeros(2, 2))
     assert images.shape == (2, 8, 8, 1)
     assert 0 <= float(images.detach().min()) <= float(images.detach().max()) <= 1
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_weights_bring_the_learner_back(network: str, tmp_path: Any) -> None:
-    learner = make(network=network)
-    train(learner, stream(Blob(pixels=8), 8, seed=0), 2, progress=False)
-    save_learner(learner, tmp_path / WEIGHTS)
-    again = load_learner(tmp_path / WEIGHTS)
-    assert isinstance(again, InfoGAN)
-    assert again.settings() == learner.settings()
-    images = batch()["observation"]
-    torch.testing.assert_close(again.encode(images), learner.encode(images), rtol=0, atol=0)
-    codes = learner.encode(images)
-    torch.testing.assert_close(again.decode(codes), learner.decode(codes), rtol=0, atol=0)
 
 
 def test_it_draws_blobs_from_codes_that_it_recognises() -> None:

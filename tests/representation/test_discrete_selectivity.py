@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from unknot.files import WEIGHTS
 from unknot.representation.autoencoder import ENCODERS, Autoencoder
 from unknot.representation.discrete_selectivity import (
     DiscreteSelectivity,
@@ -18,7 +16,7 @@ from unknot.representation.discrete_selectivity import (
     information,
     selectivity,
 )
-from unknot.representation.learner import Learner, load_learner, save_learner
+from unknot.representation.learner import Learner
 from unknot.representation.training import train
 
 CELL, SIDE = 8, 3
@@ -54,12 +52,6 @@ def batch_at(step: int, n: int = 64) -> dict[str, Tensor]:
 
 
 CELLS = np.indices((SIDE, SIDE)).reshape(2, -1).T
-
-
-def same(a: nn.Module, b: nn.Module) -> bool:
-    return all(
-        torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
-    )
 
 
 def test_selectivity_is_that_of_equation_1() -> None:
@@ -153,28 +145,6 @@ def test_the_autoencoder_draws_what_it_saw(encoder: str) -> None:
     error = (drawn - torch.from_numpy(images) / 255).square().flatten(1).sum(1).mean()
     assert drawn.shape == images.shape
     assert error < before / 10
-
-
-@pytest.mark.parametrize("make", LEARNERS)
-def test_resumes_to_the_numbers_of_an_unbroken_run(make: Callable[[], Learner], tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    whole = make()
-    broken = make()
-    broken.load_state_dict(whole.state_dict())
-    train(whole, batch_at, 10, progress=False)
-    train(broken, batch_at, 4, folder=tmp_path, progress=False)
-    resumed = make()
-    train(resumed, batch_at, 10, folder=tmp_path, resume=True, progress=False)
-    assert same(resumed, whole)
-    assert not same(broken, whole)
-    assert same(load_learner(tmp_path / WEIGHTS), whole)
-
-
-@pytest.mark.parametrize("make", LEARNERS)
-def test_a_file_brings_back_the_settings(make: Callable[[], Learner], tmp_path: Path) -> None:
-    learner = make()
-    save_learner(learner, tmp_path / WEIGHTS)
-    assert load_learner(tmp_path / WEIGHTS).settings() == learner.settings()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from unknot.representation import load_learner, save_learner
 from unknot.representation.latent_moves import LatentMoves, balanced
 
 MOVES = [[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
@@ -49,7 +48,7 @@ def test_step_stays_where_nothing_happens_and_where_nothing_is_asked() -> None:
     assert path[0].tolist() == [[1, 1], [2, 1], [2, 0], [2, 0]]
 
 
-def test_an_update_lowers_its_losses_and_weights_are_kept(tmp_path: object) -> None:
+def test_an_update_lowers_its_losses() -> None:
     moves = small(steps=60)
     generator = torch.Generator().manual_seed(1)
     action = torch.randint(2, (8, 6), generator=generator)
@@ -60,10 +59,6 @@ def test_an_update_lowers_its_losses_and_weights_are_kept(tmp_path: object) -> N
     first = moves.update(batch)
     last = [moves.update(batch) for _ in range(59)][-1]
     assert float(last["loss/chance"]) < 0.5 * float(first["loss/chance"])
-    path = tmp_path / "moves.safetensors"  # type: ignore[operator]
-    save_learner(moves.eval(), path)
-    again = load_learner(path, kind=LatentMoves)
-    assert torch.equal(again.maps_of(images[:, 0]), moves.maps_of(images[:, 0]))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.representation import WEIGHTS, load_learner, train
+from unknot.representation import train
 from unknot.representation.interaction import interactions
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 
@@ -174,15 +174,6 @@ def test_a_resumed_run_reaches_the_same_numbers(tmp_path: Path) -> None:
     parts = train_for(6, tmp_path / "parts", resume=True)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name
-
-
-def test_weights_are_loaded_with_their_settings(tmp_path: Path) -> None:
-    model = train_for(3, tmp_path)
-    loaded = load_learner(tmp_path / WEIGHTS)
-    assert isinstance(loaded, MultistepSelectivity)
-    assert loaded.settings() == model.settings()
-    images = maze(8).reset(seed=1)[0]
-    assert torch.equal(loaded.encode(images), model.encode(images))
 
 
 def test_two_steps_are_told_apart() -> None:

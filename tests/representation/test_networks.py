@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unknot.representation.cameras import Views
 from unknot.representation.networks import PATCH, BroadcastDecoder, ConvEncoder, mlp
 
 SHAPE = (8, 12, 3)
@@ -101,51 +100,3 @@ def test_content_changes_the_drawing_of_its_own_row_alone() -> None:
     changed = (decoder(code, other) - images).abs().amax((1, 2, 3))
     assert changed[1] > 0.01
     assert changed[[0, 2, 3]].max() == 0
-
-
-PRIORS = torch.tensor([[1.0, 1.0], [0.0, 0.0], [-1.0, -1.0]])
-
-
-def moved_views() -> Views:
-    """Views of three sets whose cameras, backgrounds and means differ."""
-    views = Views(SHAPE, PRIORS, code_dim=2)
-    views.cameras.data.copy_(0.3 * (noise(2, 3, 3) - 0.5))
-    views.backgrounds.data.copy_(noise(3, 3, 8, 12))
-    views.means.copy_(noise(3, 3, 8, 12))
-    return views
-
-
-def test_at_the_start_every_camera_sees_the_plane_as_the_first_does() -> None:
-    code, content = noise(5, 2), 9 * (noise(5, 2) - 0.5)
-    views = Views(SHAPE, PRIORS, code_dim=2)
-    place, log_determinant = views.place(code, content)
-    torch.testing.assert_close(place, code)
-    torch.testing.assert_close(log_determinant, torch.zeros(5))
-    torch.testing.assert_close(views.see(code, content), code)
-
-
-def test_the_first_sets_camera_never_moves_and_the_others_do() -> None:
-    code = noise(3, 2)
-    seen = moved_views().see(code, 40 * PRIORS + 4 * torch.tensor([[1.0, -1.0]]))
-    difference = (seen - code).abs().amax(1)
-    assert difference[0] < 1e-5
-    assert difference[1:].min() > 0.01
-
-
-def test_seeing_undoes_placing_and_the_determinant_is_the_jacobians() -> None:
-    views, seen, content = moved_views(), noise(6, 2) - 0.5, 3 * (noise(6, 2) - 0.5)
-    place, log_determinant = views.place(seen, content)
-    torch.testing.assert_close(views.see(place, content), seen)
-
-    def one(point: Tensor, content: Tensor) -> Tensor:
-        return views.place(point[None], content[None])[0][0]
-
-    jacobians = torch.func.vmap(torch.func.jacrev(one))(seen, content)
-    torch.testing.assert_close(log_determinant, torch.linalg.slogdet(jacobians).logabsdet)
-
-
-def test_a_content_that_is_clear_has_the_background_and_the_mean_of_its_own_set() -> None:
-    views = moved_views()
-    content = torch.tensor([[9.0, 9.0], [-9.0, -9.0]])
-    torch.testing.assert_close(views.background(content), views.backgrounds[[0, 2]], atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(views.mean(content), views.means[[0, 2]], atol=1e-3, rtol=1e-3)

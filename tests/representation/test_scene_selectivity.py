@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -7,7 +6,6 @@ import pytest
 import torch
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.representation import load_learner, save_learner
 from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import Bounded, PlaceEncoder, SceneSelectivity
 from unknot.representation.selectivity import unevenness
@@ -89,15 +87,6 @@ def test_hindsight_teaches_an_action_that_does_what_a_factor_says() -> None:
         model._hindsight(h, batch).backward()
         optimizer.step()
     assert before < 0.5 < 0.9 < probability()
-
-
-def test_it_is_loaded_as_it_was_kept(tmp_path: Path) -> None:
-    model = learner(latent_dim=3, even=0.2, least=1.0, hindsight=0.3, calm=0.02).eval()
-    save_learner(model, tmp_path / "weights.safetensors")
-    again = load_learner(tmp_path / "weights.safetensors")
-    assert again.settings() == model.settings()
-    images = np.random.default_rng(0).integers(256, size=(3, 64, 64, 3), dtype=np.uint8)
-    torch.testing.assert_close(again.encode(images), model.encode(images))
 
 
 def test_it_finds_the_agent_in_mazes_it_has_not_seen() -> None:

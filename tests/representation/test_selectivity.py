@@ -1,6 +1,5 @@
 import itertools
 import math
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.representation import WEIGHTS, load_learner, train
+from unknot.representation import train
 from unknot.representation.interaction import interactions
 from unknot.representation.selectivity import Selectivity, contrast, squash
 
@@ -192,25 +191,14 @@ def test_behaviour_is_greedy_but_for_epsilon_and_leaves_the_mode() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
         {"space": "sphere", "kernel": "inner", "baseline": True},
         {"space": "scaled_simplex", "latent_dim": 3},
     ],
 )
-def test_resumed_training_is_unbroken_training(settings: dict[str, Any], tmp_path: Path) -> None:
-    def trained(folder: Path, *stops: int) -> Any:
-        for steps in stops:
-            model = learner(**settings)
-            batches = interactions(maze(), 0, steps=2, behaviour=model.behaviour)
-            train(model, batches, steps, folder=folder, resume=True, progress=False)
-        return model
-
-    whole, broken = trained(tmp_path / "whole", 6), trained(tmp_path / "broken", 3, 6)
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, broken.state_dict()[name]), name
-    loaded = load_learner(tmp_path / "whole" / WEIGHTS)
-    images = maze(4).reset(seed=0)[0]
-    assert torch.equal(loaded.encode(images), whole.encode(images))
+def test_it_trains_with_every_space_and_kernel_on_what_it_does(settings: dict[str, Any]) -> None:
+    model = learner(**settings)
+    scalars = train(model, interactions(maze(8), 0, steps=2, behaviour=model.behaviour), 2, progress=False)
+    assert np.isfinite(list(scalars.values())).all()
 
 
 def test_codes_and_drawings_have_their_shapes() -> None:
