@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 
 __all__ = ["PENALTIES", "LayerPenalty", "covariance_penalty", "l1_penalty"]
 
@@ -63,8 +63,7 @@ class LayerPenalty:
     """
 
     def __init__(self, layers: Iterable[nn.Module], penalty: str = "covariance") -> None:
-        if penalty not in PENALTIES:
-            raise ValueError(unknown("penalty", penalty, PENALTIES))
+        one_of("penalty", penalty, PENALTIES)
         self._penalty = PENALTIES[penalty]
         self._seen: dict[int, Tensor] = {}
         self._hooks = [layer.register_forward_hook(self._keep(k)) for k, layer in enumerate(layers)]

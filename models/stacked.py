@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.models.penalties import PENALTIES
 from unknot.representation import Trainable, descend
 
@@ -47,8 +47,7 @@ class StackedNetworks(Trainable):
         if len(weights) != len(penalties):
             raise ValueError(f"penalties must be {len(weights)}, one for each weight, not {len(penalties)}")
         for name in penalties:
-            if name not in PENALTIES:
-                raise ValueError(unknown("penalty", name, PENALTIES))
+            one_of("penalty", name, PENALTIES)
         self.sizes, self.weights, self.penalties = list(sizes), list(weights), list(penalties)
         self.steps, self.logistic, self.learning_rate = steps, logistic, learning_rate
         count = len(self.weights)

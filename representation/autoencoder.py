@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 from unknot.representation.discrete_selectivity import patch_encoder
 from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
@@ -44,10 +44,8 @@ class Autoencoder(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim must be at least 1, not {latent_dim}")
-        if encoder not in ENCODERS:
-            raise ValueError(unknown("encoder", encoder, ENCODERS))
+        count(1, latent_dim=latent_dim)
+        one_of("encoder", encoder, ENCODERS)
         self.shape, self.latent_dim, self.learning_rate = tuple(shape), latent_dim, learning_rate
         self.network = encoder
         self.encoder = ENCODERS[encoder](shape, latent_dim)

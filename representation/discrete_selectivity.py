@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unknot.checks import above, at_least, count
 from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.networks import mlp
 
@@ -72,15 +73,10 @@ class DiscreteSelectivity(Learner):
         learning_rate: float = 3e-3,
     ) -> None:
         super().__init__()
-        for name, count, least in (("actions", actions, 2), ("features", features, 2), ("steps", steps, 1)):
-            if count < least:
-                raise ValueError(f"{name} must be at least {least}, not {count}")
-        for name, positive in (("smoothness", smoothness), ("learning_rate", learning_rate)):
-            if not 0 < positive < math.inf:
-                raise ValueError(f"{name} must be positive, not {positive}")
-        for name, weight in (("spread", spread), ("pull", pull), ("shrink", shrink)):
-            if not 0 <= weight < math.inf:
-                raise ValueError(f"{name} must not be negative, not {weight}")
+        count(2, actions=actions, features=features)
+        count(1, steps=steps)
+        above(0, smoothness=smoothness, learning_rate=learning_rate)
+        at_least(0, spread=spread, pull=pull, shrink=shrink)
         self.shape, self.actions, self.features, self.steps = tuple(shape), actions, features, steps
         self.smoothness, self.spread, self.pull, self.shrink = smoothness, spread, pull, shrink
         self.learning_rate = learning_rate

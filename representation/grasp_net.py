@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from unknot.checks import above, count
 from unknot.representation.learner import Learner, descend
 from unknot.representation.projection import (
     Hits,
@@ -121,12 +122,9 @@ class GraspNet(Learner):
         learning_rate: float = 2e-3,
     ) -> None:
         super().__init__()
-        least = {"width": (width, 1), "hidden": (hidden, 1), "shape_steps": (shape_steps, 0)}
-        for name, (value, bound) in (least | {"outcome_steps": (outcome_steps, 0)}).items():
-            if value < bound:
-                raise ValueError(f"{name} must be at least {bound}, not {value}")
-        if not learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive, not {learning_rate}")
+        count(1, width=width, hidden=hidden)
+        count(0, shape_steps=shape_steps, outcome_steps=outcome_steps)
+        above(0, learning_rate=learning_rate)
         self.geometry, self.learning_rate = geometry, learning_rate
         self.shape_steps = shape_steps if geometry else 0
         self.outcome_steps = outcome_steps

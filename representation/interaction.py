@@ -10,6 +10,8 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.checks import count
+
 __all__ = ["Act", "Behaviour", "interactions", "sample_actions", "uniform"]
 
 Act = Callable[[NDArray[np.uint8], Tensor], tuple[Tensor, Tensor]]
@@ -64,8 +66,7 @@ def interactions(
         ValueError: `steps` below 1, or other than discrete actions; on use, an episode that ended within the
             steps, whose next observation would be another episode's.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, not {steps}")
+    count(1, steps=steps)
     space = env.single_action_space
     if not isinstance(space, Discrete):
         raise ValueError(f"env must have discrete actions, not {space}")

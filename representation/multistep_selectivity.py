@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unknot.checks import count
 from unknot.representation.interaction import Act, sample_actions
 from unknot.representation.learner import descend, image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
@@ -97,9 +98,8 @@ class MultistepSelectivity(Selectivity):
             learning_rate=learning_rate,
             **settings,
         )
-        for name, value, least in (("horizon", horizon, 1), ("names", names, 2)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        count(1, horizon=horizon)
+        count(2, names=names)
         self.horizon, self.names, self.attraction, self.even = horizon, names, attraction, even
         self.encoder = PlaceEncoder(self.shape, self.latent_dim, self.gain)  # type: ignore[assignment]
         self.generator = Names(self.latent_dim, names)  # type: ignore[assignment]

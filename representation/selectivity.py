@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.checks import unknown
+from unknot.checks import above, count, one_of, within
 from unknot.representation.interaction import Act, sample_actions
 from unknot.representation.learner import Learner, descend, image_tensor
 
@@ -107,23 +107,14 @@ class Selectivity(Learner):
         steps: int = 2000,
     ) -> None:
         super().__init__()
-        for name, value, known in (("space", space, SPACES), ("kernel", kernel, KERNELS)):
-            if value not in known:
-                raise ValueError(unknown(name, value, known))
-        for name, number, least in (
-            ("actions", actions, 2),
-            ("latent_dim", latent_dim, 1),
-            ("factors", factors, 2),
-            ("steps", steps, 1),
-        ):
-            if number < least:
-                raise ValueError(f"{name} must be at least {least}, not {number}")
-        if not 0 <= exploration <= 1:
-            raise ValueError(f"exploration must be in [0, 1], not {exploration}")
+        one_of("space", space, SPACES)
+        one_of("kernel", kernel, KERNELS)
+        count(2, actions=actions, factors=factors)
+        count(1, latent_dim=latent_dim, steps=steps)
+        within(0, 1, exploration=exploration)
         if not 0.1 < commit <= 1:
             raise ValueError(f"commit must be above 0.1 and at most 1, not {commit}")
-        if width <= 0:
-            raise ValueError(f"width must be above 0, not {width}")
+        above(0, width=width)
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.actions, self.latent_dim, self.factors = actions, latent_dim, factors
         self.space, self.kernel, self.width = space, kernel, width

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unknot.checks import count
 from unknot.models.data.grid import GridSource, Images
 
 __all__ = ["Blob"]
@@ -25,12 +26,10 @@ class Blob(GridSource):
     """
 
     def __init__(self, *, pixels: int = 64, deviation: float = 0.08, positions: int = 32) -> None:
-        if pixels < 8:
-            raise ValueError(f"pixels must be at least 8, not {pixels}")
+        count(8, pixels=pixels)
+        count(2, positions=positions)
         if not 0 < deviation < 0.25:
             raise ValueError(f"deviation must be above 0 and below 0.25, not {deviation}")
-        if positions < 2:
-            raise ValueError(f"positions must be at least 2, not {positions}")
         super().__init__(x=np.linspace(0, 1, positions), y=np.linspace(0, 1, positions))
         self.pixels, self.deviation = pixels, deviation
 

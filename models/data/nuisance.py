@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.models.data.grid import Factors, Images
 from unknot.representation.source import FactorSource
 
@@ -33,8 +33,7 @@ class Nuisance:
     def __init__(self, source: FactorSource, *names: str) -> None:
         known = source.factor_space.spaces
         for name in names:
-            if name not in known:
-                raise ValueError(unknown("factor", name, known))
+            one_of("factor", name, known)
         self.source, self.names = source, names
         self.factor_space = spaces.Dict({name: known[name] for name in known if name not in names})
 

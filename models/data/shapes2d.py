@@ -8,7 +8,7 @@ from gymnasium import spaces
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["SHAPES", "Shapes2D"]
@@ -84,17 +84,8 @@ class Shapes2D(GridSource):
         coloured: bool = False,
     ) -> None:
         for name in shapes:
-            if name not in SHAPES:
-                raise ValueError(unknown("shape", name, SHAPES))
-        counts = {
-            "shapes": len(shapes),
-            "scales": scales,
-            "orientations": orientations,
-            "positions": positions,
-        }
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, not {count}")
+            one_of("shape", name, SHAPES)
+        count(1, shapes=len(shapes), scales=scales, orientations=orientations, positions=positions)
         if pixels not in (SIDE, SIDE // 2):
             raise ValueError(f"pixels must be {SIDE} or {SIDE // 2}, not {pixels}")
         super().__init__(

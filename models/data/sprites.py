@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["ATTRIBUTES", "Sprites"]
@@ -68,10 +69,9 @@ class Sprites(GridSource):
     """
 
     def __init__(self, *, pixels: int = 64) -> None:
-        if pixels < 16:
-            raise ValueError(f"pixels must be at least 16, not {pixels}")
-        counts = {**ATTRIBUTES, "view": VIEWS, "pose": POSES}
-        super().__init__(tuple(counts), **{name: range(count) for name, count in counts.items()})
+        count(16, pixels=pixels)
+        sizes = {**ATTRIBUTES, "view": VIEWS, "pose": POSES}
+        super().__init__(tuple(sizes), **{name: range(size) for name, size in sizes.items()})
         self.pixels = pixels
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unknot.checks import count
 from unknot.representation.source import FactorSource
 
 __all__ = ["stream"]
@@ -29,8 +30,7 @@ def stream(
     Raises:
         ValueError: a batch size below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    count(1, batch_size=batch_size)
 
     def batch_at(step: int) -> dict[str, Tensor]:
         drawn = source.sample_factors(batch_size, np.random.default_rng([seed, step]))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["PARTS", "Teapots", "in_gap", "patches", "shade", "surface"]
@@ -91,8 +91,7 @@ class Teapots(GridSource):
     """
 
     def __init__(self, *, part: str = "all", pixels: int = SIDE) -> None:
-        if part not in PARTS:
-            raise ValueError(unknown("part", part, PARTS))
+        one_of("part", part, PARTS)
         if pixels not in SIDES:
             raise ValueError(f"pixels must be one of {SIDES}, not {pixels}")
         colour = np.linspace(0, 1, 6)

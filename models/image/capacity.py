@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.checks import at_least, count
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
 
@@ -32,9 +33,8 @@ class CapacityVAE(VariationalAutoencoder):
         self, *, gamma: float = 1000.0, capacity: float = 25.0, growth: int = 100_000, **settings: Any
     ) -> None:
         super().__init__(**settings)
-        for name, value, least in (("gamma", gamma, 0), ("capacity", capacity, 0), ("growth", growth, 1)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        at_least(0, gamma=gamma, capacity=capacity)
+        count(1, growth=growth)
         self.gamma, self.capacity, self.growth = gamma, capacity, growth
         self.grown: Tensor
         self.register_buffer("grown", torch.tensor(0))

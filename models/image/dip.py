@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.checks import at_least, one_of
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
 
@@ -48,11 +49,8 @@ class DIPVAE(VariationalAutoencoder):
     ) -> None:
         super().__init__(**settings)
         diagonal = 10 * off_diagonal if diagonal is None else diagonal
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {list(KINDS)}, not {kind!r}")
-        for name, value in {"off_diagonal": off_diagonal, "diagonal": diagonal}.items():
-            if value < 0:
-                raise ValueError(f"{name} must be at least 0, not {value}")
+        one_of("kind", kind, KINDS)
+        at_least(0, off_diagonal=off_diagonal, diagonal=diagonal)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
         self.kind, self.off_diagonal, self.diagonal, self.momentum = kind, off_diagonal, diagonal, momentum

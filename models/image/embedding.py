@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from unknot.checks import unknown
+from unknot.checks import one_of, within
 from unknot.models.image.embedding_losses import binomial_deviance_loss, histogram_loss, triplet_loss
 from unknot.models.image.f_statistic import f_statistic_loss
 from unknot.models.image.networks import conv_encoder
@@ -52,10 +52,8 @@ class Embedding(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        if loss not in LOSSES:
-            raise ValueError(unknown("loss", loss, LOSSES))
-        if not 1 <= dimensions <= latent_dim:
-            raise ValueError(f"dimensions must be from 1 to {latent_dim}, not {dimensions}")
+        one_of("loss", loss, LOSSES)
+        within(1, latent_dim, dimensions=dimensions)
         self.loss, self.latent_dim, self.dimensions = loss, latent_dim, dimensions
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate

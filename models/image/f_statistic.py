@@ -17,6 +17,8 @@ import torch
 from scipy.special import betainc, betaln
 from torch import Tensor
 
+from unknot.checks import within
+
 __all__ = ["f_statistic_loss", "incomplete_beta", "separation"]
 
 LEAST = 1e-6
@@ -98,7 +100,6 @@ def f_statistic_loss(codes: Tensor, labels: Tensor, dimensions: int) -> Tensor:
     Raises:
         ValueError: see `separation`; d out of its range.
     """
-    if not 1 <= dimensions <= codes.shape[1]:
-        raise ValueError(f"dimensions must be from 1 to {codes.shape[1]}, not {dimensions}")
+    within(1, codes.shape[1], dimensions=dimensions)
     best = separation(codes, labels).topk(dimensions, dim=1).values
     return -best.clamp(min=LEAST).log().sum(1).mean()

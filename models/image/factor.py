@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unknot.checks import at_least, count
 from unknot.models.adversarial import dense_discriminator, density_ratio_loss
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
@@ -48,14 +49,16 @@ class FactorVAE(VariationalAutoencoder):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        if gamma < 0:
-            raise ValueError(f"gamma must be at least 0, not {gamma}")
+        at_least(0, gamma=gamma)
+        count(
+            1,
+            discriminator_width=discriminator_width,
+            discriminator_layers=discriminator_layers,
+            discriminator_updates=discriminator_updates,
+        )
         self.gamma, self.discriminator_rate = gamma, discriminator_rate
         self.discriminator_width, self.discriminator_layers = discriminator_width, discriminator_layers
         self.discriminator_updates = discriminator_updates
-        for name in ("discriminator_width", "discriminator_layers", "discriminator_updates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         self.discriminator = dense_discriminator(self.latent_dim, discriminator_width, discriminator_layers)
         self.optimizers["discriminator"] = torch.optim.Adam(
             self.discriminator.parameters(), discriminator_rate, betas=(0.5, 0.9)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unknot.checks import above, at_least, count
 from unknot.models.image.networks import bernoulli, conv_decoder, he_initialise
 from unknot.representation.learner import Trainable, descend, image_tensor
 
@@ -66,11 +67,9 @@ class FactorGenerator(Trainable):
         super().__init__()
         if not factors:
             raise ValueError("factors must be at least one, not none")
-        if first <= 0:
-            raise ValueError(f"first must be above 0, not {first}")
-        for name, (value, least) in {"capacity": (capacity, first), "growth": (growth, 1)}.items():
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        above(0, first=first)
+        at_least(first, capacity=capacity)
+        count(1, growth=growth)
         self.factors = {name: (float(mean), float(scale)) for name, (mean, scale) in factors.items()}
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.first, self.capacity, self.growth = first, capacity, growth

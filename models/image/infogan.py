@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.checks import unknown
+from unknot.checks import at_least, count, one_of
 from unknot.models.adversarial import gradient_penalty, wasserstein_distance, wasserstein_generator_loss
 from unknot.models.image.infogan_networks import NETWORKS
 from unknot.representation.learner import Learner, descend, image_tensor
@@ -62,16 +62,14 @@ class InfoGAN(Learner):
         learning_rate: float = 1e-4,
     ) -> None:
         super().__init__()
-        if network not in NETWORKS:
-            raise ValueError(unknown("network", network, NETWORKS))
+        one_of("network", network, NETWORKS)
+        count(1, latent_dim=latent_dim, width=width, critic_updates=critic_updates)
+        count(0, noise_dim=noise_dim)
+        at_least(0, information_weight=information_weight, penalty_weight=penalty_weight)
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim, self.noise_dim, self.network, self.width = latent_dim, noise_dim, network, width
         self.information_weight, self.penalty_weight = information_weight, penalty_weight
         self.critic_updates, self.learning_rate = critic_updates, learning_rate
-        counts = dict.fromkeys(("latent_dim", "width", "critic_updates"), 1)
-        for name, least in (counts | {"noise_dim": 0, "information_weight": 0, "penalty_weight": 0}).items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
         critic, generator = NETWORKS[network]
         self.critic = critic(self.shape, 1 + latent_dim, width)
         self.generator = generator(self.shape, latent_dim + noise_dim, width)
@@ -124,19 +122,19 @@ class InfoGAN(Learner):
         descend(self.penalty_weight * penalty + information_loss - distance, self.optimizers["critic"])
         return distance.detach(), penalty.detach()
 
-    def _update_generator(self, count: int) -> Tensor:
-        codes, generated = self._generate(count)
+    def _update_generator(self, number: int) -> Tensor:
+        codes, generated = self._generate(number)
         scores, means = self._judge(generated)
         surprised = surprise(means, codes)
         information_loss = self.information_weight * surprised
         descend(information_loss + wasserstein_generator_loss(scores), self.optimizers["generator"])
         return surprised.detach()
 
-    def _generate(self, count: int) -> tuple[Tensor, Tensor]:
-        """Return codes (count, latent_dim) and images of them in [-1, 1], (count, channels, h, w)."""
+    def _generate(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return codes (number, latent_dim) and images of them in [-1, 1], (number, channels, h, w)."""
         device = next(self.parameters()).device
-        codes = 2 * torch.rand(count, self.latent_dim, device=device) - 1
-        noise = torch.randn(count, self.noise_dim, device=device)
+        codes = 2 * torch.rand(number, self.latent_dim, device=device) - 1
+        noise = torch.randn(number, self.noise_dim, device=device)
         return codes, self.generator(torch.cat([codes, noise], 1))
 
     def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:

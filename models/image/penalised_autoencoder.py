@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.models.penalties import PENALTIES
 from unknot.representation import Learner, descend
 from unknot.representation.learner import image_tensor
@@ -45,8 +45,7 @@ class PenalisedAutoencoder(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        if penalty not in PENALTIES:
-            raise ValueError(unknown("penalty", penalty, PENALTIES))
+        one_of("penalty", penalty, PENALTIES)
         self.code_dim, self.penalty, self.weight = code_dim, penalty, weight
         self.learning_rate = learning_rate
         self.encoder = nn.Sequential(

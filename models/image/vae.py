@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from unknot.checks import unknown
+from unknot.checks import above, at_least, count, one_of, within
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl, he_initialise
 from unknot.models.image.warm_up import FROZEN_UPDATES, WARM_UP_PIXEL_WEIGHT, end_warm_up
 from unknot.representation.learner import Learner, descend, image_tensor
@@ -67,19 +67,12 @@ class VariationalAutoencoder(Learner):
         learning_rate: float = 5e-4,
     ) -> None:
         super().__init__()
-        if network not in NETWORKS:
-            raise ValueError(unknown("network", network, NETWORKS))
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(unknown("likelihood", likelihood, LIKELIHOODS))
-        for name, size in {"latent_dim": latent_dim, "width": width, "hidden": hidden}.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, not {size}")
-        if likelihood_weight <= 0:
-            raise ValueError(f"likelihood_weight must be above 0, not {likelihood_weight}")
-        if not 0 <= noise <= 1:
-            raise ValueError(f"noise must be in [0, 1], not {noise}")
-        if warm_up < 0:
-            raise ValueError(f"warm_up must be at least 0, not {warm_up}")
+        one_of("network", network, NETWORKS)
+        one_of("likelihood", likelihood, LIKELIHOODS)
+        count(1, latent_dim=latent_dim, width=width, hidden=hidden)
+        above(0, likelihood_weight=likelihood_weight)
+        within(0, 1, noise=noise)
+        count(0, warm_up=warm_up)
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim, self.network, self.width, self.hidden = latent_dim, network, width, hidden
         self.likelihood, self.likelihood_weight = likelihood, likelihood_weight
@@ -159,7 +152,7 @@ class VariationalAutoencoder(Learner):
         return self.warm_up > 0 and int(self.updates) < self.warm_up
 
     def _continue_warm_up(self, images: Tensor) -> None:
-        """End the warm-up if this update is the first after it; freeze the encoder for the updates that follow."""
+        """End the warm-up in the first update after it, and freeze the encoder for the updates that follow."""
         if not self.warm_up:
             return
         since = int(self.updates) - self.warm_up
@@ -214,8 +207,7 @@ class VAE(VariationalAutoencoder):
 
     def __init__(self, *, beta: float = 1.0, **settings: Any) -> None:
         super().__init__(**settings)
-        if beta < 0:
-            raise ValueError(f"beta must be at least 0, not {beta}")
+        at_least(0, beta=beta)
         self.beta = beta
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

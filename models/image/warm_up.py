@@ -1,8 +1,9 @@
 """The warm-up of variational autoencoders: few factors are learnt first, each on a dimension of its own.
 
 While it lasts, pixels have a small weight and the decoder has PyTorch's small initial weights, so that only
-position and size are worth encoding. Then the decoder is initialised anew, collapsed dimensions are reinitialised,
-and the encoder is frozen while the decoder learns to read it. The remaining factors go to free dimensions.
+position and size are worth encoding. Then the decoder is initialised anew, collapsed dimensions are
+reinitialised, and the encoder is frozen while the decoder learns to read it. The remaining factors go to free
+dimensions.
 """
 
 import torch
@@ -43,8 +44,8 @@ def end_warm_up(encoder: nn.Sequential, decoder: nn.Module, images: Tensor) -> N
 def reinitialise_collapsed(encoder: nn.Sequential, images: Tensor) -> None:
     """Give dimensions that have collapsed to the prior random weights, so that they distinguish images again.
 
-    The weights of the last layer are sampled and scaled so that the means of q(z | x) have a standard deviation of
-    0.7 over the images; log variances become -1.
+    The weights of the last layer are sampled and scaled so that the means of q(z | x) have a standard
+    deviation of 0.7 over the images; log variances become -1.
 
     Args:
         encoder: its last layer gives means and log variances, side by side.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.representation.metrics.score import Score, bootstrap, checked
 
 __all__ = ["covariance_measures", "covariance_of", "cvr", "mapc", "tdv", "ud90"]
@@ -87,8 +88,7 @@ def tdv(codes: Floats, *, top: int, seed: int = 0) -> Score:
     Raises:
         ValueError: shapes, numbers that are not finite, `top` below 1.
     """
-    if top < 1:
-        raise ValueError(f"top must be at least 1, not {top}")
+    count(1, top=top)
 
     def value(c: Floats) -> float:
         return float(_shares(c)[:top].sum())

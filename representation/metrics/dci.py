@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.svm import LinearSVC
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
 
 __all__ = ["REGRESSORS", "completeness", "dci", "disentanglement"]
@@ -78,8 +78,7 @@ def dci(
         ValueError: an unknown regressor, shapes, numbers that are not finite, a factor that doesn't vary, too
             few examples or factors, unseen ones of other columns.
     """
-    if regressor not in REGRESSORS:
-        raise ValueError(unknown("regressor", regressor, REGRESSORS))
+    one_of("regressor", regressor, REGRESSORS)
     codes, factors = checked(codes, factors, least_factors=2)
     if len(codes) < 30:
         raise ValueError(f"codes of {len(codes)} examples are too few to split: dci needs at least 30")

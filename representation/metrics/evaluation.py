@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 from unknot.representation.metrics.attribute_auc import attribute_auc
 from unknot.representation.metrics.components import Components, encode_factors
 from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
@@ -18,7 +18,7 @@ from unknot.representation.metrics.higgins import higgins, higgins_2
 from unknot.representation.metrics.mig import mig
 from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
-from unknot.representation.metrics.score import LEVEL, RESAMPLES, Score, at_least
+from unknot.representation.metrics.score import LEVEL, RESAMPLES, Score
 from unknot.representation.metrics.unsupervised import unsupervised
 from unknot.representation.source import Encode, FactorSource
 
@@ -93,14 +93,12 @@ def evaluate_codes(
     """
     metrics, settings = [metrics] if isinstance(metrics, str) else list(metrics), settings or {}
     for name in metrics:
-        if name not in METRICS:
-            raise ValueError(unknown("metric", name, METRICS))
+        one_of("metric", name, METRICS)
     for name, chosen in settings.items():
-        if name not in metrics:
-            raise ValueError(unknown("settings of the metric", name, metrics))
+        one_of("settings of the metric", name, metrics)
         _check_settings(name, chosen)
-    at_least(2, samples=samples)
-    at_least(0, seed=seed)
+    count(2, samples=samples)
+    count(0, seed=seed)
     if not hasattr(source, "factor_space"):
         hint = ": give env.unwrapped" if hasattr(source, "unwrapped") else ""
         raise ValueError(f"source={source} has no factor_space{hint}")
@@ -136,5 +134,4 @@ def _check_settings(metric: str, chosen: Any) -> None:
     if not isinstance(chosen, Mapping):
         raise ValueError(f"settings of {metric} must be a dict with some of {known}, not {chosen!r}")
     for name in chosen:
-        if name not in known:
-            raise ValueError(unknown(f"setting of {metric}", name, known))
+        one_of(f"setting of {metric}", name, known)

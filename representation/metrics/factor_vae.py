@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.representation.metrics.components import Components, encode_factors
-from unknot.representation.metrics.score import Score, at_least, bootstrap, needed
+from unknot.representation.metrics.score import Score, bootstrap, needed
 from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["factor_vae"]
@@ -48,21 +49,21 @@ def factor_vae(
         ValueError: a count that is too small, fewer than two factors vary, or codes of a wrong shape or not
             finite.
     """
-    at_least(1, train_votes=train_votes, test_votes=test_votes)
-    at_least(2, images=images)
+    count(1, train_votes=train_votes, test_votes=test_votes)
+    count(2, images=images)
     components = Components(source.factor_space)
     needed(len(components.names), 2)
     rng = np.random.default_rng(seed)
-    count = train_votes + test_votes
-    factors = source.sample_factors(count * images, rng)
-    held = rng.integers(len(components.names), size=count)
-    table = components.table(factors).reshape(count, images, -1)
-    each = np.arange(count)
+    total = train_votes + test_votes
+    factors = source.sample_factors(total * images, rng)
+    held = rng.integers(len(components.names), size=total)
+    table = components.table(factors).reshape(total, images, -1)
+    each = np.arange(total)
     table[each, :, held] = table[each, :1, held]
-    factors = components.replaced(factors, table.reshape(count * images, -1))
-    codes = encode_factors(encode, source, factors).reshape(count, images, -1)
+    factors = components.replaced(factors, table.reshape(total * images, -1))
+    codes = encode_factors(encode, source, factors).reshape(total, images, -1)
 
-    deviations = codes.reshape(count * images, -1).std(axis=0)
+    deviations = codes.reshape(total * images, -1).std(axis=0)
     active = deviations > 1e-9 * max(deviations.max(), 1e-300)
     variances = codes.var(axis=1, ddof=1)
     scaled = np.where(active, variances / np.where(active, deviations, 1.0) ** 2, np.inf)

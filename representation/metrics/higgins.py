@@ -8,8 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from unknot.checks import count
 from unknot.representation.metrics.components import Components, encode_factors
-from unknot.representation.metrics.score import Score, at_least, bootstrap, needed
+from unknot.representation.metrics.score import Score, bootstrap, needed
 from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["higgins", "higgins_2"]
@@ -51,19 +52,19 @@ def higgins(
         ValueError: a count that is too small, fewer than two factors vary, or codes of a wrong shape or not
             finite.
     """
-    at_least(1, test_examples=test_examples, pairs=pairs)
-    at_least(2, train_examples=train_examples)
+    count(1, test_examples=test_examples, pairs=pairs)
+    count(2, train_examples=train_examples)
     components = _components(source)
     rng = np.random.default_rng(seed)
-    count = train_examples + test_examples
-    y = rng.integers(len(components.names), size=count)
-    first, second = (source.sample_factors(count * pairs, rng) for _ in range(2))
+    examples = train_examples + test_examples
+    y = rng.integers(len(components.names), size=examples)
+    first, second = (source.sample_factors(examples * pairs, rng) for _ in range(2))
     table = components.table(second)
-    each, shared = np.arange(count * pairs), np.repeat(y, pairs)
+    each, shared = np.arange(examples * pairs), np.repeat(y, pairs)
     table[each, shared] = components.table(first)[each, shared]
     second = components.replaced(second, table)
     differences = np.abs(encode_factors(encode, source, first) - encode_factors(encode, source, second))
-    inputs = differences.reshape(count, pairs, -1).mean(axis=1)
+    inputs = differences.reshape(examples, pairs, -1).mean(axis=1)
     return _classified(inputs, y, len(components.names), train_examples, rng, {"pairs": pairs})
 
 
@@ -96,13 +97,13 @@ def higgins_2(
         ValueError: a count that is too small, fewer than two factors vary, or codes of a wrong shape or not
             finite.
     """
-    at_least(1, test_examples=test_examples)
-    at_least(2, train_examples=train_examples)
+    count(1, test_examples=test_examples)
+    count(2, train_examples=train_examples)
     components = _components(source)
     rng = np.random.default_rng(seed)
-    count = train_examples + test_examples
-    y = rng.integers(len(components.names), size=count)
-    first = source.sample_factors(count, rng)
+    examples = train_examples + test_examples
+    y = rng.integers(len(components.names), size=examples)
+    first = source.sample_factors(examples, rng)
     table = components.table(first)
     changed = _changed(table, y, components, source, rng)
     codes = encode_factors(encode, source, first)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
+
 __all__ = ["binned", "entropies", "most_values", "mutual_information"]
 
 Floats = NDArray[np.float64]
@@ -28,8 +30,7 @@ def binned(table: Floats, bins: int, categorical: NDArray[np.bool_] | None = Non
     Raises:
         ValueError: `bins` below 2.
     """
-    if bins < 2:
-        raise ValueError(f"bins must be at least 2, not {bins}")
+    count(2, bins=bins)
     by_value = np.zeros(table.shape[1], np.bool_) if categorical is None else categorical
     columns = [_binned(column, bins, own) for column, own in zip(table.T, by_value, strict=True)]
     return np.stack(columns, axis=1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Score", "at_least", "bootstrap", "checked", "kinds_of", "top_gap"]
+__all__ = ["Score", "bootstrap", "checked", "kinds_of", "top_gap"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -115,13 +115,6 @@ def kinds_of(categorical: Any, factors: Floats) -> NDArray[np.bool_]:
         given = f"{kinds.dtype} of shape {kinds.shape}"
         raise ValueError(f"categorical must be true or false for each of {columns} factors, not {given}")
     return kinds
-
-
-def at_least(least: int, **counts: int) -> None:
-    """Raise ValueError for a count below the least."""
-    for name, count in counts.items():
-        if count < least:
-            raise ValueError(f"{name} must be at least {least}, not {count}")
 
 
 def needed(factors: int, least: int) -> None:

@@ -10,6 +10,7 @@ def noise(*shape: int) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
 
 
+SHAPE = (8, 12, 3)
 PRIORS = torch.tensor([[1.0, 1.0], [0.0, 0.0], [-1.0, -1.0]])
 
 

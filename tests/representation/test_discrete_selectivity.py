@@ -154,9 +154,9 @@ def test_the_autoencoder_draws_what_it_saw(encoder: str) -> None:
         ({"actions": 1}, "actions must be at least 2, not 1"),
         ({"features": 1}, "features must be at least 2, not 1"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
-        ({"smoothness": 0.0}, "smoothness must be positive, not 0.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be positive, not nan"),
-        ({"pull": -1.0}, "pull must not be negative, not -1.0"),
+        ({"smoothness": 0.0}, "smoothness must be above 0, not 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0, not nan"),
+        ({"pull": -1.0}, "pull must be at least 0, not -1.0"),
     ],
 )
 def test_refuses(settings: dict[str, Any], words: str) -> None:

@@ -251,7 +251,7 @@ def test_what_is_no_observation_is_named() -> None:
         ({"hidden": 0}, "hidden must be at least 1, not 0"),
         ({"shape_steps": -1}, "shape_steps must be at least 0, not -1"),
         ({"outcome_steps": -1}, "outcome_steps must be at least 0, not -1"),
-        ({"learning_rate": math.nan}, "learning_rate must be positive, not nan"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0, not nan"),
     ],
 )
 def test_arguments_out_of_range_are_refused(settings: dict[str, Any], words: str) -> None:

@@ -235,7 +235,7 @@ def test_it_learns_a_small_maze() -> None:
         ({"factors": 1}, "factors must be at least 2, not 1"),
         ({"latent_dim": 0}, "latent_dim must be at least 1, not 0"),
         ({"width": 0.0}, "width must be above 0, not 0.0"),
-        ({"exploration": 1.5}, r"exploration must be in \[0, 1\], not 1.5"),
+        ({"exploration": 1.5}, "exploration must be from 0 to 1, not 1.5"),
         ({"commit": 0.05}, "commit must be above 0.1 and at most 1, not 0.05"),
         ({"shape": (60, 64, 3)}, "multiples of 16"),
     ],
