@@ -152,7 +152,7 @@ class VariationalAutoencoder(Learner):
         return self.warm_up > 0 and int(self.updates) < self.warm_up
 
     def _continue_warm_up(self, images: Tensor) -> None:
-        """End the warm-up in the first update after it, and freeze the encoder for the updates that follow."""
+        """End the warm-up in the first update after it; freeze the encoder for the updates that follow."""
         if not self.warm_up:
             return
         since = int(self.updates) - self.warm_up

@@ -1,12 +1,15 @@
-"""Sources but 2D Shapes: the blob, published files, nuisances, streams."""
+"""Sources other than 2D Shapes: the blob, published files, nuisances, streams, sequences, tokens."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from unknot.files import FileError
 from unknot.models.data.blob import Blob
@@ -14,6 +17,7 @@ from unknot.models.data.files import read_dsprites, read_shapes3d
 from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
+from unknot.representation.metrics import evaluate_codes
 
 
 def test_a_blob_is_brightest_where_it_is_and_falls_off_as_a_gaussian_does() -> None:
@@ -122,3 +126,54 @@ def test_a_stream_is_a_pure_function_of_the_step() -> None:
     assert list(stream(Blob(), 2, seed=0)(0)) == ["observation"]
     with pytest.raises(ValueError, match="batch_size must be at least 1, not 0"):
         stream(Blob(), 0, seed=0)
+
+
+class TwoNumbers:
+    """Factors of the two sources below: a start and a speed, both independent and in 0 to 3."""
+
+    factor_space = spaces.Dict({"start": spaces.Discrete(4), "speed": spaces.Discrete(4)})
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        return {name: rng.integers(4, size=n) for name in self.factor_space}
+
+
+class Clips(TwoNumbers):
+    """Sequences of images: a white pixel moves to the right in a row of 16."""
+
+    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.uint8]:
+        columns = factors["start"][:, None] + factors["speed"][:, None] * np.arange(5)
+        clips = np.zeros((*columns.shape, 1, 16, 1), np.uint8)
+        np.put_along_axis(clips, columns[:, :, None, None, None], 255, axis=3)
+        return clips
+
+
+class Sentences(TwoNumbers):
+    """Sequences of tokens: an arithmetic progression."""
+
+    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.int64]:
+        progression: NDArray[np.int64] = factors["start"][:, None] + factors["speed"][:, None] * np.arange(5)
+        return progression
+
+
+def first_and_difference(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """Return codes (n, 2) that are the factors of progressions (n, 5)."""
+    return np.stack([numbers[:, 0], numbers[:, 1] - numbers[:, 0]], 1).astype(np.float64)
+
+
+def test_sequences_of_images_are_streamed_and_their_codes_measured() -> None:
+    observation = stream(Clips(), 6, seed=0)(0)["observation"]
+    assert observation.shape == (6, 5, 1, 16, 1)
+    assert observation.dtype == torch.uint8
+    scores = evaluate_codes(
+        lambda clips: first_and_difference(clips[:, :, 0, :, 0].argmax(2)), Clips(), ["mig", "factor_vae"]
+    )
+    assert min(score.value for score in scores.values()) > 0.99
+
+
+def test_sequences_of_tokens_are_streamed_and_their_codes_measured() -> None:
+    batch = stream(Sentences(), 6, seed=0, factors=True)(0)
+    assert batch["observation"].shape == (6, 5)
+    assert batch["observation"].dtype == torch.int64
+    assert batch["observation"][:, 0].equal(batch["start"])
+    scores = evaluate_codes(first_and_difference, Sentences(), ["mig", "higgins_2"])
+    assert min(score.value for score in scores.values()) > 0.99
