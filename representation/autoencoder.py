@@ -1,4 +1,4 @@
-"""A plain autoencoder: what a bottleneck learns when nobody acts."""
+"""A plain autoencoder: a baseline without actions."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ ENCODERS: dict[str, Callable[[tuple[int, int, int], int], nn.Module]] = {
 
 
 class Autoencoder(Learner):
-    """The baseline of selectivity: the same encoder, trained to have its images drawn again.
+    """The baseline of selectivity: the same encoder, trained by reconstruction.
 
     Args:
         shape: (height, width, channels) of the images; height and width are multiples of 8.
@@ -68,11 +68,11 @@ class Autoencoder(Learner):
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Draw codes (n, latent_dim): images, float (n, height, width, channels) in [0, 1]."""
+        """Decode codes (n, latent_dim): images, float (n, height, width, channels) in [0, 1]."""
         return torch.sigmoid(self.decoder(codes)).movedim(1, -1)
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step on the images that transitions begin with.
+        """Do one step on the first images of transitions.
 
         Args:
             batch: `observation`, uint8 (n, height, width, channels).

@@ -7,13 +7,13 @@ __all__ = ["Views"]
 
 
 class Views(nn.Module):
-    """How each observation set sees the plane: what its still background is, and where its camera stands.
+    """The still background of each observation set, and the position of its camera over the plane.
 
-    Content says which set an image is of: a softmax over the sets, which begins as the posterior of the set
-    under the content priors. A camera is a projective map between the codes and what is seen of them, since
-    two pinhole cameras that look at one plane differ by such a map. The first set's is the identity and so
-    are the others' at the start: where distributions have to be matched that leave a mirrored or a turned
-    match, the one that is nearest is found.
+    Content determines the set of an image: a softmax over the sets, initialised to the posterior of the set
+    under the content priors. A camera is a projective map between codes and what is seen of them, since two
+    pinhole cameras that look at one plane differ by such a map. The first set's camera is the identity; the
+    others start there too, so that where mirrored or rotated matches of distributions exist, the nearest one
+    is found.
 
     Args:
         shape: (height, width, channels) of the images.
@@ -34,15 +34,15 @@ class Views(nn.Module):
         self.shares.bias.data.copy_(-priors.square().sum(1) / 2)
 
     def mean(self, content: Tensor) -> Tensor:
-        """Return the mean images (n, c, h, w) of what contents (n, content_dim) belong to."""
+        """Return the mean images (n, c, h, w) of the sets that contents (n, content_dim) belong to."""
         return torch.einsum("ns,schw->nchw", self._shares(content), self.means)
 
     def background(self, content: Tensor) -> Tensor:
-        """Return what a background adds to the logits of drawings, (n, c, h, w)."""
+        """Return what backgrounds add to the logits of decoded images, (n, c, h, w)."""
         return torch.einsum("ns,schw->nchw", self._shares(content), self.backgrounds)
 
     def place(self, seen: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes (n, code_dim) from where they are seen, and log |det| of the Jacobians (n,)."""
+        """Return codes (n, code_dim) from where they are seen, and log |det| of the Jacobians, (n,)."""
         return _project(self._cameras(content), seen)
 
     def see(self, code: Tensor, content: Tensor) -> Tensor:
@@ -62,6 +62,6 @@ def _project(maps: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return points (n, d) under projective maps (n, d + 1, d + 1), and log |det| of the Jacobians (n,)."""
     dim = points.shape[-1]
     after = (maps[:, :, :dim] @ points[:, :, None])[..., 0] + maps[:, :, dim]
-    depth = after[:, dim:].clamp_min(0.1)  # nothing is seen from behind the camera
+    depth = after[:, dim:].clamp_min(0.1)  # a camera sees nothing behind itself
     log_determinant = torch.linalg.slogdet(maps).logabsdet - (dim + 1) * depth[:, 0].log()
     return after[:, :dim] / depth, log_determinant

@@ -17,7 +17,7 @@ class Gaussian:
     log_variance: Tensor
 
     def sample(self) -> Tensor:
-        """Draw a point for each row, differentiably."""
+        """Sample a point for each row, differentiably."""
         return self.mean + torch.randn_like(self.mean) * (self.log_variance / 2).exp()
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -36,10 +36,10 @@ class Gaussian:
         return 0.5 * (ratio + square - 1 - self.log_variance + other.log_variance).sum(-1)
 
     def split(self, sizes: list[int]) -> list["Gaussian"]:
-        """Cut the rows into blocks of the given sizes."""
+        """Split the rows into blocks of the given sizes."""
         blocks = zip(torch.split(self.mean, sizes), torch.split(self.log_variance, sizes), strict=True)
         return [Gaussian(mean, log_variance) for mean, log_variance in blocks]
 
     def detach(self) -> "Gaussian":
-        """Return it without its gradient."""
+        """Return it detached."""
         return Gaussian(self.mean.detach(), self.log_variance.detach())

@@ -13,7 +13,7 @@ WAVES = 48
 
 
 class FourierFeatures(nn.Module):
-    """Sines and cosines of random directions, so that what follows resolves details about `width` wide.
+    """Sines and cosines along random directions, so that later layers resolve details about `width` wide.
 
     Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", 2007.
     """

@@ -109,7 +109,7 @@ def test_the_decoder_leaves_codes_alone_unless_told() -> None:
     images = torch.from_numpy(maze(8).reset(seed=0)[0])
     for reconstruction, reaches in ((0.0, False), (0.5, True)):
         model = learner(reconstruction=reconstruction)
-        model._redraw(model.encode(images), images).backward()
+        model._reconstruction_error(model.encode(images), images).backward()
         assert any(p.grad is not None and p.grad.any() for p in model.decoder.parameters())
         assert any(p.grad is not None and p.grad.any() for p in model.encoder.parameters()) == reaches
 

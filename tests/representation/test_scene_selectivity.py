@@ -8,7 +8,7 @@ import torch
 import unknot  # noqa: F401  (registers the environments)
 from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import Bounded, PlaceEncoder, SceneSelectivity
-from unknot.representation.selectivity import unevenness
+from unknot.representation.selectivity import anisotropy
 
 
 def learner(**settings: Any) -> Any:
@@ -43,11 +43,11 @@ def test_factors_stay_within_what_they_are_added_to() -> None:
 
 def test_evenness_is_least_for_the_corners_of_the_square() -> None:
     corners = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    assert unevenness(corners).item() == pytest.approx(2.0, abs=1e-3)  # tr I - log det I
+    assert anisotropy(corners).item() == pytest.approx(2.0, abs=1e-3)  # tr I - log det I
     for factor in (0.5, 2.0):
-        assert unevenness(factor * corners) > unevenness(corners) + 0.5
+        assert anisotropy(factor * corners) > anisotropy(corners) + 0.5
     shared = torch.tensor([[1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [-1.0, -1.0]])
-    assert unevenness(shared) > unevenness(corners) + 5
+    assert anisotropy(shared) > anisotropy(corners) + 5
 
 
 def test_no_change_is_too_short_and_has_a_derivative() -> None:
