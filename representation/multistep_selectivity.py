@@ -56,8 +56,8 @@ class MultistepSelectivity(Selectivity):
       transition is nearly 1.
     - Policies sharpen: their logits are multiplied by up to `sharpness`.
     - `even` keeps the axes separate as in `SceneSelectivity`, whose encoder is used.
-    - The decoder learns by cross-entropy from codes without gradient, unless `reconstruction` is set (which counts in
-      the layout). Noise is added to the codes, since T(h, φ), which is decoded later, is inexact.
+    - The decoder learns by cross-entropy from codes without gradient, unless `reconstruction` is set (which
+      counts in the layout). Noise is added to the codes, since T(h, φ), which is decoded later, is inexact.
 
     Batches are those of `interactions` with `steps=horizon` and `behaviour=learner.behaviour`.
 
@@ -124,7 +124,7 @@ class MultistepSelectivity(Selectivity):
         return logits.masked_fill(~mask[..., None, :], -1e9).log_softmax(-1)
 
     def step(self, h: Tensor, phi: Tensor) -> Tensor:
-        """Return T(h, φ), (..., latent_dim): the result of acting by φ (..., latent_dim) for k steps from h."""
+        """Return T(h, φ), (..., latent_dim): where k steps by φ (..., latent_dim) lead from h."""
         error: Tensor = self.model(h, phi)
         return h + phi + error
 
@@ -198,15 +198,13 @@ class MultistepSelectivity(Selectivity):
     def _reconstruction_error(self, h: Tensor, images: Tensor) -> Tensor:
         """Return the cross-entropy of images; the squared error is flat where outputs are black."""
         code = h.detach() + self.reconstruction * (h - h.detach())
-        logits, pixels = (
-            self.decoder(code + DECODER_NOISE * torch.randn_like(code)),
-            image_tensor(images, h.device),
-        )
+        logits = self.decoder(code + DECODER_NOISE * torch.randn_like(code))
+        pixels = image_tensor(images, h.device)
         loss = functional.binary_cross_entropy_with_logits(logits, pixels, reduction="sum")
         return loss / len(logits)
 
     def _log_mixture(self, taken: Tensor, mask: Tensor, single: bool) -> Tensor:
-        """Return the behaviour's log probability (n, 1) of actions that names take with log probability `taken`."""
+        """Return the log probability (n, 1) of actions under the behaviour; under names it is `taken`."""
         uniform = -mask.sum(-1).log().sum(1, keepdim=True)
         if single:
             return uniform

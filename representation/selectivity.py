@@ -287,7 +287,7 @@ class Selectivity(Learner):
 
 
 def contrast(logarithms: Tensor) -> Tensor:
-    """Return log A_j - log mean_j' A_j' along the last axis of length n: at most log n, 0 if all are equal."""
+    """Return log A_j - log mean_j' A_j' along the last axis, of length n: at most log n, 0 for equal ones."""
     return logarithms - logarithms.logsumexp(-1, keepdim=True) + math.log(logarithms.shape[-1])
 
 
