@@ -1,4 +1,4 @@
-"""Many small networks of one shape, trained side by side: what differs is where they start, or a penalty."""
+"""Many small networks of one shape, trained in parallel from different initial weights or penalties."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,21 +14,21 @@ __all__ = ["StackedNetworks"]
 
 
 class StackedNetworks(Trainable):
-    """Fully connected networks whose hidden layers are penalised, each by a weight of its own.
+    """Fully connected networks with penalised hidden layers, each network with its own weight.
 
-    Linear ones reconstruct by squared error; logistic ones have logistic hidden units and tell two classes
-    apart by cross entropy. The learning rate falls to nothing, linearly.
+    Linear networks reconstruct by squared error; logistic ones have logistic hidden units and classify two classes by
+    cross-entropy. The learning rate falls linearly to 0.
 
     Args:
         sizes: units of every layer, input and output included.
-        weights: λ of each network; there are as many networks.
+        weights: λ of each network.
         penalties: the name in `unknot.models.penalties.PENALTIES` of each network's penalty.
         steps: updates over which the learning rate falls.
-        logistic: logistic units, or linear ones.
-        learning_rate: Adam's, at first.
+        logistic: logistic units instead of linear ones.
+        learning_rate: Adam's initial rate.
 
     Raises:
-        ValueError: fewer than three layers, a penalty that is unknown, or not one for each weight.
+        ValueError: fewer than three layers, an unknown penalty, or another number of penalties than of weights.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class StackedNetworks(Trainable):
             one_of("penalty", name, PENALTIES)
         self.sizes, self.weights, self.penalties = list(sizes), list(weights), list(penalties)
         self.steps, self.logistic, self.learning_rate = steps, logistic, learning_rate
-        count = len(self.weights)
+        networks = len(self.weights)
         pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
         scale = [1.0 if logistic else a**-0.5 for a, _ in pairs]
         self.matrices = nn.ParameterList(
-            scale[k] * torch.randn(count, a, b) for k, (a, b) in enumerate(pairs)
+            scale[k] * torch.randn(networks, a, b) for k, (a, b) in enumerate(pairs)
         )
-        self.biases = nn.ParameterList(torch.zeros(count, 1, b) for _, b in pairs)
+        self.biases = nn.ParameterList(torch.zeros(networks, 1, b) for _, b in pairs)
         self.done: Tensor
         self.register_buffer("done", torch.zeros((), dtype=torch.long))
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
@@ -66,7 +66,7 @@ class StackedNetworks(Trainable):
         }
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
-        """Return every layer's activations (networks, n, units), the output's (logits, if logistic) last.
+        """Return every layer's activations (networks, n, units); the output (logits, if logistic) is last.
 
         Args:
             inputs: (n, networks, features).
@@ -85,7 +85,7 @@ class StackedNetworks(Trainable):
         return activations.movedim(0, 1)
 
     def errors(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return each network's error (networks,): mean squared, or mean cross entropy in nats.
+        """Return each network's error (networks,): mean squared, or mean cross-entropy in nats.
 
         Args:
             inputs: (n, networks, features).
@@ -100,7 +100,7 @@ class StackedNetworks(Trainable):
         return (outputs - targets).square().mean((1, 2))
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step of every network on its own loss, error + λ Σ penalty of its hidden layers.
+        """Do one step of every network on its loss, error + λ Σ penalty of its hidden layers.
 
         Args:
             batch: `input` (n, networks, features), `target` (n, networks, outputs).

@@ -112,8 +112,7 @@ class LatentMoves(Trainable):
 
     @torch.no_grad()
     def maps_of(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return feature maps of images (n, h, w, c), which determine permitted moves: (n, places x
-        features)."""
+        """Return feature maps (n, places x features) of images (n, h, w, c), to predict moves from."""
         return self._maps(images).flatten(1)
 
     @torch.no_grad()
@@ -173,7 +172,7 @@ class LatentMoves(Trainable):
 
     @torch.no_grad()
     def place(self, h: Tensor) -> Tensor:
-        """Return the position of h (..., dim) in an image: (..., 2), row and column of a square of 8 pixels."""
+        """Return the position of h (..., dim) in an image: (..., 2), row and column in squares of 8 pixels."""
         place = self._where(h.flatten(0, -2)).argmax(1).view(h.shape[:-1])
         columns = self.shape[1] // PATCH
         return torch.stack([place // columns, place % columns], -1)

@@ -316,8 +316,7 @@ def _read(observation: Observation, device: torch.device | str) -> tuple[Tensor,
 
 
 def _bounds(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the least and greatest (b, k) of values (b, h, w, k) under masks (b, h, w); an empty mask counts
-    as full."""
+    """Return the least and greatest (b, k) of values (b, h, w, k) under masks; empty masks count as full."""
     mask = (mask | ~mask.flatten(1).any(1)[:, None, None])[..., None]
     low = torch.where(mask, values, torch.inf).flatten(1, 2).amin(1)
     high = torch.where(mask, values, -torch.inf).flatten(1, 2).amax(1)

@@ -1,4 +1,4 @@
-"""β-VAE whose capacity grows."""
+"""β-VAE with growing capacity."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["CapacityVAE"]
 
 
 class CapacityVAE(VariationalAutoencoder):
-    """A variational autoencoder whose KL is held at a target C, which grows while it learns.
+    """A variational autoencoder whose KL is kept at a target C, which grows during training.
 
     Burgess et al., "Understanding disentangling in β-VAE", 2018, eq. 8:
 
@@ -24,7 +24,7 @@ class CapacityVAE(VariationalAutoencoder):
 
     Args:
         gamma: γ, at least 0.
-        capacity: the last C, in nats, at least 0.
+        capacity: the final C, in nats, at least 0.
         growth: updates over which C rises, at least 1.
         **settings: of `VariationalAutoencoder`.
     """
@@ -50,7 +50,7 @@ class CapacityVAE(VariationalAutoencoder):
         return self.gamma * (kl - target).abs(), {"target": target}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step, after which C is the next one."""
+        """Do one step, and increase C."""
         scalars = super().update(batch)
         self.grown += 1
         return scalars

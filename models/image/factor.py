@@ -14,8 +14,8 @@ from unknot.representation.learner import descend
 
 __all__ = ["FactorVAE", "discriminator_loss", "permute_dims"]
 
-WARM_GAMMA = 40.0
-"""γ while training warms up: enough for place and size to lie along dimensions, whatever γ comes after."""
+WARM_UP_GAMMA = 40.0
+"""γ during the warm-up: enough to align position and size with dimensions, whatever the later γ."""
 
 
 class FactorVAE(VariationalAutoencoder):
@@ -26,14 +26,14 @@ class FactorVAE(VariationalAutoencoder):
         ELBO - γ KL(r(z) || Π_j r(z_j)),    estimated as E_r log D(z) / (1 - D(z)),
 
     r the distribution of codes over all data, D a discriminator between codes and codes whose dimensions are
-    permuted over a batch, each by itself. It has an optimiser of its own and learns after each step of the
-    autoencoder, from codes of the same batch drawn anew.
+    permuted independently over a batch. It has its own optimiser and learns after each step of the
+    autoencoder, from new samples of the batch's codes.
 
     Args:
         gamma: γ, at least 0.
-        discriminator_width: units of each of the discriminator's layers.
-        discriminator_layers: hidden layers.
-        discriminator_updates: for each update of the autoencoder; the paper saw five gain a little.
+        discriminator_width: units of each layer of the discriminator.
+        discriminator_layers: its hidden layers.
+        discriminator_updates: per update of the autoencoder; in the paper five were slightly better.
         discriminator_rate: Adam's (β1 = 0.5).
         **settings: of `VariationalAutoencoder`.
     """
@@ -65,17 +65,17 @@ class FactorVAE(VariationalAutoencoder):
         )
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return KL + γ TC, γ 40 in the warm-up, and the estimate of TC as `total_correlation`, in nats."""
+        """Return KL + γ TC, γ being 40 in the warm-up, and the estimate of TC as `total_correlation`, in nats."""
         total_correlation = self.discriminator(z).mean()
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
-        gamma = WARM_GAMMA if self.warming else self.gamma
+        gamma = WARM_UP_GAMMA if self.warming else self.gamma
         return kl + gamma * total_correlation, {"total_correlation": total_correlation}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do a step of the autoencoder, then those of the discriminator.
+        """Do a step of the autoencoder, then steps of the discriminator.
 
         Returns:
-            What `VariationalAutoencoder.update` does, and `discriminator`, the loss of the last step.
+            The scalars of `VariationalAutoencoder.update`, and `discriminator`, the loss of its last step.
         """
         scalars = super().update(batch)
         with torch.no_grad():
@@ -87,14 +87,14 @@ class FactorVAE(VariationalAutoencoder):
 
 
 def discriminator_loss(network: nn.Module, codes: Tensor) -> Tensor:
-    """Return the cross-entropy of telling codes (n, d) from the same with permuted dimensions.
+    """Return the cross-entropy of a discriminator between codes (n, d) and codes with permuted dimensions.
 
-    At its least, the network's output is the log ratio of the two densities (eq. 5).
+    At its minimum, the network's output is the log ratio of the two densities (eq. 5).
     """
     return density_ratio_loss(network(codes), network(permute_dims(codes)))
 
 
 def permute_dims(codes: Tensor) -> Tensor:
-    """Return codes (n, d) with each dimension permuted over the n by itself: nearly a draw of Π_j r(z_j)."""
+    """Permute each dimension of codes (n, d) independently over n, which nearly samples Π_j r(z_j)."""
     order = torch.rand_like(codes).argsort(0)
     return codes.gather(0, order)

@@ -16,32 +16,32 @@ __all__ = ["InfoGAN", "surprise"]
 
 
 class InfoGAN(Learner):
-    """A generator of images from codes and noise, whose codes can be recognised in what it draws.
+    """A generator of images from codes and noise, whose codes can be recognised in the images.
 
     Chen et al., "InfoGAN: interpretable representation learning by information maximizing generative
     adversarial nets", 2016, with the objective of Gulrajani et al., "Improved training of Wasserstein GANs",
-    2017, as Eastwood and Williams, 2018, A.2, have it. With codes c, even in [-1, 1], and noise, x̃ =
+    2017, as in Eastwood and Williams, 2018, A.2. With codes c, uniform in [-1, 1], and noise, x̃ =
     G(c, noise):
 
         D, Q:  E D(x̃) - E D(x) + `penalty_weight` E (|∇D(x̂)| - 1)² - λ I,
         G:     -E D(x̃) - λ I,                            I = E log Q(c | x̃) + H(c),
 
-    x̂ between real and drawn images, I a lower bound of the mutual information of codes and drawn images. The
-    recogniser Q shares all layers of the critic D but the last, so both learn in one step.
+    x̂ between real and generated images, I a lower bound of the mutual information of codes and generated
+    images. The recogniser Q shares all layers of the critic D except the last, so both learn in one step.
 
-    The paper says that codes are normal and that Q gives their deviations too. Here codes are even and Q is a
-    Gaussian of deviation 1, as its authors' published code has them: an even distribution, unlike a normal
-    one, looks different once it is rotated, so that dimensions mean something; and I is bounded.
+    According to the paper, codes are normal and Q predicts their standard deviations too. Here codes are uniform and Q
+    is a Gaussian of standard deviation 1, as in the authors' published code: unlike a normal distribution, a uniform
+    one is not invariant to rotation, so that dimensions are meaningful; and I is bounded.
 
     Args:
         shape: (height, width, channels) of the images, a square whose side is a power of 2 from 8.
-        latent_dim: how many codes.
-        noise_dim: how many numbers of noise, normal, which say what codes don't; at least 0.
+        latent_dim: number of codes.
+        noise_dim: dimension of the noise, normal, for what codes don't determine; at least 0.
         network: "conv" (Radford et al. 2016) or "residual" (Gulrajani et al. 2017, for 64 × 64 images).
-        width: channels of the critic's first convolution and the generator's last; between are more.
+        width: channels of the critic's first convolution and the generator's last; others have more.
         information_weight: λ, at least 0.
         penalty_weight: of the gradient penalty, at least 0.
-        critic_updates: of D and Q for one of G.
+        critic_updates: of D and Q per update of G.
         learning_rate: Adam's (β1 = 0, β2 = 0.9), of both.
 
     Raises:
@@ -83,7 +83,7 @@ class InfoGAN(Learner):
         return self._judge(self._scaled(images))[1]
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Draw codes (n, latent_dim), all noise 0: images, float (n, h, w, c) in [0, 1]."""
+        """Decode codes (n, latent_dim) with zero noise: images, float (n, h, w, c) in [0, 1]."""
         noise = codes.new_zeros(len(codes), self.noise_dim)
         images: Tensor = self.generator(torch.cat([codes, noise], 1)).movedim(1, -1)
         return (images + 1) / 2
@@ -96,7 +96,7 @@ class InfoGAN(Learner):
 
         Returns:
             Of the last steps: `distance`, E D(x) - E D(x̃), which estimates Wasserstein's; `penalty`,
-            unweighted; `surprise` at the codes in nats, 0 where Q tells all that the generator was given.
+            unweighted; `surprise` at the codes in nats, 0 if Q recovers them exactly.
 
         Raises:
             ValueError: fewer images.
@@ -147,7 +147,7 @@ class InfoGAN(Learner):
 
 
 def surprise(mean: Tensor, codes: Tensor) -> Tensor:
-    """Return E Σ (c - mean)² / 2, which is -I but for a constant: -log Q(c | x) less the least it can be.
+    """Return E Σ (c - mean)² / 2, which is -I up to a constant: -log Q(c | x) minus its minimum.
 
     Args:
         mean: of Q, (n, latent_dim).

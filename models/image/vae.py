@@ -1,4 +1,4 @@
-"""Variational autoencoders: what all of them share, and the plain one with its β."""
+"""Variational autoencoders: what all share, and the plain one with its β."""
 
 import zlib
 from abc import abstractmethod
@@ -23,32 +23,28 @@ __all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder"]
 class VariationalAutoencoder(Learner):
     """An encoder q(z | x), Gaussian with a diagonal covariance, a decoder p(x | z), and a prior N(0, I).
 
-    Kingma and Welling, "Auto-encoding variational Bayes", 2014. A method of the family says what is added to
-    the reconstruction error, -E log p(x | z): its `penalty`.
+    Kingma and Welling, "Auto-encoding variational Bayes", 2014. A method of the family defines the term that is
+    added to the reconstruction error, -E log p(x | z): its `penalty`.
 
     Args:
-        shape: (height, width, channels) of the images; "conv" asks for a square, its side a power of 2.
+        shape: (height, width, channels) of the images; "conv" needs a square whose side is a power of 2.
         latent_dim: dimension of z.
         network: "conv" (4 × 4 convolutions, Burgess et al. 2018) or "dense" (Higgins et al. 2016).
         width: channels of the convolutions.
-        hidden: units of the layers that are no convolutions.
-        likelihood: "bernoulli", of grey pixels too, or "gaussian", of variance 1.
-        likelihood_weight: how often each pixel counts. 4 for means of 2 × 2 pixels, which are taken to have
-            one logit, bounds the likelihood of the full image; β and γ then weigh as they do there.
-        noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the
-            autoencoder denoises.
-        spread: begin with codes that tell images apart, by drawing the encoder's weights as the decoder's
-            are (`he_initialise`). Without it they begin nearly silent, and dimensions come into use one after
-            the other, each for a factor of its own if the method is lucky.
-        warm_up: updates in which few factors are learnt, each on a dimension of its own. Until then pixels
-            count a quarter and the decoder begins with PyTorch's small weights, so that what is told is where
-            and how large things are. Then the decoder is drawn anew, collapsed dimensions are woken (`wake`),
-            and the encoder rests for 300 updates while the decoder learns to read it. The rest of the factors
-            come into dimensions that are free.
+        hidden: units of the other layers.
+        likelihood: "bernoulli", also for grey pixels, or "gaussian", of variance 1.
+        likelihood_weight: weight of each pixel. For means of 2 × 2 pixels, which share one logit, 4 bounds the
+            likelihood of the full image; β and γ then mean the same as there.
+        noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the autoencoder
+            denoises.
+        spread: initialise the encoder like the decoder (`he_initialise`), so that codes distinguish images from the
+            start. Without it codes are initially almost constant, and dimensions come into use one by one, ideally
+            each for its own factor.
+        warm_up: updates of the warm-up (see `unknot.models.image.warm_up`); 0 for none.
         learning_rate: Adam's.
 
     Raises:
-        ValueError: an unknown name, or an argument out of range.
+        ValueError: an unknown name or an argument out of range.
     """
 
     def __init__(
@@ -92,12 +88,12 @@ class VariationalAutoencoder(Learner):
 
     @abstractmethod
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return what is added to the reconstruction error, and terms to log.
+        """Return the term added to the reconstruction error, and scalars to log.
 
         Args:
             mean: of q(z | x), (n, latent_dim), x the images of a batch.
             log_variance: of q(z | x), (n, latent_dim).
-            z: drawn from q(z | x), (n, latent_dim).
+            z: sampled from q(z | x), (n, latent_dim).
         """
 
     def posterior(self, images: NDArray[np.uint8] | Tensor) -> "Independent":  # type: ignore[type-arg]
@@ -114,7 +110,7 @@ class VariationalAutoencoder(Learner):
         return self.likelihood_weight * LIKELIHOODS[self.likelihood](logits, images)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Draw codes z (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
+        """Decode codes z (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
         images: Tensor = self.decoder(z).sigmoid().movedim(1, -1)
         return images
 
@@ -130,7 +126,7 @@ class VariationalAutoencoder(Learner):
 
         Returns:
             Means over the batch: `reconstruction`, -log p(x | z); `kl`, KL(q(z | x) || p(z)), both in nats;
-            and what the method's penalty consists of.
+            and the scalars of the method's penalty.
         """
         images = self._tensor(batch["observation"])
         self._continue_warm_up(images)
@@ -148,7 +144,7 @@ class VariationalAutoencoder(Learner):
 
     @property
     def warming(self) -> bool:
-        """Whether the next update is one of the warm-up."""
+        """Whether the next update belongs to the warm-up."""
         return self.warm_up > 0 and int(self.updates) < self.warm_up
 
     def _continue_warm_up(self, images: Tensor) -> None:
@@ -171,17 +167,16 @@ class VariationalAutoencoder(Learner):
 
 @dataclass(frozen=True)
 class PosteriorSamples:
-    """Encodes by a draw from q(z | x) where a learner's `encode` returns its mean.
+    """An encoder that samples q(z | x), where a learner's `encode` returns its mean.
 
-    MIG is defined of such codes (Chen et al., 2018, eq. 4 and 6). What is drawn depends on the images and the
-    seed alone.
+    MIG is defined for such codes (Chen et al., 2018, eq. 4 and 6). Samples depend only on the images and the seed.
     """
 
     learner: VariationalAutoencoder
     seed: int = 0
 
-    codes: ClassVar[str] = "drawn from q(z | x)"
-    """What `evaluate_codes` says of them."""
+    codes: ClassVar[str] = "sampled from q(z | x)"
+    """Their description in the `choices` of `evaluate_codes`."""
 
     def __call__(self, images: NDArray[np.uint8]) -> Tensor:
         """Return codes (n, latent_dim) of uint8 images (n, h, w, c)."""
@@ -198,7 +193,7 @@ class VAE(VariationalAutoencoder):
 
         E log p(x | z) - β KL(q(z | x) || p(z)).
 
-    β = 1 is Kingma and Welling's VAE; β = 0 leaves an autoencoder with noise.
+    β = 1 is Kingma and Welling's VAE; β = 0 is an autoencoder with noise.
 
     Args:
         beta: β, at least 0.
