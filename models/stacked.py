@@ -16,8 +16,8 @@ __all__ = ["StackedNetworks"]
 class StackedNetworks(Trainable):
     """Fully connected networks with penalised hidden layers, each network with its own weight.
 
-    Linear networks reconstruct by squared error; logistic ones have logistic hidden units and classify two classes by
-    cross-entropy. The learning rate falls linearly to 0.
+    Linear networks reconstruct by squared error; logistic ones have logistic hidden units and classify two
+    classes by cross-entropy. The learning rate falls linearly to 0.
 
     Args:
         sizes: units of every layer, input and output included.
@@ -28,7 +28,8 @@ class StackedNetworks(Trainable):
         learning_rate: Adam's initial rate.
 
     Raises:
-        ValueError: fewer than three layers, an unknown penalty, or another number of penalties than of weights.
+        ValueError: fewer than three layers, an unknown penalty, or another number of penalties than of
+            weights.
     """
 
     def __init__(

@@ -172,7 +172,7 @@ class LatentMoves(Trainable):
 
     @torch.no_grad()
     def place(self, h: Tensor) -> Tensor:
-        """Return the position of h (..., dim) in an image: (..., 2), row and column in squares of 8 pixels."""
+        """Return the place (..., 2) of h (..., dim) in an image: row and column in squares of 8 pixels."""
         place = self._where(h.flatten(0, -2)).argmax(1).view(h.shape[:-1])
         columns = self.shape[1] // PATCH
         return torch.stack([place // columns, place % columns], -1)

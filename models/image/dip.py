@@ -25,10 +25,10 @@ class DIPVAE(VariationalAutoencoder):
     C the covariance of the means of q(z | x), kind "I", or of z itself, kind "II". By the law of total
     covariance (eq. 4) the latter is the former plus the mean of the variances.
 
-    C is a running estimate (section 2.2): m times the previous one, without gradient, plus 1 - m times the batch's.
-    The estimate of a single batch is noisy, and squares of its error would bias the penalty. So the gradient has the
-    weight 1 - m, and the best λ depend on m. The whole gradient of the batch, with respect to an estimate that lags
-    behind, overshoots: training with it collapsed all codes.
+    C is a running estimate (section 2.2): m times the previous one, without gradient, plus 1 - m times the
+    batch's. The estimate of a single batch is noisy, and squares of its error would bias the penalty. So the
+    gradient has the weight 1 - m, and the best λ depend on m. The whole gradient of the batch, with respect
+    to an estimate that lags behind, overshoots: training with it collapsed all codes.
 
     Args:
         kind: "I" or "II".

@@ -14,7 +14,7 @@ __all__ = ["FactorGenerator"]
 
 POINTS = 100
 """Intervals of training in the trace."""
-LEAST = 0.1
+UNIFORM_SHARE = 0.1
 """Share of C that is distributed uniformly: without any capacity a factor can't show its value."""
 SHARING_RATE = 1e-2
 """Adam's learning rate for the shares, much higher than the decoder's, so that they adapt to it."""
@@ -89,7 +89,7 @@ class FactorGenerator(Trainable):
 
     def capacities(self) -> Tensor:
         """Return KL(q(z_i | f) || p(z_i)) of each factor over all data, in nats; their sum is C."""
-        shares = (1 - LEAST) * self.preferences.softmax(0) + LEAST / len(self.factors)
+        shares = (1 - UNIFORM_SHARE) * self.preferences.softmax(0) + UNIFORM_SHARE / len(self.factors)
         return self.target() * shares
 
     def moments(self, factors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

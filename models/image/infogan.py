@@ -29,9 +29,10 @@ class InfoGAN(Learner):
     x̂ between real and generated images, I a lower bound of the mutual information of codes and generated
     images. The recogniser Q shares all layers of the critic D except the last, so both learn in one step.
 
-    According to the paper, codes are normal and Q predicts their standard deviations too. Here codes are uniform and Q
-    is a Gaussian of standard deviation 1, as in the authors' published code: unlike a normal distribution, a uniform
-    one is not invariant to rotation, so that dimensions are meaningful; and I is bounded.
+    According to the paper, codes are normal and Q predicts their standard deviations too. Here codes are
+    uniform and Q is a Gaussian of standard deviation 1, as in the authors' published code: unlike a normal
+    distribution, a uniform one is not invariant to rotation, so that dimensions are meaningful; and I is
+    bounded.
 
     Args:
         shape: (height, width, channels) of the images, a square whose side is a power of 2 from 8.

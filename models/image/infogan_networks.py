@@ -60,8 +60,8 @@ class Residual(nn.Module):
         before: input channels.
         after: output channels.
         side: of the input.
-        up: whether the side doubles, with batch normalisation (for a generator); otherwise it is halved, with layer
-            normalisation (for a critic).
+        up: whether the side doubles, with batch normalisation (for a generator); otherwise it is halved, with
+            layer normalisation (for a critic).
     """
 
     def __init__(self, before: int, after: int, side: int, *, up: bool) -> None:

@@ -12,13 +12,14 @@ from unknot.representation.learner import Learner, image_tensor
 __all__ = ["PCA"]
 
 ROUNDING_STD = 1e-5
-"""Standard deviation, relative to the greatest or to one pixel, up to which a direction is due to rounding."""
+"""Standard deviation, relative to the greatest or to 1, up to which a direction is due to rounding."""
 
 
 class PCA(Learner):
     """The linear code with the least error: scores along the directions of greatest variance, scaled to 1.
 
-    The baseline of learnt codes. It has no optimiser: one `update` on all images fits it (Halko, Martinsson and Tropp, "Finding structure with randomness", 2011).
+    The baseline of learnt codes. It has no optimiser: one `update` on all images fits it (Halko, Martinsson
+    and Tropp, "Finding structure with randomness", 2011).
 
     Args:
         shape: (height, width, channels) of the images.

@@ -23,8 +23,8 @@ SHAPE = (32, 32, 3)
 class PenalisedAutoencoder(Learner):
     """Two convolutional and two fully connected layers to a linear code, mirrored in the decoder.
 
-    The paper gives the number of layers, the 84 dimensions of the code and the total of half a million parameters, but
-    no widths. With those here it has 0.49 million.
+    The paper gives the number of layers, the 84 dimensions of the code and the total of half a million
+    parameters, but no widths. With those here it has 0.49 million.
 
     Args:
         code_dim: dimensions of the code.

@@ -23,8 +23,8 @@ __all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder"]
 class VariationalAutoencoder(Learner):
     """An encoder q(z | x), Gaussian with a diagonal covariance, a decoder p(x | z), and a prior N(0, I).
 
-    Kingma and Welling, "Auto-encoding variational Bayes", 2014. A method of the family defines the term that is
-    added to the reconstruction error, -E log p(x | z): its `penalty`.
+    Kingma and Welling, "Auto-encoding variational Bayes", 2014. A method of the family defines the term that
+    is added to the reconstruction error, -E log p(x | z): its `penalty`.
 
     Args:
         shape: (height, width, channels) of the images; "conv" needs a square whose side is a power of 2.
@@ -33,13 +33,13 @@ class VariationalAutoencoder(Learner):
         width: channels of the convolutions.
         hidden: units of the other layers.
         likelihood: "bernoulli", also for grey pixels, or "gaussian", of variance 1.
-        likelihood_weight: weight of each pixel. For means of 2 × 2 pixels, which share one logit, 4 bounds the
-            likelihood of the full image; β and γ then mean the same as there.
-        noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the autoencoder
-            denoises.
-        spread: initialise the encoder like the decoder (`he_initialise`), so that codes distinguish images from the
-            start. Without it codes are initially almost constant, and dimensions come into use one by one, ideally
-            each for its own factor.
+        likelihood_weight: weight of each pixel. For means of 2 × 2 pixels, which share one logit, 4 bounds
+            the likelihood of the full image; β and γ then mean the same as there.
+        noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the
+            autoencoder denoises.
+        spread: initialise the encoder like the decoder (`he_initialise`), so that codes distinguish images
+            from the start. Without it codes are initially almost constant, and dimensions come into use one
+            by one, ideally each for its own factor.
         warm_up: updates of the warm-up (see `unknot.models.image.warm_up`); 0 for none.
         learning_rate: Adam's.
 
@@ -169,7 +169,8 @@ class VariationalAutoencoder(Learner):
 class PosteriorSamples:
     """An encoder that samples q(z | x), where a learner's `encode` returns its mean.
 
-    MIG is defined for such codes (Chen et al., 2018, eq. 4 and 6). Samples depend only on the images and the seed.
+    MIG is defined for such codes (Chen et al., 2018, eq. 4 and 6). Samples depend only on the images and the
+    seed.
     """
 
     learner: VariationalAutoencoder

@@ -25,8 +25,8 @@ def attribute_auc(
     """Measure the share of attribute values that a single dimension separates from the others.
 
     Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018, section 3:
-    for each value of an attribute, the area under the ROC curve of the most predictive dimension, read upward or
-    downward, for this value against the attribute's others; of an attribute with two values one counts.
+    for each value of an attribute, the area under the ROC curve of the most predictive dimension, read upward
+    or downward, for this value against the attribute's others; of an attribute with two values one counts.
 
     An ordered factor (the paper has none) counts as one attribute: above the middle of its range.
 
@@ -38,9 +38,9 @@ def attribute_auc(
         threshold: that an area must exceed.
 
     Returns:
-        The share of areas above the threshold. Parts, for each attribute value: `areas` of the best dimension,
-        `dimensions`, its index, `attributes`, (factor column, value), with value None for "above the middle"; and
-        `mean_area`.
+        The share of areas above the threshold. Parts, for each attribute value: `areas` of the best
+        dimension, `dimensions`, its index, `attributes`, (factor column, value), with value None for "above
+        the middle"; and `mean_area`.
 
     Raises:
         ValueError: shapes, numbers that are not finite, or a constant factor.

@@ -1,7 +1,8 @@
 """Metrics of a code's covariance C alone, without factors: MAPC, CVR, TdV, UD90%.
 
-Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, section 3.1. As published, lower is better
-except for TdV; `value` is inverted, and the part with the metric's name is as published. A constant code scores 0.
+Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, section 3.1. As published, lower is
+better except for TdV; `value` is inverted, and the part with the metric's name is as published. A constant
+code scores 0.
 """
 
 from collections.abc import Callable
@@ -21,8 +22,8 @@ Floats = NDArray[np.float64]
 def mapc(codes: Floats, *, seed: int = 0) -> Score:
     """Measure the mean absolute Pearson correlation of dimensions.
 
-    MAPC = 2/(p² - p) Σ_{i<j} |C_ij| / √(C_ii C_jj), over the dimensions that are not constant, since correlation
-    with a constant is undefined; `value` is 1 - MAPC. A single dimension has MAPC 0.
+    MAPC = 2/(p² - p) Σ_{i<j} |C_ij| / √(C_ii C_jj), over the dimensions that are not constant, since
+    correlation with a constant is undefined; `value` is 1 - MAPC. A single dimension has MAPC 0.
 
     Args:
         codes: (n, dimensions).
@@ -49,8 +50,8 @@ def cvr(codes: Floats, *, seed: int = 0) -> Score:
     """Measure the share of variance in all (co)variance.
 
     CVR = ||C||₁ / tr(C), 1 for uncorrelated dimensions and p for p equal ones; `value` is 1 / CVR. The
-    paper's formula also has a factor 1/p², unlike its text ("the optimal value of one") and its table (20 for 84
-    dimensions); the part `cvr_formula` includes it.
+    paper's formula also has a factor 1/p², unlike its text ("the optimal value of one") and its table (20 for
+    84 dimensions); the part `cvr_formula` includes it.
 
     Args:
         codes: (n, dimensions).

@@ -47,13 +47,13 @@ def dci(
     2018, section 2. A regressor f_j predicts each factor z_j from the code, inputs and targets normalised;
     R_ij is the importance of c_i in predicting z_j. With P_ij = R_ij / Σ_j R_ij and P̃_ij = R_ij / Σ_i R_ij,
     D_i = 1 - H_K(P_i.), averaged with the weights Σ_j R_ij / Σ_ij R_ij, and C_j = 1 - H_D(P̃_.j), averaged.
-    The error is the root mean square, normalised by the factor's standard deviation; for a categorical factor, where
-    f_j is a classifier, it is the error rate.
+    The error is the root mean square, normalised by the factor's standard deviation; for a categorical
+    factor, where f_j is a classifier, it is the error rate.
 
     80% of the examples train, 10% choose the regressor's setting (the depth of trees, the least gain of their
-    splits or the strength of the penalty), 10% test. The interval keeps the regressors and resamples the test set,
-    where the importance of a dimension is how far predictions move when it is shuffled (for the lasso this is |W_ij|
-    again). So it does not cover the variation between regressors.
+    splits or the strength of the penalty), 10% test. The interval keeps the regressors and resamples the test
+    set, where the importance of a dimension is how far predictions move when it is shuffled (for the lasso
+    this is |W_ij| again). So it does not cover the variation between regressors.
 
     Args:
         codes: (n, dimensions), n at least 30.
@@ -61,8 +61,8 @@ def dci(
         categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
         seed: of the split, the regressors and the resamples.
         regressor: one of `REGRESSORS`.
-        unseen: codes (m, dimensions) and factors (m, factors), m at least 2, as a second test set: for example
-            combinations of factors that training left out (the paper's zero-shot error).
+        unseen: codes (m, dimensions) and factors (m, factors), m at least 2, as a second test set: for
+            example combinations of factors that training left out (the paper's zero-shot error).
 
     Returns:
         Disentanglement, in [0, 1]. Parts: `disentanglement` (value once more), `completeness`,
@@ -70,8 +70,8 @@ def dci(
         `disentanglements` and `weights` of the dimensions, `completenesses`, `errors` and `settings` of the
         factors (with "not converged" if a linear model has not); `importances` R (dimensions, factors),
         which `hinton` plots; `completeness_interval`, `informativeness_interval`; with `unseen` also
-        `unseen_errors` of the factors, normalised by their standard deviation there. A dimension that predicts nothing
-        has disentanglement 0 and weight 0.
+        `unseen_errors` of the factors, normalised by their standard deviation there. A dimension that
+        predicts nothing has disentanglement 0 and weight 0.
 
     Raises:
         ValueError: an unknown regressor, other shapes, numbers that are not finite, a constant factor, too
@@ -159,8 +159,8 @@ class Regressor:
     """A family of regressors.
 
     Attributes:
-        candidates: from (categorical, seed) to estimators by the name of their setting, simplest first; validation
-            chooses one.
+        candidates: from (categorical, seed) to estimators by the name of their setting, simplest first;
+            validation chooses one.
         importances: from (estimator, test codes) to the importance of each dimension.
         choices: as a score reports them.
         slack: standard errors by which the chosen estimator may be worse than the best, if it is simpler.

@@ -69,23 +69,24 @@ def evaluate_codes(
 
     Args:
         encode: any callable from what the source renders (such as uint8 images (n, height, width, channels),
-            sequences or tokens) to codes (n, dimensions), an array or a tensor; for example a learner's `encode`.
-        source: an environment (`env.unwrapped`) or a data set. Each component of a Box factor counts as one factor;
-            constant components are left out.
+            sequences or tokens) to codes (n, dimensions), an array or a tensor; for example a learner's
+            `encode`.
+        source: an environment (`env.unwrapped`) or a data set. Each component of a Box factor counts as one
+            factor; constant components are left out.
         metrics: one or several names from `METRICS`.
         seed: of all samples. A metric's result does not depend on the other metrics.
         samples: number of samples; `higgins`, `higgins_2` and `factor_vae` take their own.
-        settings: arguments of a metric by its name, such as {"mig": {"bins": 50}}. The default of `tdv`'s `top` is
-            the number of factors.
+        settings: arguments of a metric by its name, such as {"mig": {"bins": 50}}. The default of `tdv`'s
+            `top` is the number of factors.
 
     Returns:
-        Scores by name. Their `choices` also contain the `seed`, the number of `samples`, how the interval is made,
-        what the codes are (`encode.codes`, a phrase, if it exists), and `factors`, their names in the order of the
-        parts' arrays.
+        Scores by name. Their `choices` also contain the `seed`, the number of `samples`, how the interval is
+        made, what the codes are (`encode.codes`, a phrase, if it exists), and `factors`, their names in the
+        order of the parts' arrays.
 
     Raises:
-        ValueError: an unknown metric, settings of another metric or that the metric does not have, a source without
-            factors, or what the metrics themselves refuse.
+        ValueError: an unknown metric, settings of another metric or that the metric does not have, a source
+            without factors, or what the metrics themselves refuse.
 
     Example:
         >>> env = gym.make("unknot/Planar-v0").unwrapped

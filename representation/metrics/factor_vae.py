@@ -27,8 +27,8 @@ def factor_vae(
     """Measure how well the dimension of least variance predicts which factor is fixed.
 
     Kim and Mnih, "Disentangling by factorising", 2018, section 4. For a vote a factor k is fixed and the
-    others are sampled. Codes are divided by their standard deviations over the data; the dimension of the lowest
-    variance votes for k. The majority-vote classifier is made from some votes and tested on others.
+    others are sampled. Codes are divided by their standard deviations over the data; the dimension of the
+    lowest variance votes for k. The majority-vote classifier is made from some votes and tested on others.
 
     The standard deviations are those over all votes' images, whose codes are distributed as the data's.
     Constant dimensions never vote; if all are constant, they vote as one.
@@ -46,7 +46,8 @@ def factor_vae(
         of the classifier, `chance` (the share of the most frequent factor), `active_dimensions`.
 
     Raises:
-        ValueError: too small a count, fewer than two varying factors, or codes of a wrong shape or not finite.
+        ValueError: too small a count, fewer than two varying factors, or codes of a wrong shape or not
+            finite.
     """
     count(1, train_votes=train_votes, test_votes=test_votes)
     count(2, images=images)

@@ -49,7 +49,8 @@ def higgins(
         The accuracy, in [0, 1]. Parts: `accuracies` by true factor (NaN if it was not tested), `chance`.
 
     Raises:
-        ValueError: too small a count, fewer than two varying factors, or codes of a wrong shape or not finite.
+        ValueError: too small a count, fewer than two varying factors, or codes of a wrong shape or not
+            finite.
     """
     count(1, test_examples=test_examples, pairs=pairs)
     count(2, train_examples=train_examples)
@@ -78,9 +79,9 @@ def higgins_2(
     """Measure how well a linear classifier predicts which factor two images differ in.
 
     The form of Higgins et al., "Early visual concept learning with unsupervised deep learning", 2016, as
-    described in "Quantifying the effects of enforcing disentanglement on variational autoencoders", 2017, section
-    3.1.2. The images of a pair differ in one factor; the input is |z_1 - z_2| / max |z_1 - z_2|, zeros
-    where the codes are equal.
+    described in "Quantifying the effects of enforcing disentanglement on variational autoencoders", 2017,
+    section 3.1.2. The images of a pair differ in one factor; the input is |z_1 - z_2| / max |z_1 - z_2|,
+    zeros where the codes are equal.
 
     Args:
         encode: from images to codes.
@@ -93,7 +94,8 @@ def higgins_2(
         The accuracy, in [0, 1]. Parts: `accuracies` by true factor (NaN if it was not tested), `chance`.
 
     Raises:
-        ValueError: too small a count, fewer than two varying factors, or codes of a wrong shape or not finite.
+        ValueError: too small a count, fewer than two varying factors, or codes of a wrong shape or not
+            finite.
     """
     count(1, test_examples=test_examples)
     count(2, train_examples=train_examples)

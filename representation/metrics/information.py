@@ -16,8 +16,8 @@ Labels = NDArray[np.intp]
 def binned(table: Floats, bins: int, categorical: NDArray[np.bool_] | None = None) -> Labels:
     """Sort each column of a table into bins.
 
-    A categorical column, or one with at most `bins` values, has a bin for each value; others have `bins` of equal
-    width from their least to their greatest value.
+    A categorical column, or one with at most `bins` values, has a bin for each value; others have `bins` of
+    equal width from their least to their greatest value.
 
     Args:
         table: (n, columns).

@@ -21,7 +21,8 @@ def mig(
     seed: int = 0,
     bins: int = 20,
 ) -> Score:
-    """Measure the lead of the most informative dimension of a factor over the second, in shares of its entropy.
+    """Measure the lead of the most informative dimension of a factor over the second, in shares of its
+    entropy.
 
     Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in variational autoencoders", 2018:
     MIG = 1/K Σ_k 1/H(v_k) (I(z_j(k); v_k) - max over j ≠ j(k) of I(z_j; v_k)).
@@ -33,8 +34,8 @@ def mig(
         factors: (n, factors).
         categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
         seed: of the resamples.
-        bins: of equal width for columns with more values than that (see `binned`); codes have as many bins as the
-            greatest number of categories, if that is more.
+        bins: of equal width for columns with more values than that (see `binned`); codes have as many bins as
+            the greatest number of categories, if that is more.
 
     Returns:
         A score in [0, 1]. Parts: `gaps` and `entropies` (nats) for each factor, `mutual_information` (nats).

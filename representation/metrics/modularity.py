@@ -28,15 +28,16 @@ def modularity(
     that is θ_i there and 0 elsewhere, δ_i = Σ_f (m_if - t_if)² / (θ_i² (N - 1)); the score is the mean of 1 -
     δ_i.
 
-    Constant dimensions have no information, θ_i = 0, and are left out of the mean; if all are constant, it is 0.
+    Constant dimensions have no information, θ_i = 0, and are left out of the mean; if all are constant, it is
+    0.
 
     Args:
         codes: (n, dimensions).
         factors: (n, factors), at least two.
         categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
         seed: of the resamples.
-        bins: of equal width for columns with more values than that (see `binned`); codes have as many bins as the
-            greatest number of categories, if that is more.
+        bins: of equal width for columns with more values than that (see `binned`); codes have as many bins as
+            the greatest number of categories, if that is more.
 
     Returns:
         A score in [0, 1]. Parts: `modularities` of the dimensions (NaN where one is left out),
@@ -74,7 +75,7 @@ def modularity(
 
 
 def modularities(information: Floats) -> Floats:
-    """Return 1 - δ_i from mutual information (dimensions, factors); NaN for dimensions without information."""
+    """Return 1 - δ_i from mutual information (dimensions, factors); NaN for uninformative dimensions."""
     theta = information.max(axis=1)
     others = (information**2).sum(axis=1) - theta**2
     scale = theta**2 * (information.shape[1] - 1)

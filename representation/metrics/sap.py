@@ -79,7 +79,7 @@ def squared_correlation(z: Floats, y: Floats) -> Floats:
 
 
 def balanced_accuracy(correct: NDArray[np.bool_], y: Floats) -> Floats:
-    """Return the mean over the classes of y, (n,), of the share of true values in `correct`, (n, dimensions)."""
+    """Return the mean over classes of y, (n,), of the share of true entries in `correct`, (n, dimensions)."""
     result: Floats = np.mean([correct[y == label].mean(axis=0) for label in np.unique(y)], axis=0)
     return result
 

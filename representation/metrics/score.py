@@ -42,8 +42,8 @@ def bootstrap(
 ) -> tuple[float, float]:
     """Return the 95% interval of a statistic of n examples, from 200 resamples of them.
 
-    The resamples' quantiles are shifted so that their median is the value: a statistic that is biased on a sample
-    (as mutual information by counting is, upward) is biased once more on a resample.
+    The resamples' quantiles are shifted so that their median is the value: a statistic that is biased on a
+    sample (as mutual information by counting is, upward) is biased once more on a resample.
 
     Args:
         statistic: from rows of the examples (n,), some repeated, to the statistic.

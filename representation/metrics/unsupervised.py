@@ -20,12 +20,12 @@ def unsupervised(codes: Floats, *, seed: int = 0, bins: int = 20) -> Score:
     Locatello et al., "Challenging common assumptions in the unsupervised learning of disentangled
     representations", 2019. For the Gaussian of the codes' covariance C and the product of its
     marginals, N(0, diag C): the total correlation ½ (Σ log C_ii - log det C); the Wasserstein correlation,
-    the squared distance W₂² = 2 tr C - 2 tr (C^½ diag(C) C^½)^½, and the same divided by tr C. In addition, the
-    mean over pairs of dimensions of the mutual information of their bins.
+    the squared distance W₂² = 2 tr C - 2 tr (C^½ diag(C) C^½)^½, and the same divided by tr C. In addition,
+    the mean over pairs of dimensions of the mutual information of their bins.
 
     The best value of each is 0. `value` is minus the normalised Wasserstein correlation. Unlike the total
-    correlation, it is finite for linearly dependent dimensions; it does not depend on the scale. Constant dimensions
-    are left out.
+    correlation, it is finite for linearly dependent dimensions; it does not depend on the scale. Constant
+    dimensions are left out.
 
     Args:
         codes: (n, dimensions).
