@@ -59,8 +59,8 @@ FOCAL = 100.0
 """Length in pixels of 1 at distance 1; the whole teapot then stays within the image."""
 SPACING = 0.058
 """The greatest distance between neighbouring points of the surface along a parameter: 0.7 pixels where the
-teapot is nearest to the camera. A square lattice of 0.7 pixels leaves no pixel without a point.""" LIGHT =
-np.array([-0.4, -0.6, 0.7]) / np.sqrt(1.01)
+teapot is nearest to the camera. A square lattice of 0.7 pixels leaves no pixel without a point."""
+LIGHT = np.array([-0.4, -0.6, 0.7]) / np.sqrt(1.01)
 """Direction to the light, which is fixed while the teapot turns."""
 AMBIENT = 0.25
 """Brightness of unlit surfaces, as a share of the greatest."""
@@ -79,12 +79,12 @@ class Teapots(GridSource):
     2018, appendix A.1. Factors, uniform in their whole range: `azimuth` in [0, 2π], by which the
     teapot turns anticlockwise, seen from above; its spout points right at 0 and away from the camera at π/2;
     `elevation` of the camera in [0, π/2], whose end looks down on the lid; `red`, `green` and `blue` in
-    [0, 1], the teapot's colour where the light is perpendicular. The light is fixed. The dots around the lid are a
-    gap in the published surface.
+    [0, 1], the teapot's colour where the light is perpendicular. The light is fixed. The dots around the lid
+    are a gap in the published surface.
 
     Args:
-        part: of the factors: "all", those "seen" in training, or the "gap" (see `in_gap`), a tenth. Any factors
-            can be rendered.
+        part: of the factors: "all", those "seen" in training, or the "gap" (see `in_gap`), a tenth. Any
+            factors can be rendered.
         pixels: side of the images: 64, or 32 or 16, means of 2 × 2 or 4 × 4 such pixels.
 
     Raises:
@@ -199,7 +199,8 @@ def shade(points: Singles, normals: Singles, azimuth: float, elevation: float) -
     columns = (SIDE / 2 + scale * right).astype(np.int32)
     rows = (SIDE / 2 - scale * above).astype(np.int32)
     pixels = (rows * SIDE + columns).astype(np.intp)
-    # The depth buffer. A quarter of the points excludes most of the others, and only visible points are shaded.
+    # The depth buffer. A quarter of the points excludes most of the others, and only visible points are
+    # shaded.
     depths = (DEPTH_STEPS * (REACH + near)).astype(np.int32)
     nearest = np.zeros(SIDE * SIDE, np.int32)
     np.maximum.at(nearest, pixels[::4], depths[::4])

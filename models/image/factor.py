@@ -65,7 +65,7 @@ class FactorVAE(VariationalAutoencoder):
         )
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return KL + γ TC (γ is 40 in the warm-up), and the estimate of TC as `total_correlation`, in nats."""
+        """Return KL + γ TC (γ is 40 in the warm-up), and the estimate of TC as `total_correlation`: nats."""
         total_correlation = self.discriminator(z).mean()
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
         gamma = WARM_UP_GAMMA if self.warming else self.gamma
