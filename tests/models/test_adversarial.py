@@ -50,7 +50,7 @@ def test_the_penalty_looks_between_real_and_generated_images() -> None:
 
     torch.manual_seed(0)
     penalty = gradient_penalty(critic, real, generated)
-    assert float(penalty.detach()) == pytest.approx(1 / 3, abs=0.02)  # of (x - 1)², x even in [0, 2]
+    assert float(penalty.detach()) == pytest.approx(1 / 3, abs=0.02)  # of (x - 1)², x uniform in [0, 2]
     assert float(seen[0].min()) >= 0
     assert float(seen[0].max()) <= 2
 

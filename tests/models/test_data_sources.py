@@ -20,7 +20,7 @@ from unknot.models.data.stream import stream
 from unknot.representation.metrics import evaluate_codes
 
 
-def test_a_blob_is_brightest_where_it_is_and_falls_off_as_a_gaussian_does() -> None:
+def test_a_blob_is_a_gaussian_around_its_position() -> None:
     source = Blob(pixels=50, deviation=0.1)
     image = source.render_factors({"x": np.array([0.5]), "y": np.array([0.0])})[0, :, :, 0].astype(float)
     columns = (np.arange(50) + 0.5) / 50
@@ -62,7 +62,7 @@ def test_the_file_of_dsprites_is_the_same_source(tmp_path: Path) -> None:
     np.testing.assert_array_equal(stored.render_factors(near), source.render_factors(factors))
 
 
-def test_other_files_are_not_taken_for_dsprites(tmp_path: Path) -> None:
+def test_other_files_are_not_read_as_dsprites(tmp_path: Path) -> None:
     path = tmp_path / "other.npz"
     source = Shapes2D(scales=1, orientations=2, positions=2)
     write_dsprites(path, source, imgs=np.zeros((3, 64, 64, 3), np.uint8))
@@ -100,16 +100,16 @@ def test_the_file_of_3d_shapes_is_a_source(tmp_path: Path) -> None:
         read_shapes3d(tmp_path / "none.h5")
 
 
-def test_a_nuisance_varies_and_is_no_factor() -> None:
+def test_a_nuisance_varies_but_is_not_a_factor() -> None:
     whole = Shapes2D()
     source = Nuisance(whole, "shape", "orientation")
     assert list(source.factor_space) == ["scale", "x", "y"]
     factors = source.sample_factors(60, np.random.default_rng(0))
     images = source.render_factors(factors)
     np.testing.assert_array_equal(images, source.render_factors(factors))
-    held = {name: np.full(60, factors[name][0]) for name in source.factor_space}
-    assert len(np.unique(source.render_factors(held), axis=0)) > 40
-    square = whole.render_factors({**held, "shape": np.zeros(60, int), "orientation": np.zeros(60)})
+    fixed = {name: np.full(60, factors[name][0]) for name in source.factor_space}
+    assert len(np.unique(source.render_factors(fixed), axis=0)) > 40
+    square = whole.render_factors({**fixed, "shape": np.zeros(60, int), "orientation": np.zeros(60)})
     assert abs(images.mean() / square.mean() - 1) < 0.5
     moved = source.render_factors({**factors, "x": factors["x"][::-1]})
     np.testing.assert_allclose(moved.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1)  # of the same shape

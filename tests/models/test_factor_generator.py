@@ -27,11 +27,13 @@ def test_the_generator_holds_its_capacity_and_traces_what_each_factor_gets() -> 
     batch_at = stream(Blob(pixels=16), 64, seed=0, factors=True)
     mean, variance = learner.moments({"x": torch.tensor([0.8, 0.2]), "y": torch.tensor([0.5, 0.5])})
     assert mean[:, 1].tolist() == [0, 0]
-    kl = gaussian_kl(mean[:, 0], variance[0].log()).mean()  # f is -1 and 1: of mean 0 and deviation 1
+    kl = gaussian_kl(
+        mean[:, 0], variance[0].log()
+    ).mean()  # f is -1 and 1: of mean 0 and standard deviation 1
     torch.testing.assert_close(kl, learner.capacities()[0])
     scalars = [learner.update(batch_at(step)) for step in range(5)]
     first = [torch.stack([torch.as_tensor(scalars[i][name]) for name in NAMES]) for i in range(5)]
-    torch.testing.assert_close(learner.trace[0], torch.stack(first[:3]).mean(0))  # 2.5 updates a stretch
+    torch.testing.assert_close(learner.trace[0], torch.stack(first[:3]).mean(0))  # 2.5 updates a interval
     torch.testing.assert_close(learner.trace[1], torch.stack(first[3:]).mean(0))
     assert learner.trace[2:].isnan().all()
     for step in range(5, 255):

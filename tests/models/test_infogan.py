@@ -28,7 +28,7 @@ def batch(size: int = 8, step: int = 0) -> dict[str, Tensor]:
 # Terms
 
 
-def test_surprise_is_the_code_s_nats_beyond_the_least() -> None:
+def test_surprise_is_the_nats_of_codes_above_the_minimum() -> None:
     codes, mean = torch.randn(2, 50, 3)
     normal: Any = torch.distributions.Normal(mean, 1.0)
     nats = -normal.log_prob(codes).sum(1).mean()
@@ -104,24 +104,24 @@ def test_the_critic_takes_as_many_steps_as_asked_each_on_other_images() -> None:
         learner.update(batch(5))
 
 
-def test_codes_are_even_and_images_in_range() -> None:
-    codes, drawn = make()._generate(4000)
+def test_codes_are_uniform_and_images_in_range() -> None:
+    codes, generated = make()._generate(4000)
     assert float(codes.detach().abs().max()) <= 1
     np.testing.assert_allclose(codes.var(0).numpy(force=True), 1 / 3, atol=0.02)
-    assert drawn.shape == (4000, 1, 8, 8)
+    assert generated.shape == (4000, 1, 8, 8)
     learner = make().eval()
     images = learner.decode(torch.zeros(2, 2))
     assert images.shape == (2, 8, 8, 1)
     assert 0 <= float(images.detach().min()) <= float(images.detach().max()) <= 1
 
 
-def test_it_draws_blobs_from_codes_that_it_recognises() -> None:
+def test_it_generates_blobs_from_codes_that_it_recognises() -> None:
     learner = make(noise_dim=0, learning_rate=2e-3)
     train(learner, stream(Blob(pixels=8), 64, seed=0), 300, progress=False)
-    codes, drawn = learner._generate(200)
-    assert float(surprise(learner.critic(drawn)[:, 1:], codes).detach()) < 0.06  # untrained: 0.36
+    codes, generated = learner._generate(200)
+    assert float(surprise(learner.critic(generated)[:, 1:], codes).detach()) < 0.06  # untrained: 0.36
     images = batch(200, step=1000)["observation"].float() / 255
-    grey = [(each.flatten(1).sum(1)).mean() for each in ((drawn.detach() + 1) / 2, images)]
+    grey = [(each.flatten(1).sum(1)).mean() for each in ((generated.detach() + 1) / 2, images)]
     torch.testing.assert_close(grey[0], grey[1], rtol=0.3, atol=0)  # untrained: 38 pixels' worth, not 2.6
 
 

@@ -25,7 +25,7 @@ def test_pca_finds_the_directions_of_the_singular_values() -> None:
         learner.encode(images[:2].reshape(2, 32, 8, 1))
 
 
-def test_pca_tells_nothing_along_directions_that_do_not_vary() -> None:
+def test_pca_is_0_along_directions_that_do_not_vary() -> None:
     rows = torch.arange(0, 200, 10, dtype=torch.uint8)
     learner = PCA(shape=(4, 4, 1), latent_dim=3)
     learner.update({"observation": rows[:, None, None, None].expand(-1, 4, 4, 1)})  # of rank 1

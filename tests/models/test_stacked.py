@@ -18,7 +18,7 @@ def networks(**options: Any) -> StackedNetworks:
     return StackedNetworks(**(defaults | options))
 
 
-def test_a_network_learns_as_if_it_were_alone() -> None:
+def test_a_network_learns_as_it_does_alone() -> None:
     together = networks()
     x = torch.randn(20, 3, 4)
     alone = []
@@ -37,14 +37,14 @@ def test_a_network_learns_as_if_it_were_alone() -> None:
         torch.testing.assert_close(together.last_hidden(x)[:, k], single.last_hidden(x[:, k : k + 1])[:, 0])
 
 
-def test_what_is_reported_is_by_hand() -> None:
+def test_reported_scalars_match_a_calculation_by_hand() -> None:
     learner = networks(weights=[1.0, 1.0], penalties=["covariance", "l1"])
     x = torch.randn(8, 2, 4)
     codes = [x[:, k] @ learner.matrices[0][k] + learner.biases[0][k] for k in range(2)]
-    drawn = [code @ learner.matrices[1][k] + learner.biases[1][k] for k, code in enumerate(codes)]
+    outputs = [code @ learner.matrices[1][k] + learner.biases[1][k] for k, code in enumerate(codes)]
     scalars = learner.update({"input": x, "target": x})
     penalties = torch.stack([covariance_penalty(codes[0]), l1_penalty(codes[1])])
-    errors = torch.stack([(drawn[k] - x[:, k]).square().mean() for k in range(2)])
+    errors = torch.stack([(outputs[k] - x[:, k]).square().mean() for k in range(2)])
     assert float(scalars["penalty"]) == pytest.approx(penalties.mean().item(), rel=1e-5)
     assert float(scalars["error"]) == pytest.approx(errors.mean().item(), rel=1e-5)
 

@@ -70,7 +70,7 @@ def test_the_convolutions_are_those_of_the_paper() -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_codes_begin_silent_or_tell_images_apart(name: str) -> None:
+def test_initial_codes_are_constant_or_distinguish_images(name: str) -> None:
     images = Shapes2D(pixels=32).render_factors(Shapes2D().sample_factors(50, np.random.default_rng(0)))
     spreads = []
     for spread in (False, True):
@@ -81,7 +81,7 @@ def test_codes_begin_silent_or_tell_images_apart(name: str) -> None:
     assert VAE(**learner.settings()).spread
 
 
-def test_after_the_warm_up_the_decoder_is_new_and_what_had_collapsed_tells_images_apart() -> None:
+def test_after_the_warm_up_decoder_and_collapsed_dimensions_are_reinitialised() -> None:
     learner = make(VAE, warm_up=2)
     images = BATCH["observation"]
 
@@ -90,17 +90,17 @@ def test_after_the_warm_up_the_decoder_is_new_and_what_had_collapsed_tells_image
 
     for _ in range(2):
         learner.update(BATCH)
-    asleep = learner.kl(images).mean(0) < 0.1
-    assert asleep.any()  # the weights are small yet
+    collapsed = learner.kl(images).mean(0) < 0.1
+    assert collapsed.any()  # the weights are small yet
     encoder, decoder = weights()
     learner.update(BATCH)
-    rested, drawn = weights()
-    torch.testing.assert_close(rested, encoder, rtol=0, atol=0)
-    assert drawn.std() > 1.2 * decoder.std()
+    frozen, reinitialised = weights()
+    torch.testing.assert_close(frozen, encoder, rtol=0, atol=0)
+    assert reinitialised.std() > 1.2 * decoder.std()
     posterior = learner.posterior(images).base_dist
-    woken = torch.full((int(asleep.sum()),), 0.7)
-    torch.testing.assert_close(posterior.mean.std(0)[asleep], woken)
-    torch.testing.assert_close(posterior.variance[0][asleep], torch.full_like(woken, math.exp(-1)))
+    std = torch.full((int(collapsed.sum()),), 0.7)
+    torch.testing.assert_close(posterior.mean.std(0)[collapsed], std)
+    torch.testing.assert_close(posterior.variance[0][collapsed], torch.full_like(std, math.exp(-1)))
     for _ in range(300):
         learner.update(BATCH)
     assert not torch.equal(weights()[0], encoder)  # it learns again
@@ -108,7 +108,7 @@ def test_after_the_warm_up_the_decoder_is_new_and_what_had_collapsed_tells_image
 
 @pytest.mark.parametrize("kind", FAMILY)
 @pytest.mark.parametrize("warm_up", [2, 3])
-def test_every_autoencoder_counts_its_warm_up_and_ends_it(kind: Any, warm_up: int) -> None:
+def test_every_method_counts_its_warm_up_and_ends_it(kind: Any, warm_up: int) -> None:
     learner = make(kind, warm_up=warm_up)
     first = learner.decoder[0].weight
     for update in range(1, warm_up + 2):
@@ -116,12 +116,12 @@ def test_every_autoencoder_counts_its_warm_up_and_ends_it(kind: Any, warm_up: in
         before = first.detach().clone()
         learner.update(BATCH)
         assert int(learner.updates) == update
-    assert (first - before).abs().max() > 0.1  # drawn anew, not a step of Adam
+    assert (first - before).abs().max() > 0.1  # reinitialised, not a step of Adam
     if isinstance(learner, CapacityVAE):
         assert int(learner.grown) == warm_up + 1
 
 
-def test_a_single_image_ends_no_warm_up() -> None:
+def test_a_warm_up_cannot_end_on_a_single_image() -> None:
     learner = make(VAE, warm_up=1)
     one = {"observation": BATCH["observation"][:1]}
     learner.update(one)
@@ -129,13 +129,13 @@ def test_a_single_image_ends_no_warm_up() -> None:
         learner.update(one)
 
 
-def test_waking_leaves_what_tells_images_apart_as_it_is() -> None:
+def test_dimensions_that_have_not_collapsed_are_not_reinitialised() -> None:
     last = nn.Linear(4, 4)
     encoder = nn.Sequential(nn.Flatten(), last)
     with torch.no_grad():
         last.weight.zero_()
         last.bias.zero_()
-        last.weight[0] = 1.0  # the first of two dimensions is told with 5 nats or so
+        last.weight[0] = 1.0  # the first of two dimensions has about 5 nats
         last.bias[2] = -8.0
     images = torch.rand(32, 1, 2, 2)
     before = encoder(images)
@@ -155,7 +155,7 @@ def test_up_to_the_share_of_pixels_is_flipped() -> None:
     assert share.std() == pytest.approx(0.2 / 12**0.5, abs=0.01)
 
 
-def test_averaged_pixels_count_as_often_as_they_were_averaged_of() -> None:
+def test_averaged_pixels_have_the_weight_of_those_they_average() -> None:
     logits, images = torch.randn(2, 1, 16, 16), torch.rand(2, 1, 16, 16)
     once, often = (make(VAE, likelihood_weight=weight).error(logits, images) for weight in (1.0, 4.0))
     torch.testing.assert_close(once, LIKELIHOODS["bernoulli"](logits, images))
@@ -170,18 +170,18 @@ def test_averaged_pixels_count_as_often_as_they_were_averaged_of() -> None:
 # As learners
 
 
-def test_draws_are_of_the_posterior_and_depend_on_images_and_seed_alone() -> None:
+def test_samples_are_of_the_posterior_and_depend_on_images_and_seed_alone() -> None:
     learner = make(VAE).eval()
     image = np.random.default_rng(0).integers(256, size=(1, *learner.shape), dtype=np.uint8)
     images = image.repeat(4000, 0)
     with torch.no_grad():
-        drawn, posterior = PosteriorSamples(learner)(images), learner.posterior(image).base_dist
-        assert torch.equal(drawn, PosteriorSamples(learner)(images))
-        assert not torch.equal(drawn, PosteriorSamples(learner, seed=1)(images))
-    torch.testing.assert_close(drawn.mean(0), posterior.mean[0], atol=0.08, rtol=0)
-    torch.testing.assert_close(drawn.std(0), posterior.stddev[0], atol=0.08, rtol=0)
+        samples, posterior = PosteriorSamples(learner)(images), learner.posterior(image).base_dist
+        assert torch.equal(samples, PosteriorSamples(learner)(images))
+        assert not torch.equal(samples, PosteriorSamples(learner, seed=1)(images))
+    torch.testing.assert_close(samples.mean(0), posterior.mean[0], atol=0.08, rtol=0)
+    torch.testing.assert_close(samples.std(0), posterior.stddev[0], atol=0.08, rtol=0)
     score = evaluate_codes(PosteriorSamples(learner), Blob(pixels=learner.shape[0]), "mig", samples=50)["mig"]
-    assert score.choices["codes"] == "drawn from q(z | x)"
+    assert score.choices["codes"] == "sampled from q(z | x)"
 
 
 def test_codes_are_the_posteriors_means() -> None:
@@ -197,7 +197,7 @@ def test_codes_are_the_posteriors_means() -> None:
         learner.encode(np.zeros((2, 32, 32, 1), np.uint8))
 
 
-def test_a_vae_finds_where_the_blob_is_and_what_else_there_is_not() -> None:
+def test_a_vae_encodes_the_position_of_a_blob_and_nothing_else() -> None:
     source = Blob(pixels=16, deviation=0.12)
     torch.manual_seed(0)
     learner = VAE(shape=(16, 16, 1), latent_dim=3, width=16, hidden=64, beta=2.0, learning_rate=2e-3)

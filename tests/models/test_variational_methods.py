@@ -61,18 +61,18 @@ def test_dip_is_eq_5_of_means_or_by_the_law_of_total_covariance_of_codes(kind: s
     learner = make(DIPVAE, kind=kind, off_diagonal=3.0, diagonal=5.0, momentum=0.0)
     mean, log_variance, z = moments(learner)
     matrix = covariance(mean)
-    if kind == "II":  # of z, by drawing it many times
-        draws = mean + (log_variance / 2).exp() * torch.randn(20_000, *mean.shape)
-        drawn = covariance(draws.flatten(0, 1))
+    if kind == "II":  # of many samples of z
+        samples = mean + (log_variance / 2).exp() * torch.randn(20_000, *mean.shape)
+        sampled = covariance(samples.flatten(0, 1))
         matrix = matrix + torch.diag(log_variance.exp().mean(0))
-        torch.testing.assert_close(drawn, matrix, atol=0.05, rtol=0.05)
+        torch.testing.assert_close(sampled, matrix, atol=0.05, rtol=0.05)
     off_diagonal, diagonal = identity_gap(matrix)
     expected = gaussian_kl(mean, log_variance).sum() / 8 + 3 * off_diagonal + 5 * diagonal
     torch.testing.assert_close(learner.penalty(mean, log_variance, z)[0], expected)
     assert make(DIPVAE, off_diagonal=2.0).diagonal == 20
 
 
-def test_in_the_running_covariance_the_last_estimate_is_a_constant() -> None:
+def test_the_running_covariance_has_no_gradient_through_the_last_estimate() -> None:
     learner = make(DIPVAE, off_diagonal=1.0, diagonal=0.0, momentum=0.5)
     mean, log_variance, z = moments(learner)
     mean.requires_grad_()
@@ -89,7 +89,7 @@ def test_in_the_running_covariance_the_last_estimate_is_a_constant() -> None:
     torch.testing.assert_close(learner.running, (estimate + batch) / 2)
 
 
-def test_permuting_dimensions_keeps_marginals_and_breaks_what_binds_them() -> None:
+def test_permuting_dimensions_keeps_marginals_and_removes_correlations() -> None:
     torch.manual_seed(0)
     codes = torch.randn(2000, 1) + 0.1 * torch.randn(2000, 3)
     permuted = permute_dims(codes)
@@ -109,11 +109,11 @@ COVARIANCE = torch.tensor([[1.0, CORRELATION], [CORRELATION, 1.0]])
 
 
 def correlated(n: int) -> Tensor:
-    drawn: Tensor = torch.randn(n, 2) @ torch.linalg.cholesky(COVARIANCE).mT
-    return drawn
+    samples: Tensor = torch.randn(n, 2) @ torch.linalg.cholesky(COVARIANCE).mT
+    return samples
 
 
-def test_the_discriminator_comes_to_the_total_correlation_of_gaussians() -> None:
+def test_the_discriminator_estimates_the_total_correlation_of_gaussians() -> None:
     torch.manual_seed(0)
     network = dense_discriminator(2, 32, 2)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
@@ -124,7 +124,7 @@ def test_the_discriminator_comes_to_the_total_correlation_of_gaussians() -> None
     assert float(network(correlated(20_000)).mean().detach()) == pytest.approx(TRUE_TC, abs=0.08)
 
 
-def test_the_minibatch_comes_to_the_total_correlation_of_gaussians() -> None:
+def test_the_minibatch_estimates_the_total_correlation_of_gaussians() -> None:
     torch.manual_seed(0)
     n, variance = 2000, 0.1  # of the posteriors, whose mixture has the covariance above
     means_covariance = COVARIANCE - variance * torch.eye(2)
@@ -136,7 +136,7 @@ def test_the_minibatch_comes_to_the_total_correlation_of_gaussians() -> None:
     assert float(alone) == pytest.approx(0, abs=1e-5)
 
 
-def test_tcvae_weighs_the_total_correlation_once_more_than_the_elbo_does() -> None:
+def test_tcvae_adds_beta_minus_one_total_correlations() -> None:
     mean, log_variance, z = moments(make(BetaTCVAE))
     kl = gaussian_kl(mean, log_variance).sum() / 8
     torch.testing.assert_close(make(BetaTCVAE, beta=1).penalty(mean, log_variance, z)[0], kl)

@@ -29,8 +29,8 @@ LEARNERS: list[Callable[[], Learner]] = [
 ]
 
 
-def draw(cells: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Draw a white square in a cell (n, 2) of a 3 × 3 grid."""
+def render(cells: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Render a white square in a cell (n, 2) of a 3 × 3 grid."""
     images = np.zeros((len(cells), SIDE, SIDE, CELL, CELL), np.uint8)
     images[np.arange(len(cells)), cells[:, 0], cells[:, 1]] = 255
     return images.swapaxes(2, 3).reshape(-1, *SHAPE)
@@ -44,8 +44,8 @@ def batch_at(step: int, n: int = 64) -> dict[str, Tensor]:
     permitted = ((targets >= 0) & (targets < SIDE)).all(2)
     action = (rng.random((n, 4)) * permitted).argmax(1)
     return {
-        "observation": torch.from_numpy(draw(cells)),
-        "next_observation": torch.from_numpy(draw(targets[np.arange(n), action])),
+        "observation": torch.from_numpy(render(cells)),
+        "next_observation": torch.from_numpy(render(targets[np.arange(n), action])),
         "action": torch.from_numpy(action),
         "probability": torch.from_numpy(1 / permitted.sum(1)).float(),
     }
@@ -70,7 +70,7 @@ def test_smoothing_is_a_softplus() -> None:
     np.testing.assert_allclose(selectivity(step, width), np.log(a / a.mean()))
 
 
-def test_nothing_moved_is_worth_nothing() -> None:
+def test_the_selectivity_of_no_movement_is_0() -> None:
     assert selectivity(torch.zeros(5, 3), 0.1).abs().max() < 1e-6
 
 
@@ -96,11 +96,11 @@ def test_weighted_rewards_are_the_policies_own_expectations_and_gradients() -> N
     torch.testing.assert_close(torch.autograd.grad(expected.sum(), logits)[0], gradient)
 
 
-def test_information_of_policies_that_part_and_that_agree() -> None:
-    apart = torch.eye(4)[None]
+def test_information_of_different_and_of_equal_policies() -> None:
+    separate = torch.eye(4)[None]
     pairs = torch.eye(4)[None, [0, 0, 1, 1]]
     mixed = torch.full((1, 4, 4), 0.25)
-    policies = torch.cat([apart, pairs, mixed])
+    policies = torch.cat([separate, pairs, mixed])
     torch.testing.assert_close(
         information(policies.log()), torch.tensor([math.log(4), math.log(2), 0.0]), atol=1e-6, rtol=0
     )
@@ -121,12 +121,12 @@ def test_learns_a_coordinate_for_each_direction() -> None:
     learner = DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=300, learning_rate=1e-3)
 
     def least() -> float:
-        r = np.corrcoef(np.c_[learner.encode(draw(CELLS)).numpy(force=True), CELLS].T)[:4, 4:]
+        r = np.corrcoef(np.c_[learner.encode(render(CELLS)).numpy(force=True), CELLS].T)[:4, 4:]
         return float(np.abs(r).max(0).min())
 
     before = least()
     scalars = train(learner, batch_at, 300, progress=False)
-    policies = learner.log_policies(learner.encode(draw(CELLS))).exp().mean(0)
+    policies = learner.log_policies(learner.encode(render(CELLS))).exp().mean(0)
     assert before < 0.9
     assert least() > 0.98
     assert sorted(policies.argmax(1).tolist()) == [0, 1, 2, 3]
@@ -135,15 +135,15 @@ def test_learns_a_coordinate_for_each_direction() -> None:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_the_autoencoder_draws_what_it_saw(encoder: str) -> None:
+def test_the_autoencoder_reconstructs_images(encoder: str) -> None:
     torch.manual_seed(0)
     learner = Autoencoder(shape=SHAPE, latent_dim=3, encoder=encoder)
     before = learner.update(batch_at(0))["reconstruction"]
     train(learner, batch_at, 200, progress=False)
-    images = draw(CELLS)
-    drawn = learner.decode(learner.encode(images))
-    error = (drawn - torch.from_numpy(images) / 255).square().flatten(1).sum(1).mean()
-    assert drawn.shape == images.shape
+    images = render(CELLS)
+    decoded = learner.decode(learner.encode(images))
+    error = (decoded - torch.from_numpy(images) / 255).square().flatten(1).sum(1).mean()
+    assert decoded.shape == images.shape
     assert error < before / 10
 
 

@@ -58,7 +58,7 @@ def meet(rays: Rays, centre: Tensor, radius: float) -> Tensor:
 
 
 class Balls:
-    """Placements of a ball, seen by two cameras each; grasps that hold if they are about its middle."""
+    """Placements of a ball, seen by two cameras each; grasps that hold if they are near its middle."""
 
     def __init__(self, count: int, seed: int = 0) -> None:
         self.generator = torch.Generator().manual_seed(seed)

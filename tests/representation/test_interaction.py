@@ -101,7 +101,7 @@ def test_an_agent_without_permitted_actions_may_take_any() -> None:
     assert interactions(alone, 0)(0)["action_mask"].all()
 
 
-def test_mistakes() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="steps must be at least 1, not 0"):
         interactions(maze(), 0, steps=0)
     with pytest.raises(ValueError, match="env must have discrete actions, not Box"):

@@ -17,7 +17,7 @@ def small(**settings: object) -> LatentMoves:
     return LatentMoves(MOVES, [0, 1, 1], centre=[0.0, 0.0], shape=(16, 16, 3), **settings)  # type: ignore[arg-type]
 
 
-def test_outcomes_count_alike_however_rare() -> None:
+def test_outcomes_have_equal_weight_however_rare() -> None:
     tried = torch.tensor([[True]] * 10 + [[False]] * 5)
     happened = torch.tensor([[True]] + [[False]] * 14)
     something = torch.tensor([[True]] * 3 + [[False]] * 12)
@@ -70,7 +70,7 @@ def test_an_update_lowers_its_losses() -> None:
         (MOVES, [0, 1, 1], [0.0, 0.0], (15, 16, 3)),
     ],
 )
-def test_bad_arguments(
+def test_wrong_arguments_are_refused(
     moves: list[list[float]], actions: list[int], centre: list[float], shape: tuple[int, int, int]
 ) -> None:
     with pytest.raises(ValueError, match="must"):

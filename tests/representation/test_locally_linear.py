@@ -74,7 +74,7 @@ def test_before_training_an_action_moves_by_the_gain() -> None:
     torch.testing.assert_close(fresh(RCE, gain=0.3).step(z, u), z + 0.3 * u)
 
 
-def test_invert_undoes_apply_and_knows_the_determinant() -> None:
+def test_invert_undoes_apply_and_returns_the_determinant() -> None:
     matrices = Matrices(normal(9, 3), normal(9, 3, seed=1), normal(9, 3, 2, seed=2), normal(9, 3, seed=3))
     z, u = normal(9, 3, seed=4), normal(9, 2, seed=5)
     back, log_determinant = matrices.invert(matrices.apply(z, u), u)
@@ -122,17 +122,19 @@ def test_each_set_begins_with_its_own_background_and_it_does_not_move_what_is_en
     backgrounds = [pictures(1, 8, 12, 1, seed=seed) for seed in (1, 2)]
     learner.calibrate(*backgrounds)
     contents = [torch.full((1, 2), 9.0), torch.full((1, 2), -9.0)]
-    z, codes, drawn, things = normal(1, 2), [], [], []
+    z, codes, decoded, things = normal(1, 2), [], [], []
     for images, w in zip(backgrounds, contents, strict=True):
-        told = torch.cat([w, w], 1)
-        monkeypatch.setattr(learner.content_head, "forward", lambda pooled, told=told: told)
+        contents_of_set = torch.cat([w, w], 1)
+        monkeypatch.setattr(
+            learner.content_head, "forward", lambda pooled, contents_of_set=contents_of_set: contents_of_set
+        )
         codes.append(learner.encode(images))
         things.append(learner.decoder(z, w) - learner.decoder.background)
-        drawn.append(
+        decoded.append(
             torch.logit(learner.decode(z, w)) - torch.logit((torch.tensor(images) / 255).clamp(0.02, 0.98))
         )
     torch.testing.assert_close(codes[0], codes[1], atol=1e-4, rtol=0)
-    for image, thing in zip(drawn, things, strict=True):
+    for image, thing in zip(decoded, things, strict=True):
         torch.testing.assert_close(image, thing.movedim(1, -1), atol=1e-2, rtol=1e-2)
 
 
@@ -149,11 +151,11 @@ def test_an_aid_of_weight_0_is_off(settings: dict[str, float], missing: str) -> 
     assert terms.keys() - without.keys() == {missing}
 
 
-def test_the_gauge_holds_the_shared_drive() -> None:
-    held, loose = fresh(RCE), fresh(RCE, gauge=0.0)
-    for learner in (held, loose):
+def test_the_gauge_fixes_the_shared_drive() -> None:
+    fixed, loose = fresh(RCE), fresh(RCE, gauge=0.0)
+    for learner in (fixed, loose):
         train(learner, lambda step: small_batch(seed=step), 3, progress=False)
-    assert torch.equal(held.B, 0.1 * torch.eye(2))
+    assert torch.equal(fixed.B, 0.1 * torch.eye(2))
     assert not torch.equal(loose.B, 0.1 * torch.eye(2))
 
 
@@ -169,7 +171,7 @@ def test_a_move_is_free_if_it_ends_where_its_action_says() -> None:
     assert learner._freedom(z, after, landing)[2] == 0
 
 
-def test_without_telling_blocked_moves_every_move_is_free_and_no_obstacle_known() -> None:
+def test_without_blocked_every_move_is_free_and_obstacles_are_unknown() -> None:
     learner = fresh(RCE, blocked=False)
     assert learner.update(small_batch())["free"] == 1
     learner.survey(triples())
@@ -222,7 +224,7 @@ def test_images_of_another_kind_are_refused(images: Any, words: str) -> None:
         fresh(RCE).encode(images)
 
 
-def test_decode_draws_with_the_content_of_the_first_set_unless_told() -> None:
+def test_decode_uses_the_content_of_the_first_set_by_default() -> None:
     learner = fresh(RCE, content_dim=2, sets=2)
     learner.content_means.copy_(normal(2, 2))
     z = normal(3, 2)

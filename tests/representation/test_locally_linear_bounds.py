@@ -74,8 +74,8 @@ def encoding(n: int, learner: LocallyLinear, seed: int) -> Encoding:
 
 
 def log_likelihood(learner: LocallyLinear, z: Tensor, w: Tensor, images: Tensor) -> Tensor:
-    drawn: Any = Bernoulli(logits=learner.decoder(z, w), validate_args=False)
-    total: Tensor = drawn.log_prob(images).flatten(1).sum(1)
+    pixels: Any = Bernoulli(logits=learner.decoder(z, w), validate_args=False)
+    total: Tensor = pixels.log_prob(images).flatten(1).sum(1)
     return total
 
 
@@ -137,7 +137,7 @@ def test_the_prior_of_the_content_is_that_of_the_images_own_set(no_noise: None) 
     torch.testing.assert_close(terms["kl_w_passive"], kl(torch_normal(passive.content), prior).mean())
 
 
-def test_the_swap_term_asks_for_what_was_drawn() -> None:
+def test_the_swap_term_compares_with_what_was_decoded() -> None:
     learner = fresh(RCE, content_dim=2, sets=2)
     here, passive = encoding(4, learner, 10), encoding(4, learner, 20)
     torch.manual_seed(3)
@@ -192,7 +192,7 @@ def test_the_swap_term_leaves_the_cameras_alone() -> None:
     assert learner.views.backgrounds.grad is not None
 
 
-def test_the_swap_term_asks_for_nothing_that_a_camera_sees_outside_of_its_picture() -> None:
+def test_the_swap_term_ignores_what_a_camera_sees_outside_of_its_picture() -> None:
     learner = fresh(RCE, content_dim=2, sets=2, views=True)
     here, passive = encoding(4, learner, 10), encoding(4, learner, 20)
     far = here.dynamics.mean.clone()

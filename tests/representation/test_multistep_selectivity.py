@@ -105,7 +105,7 @@ def test_policies_sharpen_towards_the_end() -> None:
     torch.testing.assert_close(model.log_policy(h, phi, mask), (4 * before).log_softmax(-1))
 
 
-def test_the_decoder_leaves_codes_alone_unless_told() -> None:
+def test_the_decoder_trains_codes_only_with_reconstruction() -> None:
     images = torch.from_numpy(maze(8).reset(seed=0)[0])
     for reconstruction, reaches in ((0.0, False), (0.5, True)):
         model = learner(reconstruction=reconstruction)
@@ -114,7 +114,7 @@ def test_the_decoder_leaves_codes_alone_unless_told() -> None:
         assert any(p.grad is not None and p.grad.any() for p in model.encoder.parameters()) == reaches
 
 
-def test_codes_stay_once_they_are_laid_out() -> None:
+def test_codes_are_frozen_after_the_layout() -> None:
     model = learner()
     batch_at = interactions(maze(8), 0, steps=2, behaviour=model.behaviour)
     model.train()
@@ -176,7 +176,7 @@ def test_a_resumed_run_reaches_the_same_numbers(tmp_path: Path) -> None:
         assert torch.equal(value, parts.state_dict()[name]), name
 
 
-def test_two_steps_are_told_apart() -> None:
+def test_policies_of_two_steps_are_distinguished() -> None:
     torch.manual_seed(0)
     model = MultistepSelectivity(actions=4, names=12, horizon=2, steps=120, learning_rate=4e-3)
     batch_at = interactions(maze(64), 0, steps=2, behaviour=model.behaviour)
@@ -196,6 +196,6 @@ def test_two_steps_are_told_apart() -> None:
         ({"shape": (30, 64, 3)}, "shape"),
     ],
 )
-def test_bad_settings_are_named(settings: dict[str, Any], message: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         learner(**settings)

@@ -1,4 +1,4 @@
-"""The networks that learners share: what they keep apart, and where what they draw lies."""
+"""The networks that learners share: what they separate, and the order of decoded patches."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def noise(*shape: int) -> Tensor:
 
 
 class CellNumber(nn.Module):
-    """Draws patches that hold the number of their cell."""
+    """Decodes patches that contain the number of their cell."""
 
     def forward(self, maps: Tensor) -> Tensor:
         numbers = torch.arange(float(maps.shape[1]))[None, :, None]
@@ -41,7 +41,7 @@ def test_images_of_another_shape_are_refused_rather_than_stretched(shape: tuple[
         ConvEncoder(SHAPE)(noise(2, *shape))
 
 
-def test_pooled_features_know_no_place_but_the_others_do() -> None:
+def test_pooled_features_contain_no_position_but_the_others_do() -> None:
     encoder = ConvEncoder((24, 24, 1))
     image = torch.zeros(2, 1, 24, 24)
     image[0, 0, 8:11, 8:11] = 1
@@ -71,7 +71,7 @@ def test_patches_lie_in_rows_and_columns() -> None:
     assert torch.equal(image, expected.expand(3, -1, -1))
 
 
-def test_a_patch_is_drawn_row_by_row_for_each_channel() -> None:
+def test_a_patch_is_decoded_row_by_row_for_each_channel() -> None:
     decoder = BroadcastDecoder(SHAPE, code_dim=2, content_dim=0)
     nn.init.zeros_(decoder.patch.weight)
     decoder.patch.bias.data = torch.arange(PATCH * PATCH * 3.0)
@@ -81,7 +81,7 @@ def test_a_patch_is_drawn_row_by_row_for_each_channel() -> None:
     assert torch.equal(image, patch.repeat(1, 2, 3) + 100)
 
 
-def test_a_code_draws_at_the_place_that_equals_it() -> None:
+def test_a_code_is_decoded_at_the_equal_position() -> None:
     torch.manual_seed(0)
     decoder = BroadcastDecoder((40, 40, 1), code_dim=2, content_dim=0)
     sizes = (decoder.code(torch.tensor([[0.5, -1.0]]))[:, None] + decoder.place(decoder.grid)).norm(dim=-1)
@@ -89,7 +89,7 @@ def test_a_code_draws_at_the_place_that_equals_it() -> None:
     torch.testing.assert_close(at, torch.tensor([0.5, -1.0]), atol=0.3, rtol=0)
 
 
-def test_content_changes_the_drawing_of_its_own_row_alone() -> None:
+def test_content_changes_only_the_image_of_its_own_row() -> None:
     torch.manual_seed(0)
     decoder = BroadcastDecoder(SHAPE, code_dim=2, content_dim=2)
     code, content = noise(4, 2), noise(4, 2)

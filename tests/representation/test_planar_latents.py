@@ -59,8 +59,8 @@ def _affine(values: NDArray[Any]) -> NDArray[Any]:
 def r_squared(learner: LocallyLinear, images: Images, fitted: Images, position: NDArray[np.float64]) -> float:
     """Share of the variance of positions (n, 2) read from images by the linear map that fits others best."""
     z, known = (_affine(learner.encode_all(seen).numpy()) for seen in (images, fitted))
-    rest = position - z @ np.linalg.lstsq(known, position, rcond=None)[0]
-    return float(1 - np.square(rest).mean(0).sum() / position.var(0).sum())
+    residual = position - z @ np.linalg.lstsq(known, position, rcond=None)[0]
+    return float(1 - np.square(residual).mean(0).sum() / position.var(0).sum())
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_step_goes_where_the_world_does(plane: Plane) -> None:
     assert error < 0.3 * (after - z)[moved].norm(dim=1).median()
 
 
-def test_obstacles_are_where_moves_were_refused(plane: Plane) -> None:
+def test_obstacles_are_where_moves_were_blocked(plane: Plane) -> None:
     centres = np.array([obstacle[:2] for obstacle in plane.env.world.map.obstacles])
     free = plane.env.world.sample_free(300, np.random.default_rng(1))
     with torch.no_grad():
@@ -112,7 +112,7 @@ def test_no_way_through_an_obstacle_is_free_though_its_ends_are(plane: Plane) ->
         torch.testing.assert_close(still, plane.learner.obstruction(below))
 
 
-def test_predicted_images_follow_free_moves_and_stay_for_barred_ones(plane: Plane) -> None:
+def test_predicted_images_follow_free_moves_but_not_blocked_ones(plane: Plane) -> None:
     learner, centre = plane.learner, np.array(plane.env.world.map.obstacles[4][:2])
     start, after = (plane.env.world.draw(centre[None] + [[offset, 0.0]]) for offset in (-3.0, -6.0))
     away = np.array([[-3.0, 0.0]], np.float32)

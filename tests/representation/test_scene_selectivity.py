@@ -41,7 +41,7 @@ def test_factors_stay_within_what_they_are_added_to() -> None:
     assert outputs.std() > 0.5
 
 
-def test_evenness_is_least_for_the_corners_of_the_square() -> None:
+def test_anisotropy_is_least_for_the_corners_of_the_square() -> None:
     corners = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     assert anisotropy(corners).item() == pytest.approx(2.0, abs=1e-3)  # tr I - log det I
     for factor in (0.5, 2.0):
@@ -108,6 +108,6 @@ def _explained(model: Any, options: dict[str, Any]) -> float:
     with torch.no_grad():
         h = model.encode(images).double().numpy()
     design = np.concatenate([h, np.ones((len(h), 1))], 1)
-    rest = places - design @ np.linalg.lstsq(design, places, rcond=None)[0]
-    shares: np.ndarray[Any, Any] = 1 - rest.var(0) / places.var(0)
+    residual = places - design @ np.linalg.lstsq(design, places, rcond=None)[0]
+    shares: np.ndarray[Any, Any] = 1 - residual.var(0) / places.var(0)
     return float(shares.min())

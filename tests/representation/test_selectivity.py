@@ -81,7 +81,7 @@ def test_policies_permit_what_the_mask_permits() -> None:
 
 
 class Table:
-    """A world of two states, s = 0 and 1, drawn as dark and bright: action a leads to state a."""
+    """A world of two states, s = 0 and 1, shown as dark and bright: action a leads to state a."""
 
     images = torch.stack([torch.zeros(16, 16, 1), torch.full((16, 16, 1), 200.0)]).byte()
 
@@ -124,8 +124,8 @@ def test_weighted_transitions_estimate_what_enumeration_gives(steps: int) -> Non
         expected += (log_policy.exp() * contrast(model.log_similarity(h[:1], here, phi)[0])).mean()
 
     uneven = torch.tensor([0.25, 0.75])  # acted by in proportion, so the weights make up for it exactly
-    draws = list(itertools.product([0, 1, 1, 1], repeat=steps))
-    actions = torch.tensor(draws).squeeze(1) if steps == 1 else torch.tensor(draws)
+    samples = list(itertools.product([0, 1, 1, 1], repeat=steps))
+    actions = torch.tensor(samples).squeeze(1) if steps == 1 else torch.tensor(samples)
     scores = model.assess(Table.batch(actions, uneven[actions]))
     assert scores["selectivity"] == pytest.approx(float(expected), abs=1e-5)
     assert abs(float(expected)) > 1e-3
@@ -137,7 +137,7 @@ def test_the_information_bounds_the_selectivity_and_log_n_bounds_it() -> None:
     scores = model.assess(Table.batch(actions, torch.full((2,), 0.5)))
     assert 0 < scores["information"] < math.log(4)
     assert scores["selectivity"] <= scores["information"]
-    with torch.no_grad():  # policies that tell the factors' first coordinate: one bit
+    with torch.no_grad():  # policies that depend on the factors' first coordinate: one bit
         for parameter in model.policy.parameters():
             parameter.zero_()
         layers: Any = model.policy.layers
@@ -174,7 +174,7 @@ def test_reconstruction_reaches_the_encoder_late() -> None:
     assert moved == [False] * 6 + [True] * 4
 
 
-def test_behaviour_is_greedy_but_for_epsilon_and_leaves_the_mode() -> None:
+def test_behaviour_is_epsilon_greedy_and_keeps_the_mode() -> None:
     model = learner(exploration=0.2).train()
     env = maze()
     observation, info = env.reset(seed=0)
@@ -201,14 +201,14 @@ def test_it_trains_with_every_space_and_kernel_on_what_it_does(settings: dict[st
     assert np.isfinite(list(scalars.values())).all()
 
 
-def test_codes_and_drawings_have_their_shapes() -> None:
+def test_codes_and_decoded_images_have_their_shapes() -> None:
     model = learner(latent_dim=3).eval()
     images = maze(5).reset(seed=0)[0]
     h = model.encode(images)
     assert h.shape == (5, 3)
-    drawn = model.decode(h)
-    assert drawn.shape == (5, 64, 64, 3)
-    assert 0 <= drawn.min() <= drawn.max() <= 1
+    decoded = model.decode(h)
+    assert decoded.shape == (5, 64, 64, 3)
+    assert 0 <= decoded.min() <= decoded.max() <= 1
     assert model.step(h, model.generate(h, 1)[:, 0]).shape == (5, 3)
 
 
@@ -240,6 +240,6 @@ def test_it_learns_a_small_maze() -> None:
         ({"shape": (60, 64, 3)}, "multiples of 16"),
     ],
 )
-def test_mistakes(settings: dict[str, Any], words: str) -> None:
+def test_wrong_arguments_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         learner(**settings)

@@ -27,8 +27,8 @@ def test_components_of_every_kind_of_space() -> None:
     ordered = {"box[0, 0]", "box[1, 0]", "count", "fixed[0]"}
     assert components.categorical.tolist() == [name not in ordered for name in components.names]
     space.seed(0)
-    drawn = [space.sample() for _ in range(4)]
-    factors = {name: np.stack([one[name] for one in drawn]) for name in space}
+    sampled = [space.sample() for _ in range(4)]
+    factors = {name: np.stack([one[name] for one in sampled]) for name in space}
     table = components.table(factors)
     assert table.shape == (4, len(components.names))
     same = components.replaced(factors, table)

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 class Bytes:
-    """A source whose image (components, 1, 8) holds the components as float64: a test writes the code."""
+    """A source whose image (components, 1, 8) contains the components as float64: a test writes the code."""
 
     def __init__(self, **factors: spaces.Space[Any]) -> None:
         self.factor_space = spaces.Dict(factors)
@@ -54,7 +54,7 @@ def reals(*names: str) -> Bytes:
 
 
 def noise(v: Floats, width: int) -> Floats:
-    """Draw codes that have nothing to do with what is seen, others for other images."""
+    """Sample codes that are independent of the factors and different for different images."""
     return np.random.default_rng(zlib.crc32(v.tobytes())).normal(size=(len(v), width))
 
 
@@ -75,7 +75,7 @@ def evaluated(name: str, code: Callable[[Floats], Any], source: Any = MIXED, **m
     return evaluate_codes(encoder(code), source, [name], samples=600, settings=settings, **more)[name]
 
 
-# Metrics that hold factors
+# Metrics that fix factors
 
 
 @pytest.mark.parametrize("metric", [factor_vae, higgins, higgins_2])
@@ -89,7 +89,7 @@ def evaluated(name: str, code: Callable[[Floats], Any], source: Any = MIXED, **m
     ],
     ids=["perfect", "permuted and scaled", "with dead dimensions", "with a duplicate"],
 )
-def test_held_factors_are_told_from_a_disentangled_code(
+def test_fixed_factors_are_predicted_from_a_disentangled_code(
     metric: Callable[..., Score], code: Callable[[Floats], Floats]
 ) -> None:
     assert metric(encoder(code), THREE).value > 0.99
@@ -101,7 +101,7 @@ def test_held_factors_are_told_from_a_disentangled_code(
     [lambda v: np.full((len(v), 4), 0.1), lambda v: noise(v, 4)],
     ids=["constant", "noise"],
 )
-def test_held_factors_are_not_told_from_what_does_not_depend_on_them(
+def test_fixed_factors_are_not_predicted_from_independent_codes(
     metric: Callable[..., Score], code: Callable[[Floats], Floats]
 ) -> None:
     score = metric(encoder(code), THREE)
@@ -117,8 +117,8 @@ def test_a_code_that_leaves_a_factor_out_deceives_higgins_but_not_factor_vae() -
     assert factor_vae(two_of_three, THREE).value == pytest.approx(2 / 3, abs=0.08)
 
 
-def test_a_rotated_code_tells_no_factor() -> None:
-    """Both dimensions vary alike, whichever of the two factors is held."""
+def test_a_rotated_code_predicts_no_factor() -> None:
+    """Both dimensions vary equally, whichever of the two factors is fixed."""
     rotated = encoder(lambda v: v @ [[1.0, 1.0], [1.0, -1.0]])
     for metric in (factor_vae, higgins):
         assert metric(rotated, reals("x", "y")).value == pytest.approx(1 / 2, abs=0.1)
@@ -133,8 +133,8 @@ def test_votes_of_a_perfect_code_lie_on_the_diagonal() -> None:
     assert (votes == np.diag(np.diag(votes))).all()
 
 
-def test_factors_of_few_values_are_changed_and_held_as_well() -> None:
-    """Of two drawn at random half would be equal, where no classifier could tell what was changed."""
+def test_factors_of_few_values_can_be_changed_and_fixed() -> None:
+    """Half of all random pairs would be equal, and no classifier could predict what changed."""
     source = Bytes(a=spaces.Discrete(2), b=spaces.Discrete(2, start=3))
     for metric in (factor_vae, higgins, higgins_2):
         assert metric(encoder(lambda v: v), source).value > 0.99
@@ -148,7 +148,7 @@ def test_factors_of_few_values_are_changed_and_held_as_well() -> None:
 def test_a_nuisance_is_the_same_in_a_pair_that_differs_in_one_factor(
     code: Callable[[Floats], Floats],
 ) -> None:
-    """The code shows it more than any factor: if it differed as well, little else would be seen."""
+    """The code depends on it more than on any factor: if it differed as well, it would dominate."""
     without = higgins_2(encoder(code), reals("x", "y"))
     beside = higgins_2(encoder(lambda v: code(v) + 5 * v[:, 2:]), Nuisance(THREE, "z"))
     assert without.value > 0.85
@@ -161,7 +161,7 @@ def test_the_interval_of_an_accuracy_shrinks_with_the_test() -> None:
     assert (few[1] - few[0]) / (many[1] - many[0]) == pytest.approx(8, rel=0.5)
 
 
-# What every metric keeps
+# Properties of every metric
 
 
 CODES: dict[str, Callable[[Floats], Any]] = {
@@ -184,7 +184,7 @@ def test_every_metric_scores_every_code(name: str, code: str) -> None:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_choices_say_what_was_drawn_and_how(name: str) -> None:
+def test_choices_state_seed_samples_and_interval(name: str) -> None:
     choices = evaluated(name, lambda v: v, seed=3).choices
     assert choices["seed"] == 3
     assert choices["interval"] == "95%, 200 resamples"
@@ -203,7 +203,7 @@ def test_scores_of_other_samples_have_other_choices(name: str) -> None:
     assert {**few.choices, "samples": 200} == many.choices
 
 
-def test_an_encoder_says_what_its_codes_are() -> None:
+def test_an_encoder_describes_its_codes() -> None:
     class Read:
         codes = "read off"
 
@@ -224,8 +224,8 @@ def test_a_seed_gives_one_result_and_tensors_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*METRICS} - {"ud90", "dci", "dci_splits", "dci_boosting"}))
-def test_the_order_of_the_dimensions_is_nothing_to_a_metric(name: str) -> None:
-    """Trees are left out, which break ties by the order, and `ud90`, which counts."""
+def test_a_metric_ignores_the_order_of_dimensions(name: str) -> None:
+    """Except for trees, which break ties by the order, and `ud90`, which counts."""
     mixed = np.array([[1.0, 0.2, 0.0, 0.1], [0.0, 1.0, 0.3, 0.0], [0.1, 0.0, 1.0, 1.0]])
     plain = evaluated(name, lambda v: v @ mixed)
     shuffled = evaluated(name, lambda v: v @ mixed[:, [3, 1, 0, 2]])
@@ -279,13 +279,15 @@ def test_settings_reach_their_metric() -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_what_is_refused(code: Callable[[Floats], Any], arguments: dict[str, Any], words: str) -> None:
+def test_wrong_arguments_are_refused(
+    code: Callable[[Floats], Any], arguments: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         evaluate_codes(encoder(code), MIXED, **arguments)
 
 
 @pytest.mark.parametrize("name", ["dci", "modularity", "factor_vae", "higgins", "higgins_2"])
-def test_one_factor_cannot_be_told_apart(name: str) -> None:
+def test_a_single_factor_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
         evaluated(name, lambda v: v, reals("x"))
 
@@ -297,7 +299,7 @@ def test_a_wrapped_environment_is_refused_with_a_hint() -> None:
 
 
 def test_an_environment_is_a_source() -> None:
-    """Where the square's centre is: read off the image, and turned by 45 degrees."""
+    """Codes are the square's centre, read from the image, and the same rotated by 45 degrees."""
     env: Any = gym.make("unknot/Planar-v0").unwrapped
 
     def centre(images: NDArray[np.uint8]) -> Floats:
@@ -316,18 +318,18 @@ def test_an_environment_is_a_source() -> None:
     assert straight["mig"].choices["factors"] == ["position[0]", "position[1]"]
 
 
-# An upgrade of a library that moves one of these moves scores that people have published.
+# If an upgrade of a library changes one of these, it also changes published scores.
 
 
 def entangled(v: Floats) -> Floats:
-    """Return a code that earns no round number: components x in [-1, 1], y in [0, 5], the shape."""
+    """Return a code without round scores: components x in [-1, 1], y in [0, 5], the shape."""
     x, y, shape = v.T
     turned = np.stack([x + 0.2 * y, (y / 4) ** 3 - x, shape + 0.4 * x + 0.3 * y, np.sin(3 * x) * y], axis=1)
     return np.concatenate([turned, 0 * v[:, :1]], axis=1)
 
 
 def coarse(v: Floats) -> Floats:
-    """Return the same in whole numbers, so that codes tie and pairs of images may have one code."""
+    """Return the code in whole numbers, so that codes tie and pairs of images may have equal codes."""
     return np.round(entangled(v))
 
 
@@ -338,7 +340,7 @@ GOLDEN: dict[str, dict[str, Any]] = json.loads(
 
 
 def tolerance(name: str) -> float:
-    """Return how far a value may be off: 1e-4 where a library fits something, 1e-9 where we count."""
+    """Return the tolerance: 1e-4 where a library fits something, 1e-9 where we count."""
     return 1e-4 if name.startswith(("dci", "higgins", "sap")) else 1e-9
 
 
