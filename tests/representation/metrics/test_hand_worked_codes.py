@@ -173,7 +173,7 @@ def test_dci_of_categories(code: str) -> None:
 
 
 def check_dci(score: Score, disentangled: Range, complete: Range, informative: float) -> None:
-    """Check the three; a tenth of the grid tests, which is a little easier or harder than the training set."""
+    """Check the three; the test set, a tenth of the grid, may be a little easier or harder than the rest."""
     assert disentangled[0] <= score.value <= disentangled[1]
     assert complete[0] <= score.parts["completeness"] <= complete[1]
     assert score.parts["informativeness"] == pytest.approx(informative, abs=0.07)
