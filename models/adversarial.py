@@ -43,7 +43,7 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated
     Gulrajani et al., "Improved training of Wasserstein GANs", 2017, eq. 3.
 
     Args:
-        critic: D, from samples (n, ...) to scores (n,), each sample by itself.
+        critic: D, from samples (n, ...) to scores (n,), each sample separately.
         real: samples (n, ...).
         generated: samples (n, ...); no gradient flows to them.
     """

@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Trainable(nn.Module, ABC):
-    """What the training loop and the weight files ask of whatever is trained.
+    """What the training loop and weight files need of everything that is trained.
 
     Everything that changes during training and affects its course, such as a step count for a schedule, must
     be a parameter or a buffer, and randomness must be torch's. Then a checkpoint holds all of it.
@@ -78,7 +78,7 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 
 class Learner(Trainable):
-    """A trainable that encodes: what the metrics and the agents ask of it."""
+    """A trainable that encodes, as metrics and agents need it."""
 
     entries: ClassVar[tuple[str, ...]] = ()
     """Entries of a Dict observation that `encode` takes as a dict; empty if it takes images."""
@@ -209,7 +209,7 @@ def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: 
         raise WeightsError(f"{path}: {unknown('learner', header.kind, LEARNERS)}")
     found = getattr(import_module(LEARNERS[header.kind]), header.kind)
     if not issubclass(found, kind):
-        raise WeightsError(f"{path} holds the weights of {header.kind}, which is no {kind.__name__}")
+        raise WeightsError(f"{path} holds the weights of {header.kind}, which is not a {kind.__name__}")
     try:
         with torch.random.fork_rng(devices=[]):  # the initial weights are replaced anyway
             learner = found(**header.settings)

@@ -1,7 +1,7 @@
-"""The warm-up of variational autoencoders: few factors are learnt first, each on a dimension of its own.
+"""The warm-up of variational autoencoders: few factors are learnt first, each on its own dimension.
 
 While it lasts, pixels have a small weight and the decoder has PyTorch's small initial weights, so that only
-position and size are worth encoding. Then the decoder is initialised anew, collapsed dimensions are
+position and size are worth encoding. Then the decoder is reinitialised, collapsed dimensions are
 reinitialised, and the encoder is frozen while the decoder learns to read it. The remaining factors go to free
 dimensions.
 """
@@ -26,7 +26,7 @@ REINITIALISED_LOG_VARIANCE = -1.0
 
 
 def end_warm_up(encoder: nn.Sequential, decoder: nn.Module, images: Tensor) -> None:
-    """Initialise the decoder anew and reinitialise the encoder's collapsed dimensions.
+    """Reinitialise the decoder and the encoder's collapsed dimensions.
 
     Args:
         encoder: see `reinitialise_collapsed`.

@@ -40,7 +40,7 @@ def test_the_penalty_of_a_plane_is_its_slopes_distance_from_one() -> None:
     )
 
 
-def test_the_penalty_looks_between_real_and_generated_images() -> None:
+def test_the_penalty_is_between_real_and_generated_images() -> None:
     real, generated = torch.zeros(5000, 1), torch.full((5000, 1), 2.0)
     seen: list[Tensor] = []
 

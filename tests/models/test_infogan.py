@@ -51,7 +51,7 @@ def test_networks_fit_their_images(name: str, shape: tuple[int, int, int]) -> No
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_critic_judges_each_image_by_itself(name: str) -> None:
+def test_a_critic_scores_each_image_separately(name: str) -> None:
     torch.manual_seed(0)
     critic = NETWORKS[name][0]((16, 16, 3), 5, 4)
     images = torch.randn(6, 3, 16, 16)
@@ -75,7 +75,7 @@ def test_the_residual_networks_are_the_published_ones() -> None:
 # As a learner
 
 
-def test_each_optimiser_moves_its_own_network_alone() -> None:
+def test_each_optimiser_moves_only_its_own_network() -> None:
     learner = make()
     owned = {
         name: {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
@@ -88,7 +88,7 @@ def test_each_optimiser_moves_its_own_network_alone() -> None:
     assert all(map(torch.equal, before, learner.critic.parameters()))
 
 
-def test_the_critic_takes_as_many_steps_as_asked_each_on_other_images() -> None:
+def test_each_step_of_the_critic_is_on_other_images() -> None:
     learner = make(critic_updates=3)
     seen: list[int] = []
     original = learner._update_critic

@@ -37,7 +37,7 @@ def test_the_grid_is_the_published_one() -> None:
     np.testing.assert_array_equal(source.rows(source.combinations(rows)), rows)
 
 
-def test_a_square_is_where_and_as_large_as_it_should_be() -> None:
+def test_a_square_has_the_right_position_and_size() -> None:
     image = render()
     rows, columns = np.nonzero(image[:, :, 0])
     assert (columns.min(), columns.max(), rows.min(), rows.max()) == (23, 41, 23, 41)
@@ -48,7 +48,7 @@ def test_a_square_is_where_and_as_large_as_it_should_be() -> None:
 
 
 @pytest.mark.parametrize("shape", range(len(SHAPES)))
-def test_no_shape_is_cut_off_and_all_move_and_grow_equally(shape: int) -> None:
+def test_no_shape_is_cropped_and_all_move_and_grow_equally(shape: int) -> None:
     for orientation in np.linspace(0, 2 * np.pi, 9):
         image = render(shape=shape, orientation=orientation)
         assert not image[[3, -4]].any()
@@ -75,7 +75,7 @@ def test_half_the_pixels_are_means_of_four() -> None:
     np.testing.assert_allclose(small.render_factors(factors), blocks, atol=0.5)
 
 
-def test_a_colour_is_that_of_the_shape() -> None:
+def test_a_colour_scales_the_shape() -> None:
     source = Shapes2D(coloured=True, pixels=32)
     factors = source.sample_factors(20, np.random.default_rng(0))
     images = source.render_factors(factors)
@@ -98,7 +98,7 @@ def test_duplicates_are_those_of_turned_squares_and_ellipses() -> None:
     assert np.unique(kept["orientation"]).tolist() == [0, np.pi / 2]
 
 
-def test_a_stratified_split_keeps_shares_and_loses_nothing() -> None:
+def test_a_stratified_split_keeps_shares_and_all_rows() -> None:
     strata = np.repeat([0, 1, 2], [1000, 200, 100])
     parts = stratified_split(strata, (0.7, 0.15, 0.15), seed=0)
     assert sorted(np.concatenate(parts).tolist()) == list(range(1300))
@@ -132,7 +132,7 @@ def test_factors_that_cannot_be_rendered_are_refused(factors: dict[str, Any], wo
         ({"pixels": 48}, "pixels must be 64 or 32, not 48"),
     ],
 )
-def test_settings_that_make_no_source_are_refused(settings: dict[str, Any], words: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Shapes2D(**settings)
 

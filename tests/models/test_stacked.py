@@ -65,7 +65,7 @@ def test_logistic_networks_learn_xor() -> None:
     assert float((learner.errors(x, y) < 0.1).float().mean()) >= 0.8  # untrained ones have 0.6 and more
 
 
-def test_a_penalty_leaves_as_many_dimensions_as_the_data_have() -> None:
+def test_a_penalty_keeps_only_the_dimensions_of_the_data() -> None:
     learner = networks(
         sizes=[6, 5, 6], weights=[0.0, 0.3], penalties=["covariance"] * 2, steps=400, learning_rate=0.05
     )

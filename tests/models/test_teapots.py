@@ -50,7 +50,7 @@ def test_a_flat_patch_is_covered_uniformly() -> None:
     np.testing.assert_allclose(np.abs(normals), np.broadcast_to([[0], [0], [1]], (3, 32)), atol=1e-6)
 
 
-def test_the_body_is_as_wide_as_its_profile_and_its_normals_are_those_of_a_surface_of_revolution() -> None:
+def test_the_body_has_the_width_and_the_normals_of_its_profile() -> None:
     points, normals = surface(patches()[1:2], 0.01)  # the upper body: radius 1.5 to 2
     radius = np.hypot(*points[:2])
     assert 1.5 < radius.min() < 1.52
@@ -61,7 +61,7 @@ def test_the_body_is_as_wide_as_its_profile_and_its_normals_are_those_of_a_surfa
     assert len(np.unique(np.sign((normals[:2] * outward).sum(0)))) == 1
 
 
-def test_of_two_points_on_a_pixel_the_nearer_is_seen_from_either_side() -> None:
+def test_the_nearer_of_two_points_on_a_pixel_is_seen_from_either_side() -> None:
     points = np.array([[0, 0, 0], [0, 0, 2]], np.float32).T
     up, slanted = np.array([0, 0, 1.0]), np.array([0.6, 0, 0.8])
     for first, second in ((slanted, up), (up, -up), (up, slanted), (-slanted, -slanted)):
@@ -72,7 +72,7 @@ def test_of_two_points_on_a_pixel_the_nearer_is_seen_from_either_side() -> None:
         assert view[32, 32] > 0
 
 
-def test_of_points_equally_near_the_brightest_is_seen_in_whatever_order_they_come() -> None:
+def test_the_brightest_of_equally_near_points_is_seen_in_any_order() -> None:
     points = np.zeros((3, 9), np.float32)
     tilts = np.linspace(0, 1.2, 9)
     normals = np.stack([np.sin(tilts), 0 * tilts, np.cos(tilts)]).astype(np.float32)
@@ -108,7 +108,7 @@ def test_no_view_has_holes_or_leaves_the_image() -> None:
         assert 700 < view.sum() < 1300
 
 
-def test_a_colour_scales_what_the_light_gives() -> None:
+def test_a_colour_scales_the_brightness() -> None:
     white = render(azimuth=1.0, elevation=0.7).astype(float)
     coloured = render(azimuth=1.0, elevation=0.7, red=0.5, green=0.0, blue=0.8)
     np.testing.assert_allclose(coloured, white * [0.5, 0, 0.8], atol=0.5)
@@ -117,7 +117,7 @@ def test_a_colour_scales_what_the_light_gives() -> None:
 
 
 @pytest.mark.parametrize("pixels", [32, 16])
-def test_fewer_pixels_are_means_and_an_image_does_not_depend_on_those_beside_it(pixels: int) -> None:
+def test_fewer_pixels_are_means_and_images_do_not_depend_on_each_other(pixels: int) -> None:
     factors = SOURCE.sample_factors(8, np.random.default_rng(0))
     images = SOURCE.render_factors(factors)
     block = 64 // pixels
@@ -157,7 +157,7 @@ def test_the_gap_is_red_teapots_from_above() -> None:
         ({"pixels": 48}, r"pixels must be one of \(64, 32, 16\), not 48"),
     ],
 )
-def test_settings_that_make_no_source_are_refused(settings: dict[str, Any], words: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Teapots(**settings)
     with pytest.raises(ValueError, match=r"elevation must be in \[0, 1.5708\]"):

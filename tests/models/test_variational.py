@@ -184,7 +184,7 @@ def test_samples_are_of_the_posterior_and_depend_on_images_and_seed_alone() -> N
     assert score.choices["codes"] == "sampled from q(z | x)"
 
 
-def test_codes_are_the_posteriors_means() -> None:
+def test_codes_are_the_means_of_the_posterior() -> None:
     learner = make(VAE)
     images = BATCH["observation"]
     posterior = learner.posterior(images)

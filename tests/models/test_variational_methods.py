@@ -144,7 +144,7 @@ def test_tcvae_adds_beta_minus_one_total_correlations() -> None:
     torch.testing.assert_close(make(BetaTCVAE, beta=4).penalty(mean, log_variance, z)[0], expected)
 
 
-def test_each_optimiser_of_factor_vae_moves_its_own_network_alone() -> None:
+def test_each_optimiser_of_factor_vae_moves_only_its_own_network() -> None:
     learner = make(FactorVAE, discriminator_updates=2)
     owned = {
         name: {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}

@@ -23,7 +23,7 @@ def moved_views() -> Views:
     return views
 
 
-def test_at_the_start_every_camera_sees_the_plane_as_the_first_does() -> None:
+def test_initially_all_cameras_are_the_identity() -> None:
     code, content = noise(5, 2), 9 * (noise(5, 2) - 0.5)
     views = Views(SHAPE, PRIORS, code_dim=2)
     place, log_determinant = views.place(code, content)
@@ -52,7 +52,7 @@ def test_seeing_undoes_placing_and_the_determinant_is_the_jacobians() -> None:
     torch.testing.assert_close(log_determinant, torch.linalg.slogdet(jacobians).logabsdet)
 
 
-def test_a_content_that_is_clear_has_the_background_and_the_mean_of_its_own_set() -> None:
+def test_an_unambiguous_content_has_the_background_and_the_mean_of_its_set() -> None:
     views = moved_views()
     content = torch.tensor([[9.0, 9.0], [-9.0, -9.0]])
     torch.testing.assert_close(views.background(content), views.backgrounds[[0, 2]], atol=1e-3, rtol=1e-3)

@@ -74,7 +74,7 @@ def test_the_selectivity_of_no_movement_is_0() -> None:
     assert selectivity(torch.zeros(5, 3), 0.1).abs().max() < 1e-6
 
 
-def test_far_falls_keep_a_finite_gradient() -> None:
+def test_large_decreases_have_a_finite_gradient() -> None:
     step = torch.tensor([[-1e4, 1.0], [1e4, -1e4]], requires_grad=True)
     selectivity(step, 0.1).sum().backward()  # type: ignore[no-untyped-call]
     assert step.grad is not None
@@ -106,7 +106,7 @@ def test_information_of_different_and_of_equal_policies() -> None:
     )
 
 
-def test_policies_are_distributions_and_leave_h_alone() -> None:
+def test_policies_are_distributions_without_a_gradient_for_codes() -> None:
     learner = LEARNERS[0]()
     assert isinstance(learner, DiscreteSelectivity)
     h = torch.randn(2, 4, requires_grad=True)
@@ -116,7 +116,7 @@ def test_policies_are_distributions_and_leave_h_alone() -> None:
     assert h.grad is None
 
 
-def test_learns_a_coordinate_for_each_direction() -> None:
+def test_it_learns_a_coordinate_for_each_direction() -> None:
     torch.manual_seed(0)
     learner = DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=300, learning_rate=1e-3)
 
@@ -159,7 +159,7 @@ def test_the_autoencoder_reconstructs_images(encoder: str) -> None:
         ({"pull": -1.0}, "pull must be at least 0, not -1.0"),
     ],
 )
-def test_refuses(settings: dict[str, Any], words: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         DiscreteSelectivity(**settings)
 

@@ -118,7 +118,7 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return all(torch.equal(x, other.state_dict()[name]) for name, x in one.state_dict().items())
 
 
-def test_imagines_balls_it_has_not_seen_from_depth_and_mask_alone() -> None:
+def test_it_imagines_unseen_balls_after_training_on_depth_and_mask() -> None:
     net = small(shape_steps=75, learning_rate=4e-3)
     new = Balls(8, seed=1)
     before = overlap(net, new)
@@ -128,7 +128,7 @@ def test_imagines_balls_it_has_not_seen_from_depth_and_mask_alone() -> None:
 
 
 @pytest.mark.parametrize(("geometry", "accuracy"), [(True, 0.95), (False, 0.8)])
-def test_learns_which_grasps_hold(geometry: bool, accuracy: float) -> None:
+def test_it_learns_which_grasps_hold(geometry: bool, accuracy: float) -> None:
     balls = Balls(8)
     net = small(geometry=geometry, shape_steps=0, outcome_steps=100, learning_rate=4e-3)
     train(net, balls.batch_at, 100, progress=False)
@@ -138,7 +138,7 @@ def test_learns_which_grasps_hold(geometry: bool, accuracy: float) -> None:
 
 
 @pytest.mark.parametrize("geometry", [True, False])
-def test_many_poses_are_scored_as_each_alone(geometry: bool) -> None:
+def test_many_poses_are_scored_like_each_alone(geometry: bool) -> None:
     net = small(geometry=geometry)
     with torch.no_grad():
         together = net.score(net.observe(BALLS.observation(slice(0, 3))), BALLS.poses[:3])
@@ -203,7 +203,7 @@ def test_the_object_fills_the_window() -> None:
     assert (sight.half > BALLS.radii).all()
 
 
-def test_a_picture_of_nothing_is_scored_too() -> None:
+def test_an_empty_scene_is_scored_too() -> None:
     observation = BALLS.observation([0])
     observation["depth"] = torch.full_like(observation["depth"], FAR)
     net = small()
@@ -232,7 +232,7 @@ def test_codes_are_the_bottleneck_and_its_place() -> None:
     torch.testing.assert_close(codes[:, -1], sight.half)
 
 
-def test_what_is_no_observation_is_named() -> None:
+def test_other_inputs_than_observations_are_refused() -> None:
     net, good = small(), BALLS.observation([0])
     with pytest.raises(ValueError, match=r"observation=Tensor, expected a mapping with the keys image"):
         net.encode(good["image"])

@@ -29,12 +29,12 @@ def test_outcomes_have_equal_weight_however_rare() -> None:
     assert not weights[10:].any()
 
 
-def test_changes_are_named_by_the_nearest_move() -> None:
+def test_a_change_is_assigned_to_the_nearest_move() -> None:
     changes = torch.tensor([[0.9, 0.1], [0.1, -0.8], [0.1, 0.2], [0.0, 0.0]])
     assert small().nearest(changes).tolist() == [0, 2, -1, -1]
 
 
-def test_step_stays_where_nothing_happens_and_where_nothing_is_asked() -> None:
+def test_a_step_without_a_possible_move_stays() -> None:
     moves = small()
     with torch.no_grad():
         for parameter in (*moves.ends.parameters(), *moves.chances.parameters()):

@@ -82,7 +82,7 @@ def test_invert_undoes_apply_and_returns_the_determinant() -> None:
     torch.testing.assert_close(log_determinant, torch.linalg.slogdet(matrices.A).logabsdet)
 
 
-def test_a_singular_matrix_has_a_finite_inverse_in_place_of_its_own() -> None:
+def test_a_singular_matrix_has_a_finite_inverse() -> None:
     v = torch.tensor([[1.0, 0.0]])
     flat = Matrices(v, -v, torch.zeros(1, 2, 2), torch.zeros(1, 2))
     back, log_determinant = flat.invert(torch.ones(1, 2), torch.zeros(1, 2))
@@ -115,7 +115,7 @@ def test_views_need_content() -> None:
         RCE(views=True)
 
 
-def test_each_set_begins_with_its_own_background_and_it_does_not_move_what_is_encoded(
+def test_each_set_has_its_own_initial_background_which_does_not_change_codes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     learner = fresh(RCE, content_dim=2, sets=2, views=True)

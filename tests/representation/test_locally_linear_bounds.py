@@ -43,7 +43,7 @@ def unit_normal(mean: Tensor) -> Any:
     return Independent(Normal(mean, torch.ones_like(mean)), 1)
 
 
-def test_gaussians_are_those_of_torch() -> None:
+def test_gaussians_agree_with_torch() -> None:
     a, b = (Gaussian(normal(5, 3, seed=k), normal(5, 3, seed=k + 9)) for k in (0, 1))
     value = normal(5, 3, seed=2)
     torch.testing.assert_close(a.log_prob(value), torch_normal(a).log_prob(value))

@@ -27,7 +27,7 @@ def learner(**settings: Any) -> Any:
     return MultistepSelectivity(actions=4, **{"steps": 10, "names": 6, "horizon": 2, **settings})
 
 
-def test_factors_are_names_each_as_likely() -> None:
+def test_factors_are_names_with_equal_probability() -> None:
     model = learner()
     h = torch.randn(2, 2)
     phi = model.generate(h, 6000)
@@ -88,7 +88,7 @@ def test_weights_are_relative_to_what_the_behaviour_does() -> None:
         assert float(count) / copies == pytest.approx(float(expected[tuple(way.tolist())]), abs=0.03)
 
 
-def test_the_layout_is_acted_at_random() -> None:
+def test_actions_of_the_layout_are_random() -> None:
     model = learner(gain=20.0)
     env = maze(4000)
     observation, _ = env.reset(seed=0, options={"factors": {"agent": np.full((4000, 2), 1)}})
@@ -130,7 +130,7 @@ def test_codes_are_frozen_after_the_layout() -> None:
     assert not any(map(torch.equal, named, model.generator.parameters()))
 
 
-def test_policies_see_codes_when_those_are_laid_out() -> None:
+def test_policies_see_codes_only_after_the_layout() -> None:
     model = learner()
     batch_at = interactions(maze(8), 0, steps=2, behaviour=model.behaviour)
     model.train()

@@ -21,7 +21,7 @@ class CellNumber(nn.Module):
         return numbers.expand(len(maps), -1, PATCH * PATCH * SHAPE[2])
 
 
-def test_a_perceptron_ends_linear_and_is_smooth_inside() -> None:
+def test_a_perceptron_has_tanh_inside_and_a_linear_output() -> None:
     layers = mlp(2, 5, 4, 3)
     assert [type(layer) for layer in layers] == [nn.Linear, nn.Tanh, nn.Linear, nn.Tanh, nn.Linear]
     assert layers(noise(7, 2)).shape == (7, 3)
@@ -36,7 +36,7 @@ def test_the_encoder_takes_images_of_any_channels_and_sides_in_multiples_of_four
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (1, 8, 12), (3, 1, 1)])
-def test_images_of_another_shape_are_refused_rather_than_stretched(shape: tuple[int, int, int]) -> None:
+def test_images_of_another_shape_are_refused(shape: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match=r"but the network is for \(3, 8, 12\)"):
         ConvEncoder(SHAPE)(noise(2, *shape))
 
@@ -53,7 +53,7 @@ def test_pooled_features_contain_no_position_but_the_others_do() -> None:
     assert (features[0] - features[1]).abs().max() > 0.01
 
 
-def test_a_background_that_is_subtracted_leaves_no_trace() -> None:
+def test_the_subtracted_mean_image_removes_the_background() -> None:
     encoder = ConvEncoder(SHAPE)
     images = noise(4, 3, 8, 12)
     before = encoder(images)

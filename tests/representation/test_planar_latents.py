@@ -68,19 +68,19 @@ def plane() -> Plane:
     return Plane()
 
 
-def test_positions_are_read_off_the_latents_of_both_sets(plane: Plane) -> None:
+def test_positions_are_linear_in_the_latents_of_both_sets(plane: Plane) -> None:
     for images in (plane.test["observation"], plane.seen_by_y):
         assert r_squared(plane.learner, images, images, plane.test["position"]) > 0.98
         assert r_squared(plane.untrained, images, images, plane.test["position"]) < 0.5
 
 
-def test_both_sets_share_one_map_though_nothing_pairs_them(plane: Plane) -> None:
+def test_both_sets_share_one_map_without_pairs(plane: Plane) -> None:
     x, y = plane.test["observation"], plane.seen_by_y
     assert r_squared(plane.learner, y, x, plane.test["position"]) > 0.8
     assert r_squared(plane.untrained, y, x, plane.test["position"]) < 0.5
 
 
-def test_a_step_goes_where_the_world_does(plane: Plane) -> None:
+def test_a_step_predicts_the_motion_of_the_world(plane: Plane) -> None:
     learner, test = plane.learner, plane.test
     z, after = (learner.encode_all(test[name]) for name in ("observation", "next_observation"))
     u = torch.from_numpy(test["action"])
@@ -102,7 +102,7 @@ def test_obstacles_are_where_moves_were_blocked(plane: Plane) -> None:
     assert at_centres.median() > unsurveyed.max()
 
 
-def test_no_way_through_an_obstacle_is_free_though_its_ends_are(plane: Plane) -> None:
+def test_the_way_through_an_obstacle_is_obstructed_though_its_ends_are_free(plane: Plane) -> None:
     centre = np.array(plane.env.world.map.obstacles[4][:2])
     below, above = (plane.latent(centre[None] + [[offset, 0.0]]) for offset in (-5.0, 5.0))
     with torch.no_grad():

@@ -16,7 +16,7 @@ def learner(**settings: Any) -> Any:
     return SceneSelectivity(actions=4, **{"steps": 100, "factors": 8, "entropy": 0.1, **settings})
 
 
-def test_the_encoder_says_where_a_thing_is_and_what() -> None:
+def test_the_encoder_returns_the_position_of_a_thing() -> None:
     encoder = PlaceEncoder((16, 16, 1), 2, gain=1.0, maps=2).eval()
     first: Any = encoder.convolutions[0]
     last: Any = encoder.convolutions[3]
@@ -35,7 +35,7 @@ def test_the_encoder_says_where_a_thing_is_and_what() -> None:
             torch.testing.assert_close(encoder(image)[0], torch.stack([lines[row], lines[column]]))
 
 
-def test_factors_stay_within_what_they_are_added_to() -> None:
+def test_factors_are_bounded_like_the_noise() -> None:
     outputs = Bounded(2, 3, 3)(1e3 * torch.randn(50, 2), 1e3 * torch.randn(50, 3))
     assert outputs.abs().max() <= 1
     assert outputs.std() > 0.5
@@ -50,7 +50,7 @@ def test_anisotropy_is_least_for_the_corners_of_the_square() -> None:
     assert anisotropy(shared) > anisotropy(corners) + 5
 
 
-def test_no_change_is_too_short_and_has_a_derivative() -> None:
+def test_a_zero_change_is_penalised_and_has_a_derivative() -> None:
     model = learner(least=0.5)
     image = torch.randint(256, (4, 64, 64, 3)).byte()
     batch = {
@@ -68,7 +68,7 @@ def test_no_change_is_too_short_and_has_a_derivative() -> None:
     assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
 
 
-def test_hindsight_teaches_an_action_that_does_what_a_factor_says() -> None:
+def test_hindsight_trains_actions_that_have_the_effect_of_a_factor() -> None:
     """Ten batches in which action 2 makes the change; no policy took it, all are to learn it."""
     model = learner(steps=1000, pull=0.0, entropy=0.0, even=0.0, calm=0.0, hindsight=1.0)
     h = torch.zeros(64, 2, 2)

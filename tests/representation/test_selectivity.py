@@ -195,7 +195,7 @@ def test_behaviour_is_epsilon_greedy_and_keeps_the_mode() -> None:
         {"space": "scaled_simplex", "latent_dim": 3},
     ],
 )
-def test_it_trains_with_every_space_and_kernel_on_what_it_does(settings: dict[str, Any]) -> None:
+def test_it_trains_with_every_space_and_kernel_on_its_own_actions(settings: dict[str, Any]) -> None:
     model = learner(**settings)
     scalars = train(model, interactions(maze(8), 0, steps=2, behaviour=model.behaviour), 2, progress=False)
     assert np.isfinite(list(scalars.values())).all()

@@ -226,7 +226,7 @@ def test_no_metric_is_left_out() -> None:
     assert {*COUNTED, "sap", *dcis, *(metric.__name__ for metric in FIXED)} == {*METRICS}
 
 
-def test_a_constant_has_no_weight_in_a_linear_machine() -> None:
+def test_a_constant_has_no_weight_in_a_linear_model() -> None:
     """Its standard deviation is 0 up to rounding: 0.1 is not a binary fraction."""
     score = dci(CODES["longer by a constant"](GRID), FACTORS, NAMES, regressor="lasso")
     assert score.parts["weights"][1] == 0

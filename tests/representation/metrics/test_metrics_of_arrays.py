@@ -146,7 +146,7 @@ def test_dci_of_a_factor_encoded_twice_is_disentangled_and_not_complete() -> Non
     assert score.parts["completenesses"] == pytest.approx([1 - np.log(2) / np.log(3), 1], abs=0.05)
 
 
-def test_dci_keeps_noise_out_of_the_average() -> None:
+def test_dci_excludes_noise_from_the_average() -> None:
     a, b, noise, _ = NORMAL.T
     score = dci(columns(a, noise, b), columns(a, b), regressor="lasso")
     assert score.value > 0.99
@@ -160,7 +160,7 @@ def test_dci_errors_are_normalised() -> None:
     assert score.parts["errors"] == pytest.approx([np.sqrt(0.5), 0], abs=0.1)
 
 
-def test_dci_tests_on_unseen_examples_what_it_fitted_to_the_others() -> None:
+def test_dci_tests_its_regressors_on_unseen_examples() -> None:
     code, factors = NORMAL[:, :2] * [3, 0.1] + 5, NORMAL[:, :2]
     unseen = 0.5 + 0.1 * NORMAL[:100, 2:]  # another mean, a tenth of the standard deviation
     score = dci(code, factors, regressor="lasso", unseen=(unseen * [3, 0.1] + 5, unseen))
@@ -360,7 +360,7 @@ def test_bad_arrays_are_refused(metric: Callable[..., Score]) -> None:
             metric(good, good, categorical)
 
 
-def test_what_dci_and_modularity_need() -> None:
+def test_dci_and_modularity_refuse_too_few_examples_or_factors() -> None:
     with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
         dci(NORMAL, NORMAL[:, :1])
     with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
