@@ -18,9 +18,9 @@ from unknot.representation.networks import mlp
 
 __all__ = ["RCE"]
 
-RECENT = 1024
+RECENT_STATES = 1024
 """Number of recent states of X that form the prior by which the cameras of other sets are found."""
-PICTURE = 3.0
+PICTURE_RADIUS = 3.0
 """Distance from the centre up to which codes are decoded; the decoder's patches lie within 2."""
 
 
@@ -37,9 +37,9 @@ class RCE(LocallyLinear):
       alike (eq. 5 has x_t in the latter): so the bound stays one on log p(x_{t+1} | x_t, u_t).
     - X and Y are never paired. The prior of v (eq. 6) is the mixture of q(z | x_i) over the minibatch, each
       widened by the gain of one action, so that neighbouring components overlap; gradients go to v alone.
-      With `views` the mixture is over the last `RECENT` states, since this term then finds Y's camera: the
-      entropy of q(v | y) rises where the camera's map stretches Y's plane; the prior falls where the plane
-      extends beyond X's.
+      With `views` the mixture is over the last `RECENT_STATES` states, since this term then finds Y's camera:
+      the entropy of q(v | y) rises where the camera's map stretches Y's plane; the prior falls where the
+      plane extends beyond X's.
     - δ(z_t | ẑ, z̄, u) against δ(ẑ | z̄, z_t, u) leaves a factor |det A|, which eq. 5 drops; here it is
       included.
     - p(w) of set k is a unit Gaussian whose mean, the same in each dimension, goes from 1 for the first set
@@ -64,7 +64,7 @@ class RCE(LocallyLinear):
         self.register_buffer("content_priors", content_priors(self.sets, self.content_dim))
         if self.views is not None:
             self.recent: Tensor
-            self.register_buffer("recent", torch.randn(RECENT, self.latent_dim))
+            self.register_buffer("recent", torch.randn(RECENT_STATES, self.latent_dim))
         self.optimizers = self._adam()
 
     def objective(
@@ -111,7 +111,7 @@ class RCE(LocallyLinear):
         """Return log p(v), (m,), at v (m, latent_dim): see the class."""
         z = here.dynamics.detach()
         if self.views is not None:
-            rows = (torch.arange(len(z.mean)) + int(self.updates) * len(z.mean)) % RECENT
+            rows = (torch.arange(len(z.mean)) + int(self.updates) * len(z.mean)) % RECENT_STATES
             self.recent[rows.to(v.device)] = z.mean
             z = Gaussian(self.recent, torch.full_like(self.recent, LOG_VARIANCE[0]))
         variance = torch.logaddexp(z.log_variance, torch.full_like(z.mean, 2 * math.log(self.gain)))
@@ -125,5 +125,5 @@ class RCE(LocallyLinear):
         again = self._encode(torch.sigmoid(self.render(seen, w)))
         difference = ((again.seen.mean - seen) / self.gain).square().sum(-1)
         if self.views is not None:  # nothing is decoded outside of a camera's picture
-            difference = difference * (seen.abs().amax(-1) <= PICTURE)
+            difference = difference * (seen.abs().amax(-1) <= PICTURE_RADIUS)
         return 4 * difference.mean() + (again.content.mean - w).square().sum(-1).mean()
