@@ -157,7 +157,8 @@ class Sentences(TwoNumbers):
 
 def first_and_difference(numbers: NDArray[Any]) -> NDArray[np.float64]:
     """Return codes (n, 2) that are the factors of progressions (n, 5)."""
-    return np.stack([numbers[:, 0], numbers[:, 1] - numbers[:, 0]], 1).astype(np.float64)
+    codes: NDArray[np.float64] = np.stack([numbers[:, 0], numbers[:, 1] - numbers[:, 0]], 1).astype(float)
+    return codes
 
 
 def test_sequences_of_images_are_streamed_and_their_codes_measured() -> None:

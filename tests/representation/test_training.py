@@ -12,10 +12,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from unknot import learners
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
-from unknot.representation import learner as learners
 from unknot.representation.learner import Learner, image_tensor, load_learner, save_learner
 from unknot.representation.training import CHECKPOINT, minibatches, train
 
