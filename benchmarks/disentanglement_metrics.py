@@ -1,15 +1,15 @@
-"""How much processor time do the metrics take on 10,000 samples, beside the same by plain scikit-learn loops?
+"""How much processor time do the metrics take on 10,000 samples, compared with plain scikit-learn loops?
 
 Five factors (a shape of three, a scale of six values, three real numbers), a code of ten dimensions. Ours
-give an interval from 200 resamples, all of them; the plain loops, those that one writes from the papers, give
-the value alone: a call of `mutual_info_score` for each dimension and factor, of `roc_auc_score` for each
-dimension and attribute, a support vector machine for each dimension and categorical factor, a batch of images
-for each vote, forests. Between them ours with one resample, which is as near as they come to the value alone.
-One row is what an interval is made of: mutual information of one resample.
+compute an interval from 200 resamples. The plain loops, written from the papers, compute the value alone:
+`mutual_info_score` for each dimension and factor, `roc_auc_score` for each dimension and attribute, a support
+vector machine for each dimension and categorical factor, a batch of images for each vote, forests. A further
+column has ours with one resample, the minimum. One row has the mutual information of one resample, of which
+intervals are made.
 
-Drawing and encoding are almost free here, so that what is compared is the metrics. Another encoder is paid
-for 10,000 images, those of `factor_vae` (38,400) and those of `higgins` (76,800). What drawing as many costs
-is in the last rows: six metrics on sources of images, and an encoder that keeps 16 pixels.
+Rendering and encoding take almost no time here, so that only the metrics are compared. A real encoder has to
+encode 10,000 images, 38,400 for `factor_vae` and 76,800 for `higgins`. The last rows show the cost of
+rendering as many: six metrics on sources of images, with an encoder that keeps 16 pixels.
 
     python benchmarks/disentanglement_metrics.py
 """
@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=1, help="turns; the best of each contender counts")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds; the best of each contender counts")
     options = parser.parse_args()
     source = Source()
     seconds = {name: np.full(3, np.inf) for name in METRICS}
@@ -85,14 +85,14 @@ def main() -> None:
 
 
 def timed(run: Callable[[], object]) -> float:
-    """Return the seconds of processor time that a call takes, whatever else the machine does."""
+    """Return the processor time of a call in seconds."""
     start = time.process_time()
     run()
     return time.process_time() - start
 
 
 def once(ours: Callable[[], object]) -> None:
-    """Measure with one resample in place of 200."""
+    """Measure with one resample instead of 200."""
     with patch.object(score, "RESAMPLES", 1):
         ours()
 
@@ -117,7 +117,7 @@ class Source:
         self.mixing = np.eye(5, 10) + 0.1 * rng.normal(size=(5, 10))
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> dict[str, Array]:
-        """Draw factors."""
+        """Sample factors."""
         return {
             name: rng.integers(space.n, size=n)
             if isinstance(space, spaces.Discrete)
@@ -136,7 +136,7 @@ class Source:
         return codes
 
     def sample(self, n: int) -> tuple[Array, Array]:
-        """Draw codes and factors: (n, 10), (n, 5)."""
+        """Sample codes and factors: (n, 10), (n, 5)."""
         factors = self.sample_factors(n, np.random.default_rng(0))
         return self.encode(self.render_factors(factors)), self.components.table(factors)
 
@@ -154,7 +154,7 @@ def bins(source: Source) -> tuple[Array, Array]:
 
 
 def information(z: Array, v: Array) -> Array:
-    """Return mutual information (dimensions, factors), a pair at a time."""
+    """Return mutual information (dimensions, factors), pair by pair."""
     return np.array([[mutual_info_score(b, a) for b in v.T] for a in z.T])
 
 
@@ -176,7 +176,7 @@ def modularity(source: Source) -> float:
 def dci(
     candidates: Callable[[bool], list[Any]], importances: Callable[[Any, Array], Array], source: Source
 ) -> float:
-    """DCI's disentanglement by regressors of which validation chooses one."""
+    """DCI's disentanglement by a regressor chosen by validation."""
     codes, factors = source.sample(SAMPLES)
     codes = scale(codes)
     columns = []
@@ -232,7 +232,7 @@ def weights(model: Any, codes: Array) -> Array:
 
 
 def splits(model: Any, codes: Array) -> Array:
-    """How many cases are split on each dimension, a tree and a node at a time."""
+    """The number of cases split on each dimension, node by node."""
     counts = np.zeros(codes.shape[1])
     for tree in model.estimators_:
         visits = tree.decision_path(codes).sum(axis=0)
@@ -259,7 +259,7 @@ def sap(source: Source) -> float:
 
 
 def attribute_auc(source: Source) -> float:
-    """The share of attributes that one dimension tells."""
+    """The share of attributes that one dimension separates."""
     codes, factors = source.sample(SAMPLES)
     best = []
     for column, named in zip(factors.T, source.components.categorical, strict=True):
@@ -274,14 +274,14 @@ def factor_vae(source: Source) -> float:
     """FactorVAE's metric, 600 votes of 64 images."""
     rng = np.random.default_rng(0)
     names = list(source.factor_space)
-    deviations = source.sample(SAMPLES)[0].std(axis=0)
+    stds = source.sample(SAMPLES)[0].std(axis=0)
     votes = np.zeros((2, 10, 5))
     for vote in range(600):
         k = int(rng.integers(5))
         factors = source.sample_factors(64, rng)
         factors[names[k]][:] = factors[names[k]][0]
         codes = source.encode(source.render_factors(factors))
-        votes[vote % 2, np.argmin((codes / deviations).var(axis=0, ddof=1)), k] += 1
+        votes[vote % 2, np.argmin((codes / stds).var(axis=0, ddof=1)), k] += 1
     return float(votes[1, np.arange(10), votes[0].argmax(axis=1)].sum() / 300)
 
 
@@ -319,7 +319,7 @@ def higgins_2(source: Source) -> float:
 
 
 def classified(inputs: list[Array], targets: list[int]) -> float:
-    """Return how well a linear classifier does on the second half."""
+    """Return a linear classifier's accuracy on the second half."""
     half = len(inputs) // 2
     classifier = LogisticRegression(max_iter=1000).fit(scale(inputs[:half]), targets[:half])
     return float(classifier.score(scale(inputs[half:]), targets[half:]))
@@ -344,13 +344,13 @@ def tdv(source: Source) -> float:
 
 
 def ud90(source: Source) -> float:
-    """The share of dimensions that 90% of the variance does not need."""
+    """The share of dimensions that can be dropped while keeping 90% of the variance."""
     variances = np.sort(source.sample(SAMPLES)[0].var(axis=0))[::-1]
     return float(1 - (1 + np.sum(variances.cumsum() < 0.9 * variances.sum())) / 10)
 
 
 def unsupervised(source: Source) -> float:
-    """The Gaussian Wasserstein correlation; beside it total correlation and mutual information."""
+    """The Gaussian Wasserstein correlation, computed with total correlation and mutual information."""
     covariance = np.cov(source.sample(SAMPLES)[0], rowvar=False)
     variances = np.diag(covariance)
     np.log(variances).sum() - np.linalg.slogdet(covariance)[1]

@@ -1,13 +1,12 @@
-"""How many images a second do sources of images draw, beside reading the same from a stored array?
+"""How many images per second do sources render, compared with reading them from a stored array?
 
-Every source of still images and every environment, side by side and in turns, the best of several: images
-drawn, the sampling of their random factors included (by `render_factors`, the batch renderer of environments,
-too); as many read by random rows from an array in memory of what the source drew before, a batch at a time,
-for as long as `--filling` or up to `--images` of them. The array of a slow source is small, and so nearer to
-the processor than all its images would be. Last of all the rows of 2D Shapes read from bits, as
-`read_dsprites` keeps them.
+Measures every source of still images and every environment in turns, and reports the best of several rounds.
+It renders images with `render_factors`, including the sampling of random factors; and it reads random rows of
+an array in memory of images rendered before, a batch at a time, for up to `--filling` seconds or `--images`
+images. The array of a slow source is small, so that it fits into faster caches than all its images would. The
+last row reads 2D Shapes from bits, as `read_dsprites` stores them.
 
-Seconds are those that the process computes, so that neighbours on the machine matter little.
+Seconds are processor time of this process, so that other processes matter little.
 
     python benchmarks/render_shapes.py
 """
@@ -29,7 +28,7 @@ from unknot.models.data.teapots import Teapots
 from unknot.representation.source import FactorSource
 
 Images = NDArray[np.uint8]
-Draw = Callable[[int, np.random.Generator], Images]
+Render = Callable[[int, np.random.Generator], Images]
 
 SOURCES: Mapping[str, Callable[[], FactorSource]] = {
     "Shapes2D": Shapes2D,
@@ -51,26 +50,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--batch", type=int, default=256, help="images at a time")
-    parser.add_argument("--images", type=int, default=16_384, help="the most that are stored")
-    parser.add_argument("--filling", type=float, default=10.0, help="the most seconds that storing takes")
-    parser.add_argument("--seconds", type=float, default=2.0, help="time for each measurement")
-    parser.add_argument("--rounds", type=int, default=5, help="turns; the best of each contender counts")
+    parser.add_argument("--images", type=int, default=16_384, help="most images stored")
+    parser.add_argument("--filling", type=float, default=10.0, help="most seconds for storing")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds per measurement")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; the best of each contender counts")
     options = parser.parse_args()
 
-    def compare(name: str, draw: Draw, images: Images) -> None:
+    def compare(name: str, render: Render, images: Images) -> None:
         rates = [0.0, 0.0]
         for _ in range(options.rounds):
-            for i, run in enumerate((draw, reading(images))):
+            for i, run in enumerate((render, reading(images))):
                 rates[i] = max(rates[i], rate(run, options.batch, options.seconds / options.rounds))
         size = "×".join(map(str, images.shape[1:]))
         print(f"{name:22}{size:>10}{rates[0]:12,.0f}{rates[1]:14,.0f}{rates[0] / rates[1]:12.3g}")
 
-    print(f"{'images a second':22}{'size':>10}{'drawn':>12}{'read of array':>14}{'ratio':>12}")
+    print(f"{'images a second':22}{'size':>10}{'rendered':>12}{'read of array':>14}{'ratio':>12}")
     for name, make in SOURCES.items():
-        draw = drawing(make())
-        compare(name, draw, stored(draw, options.batch, options.images, options.filling))
-    draw = drawing(Shapes2D())
-    images = stored(draw, options.batch, options.images, options.filling)
+        render = rendering(make())
+        compare(name, render, stored(render, options.batch, options.images, options.filling))
+    render = rendering(Shapes2D())
+    images = stored(render, options.batch, options.images, options.filling)
     compare("Shapes2D, from bits", unpacking(images), images)
 
 
@@ -81,33 +80,33 @@ def environment(name: str) -> Any:
     return env.unwrapped
 
 
-def drawing(source: FactorSource) -> Draw:
-    """Draw images of random factors."""
+def rendering(source: FactorSource) -> Render:
+    """Return a function that renders images of random factors."""
     return lambda n, rng: np.asarray(source.render_factors(source.sample_factors(n, rng)))
 
 
-def stored(draw: Draw, batch: int, most: int, seconds: float) -> Images:
-    """Return images drawn, a batch at least."""
+def stored(render: Render, batch: int, most: int, seconds: float) -> Images:
+    """Render and return images, at least one batch."""
     rng = np.random.default_rng(0)
-    batches, start = [draw(batch, rng)], time.process_time()
+    batches, start = [render(batch, rng)], time.process_time()
     while len(batches) * batch < most and time.process_time() - start < seconds:
-        batches.append(draw(batch, rng))
+        batches.append(render(batch, rng))
     return np.concatenate(batches)
 
 
-def reading(images: Images) -> Draw:
-    """Read random rows of an array."""
+def reading(images: Images) -> Render:
+    """Return a function that reads random rows of an array."""
     return lambda n, rng: images[rng.integers(len(images), size=n)]
 
 
-def unpacking(images: Images) -> Draw:
-    """Read random rows of an array of bits."""
+def unpacking(images: Images) -> Render:
+    """Return a function that reads random rows of an array of bits."""
     bits = np.packbits(images.reshape(len(images), -1) > 0, axis=1)
     return lambda n, rng: np.unpackbits(bits[rng.integers(len(bits), size=n)], axis=1) * np.uint8(255)
 
 
-def rate(run: Draw, batch: int, seconds: float) -> float:
-    """Return images a second of this process's own time."""
+def rate(run: Render, batch: int, seconds: float) -> float:
+    """Return images per second of processor time."""
     rng = np.random.default_rng(0)
     run(batch, rng)
     images, start = 0, time.process_time()

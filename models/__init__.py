@@ -1,5 +1,62 @@
-"""Models of still data: the sibling of what acts. Data sets with known factors, and what is learnt from them.
+"""Models of data that nobody acts on, and sources of such data whose factors are known.
 
-`data` holds sources of images whose factors are known, `image` the models. Both keep the contracts of the
-environments and learners, so every metric and every picture works on them too.
+`models.data` holds the sources, `models.image` the models of images. Sources are factor sources, models are
+learners: every metric and every figure for environments and learners works for them too.
 """
+
+from unknot.checks import require
+
+require("learn", "torch")
+
+from unknot.models.data.blob import Blob  # noqa: E402
+from unknot.models.data.files import read_dsprites, read_shapes3d  # noqa: E402
+from unknot.models.data.natural import natural_images  # noqa: E402
+from unknot.models.data.nuisance import Nuisance  # noqa: E402
+from unknot.models.data.selection import Selection  # noqa: E402
+from unknot.models.data.shapes2d import Shapes2D  # noqa: E402
+from unknot.models.data.splits import stratified_split  # noqa: E402
+from unknot.models.data.sprites import Sprites  # noqa: E402
+from unknot.models.data.stream import stream  # noqa: E402
+from unknot.models.data.teapots import Teapots  # noqa: E402
+from unknot.models.image.capacity import CapacityVAE  # noqa: E402
+from unknot.models.image.dip import DIPVAE  # noqa: E402
+from unknot.models.image.embedding import Embedding  # noqa: E402
+from unknot.models.image.factor import FactorVAE  # noqa: E402
+from unknot.models.image.factor_generator import FactorGenerator  # noqa: E402
+from unknot.models.image.infogan import InfoGAN  # noqa: E402
+from unknot.models.image.pca import PCA  # noqa: E402
+from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder  # noqa: E402
+from unknot.models.image.tc import BetaTCVAE  # noqa: E402
+from unknot.models.image.vae import VAE, PosteriorSamples, VariationalAutoencoder  # noqa: E402
+from unknot.models.stacked import StackedNetworks  # noqa: E402
+from unknot.models.traversals import traversal_figure, traversal_frames, traverse  # noqa: E402
+
+__all__ = [
+    "DIPVAE",
+    "PCA",
+    "VAE",
+    "BetaTCVAE",
+    "Blob",
+    "CapacityVAE",
+    "Embedding",
+    "FactorGenerator",
+    "FactorVAE",
+    "InfoGAN",
+    "Nuisance",
+    "PenalisedAutoencoder",
+    "PosteriorSamples",
+    "Selection",
+    "Shapes2D",
+    "Sprites",
+    "StackedNetworks",
+    "Teapots",
+    "VariationalAutoencoder",
+    "natural_images",
+    "read_dsprites",
+    "read_shapes3d",
+    "stratified_split",
+    "stream",
+    "traversal_figure",
+    "traversal_frames",
+    "traverse",
+]

@@ -1,7 +1,7 @@
-r"""Penalties on what a layer puts out, for any layer of any model.
+r"""Penalties on activations, for any layer of any model.
 
-Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, section 2, and the L1 norm that they
-compare with.
+Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, section 2, and the L1 norm as their
+baseline.
 
 ```
 @inproceedings{kageback2017disentanglement,
@@ -17,19 +17,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 
 __all__ = ["PENALTIES", "LayerPenalty", "covariance_penalty", "l1_penalty"]
 
 
 def covariance_penalty(activations: Tensor) -> Tensor:
-    """Return L_Σ = ‖C‖₁ / p², C the sample covariance of the p dimensions; variances count as well.
+    """Return L_Σ = ‖C‖₁ / p², C the sample covariance of the p dimensions, variances included.
 
     Args:
-        activations: (..., n, p), n at least 2; leading axes are other layers or models.
+        activations: (..., n, p), n at least 2; leading axes are independent, such as models.
 
     Raises:
-        ValueError: fewer than two rows, which have no covariance.
+        ValueError: fewer than two rows.
     """
     n, p = activations.shape[-2:]
     if n < 2:
@@ -49,13 +49,13 @@ PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {"covariance": covariance_pen
 
 
 class LayerPenalty:
-    """Adds up the penalty of layers' activations, as the model's last forward pass left them.
+    """The total penalty of layers' activations in the model's last forward pass.
 
-    The model stays as it is: its loss is its own plus λ times `penalty()`. Of a layer that is passed more
-    than once the last pass counts. A deep copy of the model is not watched: it wants a penalty of its own.
+    The model does not change: add λ times `penalty()` to its loss. If a layer is applied several times, the
+    last time counts. A deep copy of the model needs a penalty of its own.
 
     Args:
-        layers: modules that put out (n, ...); what follows the first axis is flattened.
+        layers: modules with outputs (n, ...), which are flattened after the first axis.
         penalty: a name in `PENALTIES`.
 
     Raises:
@@ -63,8 +63,7 @@ class LayerPenalty:
     """
 
     def __init__(self, layers: Iterable[nn.Module], penalty: str = "covariance") -> None:
-        if penalty not in PENALTIES:
-            raise ValueError(unknown("penalty", penalty, PENALTIES))
+        one_of("penalty", penalty, PENALTIES)
         self._penalty = PENALTIES[penalty]
         self._seen: dict[int, Tensor] = {}
         self._hooks = [layer.register_forward_hook(self._keep(k)) for k, layer in enumerate(layers)]
@@ -75,7 +74,7 @@ class LayerPenalty:
         """Return the sum over the layers, a scalar.
 
         Raises:
-            RuntimeError: a layer has not been passed since the last call.
+            RuntimeError: a layer has not been applied since the last call.
         """
         if len(self._seen) < len(self._hooks):
             raise RuntimeError("a penalised layer was not part of the last forward pass")
@@ -84,7 +83,7 @@ class LayerPenalty:
         return total
 
     def remove(self) -> None:
-        """Leave the layers as they were."""
+        """Remove the hooks from the layers."""
         for hook in self._hooks:
             hook.remove()
 

@@ -1,36 +1,35 @@
-"""Many small networks of one shape, trained side by side: what differs is where they start, or a penalty."""
+"""Many small networks of one shape, trained in parallel from different initial weights or penalties."""
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.models.penalties import PENALTIES
-from unknot.representation import Learner
+from unknot.representation import Trainable, descend
 
 __all__ = ["StackedNetworks"]
 
 
-class StackedNetworks(Learner):
-    """Fully connected networks whose hidden layers are penalised, each by a weight of its own.
+class StackedNetworks(Trainable):
+    """Fully connected networks with penalised hidden layers, each network with its own weight.
 
-    Linear ones reconstruct by squared error; logistic ones have logistic hidden units and tell two classes
-    apart by cross entropy. The learning rate falls to nothing, linearly.
+    Linear networks reconstruct by squared error; logistic ones have logistic hidden units and classify two
+    classes by cross-entropy. The learning rate falls linearly to 0.
 
     Args:
         sizes: units of every layer, input and output included.
-        weights: λ of each network; there are as many networks.
+        weights: λ of each network.
         penalties: the name in `unknot.models.penalties.PENALTIES` of each network's penalty.
         steps: updates over which the learning rate falls.
-        logistic: logistic units, or linear ones.
-        learning_rate: Adam's, at first.
+        logistic: logistic units instead of linear ones.
+        learning_rate: Adam's initial rate.
 
     Raises:
-        ValueError: fewer than three layers, a penalty that is unknown, or not one for each weight.
+        ValueError: fewer than three layers, an unknown penalty, or another number of penalties than of
+            weights.
     """
 
     def __init__(
@@ -49,17 +48,16 @@ class StackedNetworks(Learner):
         if len(weights) != len(penalties):
             raise ValueError(f"penalties must be {len(weights)}, one for each weight, not {len(penalties)}")
         for name in penalties:
-            if name not in PENALTIES:
-                raise ValueError(unknown("penalty", name, PENALTIES))
+            one_of("penalty", name, PENALTIES)
         self.sizes, self.weights, self.penalties = list(sizes), list(weights), list(penalties)
         self.steps, self.logistic, self.learning_rate = steps, logistic, learning_rate
-        count = len(self.weights)
+        networks = len(self.weights)
         pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
         scale = [1.0 if logistic else a**-0.5 for a, _ in pairs]
         self.matrices = nn.ParameterList(
-            scale[k] * torch.randn(count, a, b) for k, (a, b) in enumerate(pairs)
+            scale[k] * torch.randn(networks, a, b) for k, (a, b) in enumerate(pairs)
         )
-        self.biases = nn.ParameterList(torch.zeros(count, 1, b) for _, b in pairs)
+        self.biases = nn.ParameterList(torch.zeros(networks, 1, b) for _, b in pairs)
         self.done: Tensor
         self.register_buffer("done", torch.zeros((), dtype=torch.long))
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
@@ -69,7 +67,7 @@ class StackedNetworks(Learner):
         }
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
-        """Return every layer's activations (networks, n, units), the output's (logits, if logistic) last.
+        """Return every layer's activations (networks, n, units); the output (logits, if logistic) is last.
 
         Args:
             inputs: (n, networks, features).
@@ -82,12 +80,13 @@ class StackedNetworks(Learner):
             layers.append(h)
         return layers
 
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return the last hidden layer (n, networks, units) of vectors (n, networks, features), no images."""
-        return self(torch.as_tensor(images))[-2].movedim(0, 1)  # type: ignore[no-any-return]
+    def last_hidden(self, inputs: Tensor) -> Tensor:
+        """Return the last hidden layer's activations (n, networks, units) of (n, networks, features)."""
+        activations: Tensor = self(inputs)[-2]
+        return activations.movedim(0, 1)
 
     def errors(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return each network's error (networks,): mean squared, or mean cross entropy in nats.
+        """Return each network's error (networks,): mean squared, or mean cross-entropy in nats.
 
         Args:
             inputs: (n, networks, features).
@@ -102,7 +101,7 @@ class StackedNetworks(Learner):
         return (outputs - targets).square().mean((1, 2))
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step of every network on its own loss, error + λ Σ penalty of its hidden layers.
+        """Do one step of every network on its loss, error + λ Σ penalty of its hidden layers.
 
         Args:
             batch: `input` (n, networks, features), `target` (n, networks, outputs).
@@ -115,10 +114,8 @@ class StackedNetworks(Learner):
         optimizer = self.optimizers["adam"]
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate * max(1 - float(self.done) / self.steps, 0.0)
-        optimizer.zero_grad()
         weights = torch.tensor(self.weights, device=errors.device)
-        (errors + weights * penalties).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend((errors + weights * penalties).sum(), optimizer)
         self.done += 1
         return {"error": errors.detach().mean(), "penalty": penalties.detach().mean()}
 

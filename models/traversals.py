@@ -1,6 +1,6 @@
-"""Traversals: what changes in the image when one dimension of a code changes.
+"""Traversals: the change in an image when one dimension of a code changes.
 
-`traverse` is the array; `traversal_figure` and `traversal_frames` show it for models with a posterior.
+`traverse` returns the array; `traversal_figure` and `traversal_frames` show it for models with a posterior.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ __all__ = [
 Images = NDArray[np.uint8]
 
 SPAN = 3.0
-"""How far traversals go from 0, to either side, in standard deviations of the prior."""
+"""Range of traversals to either side of 0, in standard deviations of the prior."""
 COLUMNS = 10
 """Images in a row."""
 
 
 class Decoder(Protocol):
-    """What decodes codes."""
+    """A model that decodes codes."""
 
     def decode(self, codes: Tensor, /) -> Tensor:
         """Decode codes (n, d): images, float (n, h, w, c)."""
@@ -44,12 +44,12 @@ class Decoder(Protocol):
 def traverse(
     learner: Decoder, codes: Tensor, values: NDArray[np.float64], dims: Sequence[int] | None = None
 ) -> Images:
-    """Decode codes with one dimension after the other at each of k values.
+    """Decode codes with each dimension in turn set to k values.
 
     Args:
-        learner: whose codes they are.
+        learner: that decodes the codes.
         codes: (n, d).
-        values: (k,), or (dims, k) of each dimension its own.
+        values: (k,), or (dims, k) for values of each dimension.
         dims: the dimensions; None for all.
 
     Returns:
@@ -60,34 +60,36 @@ def traverse(
     z = codes.expand(*table.shape, *codes.shape).clone()
     for row, dim, each in zip(z, dims, table, strict=True):
         row[..., dim] = each[:, None]
-    drawn = as_images(learner.decode(z.flatten(0, 2)))
-    return drawn.reshape(*z.shape[:3], *drawn.shape[1:])
+    images = as_images(learner.decode(z.flatten(0, 2)))
+    return images.reshape(*z.shape[:3], *images.shape[1:])
 
 
 def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
     """Show images, their reconstructions, and traversals from the first image, in order of mean KL.
 
     Args:
-        learner: whose codes they are.
+        learner: the model.
         images: uint8 (k, h, w, c).
     """
     with torch.no_grad():
         codes, kl = learner.encode(images), learner.kl(images).mean(0)
-        drawn = as_images(learner.decode(codes))
+        reconstructed = as_images(learner.decode(codes))
     order = kl.argsort(descending=True).tolist()
     rows = traverse(learner, codes[:1], np.linspace(-SPAN, SPAN, len(images)), order)[:, :, 0]
     titles = [f"z{dim}: {kl[dim]:.2f} nats" for dim in order]
-    return image_rows({"images": images, "reconstructed": drawn, **dict(zip(titles, rows, strict=True))})
+    return image_rows(
+        {"images": images, "reconstructed": reconstructed, **dict(zip(titles, rows, strict=True))}
+    )
 
 
-def as_images(drawn: Tensor) -> Images:
-    """Return decoded images, floats about within [0, 1], as uint8."""
-    images: Images = (255 * drawn.clamp(0, 1)).round().byte().numpy(force=True)
+def as_images(decoded: Tensor) -> Images:
+    """Convert decoded images, floats clamped to [0, 1], to uint8."""
+    images: Images = (255 * decoded.clamp(0, 1)).round().byte().numpy(force=True)
     return images
 
 
 def image_rows(rows: Mapping[str, Images]) -> Figure:
-    """Show rows of images, uint8 (n, h, w, c) each, by their labels."""
+    """Show labelled rows of images, uint8 (n, h, w, c) each."""
     columns = max(len(images) for images in rows.values())
     figure = Figure(figsize=(0.6 * columns + 1, 0.65 * len(rows)), layout="constrained")
     for panel, (name, images) in zip(figure.subplots(len(rows), 1), rows.items(), strict=True):
@@ -99,14 +101,14 @@ def image_rows(rows: Mapping[str, Images]) -> Figure:
 
 
 def traversal_frames(learner: VariationalAutoencoder, images: Images) -> Images:
-    """Return traversals of all dimensions at once, there and back, as the frames of an animation.
+    """Return traversals of all dimensions at once, forth and back, as the frames of an animation.
 
     Args:
-        learner: whose codes they are.
-        images: uint8 (n, h, w, c), what they begin with, a row each.
+        learner: the model.
+        images: uint8 (n, h, w, c), the start of each row.
 
     Returns:
-        Frames (k, height, width, c); columns are dimensions, by their mean KL.
+        Frames (k, height, width, c); columns are dimensions in order of mean KL.
     """
     with torch.no_grad():
         codes, kl = learner.encode(images), learner.kl(images).mean(0)
@@ -117,15 +119,15 @@ def traversal_frames(learner: VariationalAutoencoder, images: Images) -> Images:
 def there_and_back(
     learner: Decoder, codes: Tensor, values: NDArray[np.float64], dims: Sequence[int] | None = None
 ) -> Images:
-    """Return what `traverse` does, over the values and back, as frames like those of `traversal_frames`."""
-    drawn = traverse(learner, codes, np.concatenate([values, values[..., -2:0:-1]], -1), dims)
-    frames = drawn.transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
+    """Return `traverse` over the values and back, as frames like those of `traversal_frames`."""
+    images = traverse(learner, codes, np.concatenate([values, values[..., -2:0:-1]], -1), dims)
+    frames = images.transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
     count, rows, height, columns, width, channels = frames.shape
     return frames.reshape(count, rows * height, columns * width, channels)
 
 
 def _side_by_side(images: Images) -> Images:
-    """Lay images (n, h, w, c) out in a row, a line of grey between: (h, n (w + 1), c)."""
+    """Arrange images (n, h, w, c) in a row, separated by grey lines: (h, n (w + 1), c)."""
     padded = np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=128)
     height, channels = padded.shape[1], padded.shape[3]
     return padded.transpose(1, 0, 2, 3).reshape(height, -1, channels)

@@ -1,4 +1,4 @@
-"""A plain autoencoder: what a bottleneck learns when nobody acts."""
+"""A plain autoencoder: a baseline without actions."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 from unknot.representation.discrete_selectivity import patch_encoder
 from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
@@ -23,7 +23,7 @@ ENCODERS: dict[str, Callable[[tuple[int, int, int], int], nn.Module]] = {
 
 
 class Autoencoder(Learner):
-    """The baseline of selectivity: the same encoder, trained to have its images drawn again.
+    """The baseline of selectivity: the same encoder, trained by reconstruction.
 
     Args:
         shape: (height, width, channels) of the images; height and width are multiples of 8.
@@ -44,10 +44,8 @@ class Autoencoder(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim must be at least 1, not {latent_dim}")
-        if encoder not in ENCODERS:
-            raise ValueError(unknown("encoder", encoder, ENCODERS))
+        count(1, latent_dim=latent_dim)
+        one_of("encoder", encoder, ENCODERS)
         self.shape, self.latent_dim, self.learning_rate = tuple(shape), latent_dim, learning_rate
         self.network = encoder
         self.encoder = ENCODERS[encoder](shape, latent_dim)
@@ -70,11 +68,11 @@ class Autoencoder(Learner):
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Draw codes (n, latent_dim): images, float (n, height, width, channels) in [0, 1]."""
+        """Decode codes (n, latent_dim): images, float (n, height, width, channels) in [0, 1]."""
         return torch.sigmoid(self.decoder(codes)).movedim(1, -1)
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step on the images that transitions begin with.
+        """Do one step on the first images of transitions.
 
         Args:
             batch: `observation`, uint8 (n, height, width, channels).

@@ -1,4 +1,4 @@
-"""Independently controllable features: a latent coordinate, and a policy, for each."""
+"""Independently controllable features: a latent coordinate and a policy for each."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.representation.learner import Learner, image_tensor
+from unknot.checks import above, at_least, count
+from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.networks import mlp
 
 __all__ = ["DiscreteSelectivity", "importance_weights", "information", "patch_encoder", "selectivity"]
@@ -24,21 +25,21 @@ class DiscreteSelectivity(Learner):
     coordinate. A factor is directed ("+x₁", "−y₂"), so K is the number of moves, not of axes.
 
     A transition serves all K policies, weighted by π_k(a | h) / β(a | s), β its behaviour. An action that
-    changes nothing has h' = h and selectivity log 1 = 0, whatever the weights: behaviours may leave such
-    actions out, and a policy whose move is blocked gains nothing by taking another.
+    changes nothing has h' = h and selectivity log 1 = 0, whatever the weights. So behaviours may omit such
+    actions, and a policy whose move is blocked gains nothing by taking another.
 
     Where the paper leaves something open:
 
-    - max(0, x) is smoothed to softplus(x / `smoothness`) · `smoothness`, or a coordinate that begins by
-      falling would never learn.
-    - Features share moves and leave other moves unserved, which is the mode collapse that the paper reports.
+    - max(0, x) is smoothed to softplus(x / `smoothness`) · `smoothness`. Otherwise a coordinate that
+      initially falls would never learn.
+    - Several features may learn one move and none another: the mode collapse that the paper reports.
       By its appendix C selectivity is a lower bound on the information between factor and outcome; `spread`
-      weighs a part of that information, the entropy of the policies' mean, at most log(actions) and reached
-      only when every move is served equally.
-    - Selectivity fixes neither the length of a step nor what h is where no action leads. `pull` draws the
-      steps of a policy's coordinate to 1, the policy detached, rising from nothing at 20% of the training to
-      its weight at 50%; so h is linear in what it follows. `shrink` weighs ‖h‖² / K: what no action changes,
-      such as the look of things, has no place in h.
+      is the weight of a part of that information, the entropy of the policies' mean: it is at most
+      log(actions), which is reached only when all actions are equally likely.
+    - Selectivity fixes neither the length of a step nor the parts of h that no action changes. `pull` moves
+      the steps of a policy's coordinate towards 1, with the policy detached; its weight rises from 0 at 20%
+      of training to its value at 50%. So h is linear in what it follows. `shrink` is the weight of ‖h‖² / K,
+      which removes from h what no action changes, such as the appearance of things.
     - The learning rate falls to 0 over the second half.
 
     `spread`, `pull` and `shrink` of 0 leave the paper's own objective.
@@ -47,7 +48,7 @@ class DiscreteSelectivity(Learner):
         shape: (height, width, channels) of the images; height and width are multiples of 8.
         actions: number of actions.
         features: K.
-        steps: updates that the training will have.
+        steps: updates of the whole training.
         smoothness: width of the softplus, in units of h.
         spread: weight of the entropy of the policies' mean, in nats.
         pull: weight of the squared distance of steps to 1.
@@ -55,7 +56,7 @@ class DiscreteSelectivity(Learner):
         learning_rate: of the encoder; the policies' is five times that.
 
     Raises:
-        ValueError: a shape, a count or a weight out of its range.
+        ValueError: a shape, a count or a weight out of range.
     """
 
     def __init__(
@@ -72,15 +73,10 @@ class DiscreteSelectivity(Learner):
         learning_rate: float = 3e-3,
     ) -> None:
         super().__init__()
-        for name, count, least in (("actions", actions, 2), ("features", features, 2), ("steps", steps, 1)):
-            if count < least:
-                raise ValueError(f"{name} must be at least {least}, not {count}")
-        for name, positive in (("smoothness", smoothness), ("learning_rate", learning_rate)):
-            if not 0 < positive < math.inf:
-                raise ValueError(f"{name} must be positive, not {positive}")
-        for name, weight in (("spread", spread), ("pull", pull), ("shrink", shrink)):
-            if not 0 <= weight < math.inf:
-                raise ValueError(f"{name} must not be negative, not {weight}")
+        count(2, actions=actions, features=features)
+        count(1, steps=steps)
+        above(0, smoothness=smoothness, learning_rate=learning_rate)
+        at_least(0, spread=spread, pull=pull, shrink=shrink)
         self.shape, self.actions, self.features, self.steps = tuple(shape), actions, features, steps
         self.smoothness, self.spread, self.pull, self.shrink = smoothness, spread, pull, shrink
         self.learning_rate = learning_rate
@@ -110,7 +106,7 @@ class DiscreteSelectivity(Learner):
                 (n,), and `probability`, (n,), with which the behaviour took it.
 
         Returns:
-            `selectivity`, and `information`, the most that it can be with these policies, in nats.
+            `selectivity`, and `information`, its upper bound for these policies, in nats.
         """
         progress = int(self.updates) / self.steps
         images = torch.cat([batch["observation"], batch["next_observation"]])
@@ -130,10 +126,7 @@ class DiscreteSelectivity(Learner):
         for name, factor in (("encoder", 1), ("policies", 5)):
             rate = factor * self.learning_rate * min(1.0, 2 * (1 - progress))
             self.optimizers[name].param_groups[0]["lr"] = rate
-            self.optimizers[name].zero_grad()
-        loss.backward()
-        for optimizer in self.optimizers.values():
-            optimizer.step()
+        descend(loss, *self.optimizers.values())
         self.updates += 1
         return {
             "selectivity": reward.detach().mean(),
@@ -170,7 +163,7 @@ def importance_weights(log_policies: Tensor, action: Tensor, probability: Tensor
 def information(log_policies: Tensor) -> Tensor:
     """Return I(k; a | h), k uniform, in nats: (n,).
 
-    An outcome knows of k what the action does at most, so selectivity is no more than this (appendix C).
+    An outcome contains no more information on k than the action, so selectivity is at most this (appendix C).
 
     Args:
         log_policies: (n, features, actions).
@@ -184,9 +177,9 @@ def information(log_policies: Tensor) -> Tensor:
 def patch_encoder(shape: tuple[int, int, int], latent_dim: int) -> nn.Sequential:
     """Return a network from images (n, channels, height, width) in [0, 1] to codes (n, latent_dim).
 
-    The first convolution looks at 8 × 8 pixels every 4, the second at four of these by four, every 2: where a
-    grid's cells are 8 pixels wide, filters meet a digit at the same place of its own in every cell. The last
-    layer begins five times larger than is usual, so that steps in h are not all near 0.
+    The first convolution has 8 × 8 pixels and stride 4, the second 4 × 4 and stride 2: where a grid's cells
+    are 8 pixels wide, filters see every cell at the same offsets. The last layer's initial weights are five
+    times larger than usual, so that steps in h are not all near 0.
 
     Args:
         shape: (height, width, channels) of the images; height and width are multiples of 8.

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unknot.representation.locally_linear import Encoding, Gaussian, LocallyLinear, reconstruction
+from unknot.representation.gaussian import Gaussian
+from unknot.representation.locally_linear import Encoding, LocallyLinear, reconstruction
 
 __all__ = ["E2C"]
 
@@ -15,12 +16,12 @@ class E2C(LocallyLinear):
 
     The loss is their eqs. 10 to 12: reconstruction of x and of x' from the predicted latent, KL to a unit
     Gaussian, and `consistency` times the KL between the predicted latent and the encoding of x'. Images
-    without actions, where there are some, are autoencoded with the same unit prior. The covariance of the
-    prediction is that of q(z | x), since A is near I and the dynamics add no noise of their own.
+    without actions, if any, are autoencoded with the same unit prior. The covariance of the prediction is
+    that of q(z | x), since A is near I and the dynamics add no noise.
 
     Args:
         consistency: their λ.
-        settings: those of `LocallyLinear`, which has no content here.
+        settings: of `LocallyLinear`; `content_dim` must be 0.
     """
 
     def __init__(self, *, consistency: float = 1.0, **settings: Any) -> None:
@@ -33,22 +34,22 @@ class E2C(LocallyLinear):
     def objective(
         self, here: Encoding, after: Encoding, passive: Encoding, u: Tensor, free: Tensor, images: Tensor
     ) -> dict[str, Tensor]:
-        """Return the terms of E2C's loss; blocked moves teach the transition nothing."""
+        """Return the terms of E2C's loss; blocked moves don't train the transition."""
         n = len(u)
         z, v = here.dynamics.sample(), passive.dynamics.sample()
         predicted = self.matrices(z).apply(here.dynamics.mean, u)
         z_hat = predicted + z - here.dynamics.mean
-        drawn, drawn_next, drawn_passive = self.decoder(torch.cat([z, z_hat, v])).split([n, n, len(v)])
+        decoded, decoded_next, decoded_passive = self.decoder(torch.cat([z, z_hat, v])).split([n, n, len(v)])
         prior = Gaussian(torch.zeros_like(z), torch.zeros_like(z))
         consistency = Gaussian(predicted, here.dynamics.log_variance).kl(after.dynamics)
         terms = {
-            "reconstruction": reconstruction(drawn, images[:n]).mean(),
-            "prediction": (free * reconstruction(drawn_next, images[n : 2 * n])).mean(),
+            "reconstruction": reconstruction(decoded, images[:n]).mean(),
+            "prediction": (free * reconstruction(decoded_next, images[n : 2 * n])).mean(),
             "kl": here.dynamics.kl(prior).mean(),
             "consistency": self.consistency * (free * consistency).mean(),
         }
         if len(v):
             prior = Gaussian(torch.zeros_like(v), torch.zeros_like(v))
-            terms["reconstruction_passive"] = reconstruction(drawn_passive, images[2 * n :]).mean()
+            terms["reconstruction_passive"] = reconstruction(decoded_passive, images[2 * n :]).mean()
             terms["kl_passive"] = passive.dynamics.kl(prior).mean()
         return terms

@@ -1,4 +1,4 @@
-"""A net that imagines an object's geometry, and what a gripper would see of it, to tell if it would hold it.
+"""A network that imagines an object's geometry and what a gripper would see of it, to predict grasps.
 
 ```
 @inproceedings{yan2018learning,
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from unknot.representation.learner import Learner
+from unknot.checks import above, count
+from unknot.representation.learner import Learner, descend
 from unknot.representation.projection import (
     Hits,
     Observation,
@@ -45,52 +46,52 @@ EMPTY = -8.0
 """Log odds of occupancy outside the grid."""
 
 RAYS, SAMPLES = 384, 48
-"""Rays of a view that the geometry is held to, and samples along each, about a cell apart."""
+"""Rays of a view in the geometry's loss, and samples along each, about a cell apart."""
 AROUND, THROUGH = 1.3, 1.5
-"""How far from the grid's middle rays pass and samples lie, in halves of its side."""
+"""Greatest distance of rays and of samples from the grid's middle, in halves of its side."""
 
 LOCAL, DEPTHS = (8, 16), 16
-"""Height and width in pixels of what the gripper sees, and samples along its rays."""
+"""Height and width in pixels of the gripper's view, and samples along its rays."""
 BEHIND, SPREAD, NEAR, FAR = 0.12, (0.06, 0.03), 0.06, 0.16
-"""The gripper's camera, metres: its distance to the gripper's centre, from there to the image's edges, and
-between which depths it sees. The fingertips are at 0.13, the palm is at 0.07."""
+"""The gripper's camera, metres: its distance to the gripper's centre, from the centre to the image's
+edges, and its least and greatest depth. The fingertips are at 0.13, the palm is at 0.07."""
 
 POSE = 19
-"""Numbers that say where a gripper is (see `describe`)."""
+"""Numbers that describe a pose (see `describe`)."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """All that scoring asks of b observations, so that many poses share it."""
+    """All that scoring needs of b observations, so that many poses share it."""
 
     sight: Sight
     context: Tensor
-    """(b, hidden), what the predictor knows before it sees a pose."""
+    """(b, hidden), the predictor's input apart from the pose."""
     occupancy: Tensor | None
     """(b, 32, 32, 32), probabilities by slice, row, column (see `Frustum`); None without geometry."""
 
 
 class GraspNet(Learner):
-    """Tells from an RGBD image whether a gripper would hold the object, by its imagined geometry.
+    """Predicts from an RGBD image whether a grasp will hold the object, using its imagined geometry.
 
-    A shape encoder turns the image into a bottleneck of 768 numbers, a decoder that into an occupancy grid of
-    32³ cells, which is projected to cameras and has to agree with the depth and the mask that they see; no
-    grid is ever shown to it. Then a state encoder, another of the same kind, the gripper's pose and what the
-    gripper would see of the grid, projected to it as to a camera in its palm, go into a predictor of the
-    outcome. The first `shape_steps` updates train the geometry, the others the outcome, the geometry fixed:
-    each stage has an optimiser of its own. Without geometry it is the paper's baseline CNN, the same net less
-    the shape branch.
+    A shape encoder turns the image into a bottleneck of 768 numbers; a decoder turns that into an occupancy
+    grid of 32³ cells. The grid is projected to cameras and trained to agree with the depth and the mask that
+    they see; true grids are never used. The predictor of the outcome takes the features of a state encoder of
+    the same kind, the gripper's pose and the gripper's view of the grid, as from a camera in its palm. The
+    first `shape_steps` updates train the geometry, the others the outcome with the geometry frozen; each
+    stage has its own optimiser. Without geometry it is the paper's baseline CNN, the same network without the
+    shape branch.
 
     Where the paper is silent, or two cores are too few for it:
 
-    - Slices of the grid are channels of 2D convolutions, not the voxels of 3D ones, and lie along the
-      camera's rays: a column of slices lies behind its pixel, and what the encoder saw there is added to it
-      (residual connections). In the world the grid is a piece of the view's pyramid.
-    - The object is cut out before it is encoded, so that it fills the window, in both nets.
-    - The projection is held to a view by the log likelihood of the depths it saw (`log_likelihood`).
-    - Of the grid the predictor gets what lies along the gripper's rays, and its projected depth and mask. The
-      table counts as occupied.
-    - Poses are told as the camera sees them, so that turning the whole world about z changes nothing.
+    - Slices of the grid are channels of 2D convolutions, not voxels of 3D ones, and lie along the camera's
+      rays: the slices of a cell lie behind its pixel, and the encoder's features there are added to them
+      (residual connections). In the world the grid is a part of the view's pyramid.
+    - The object is cropped before it is encoded, so that it fills the window, in both networks.
+    - The projection is trained by the log likelihood of the seen depths (`log_likelihood`).
+    - The predictor sees the grid along the gripper's rays, and its projected depth and mask. The table counts
+      as occupied.
+    - Poses are relative to the camera, so that rotating the whole world about z changes nothing.
 
     The paper gives no sizes but that of the bottleneck. By default an image costs 67 million multiplications
     and a pose 1.4 million; with `width=64, hidden=512` 923 and 2.6 million (counted, forward).
@@ -104,7 +105,7 @@ class GraspNet(Learner):
         learning_rate: Adam's; it falls to 0 over either stage as a half cosine.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument out of range.
     """
 
     done: Tensor
@@ -121,12 +122,9 @@ class GraspNet(Learner):
         learning_rate: float = 2e-3,
     ) -> None:
         super().__init__()
-        least = {"width": (width, 1), "hidden": (hidden, 1), "shape_steps": (shape_steps, 0)}
-        for name, (value, bound) in (least | {"outcome_steps": (outcome_steps, 0)}).items():
-            if value < bound:
-                raise ValueError(f"{name} must be at least {bound}, not {value}")
-        if not learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive, not {learning_rate}")
+        count(1, width=width, hidden=hidden)
+        count(0, shape_steps=shape_steps, outcome_steps=outcome_steps)
+        above(0, learning_rate=learning_rate)
         self.geometry, self.learning_rate = geometry, learning_rate
         self.shape_steps = shape_steps if geometry else 0
         self.outcome_steps = outcome_steps
@@ -149,24 +147,24 @@ class GraspNet(Learner):
 
     @torch.no_grad()
     def encode(self, images: NDArray[np.uint8] | Tensor | Observation) -> Tensor:
-        """Return the bottleneck of the shape encoder, of the state encoder without geometry, and its place.
+        """Return the shape encoder's bottleneck (without geometry: the state encoder's) and its position.
 
         Returns:
-            (b, 772): the bottleneck, 768; of the window that it encodes the middle, x, y in [-1, 1] in the
-            image and the depth in metres; and half its side in metres.
+            (b, 772): the bottleneck, 768; the middle of the window that it encodes, x and y in [-1, 1] in the
+            image and the depth in metres; half the window's side in metres.
 
         Args:
-            images: observations (see `observe`); an image alone has no depth, and is refused.
+            images: observations (see `observe`); images without depth are refused.
 
         Raises:
-            ValueError: not such observations.
+            ValueError: other observations.
         """
         sight = look(images, 2 * CELLS, self.done.device)  # type: ignore[arg-type]
         maps: list[Tensor] = (self.shape if self.geometry else self.state)(sight.image)
         return torch.cat([maps[-1].flatten(1), sight.frustum.centre, sight.half[:, None]], 1)
 
     def observe(self, observation: Observation) -> Features:
-        """Do all of scoring that does not depend on a pose.
+        """Compute everything for scoring that does not depend on a pose.
 
         Args:
             observation: `image` uint8 (b, h, w, 3), `depth` (b, h, w) in metres, `view` and `projection`
@@ -197,10 +195,10 @@ class GraspNet(Learner):
         if poses.shape != (b, n, 6):
             raise ValueError(f"poses has the shape {tuple(poses.shape)}, expected ({b}, n, 6)")
         poses = poses.to(features.context)
-        known = features.context[:, None] + self.pose(describe(poses, features.sight))
+        inputs = features.context[:, None] + self.pose(describe(poses, features.sight))
         if features.occupancy is not None:
-            known = known + self.gripper(see_from_gripper(features, poses)).unflatten(0, (b, n))
-        odds: Tensor = self.predictor(known.flatten(0, 1)).view(b, n)
+            inputs = inputs + self.gripper(see_from_gripper(features, poses)).unflatten(0, (b, n))
+        odds: Tensor = self.predictor(inputs.flatten(0, 1)).view(b, n)
         return odds
 
     def imagine(self, sight: Sight) -> tuple[Tensor, Tensor]:
@@ -209,11 +207,11 @@ class GraspNet(Learner):
         return self.decoder(maps), maps[-1].flatten(1)
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step: of the geometry first, of the outcome when that has had its steps.
+        """Do one step: of the geometry during its steps, of the outcome after them.
 
         Args:
-            batch: observations, as `observe` takes them. For the geometry also what v cameras saw of the same
-                placements: `target_depth` (b, v, h, w), `target_mask` bool (b, v, h, w), `target_view`
+            batch: observations as in `observe`. For the geometry also views of the same placements from v
+                cameras: `target_depth` (b, v, h, w), `target_mask` bool (b, v, h, w), `target_view`
                 (b, v, 4, 4). For the outcome `pose` (b, n, 6) and `success`, bool (b, n).
 
         Returns:
@@ -227,9 +225,7 @@ class GraspNet(Learner):
         optimizer = self.optimizers["shape" if first else "outcome"]
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(loss, optimizer)
         self.done += 1
         return {name: value.detach() for name, value in scalars.items()}
 
@@ -248,11 +244,11 @@ class GraspNet(Learner):
 
 
 def surprise(logits: Tensor, sight: Sight, batch: Mapping[str, Tensor]) -> Tensor:
-    """Return minus the mean log likelihood of what cameras saw, of rays at random about the object.
+    """Return the mean negative log likelihood of views along random rays near the object.
 
     Args:
         logits: (b, 32, 32, 32), log odds that cells are occupied.
-        sight: where the cells are.
+        sight: with the space of the cells.
         batch: the cameras' `target_depth`, `target_mask` and `target_view` (see `GraspNet.update`).
     """
     b, v = batch["target_view"].shape[:2]
@@ -274,9 +270,9 @@ def surprise(logits: Tensor, sight: Sight, batch: Mapping[str, Tensor]) -> Tenso
 
 
 def local_hits(features: Features, poses: Tensor) -> tuple[Tensor, Hits]:
-    """Return what grippers in poses (b, n, 6) see: cells (b n, rays, samples), and where the rays end.
+    """Return the grippers' view in poses (b, n, 6): cells (b n, rays, samples), and where the rays end.
 
-    The table below z = 0 counts as occupied.
+    The table, below z = 0, counts as occupied.
     """
     assert features.occupancy is not None
     rays = gripper_rays(poses.flatten(0, 1), LOCAL, behind=BEHIND, spread=SPREAD)
@@ -288,10 +284,10 @@ def local_hits(features: Features, poses: Tensor) -> tuple[Tensor, Hits]:
 
 
 def see_from_gripper(features: Features, poses: Tensor) -> Tensor:
-    """Return what grippers in poses (b, n, 6) see as images (b n, samples + 2, 8, 16).
+    """Return the grippers' view in poses (b, n, 6) as images (b n, samples + 2, 8, 16).
 
-    Channels are the cells along each ray, then the mask, then the expected depth from the gripper's centre in
-    units of 5 cm.
+    Channels are the cells along each ray, the mask, and the expected depth from the gripper's centre in units
+    of 5 cm.
     """
     cells, hits = local_hits(features, poses)
     depth = (hits.expected_depth(FAR) - BEHIND) / 0.05
@@ -300,7 +296,7 @@ def see_from_gripper(features: Features, poses: Tensor) -> Tensor:
 
 
 def describe(poses: Tensor, sight: Sight) -> Tensor:
-    """Return where grippers in poses (b, n, 6) are, to the camera, the table and the object: (b, n, 19)."""
+    """Return poses (b, n, 6) relative to the camera, the table and the object: (b, n, 19)."""
     turn = rotation_matrices(poses[..., 3:])
     half = sight.half[:, None, None].expand(*poses.shape[:2], 1)
     height = poses[..., 2:3]
@@ -314,7 +310,7 @@ def describe(poses: Tensor, sight: Sight) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Adds to maps (n, channels, h, w) what two convolutions make of them; nothing at first."""
+    """A residual block of two convolutions of maps (n, channels, h, w), initially the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -330,7 +326,7 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Halves images four times, to the bottleneck.
+    """Halves the side of images four times, down to the bottleneck.
 
     Args:
         width: channels of the first convolution.
@@ -352,7 +348,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Draws a grid's slices as channels of an image, and adds at every size what the encoder saw.
+    """Decodes a grid's slices as channels of an image, and adds the encoder's maps at every size.
 
     Args:
         width: the encoder's.
@@ -367,18 +363,18 @@ class Decoder(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return log odds (n, 32, 32, 32): slices, rows, columns."""
-        drawn = maps[-1]
+        decoded = maps[-1]
         for enlarge, mix, seen in zip(self.enlarge, self.mix, reversed(maps[:-1]), strict=True):
-            drawn = mix(enlarge(torch.relu(drawn)) + seen)
-        logits: Tensor = self.slices(drawn)
+            decoded = mix(enlarge(torch.relu(decoded)) + seen)
+        logits: Tensor = self.slices(decoded)
         return logits
 
 
 class LocalView(nn.Module):
-    """Turns what grippers see into features.
+    """Turns grippers' views into features.
 
     Args:
-        features: how many.
+        features: their number.
     """
 
     def __init__(self, features: int) -> None:
@@ -401,7 +397,7 @@ class LocalView(nn.Module):
 
 
 class Predictor(nn.Module):
-    """Goes from the sum of what is known through residual layers to log odds.
+    """Maps the sum of all inputs through residual layers to log odds.
 
     Args:
         hidden: units of its layers.
@@ -415,9 +411,9 @@ class Predictor(nn.Module):
         )
         self.odds = nn.Linear(hidden, 1)
 
-    def forward(self, known: Tensor) -> Tensor:
-        """Return (n,) of (n, hidden)."""
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return log odds (n,) of inputs (n, hidden)."""
         for block in self.blocks:
-            known = known + block(known)
-        odds: Tensor = self.odds(torch.relu(known))[:, 0]
+            inputs = inputs + block(inputs)
+        odds: Tensor = self.odds(torch.relu(inputs))[:, 0]
         return odds

@@ -1,4 +1,4 @@
-"""Batches for learners that interact: rollouts of a vector environment that is handed in."""
+"""Batches for learners that interact: rollouts of a given vector environment."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,13 +10,15 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.checks import count
+
 __all__ = ["Act", "Behaviour", "interactions", "sample_actions", "uniform"]
 
 Act = Callable[[NDArray[np.uint8], Tensor], tuple[Tensor, Tensor]]
 """Observations (n, h, w, c) and the mask of permitted actions (n, actions), bool, to the actions taken (n,)
 and the probability of each, (n,)."""
 Behaviour = Callable[[NDArray[np.uint8]], Act]
-"""A policy that may settle on something for a whole rollout: first observations to what acts thereafter."""
+"""A policy that may fix something for a whole rollout: from first observations to a function that acts."""
 
 
 def uniform(observation: NDArray[np.uint8]) -> Act:
@@ -25,7 +27,7 @@ def uniform(observation: NDArray[np.uint8]) -> Act:
 
 
 def sample_actions(probabilities: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw an action for each row of (n, actions) and return them and their probabilities, (n,) each."""
+    """Sample an action from each row of (n, actions); return actions and their probabilities, (n,) each."""
     action = torch.multinomial(probabilities, 1)
     return action[:, 0], probabilities.gather(1, action)[:, 0]
 
@@ -38,34 +40,33 @@ def interactions(
     behaviour: Behaviour = uniform,
     masked: bool = True,
 ) -> Callable[[int], dict[str, Tensor]]:
-    """Make a source of batches that acts in an environment.
+    """Make a function from batch numbers to batches of transitions in an environment.
 
-    For each batch all copies are reset, by a seed made of `seed` and the number of the batch, and act for
-    `steps` steps. So a batch depends on that number, on torch's random state and on the weights of whoever
-    behaves, all of which a checkpoint holds: training resumes exactly.
+    For each batch all copies are reset, with a seed made of `seed` and the number of the batch, and act for
+    `steps` steps. A batch depends on that number, on torch's random state and on the weights of the
+    behaviour. A checkpoint holds all of these, so training resumes exactly.
 
     Args:
         env: its copies are the n rows of a batch; actions are discrete, and no episode ends within `steps`.
         seed: of the resets.
-        steps: k, how often each copy acts.
+        steps: k, the number of actions of each copy.
         behaviour: the policy.
-        masked: whether the environment's mask counts. Without it every action is permitted, and one that
-            can't be done changes nothing.
+        masked: whether to use the environment's mask. Without it every action is permitted, and an impossible
+            one changes nothing.
 
     Returns:
-        `batch_at(number)`, which gives a dict of tensors, those of actions without the axis k if it is 1:
+        `batch_at(number)`, which returns a dict of tensors; those of actions have no axis k if k is 1:
         `observation` and `next_observation`, uint8 (n, h, w, c), before the first action and after the last;
-        `between`, uint8 (n, k - 1, h, w, c), what was seen meanwhile, if k > 1; `action`, int64 (n, k);
+        `between`, uint8 (n, k - 1, h, w, c), the observations in between, if k > 1; `action`, int64 (n, k);
         `probability`, float32 (n, k), with which the behaviour took it; `action_mask`, bool (n, k, actions):
-        the environment's `info["action_mask"]` where it has one, else all true. A copy that permits no
+        the environment's `info["action_mask"]` if it has one, else all true. A copy without a permitted
         action may take any.
 
     Raises:
-        ValueError: `steps` below 1, or other than discrete actions; on use, an episode that ended within the
-            steps, whose next observation would be another episode's.
+        ValueError: `steps` below 1, or actions that aren't discrete; on use, an episode that ends within the
+            steps, since the next observation would belong to another episode.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, not {steps}")
+    count(1, steps=steps)
     space = env.single_action_space
     if not isinstance(space, Discrete):
         raise ValueError(f"env must have discrete actions, not {space}")

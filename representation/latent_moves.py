@@ -1,4 +1,4 @@
-"""Which of the learnt variations an image permits, anywhere in it: dynamics to search in."""
+"""Predicts which learnt variations an image permits at any position: dynamics for search."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,44 +8,44 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Trainable, descend, image_tensor
 
 __all__ = ["LatentMoves"]
 
 PATCH = 8
 """Side in pixels of a place."""
 THINGS = 8
-"""Things in a scene whose places may tell what it adds to h."""
-READ = 4
-"""Places that are read, once trained: those that most of the attention goes to."""
+"""Things in a scene whose places may determine what the scene adds to h."""
+PLACES_READ = 4
+"""Places that are read after training: those with the most attention."""
 
 
-class LatentMoves(Learner):
+class LatentMoves(Trainable):
     """Predicts what each of a few variations of a latent h does, given an image of the scene.
 
-    Thomas et al. (2018), appendix B.2, predict by adding up variations dh, "independently from the position
-    h". That leaves out what stands in the way, and adds errors up. Here T(h, dh | image) says first whether
-    the variation happens, then where it ends. The image is any of the scene: the model reads it where h is,
-    not where the agent is seen, so that a path can be imagined through all of it, and in a maze that it was
-    not trained on. It learns from what an agent saw as it moved, from no positions, maps or masks:
+    Thomas et al. (2018), appendix B.2, predict by adding variations dh, "independently from the position h".
+    That ignores obstacles and accumulates errors. Here T(h, dh | image) predicts first whether the variation
+    happens, then where it ends. The image may be any of the scene: the model reads it at the position of h,
+    not at that of the visible agent. So it can imagine a path through the whole scene, even in a maze that it
+    was not trained on. It learns from observations of a moving agent, without positions, maps or masks:
 
-    - where h lies in an image: two images of a scene differ where the agent is in one and in the other, so
-      the mean of the two attentions shall be where they differ (cross-entropy);
-    - what a scene adds to all its codes, by the places of things in it, learnt with all that follows;
-    - whether a variation happens: h' − h is nearer to it than to nothing (cross-entropy, in which that it
-      happens, that something else does, and that nothing does count alike, however rare). The image asked is
-      of another time, or the agent in it would give away the place;
-    - where it ends: h' (squared error). All from an h with noise, so that what is imagined many moves ahead
-      is pulled back to the codes there are.
+    - the position of h in an image: two images of a scene differ at the agent's two positions, so the mean of
+      the two attentions is trained to be there (cross-entropy);
+    - what a scene adds to all its codes, from the positions of things in it, learnt with everything below;
+    - whether a variation happens: h' − h is nearer to it than to zero (cross-entropy, in which three outcomes
+      have equal weight, however rare: it happens, another happens, none happens). The image is from another
+      time; otherwise the agent in it would reveal the position;
+    - where it ends: h' (squared error). h has noise in all of these, so that long predictions stay close to
+      codes that exist.
 
     Args:
         moves: (moves, dim), the variations h' − h.
-        actions: (moves,), the action that makes each.
+        actions: (moves,), the action of each.
         centre: (dim,), the mean h.
         shape: (height, width, channels) of the images, in multiples of 8.
         features: channels of the map that an image is turned into.
         hidden: units of the networks on h.
-        noise: deviation of the noise on h, as a share of the mean length of the moves.
+        noise: standard deviation of the noise on h, as a share of the mean length of the moves.
         learning_rate: Adam's; it falls to 0 over `steps` as a half cosine.
         steps: updates of the whole training.
 
@@ -69,7 +69,7 @@ class LatentMoves(Learner):
         super().__init__()
         if not moves or len(moves) != len(actions) or {len(move) for move in moves} != {len(centre)}:
             raise ValueError(
-                f"moves={moves!r} and actions={actions!r} must be as many, at least one, "
+                f"moves={moves!r} and actions={actions!r} must be equally many, at least one, "
                 f"and all moves as long as centre={centre!r}"
             )
         if shape[0] % PATCH or shape[1] % PATCH:
@@ -111,16 +111,16 @@ class LatentMoves(Learner):
         self.optimizers = {"adam": optimizer}
 
     @torch.no_grad()
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return what images (n, h, w, c) show of what can be done where: (n, places x features)."""
+    def maps_of(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Return feature maps (n, places x features) of images (n, h, w, c), to predict moves from."""
         return self._maps(images).flatten(1)
 
     @torch.no_grad()
     def in_scene(self, images: NDArray[np.uint8] | Tensor, h: Tensor) -> Tensor:
-        """Return h (n, dim) less what the scenes of images (n, h, w, c) add to it: what other methods take.
+        """Return h (n, dim) without what the scenes of images (n, h, w, c) add: the input of other methods.
 
-        A code may tell something of a scene that no action changes. Two codes that are compared, or follow
-        each other, are of one scene: use the same image for both.
+        A code may contain information on the scene that no action changes. Use the same image for two codes
+        that are compared or follow each other.
         """
         return h - self._added(self._maps(images))
 
@@ -128,26 +128,26 @@ class LatentMoves(Learner):
         """Return the log odds that each move happens.
 
         Args:
-            maps: (scenes, places x features), as `encode` gives them.
+            maps: (scenes, places x features), as `maps_of` gives them.
             h: (n, dim).
-            scene: (n,), int64, which of the scenes each h is in.
+            scene: (n,), int64, the index of each h's scene.
 
         Returns:
             (n, moves).
         """
-        share, place = self._where(h).topk(READ, 1)
+        share, place = self._where(h).topk(PLACES_READ, 1)
         here = maps.view(len(maps), -1, self.features)[scene[:, None], place]
         share = share / share.sum(1, keepdim=True)
         return self._odds((share[:, :, None] * here).sum(1), h)
 
     def end(self, h: Tensor) -> Tensor:
-        """Return where each move ends that happens at h (n, dim): (n, moves, dim)."""
+        """Return the end of each move from h (n, dim), if it happens: (n, moves, dim)."""
         added = self.ends(self._scaled(h)).view(len(h), *self.moves.shape)
         ends: Tensor = h[:, None] + self.moves + self.length * added
         return ends
 
     def nearest(self, changes: Tensor) -> Tensor:
-        """Return which move changes of h (n, dim) are nearest to (n,); -1 if that is no change at all."""
+        """Return the move nearest to each change of h (n, dim), (n,); -1 if zero is nearer."""
         still = torch.zeros_like(self.moves[:1])
         return torch.cdist(changes, torch.cat([still, self.moves])).argmin(1) - 1
 
@@ -156,9 +156,9 @@ class LatentMoves(Learner):
         """Predict the codes that actions lead through.
 
         Args:
-            maps: (n, places x features), as `encode` gives them.
-            h: (n, dim), where it begins.
-            actions: (n, steps), int64. One that no move is made by changes nothing.
+            maps: (n, places x features), as `maps_of` gives them.
+            h: (n, dim), the start.
+            actions: (n, steps), int64. An action without a move changes nothing.
 
         Returns:
             (n, steps + 1, dim), h first.
@@ -172,18 +172,18 @@ class LatentMoves(Learner):
 
     @torch.no_grad()
     def place(self, h: Tensor) -> Tensor:
-        """Return where in an image h (..., dim) lies: (..., 2), row and column of a square of 8 pixels."""
+        """Return the place (..., 2) of h (..., dim) in an image: row and column in squares of 8 pixels."""
         place = self._where(h.flatten(0, -2)).argmax(1).view(h.shape[:-1])
         columns = self.shape[1] // PATCH
         return torch.stack([place // columns, place % columns], -1)
 
     @torch.no_grad()
     def step(self, z: Tensor, u: Tensor) -> Tensor:
-        """Return what moves lead to.
+        """Return the result of moves.
 
         Args:
-            z: (n, dim + places x features), h in its scene (`in_scene`) and what `encode` said of the scene.
-            u: (n, dim), each as the row of `moves` that it is nearest to, or 0 to stay.
+            z: (n, dim + places x features): h in its scene (`in_scene`), and the scene's maps (`maps_of`).
+            u: (n, dim), each replaced with the nearest row of `moves`, or 0 to stay.
         """
         h, maps = z[:, : self.moves.shape[1]], z[:, self.moves.shape[1] :]
         rows = torch.arange(len(z), device=z.device)
@@ -222,11 +222,8 @@ class LatentMoves(Learner):
         miss = (self.end(before) - after[:, None]).square().sum(2) / self.length**2
         end = (miss * happened).sum() / happened.sum().clamp(min=1)
 
-        optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        (place + chance + end).backward()  # type: ignore[no-untyped-call]
         self._schedule()
-        optimizer.step()
+        descend(place + chance + end, self.optimizers["adam"])
         wrong = ((odds > 0) != happened)[tried].float().mean()
         return {
             "loss/place": place.detach(),
@@ -247,7 +244,7 @@ class LatentMoves(Learner):
         return maps
 
     def _added(self, maps: Tensor) -> Tensor:
-        """Return what scenes, by their maps (n, places, features), add to h: (n, dim)."""
+        """Return what scenes add to h, from their maps (n, places, features): (n, dim)."""
         where = self.things(maps).softmax(1).mT @ self.grid
         added: Tensor = self.added(where.flatten(1))
         return added
@@ -264,7 +261,7 @@ class LatentMoves(Learner):
         return (h - self.centre) / self.length
 
     def _difference(self, some: Tensor, others: Tensor) -> Tensor:
-        """Return where images differ, as shares of all their difference: (n, places)."""
+        """Return where images differ, as shares of the total difference: (n, places)."""
         device = self.moves.device
         squared = (image_tensor(some, device) - image_tensor(others, device)).square().sum(1, keepdim=True)
         pooled = functional.avg_pool2d(squared, PATCH).flatten(1)
@@ -273,7 +270,7 @@ class LatentMoves(Learner):
 
 
 def balanced(tried: Tensor, happened: Tensor, something: Tensor) -> Tensor:
-    """Return weights (n, moves) with sum 1, of a move's three outcomes as much for each that there is.
+    """Return weights (n, moves) with sum 1; the outcomes of a move that occur have equal total weight.
 
     Args:
         tried: bool (n, moves), where a move was tried.

@@ -1,4 +1,4 @@
-"""The contracts of what is trained and of what encodes, and both as files.
+"""The contracts of what is trained and of what encodes, and how both are saved and loaded.
 
 `Trainable` is what the training loop and the weight files need; `Learner` is one that encodes.
 """
@@ -37,14 +37,14 @@ __all__ = [
 
 
 class Trainable(nn.Module, ABC):
-    """What the training loop and the weight files ask of whatever is trained.
+    """What the training loop and weight files need of everything that is trained.
 
-    Whatever changes while training and decides how it goes on (a step count for a schedule, say) is a
-    parameter or a buffer, and randomness is torch's; so a checkpoint holds all of it.
+    Everything that changes during training and affects its course, such as a step count for a schedule, must
+    be a parameter or a buffer, and randomness must be torch's. Then a checkpoint holds all of it.
     """
 
     optimizers: dict[str, Optimizer]
-    """Its own optimisers, by name; made in its constructor."""
+    """Its optimisers by name; the constructor creates them."""
 
     def __new__(cls, *arguments: Any, **named: Any) -> Self:
         """Remember the constructor's arguments, which `settings` returns."""
@@ -53,7 +53,7 @@ class Trainable(nn.Module, ABC):
         return made
 
     def settings(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments as JSON, those left at their defaults included."""
+        """Return the constructor's keyword arguments as JSON, defaults included."""
         arguments, named = self.__dict__["_arguments"]
         positional = dict(zip(inspect.signature(type(self)).parameters, arguments, strict=False))
         settings = _defaults(type(self)) | positional | named
@@ -66,7 +66,7 @@ class Trainable(nn.Module, ABC):
 
 
 def _defaults(kind: type) -> dict[str, Any]:
-    """Return the defaults of a class's constructor, and of those that its `**settings` go on to."""
+    """Return the defaults of a class's constructor and of those that it passes `**settings` to."""
     defaults: dict[str, Any] = {}
     for each in kind.__mro__:
         if "__init__" in vars(each):
@@ -78,10 +78,10 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 
 class Learner(Trainable):
-    """A trainable that encodes: what the metrics and the agents ask of it."""
+    """A trainable that encodes, as metrics and agents need it."""
 
     entries: ClassVar[tuple[str, ...]] = ()
-    """Entries of a Dict observation that `encode` takes together, as a dict; none if it takes images."""
+    """Entries of a Dict observation that `encode` takes as a dict; empty if it takes images."""
 
     @abstractmethod
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
@@ -92,7 +92,7 @@ T = TypeVar("T", bound=Trainable)
 
 
 def register_learner(kind: type[T]) -> type[T]:
-    """Let `load_learner` read the weights of a learner of one's own; a decorator of its class.
+    """Let `load_learner` load weights of a learner of one's own; use it as a class decorator.
 
     Raises:
         ValueError: another class has this name.
@@ -108,7 +108,7 @@ def register_learner(kind: type[T]) -> type[T]:
 
 
 def descend(loss: Tensor, *optimizers: Optimizer) -> None:
-    """Do one step of each optimiser down the gradient of a loss, a tensor of one number."""
+    """Do one step of each optimiser down the gradient of a loss, a scalar tensor."""
     for optimizer in optimizers:
         optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -121,12 +121,12 @@ def image_tensor(
     device: torch.device | str = "cpu",
     shape: tuple[int, int, int] | None = None,
 ) -> Tensor:
-    """Turn images as environments give them into what networks take.
+    """Convert images from the format of environments to that of networks.
 
     Args:
         images: uint8 (n, height, width, channels), array or tensor.
-        device: where the result lies.
-        shape: (height, width, channels) that is expected; None takes any.
+        device: of the result.
+        shape: the expected (height, width, channels); None accepts any.
 
     Returns:
         float32 (n, channels, height, width) in [0, 1].
@@ -145,10 +145,10 @@ def image_tensor(
 
 
 def expand(step: Callable[[Tensor, Tensor], Tensor], z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Expand a latent step to first order, by one backward pass for each latent dimension.
+    """Expand a latent step to first order, with one backward pass per latent dimension.
 
     Args:
-        step: (n, latent), (n, action) to (n, latent), each row for itself.
+        step: from (n, latent) and (n, action) to (n, latent), each row independently.
         z: (n, latent).
         u: (n, action).
 
@@ -173,7 +173,7 @@ def save_learner(learner: Trainable, path: str | Path, *, half: bool = False) ->
     Args:
         learner: the learner.
         path: the file, safetensors.
-        half: store floating-point weights as float16, at half the size.
+        half: store floating-point weights as float16, which halves the size.
     """
     tensors = arrays(learner.state_dict())
     if half:
@@ -190,17 +190,17 @@ def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: 
 
 
 def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: type[Any] = Learner) -> Any:
-    """Read a learner that `save_learner` wrote; it is in evaluation mode, in the precision it is built in.
+    """Load a learner that `save_learner` wrote, in evaluation mode and in the precision of its class.
 
     Args:
-        path: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/factor-vae/gamma-10", where
-            the model may be left out if the run has but one.
-        device: where it lies.
-        kind: the class that it must be of; `Trainable` takes what has no encoder, too.
+        path: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/factor-vae/gamma-10". The
+            model may be omitted if the run has only one.
+        device: of its weights.
+        kind: the class that it must be of; `Trainable` accepts models without an encoder too.
 
     Raises:
-        FileNotFoundError: there is none, or there are several; the sentence names them.
-        WeightsError: the file can't be used (see `load_weights`), its class is not one of
+        FileNotFoundError: no weight file, or several; the message names them.
+        WeightsError: the file can't be used (see `load_weights`), its class is not in
             `unknot.learners.LEARNERS` or not of the kind, or its settings or weights don't fit the class.
     """
     path = find_weights(path)
@@ -209,9 +209,9 @@ def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: 
         raise WeightsError(f"{path}: {unknown('learner', header.kind, LEARNERS)}")
     found = getattr(import_module(LEARNERS[header.kind]), header.kind)
     if not issubclass(found, kind):
-        raise WeightsError(f"{path} holds the weights of {header.kind}, which is no {kind.__name__}")
+        raise WeightsError(f"{path} holds the weights of {header.kind}, which is not a {kind.__name__}")
     try:
-        with torch.random.fork_rng(devices=[]):  # initial weights are drawn only to be replaced
+        with torch.random.fork_rng(devices=[]):  # the initial weights are replaced anyway
             learner = found(**header.settings)
     except (TypeError, ValueError) as error:
         raise WeightsError(
@@ -222,10 +222,10 @@ def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: 
 
 
 def find_weights(name: str | Path) -> Path:
-    """Find a learner's weight file, as `load_learner` is told of it.
+    """Find a learner's weight file by any name that `load_learner` accepts.
 
     Raises:
-        FileNotFoundError: there is none, or there are several; the sentence names them.
+        FileNotFoundError: no weight file, or several; the message names them.
     """
     path = Path(name)
     for file in (path, path / WEIGHTS):
@@ -245,15 +245,15 @@ def find_weights(name: str | Path) -> Path:
 
 
 def arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
-    """Return tensors, on whatever device, as arrays of their own memory."""
+    """Copy tensors, on any device, to arrays."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
 
 
 def load_state(learner: nn.Module, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
-    """Put arrays into a module in place of its weights.
+    """Replace a module's weights with arrays.
 
     Raises:
-        WeightsError: names or shapes are not the module's; `path` is the file the sentence names.
+        WeightsError: names or shapes are not the module's; the message names `path`.
     """
     try:
         learner.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})

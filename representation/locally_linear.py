@@ -1,16 +1,16 @@
-"""What RCE and E2C share: latent dynamics that are linear around a point, read from and drawn to images.
+"""What RCE and E2C share: locally linear latent dynamics, encoded from and decoded to images.
 
-The bound alone leaves the shape of the map to the networks, so both take three aids, each a named option that
-can be turned off (weight 0, or False):
+The bound alone leaves the shape of the latent map to the networks. So both take three aids, each an option
+that can be turned off (weight 0, or False):
 
 - `gauge` fixes what the bound leaves free: the shared B is the identity times `gain`, the latent is centred,
-  and a robust loss pulls μ(x') − μ(x) to B u, the encoding of a triple to what its action says.
+  and a robust loss pulls μ(x') − μ(x) to B u, the displacement that the action implies.
 - `pull` keeps A near I, B near the shared B and c near 0, which the bound hardly determines where the
   posterior is narrow.
-- `blocked` takes moves apart that did not go where their action says. Whether one did is read off the
-  latents: they stayed, or the residual is out of proportion. Such moves tell nothing of the free dynamics;
-  where they would have landed there is no passage, which a classifier learns once the map stands (`survey`).
-  Without it every move counts as free, and nothing is known of obstacles.
+- `blocked` separates moves that did not go where their action says. They are detected in the latents, which
+  did not move or have an unusually large residual. Such moves don't train the free dynamics; a classifier
+  learns their landing points as obstacles after training (`survey`). Without it every move counts as free and
+  obstacles are unknown.
 """
 
 import math
@@ -27,56 +27,23 @@ from torch.distributions import Independent, Normal
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from unknot.representation.cameras import Views
+from unknot.representation.gaussian import Gaussian
 from unknot.representation.learner import Learner, expand, image_tensor
-from unknot.representation.networks import BroadcastDecoder, ConvEncoder, Views, mlp
+from unknot.representation.networks import BroadcastDecoder, ConvEncoder, mlp
+from unknot.representation.obstacles import fit_obstacles, obstacle_classifier
 
 __all__ = ["LocallyLinear"]
 
-OBSTACLE_WIDTH = 3.0
+OBSTACLE_DETAIL = 3.0
 """Size of the details that the map of obstacles resolves, in units of action."""
 LOG_VARIANCE = (-12.0, 2.0)
 """Limits of every predicted log variance."""
 
 
 @dataclass(frozen=True)
-class Gaussian:
-    """A diagonal Gaussian for each row: `mean` and `log_variance` are (n, dim)."""
-
-    mean: Tensor
-    log_variance: Tensor
-
-    def sample(self) -> Tensor:
-        """Draw a point for each row, differentiably."""
-        return self.mean + torch.randn_like(self.mean) * (self.log_variance / 2).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log density, summed over the last axis."""
-        square = (value - self.mean).square() * (-self.log_variance).exp()
-        return -0.5 * (math.log(2 * math.pi) + self.log_variance + square).sum(-1)
-
-    def entropy(self) -> Tensor:
-        """Return the entropy in nats, (n,)."""
-        return 0.5 * (math.log(2 * math.pi * math.e) + self.log_variance).sum(-1)
-
-    def kl(self, other: "Gaussian") -> Tensor:
-        """Return KL(self ‖ other) in nats, (n,)."""
-        ratio = (self.log_variance - other.log_variance).exp()
-        square = (self.mean - other.mean).square() * (-other.log_variance).exp()
-        return 0.5 * (ratio + square - 1 - self.log_variance + other.log_variance).sum(-1)
-
-    def split(self, sizes: list[int]) -> list["Gaussian"]:
-        """Cut the rows into blocks of the given sizes."""
-        blocks = zip(torch.split(self.mean, sizes), torch.split(self.log_variance, sizes), strict=True)
-        return [Gaussian(mean, log_variance) for mean, log_variance in blocks]
-
-    def detach(self) -> "Gaussian":
-        """Return it without its gradient."""
-        return Gaussian(self.mean.detach(), self.log_variance.detach())
-
-
-@dataclass(frozen=True)
 class Encoding:
-    """What the encoder says of n images."""
+    """The encoder's outputs for n images."""
 
     features: Tensor
     """(n, features)"""
@@ -85,10 +52,10 @@ class Encoding:
     content: Gaussian
     """q(w | x), (n, content_dim)"""
     seen: Gaussian
-    """q(z | x) before the content's camera places it (see `Views`); without `views` the same."""
+    """q(z | x) before the camera maps it (see `Views`); equal to `dynamics` without `views`."""
 
     def split(self, sizes: list[int]) -> list["Encoding"]:
-        """Cut the rows into blocks of the given sizes."""
+        """Split the rows into blocks of the given sizes."""
         gaussians = (self.dynamics, self.content, self.seen)
         parts = (torch.split(self.features, sizes), *(gaussian.split(sizes) for gaussian in gaussians))
         return [Encoding(*block) for block in zip(*parts, strict=True)]
@@ -96,7 +63,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Matrices:
-    """A paper's own linear dynamics at n points: ẑ = A z + B u + c with A = I + v rᵀ."""
+    """The papers' linear dynamics at n points: ẑ = A z + B u + c with A = I + v rᵀ."""
 
     v: Tensor
     """(n, latent_dim)"""
@@ -118,40 +85,23 @@ class Matrices:
 
     def invert(self, z_next: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return A⁻¹(ẑ − B u − c), (n, latent_dim), by Sherman and Morrison, and log |det A|, (n,)."""
-        rest = z_next - self._drive(u)
+        undriven = z_next - self._drive(u)
         determinant = 1 + (self.v * self.r).sum(-1)
         safe = torch.where(determinant.abs() < 1e-3, torch.full_like(determinant, 1e-3), determinant)
-        z = rest - self.v * ((self.r * rest).sum(-1) / safe)[:, None]
+        z = undriven - self.v * ((self.r * undriven).sum(-1) / safe)[:, None]
         return z, safe.abs().log()
 
     def _drive(self, u: Tensor) -> Tensor:
         return (self.B @ u[:, :, None])[..., 0] + self.c
 
 
-class FourierFeatures(nn.Module):
-    """Sines and cosines of random directions, so that what follows resolves details about `width` wide.
-
-    Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", 2007.
-    """
-
-    def __init__(self, dim: int, count: int, width: float) -> None:
-        super().__init__()
-        self.waves: Tensor
-        self.register_buffer("waves", torch.randn(dim, count) / width)
-
-    def forward(self, points: Tensor) -> Tensor:
-        """Return (..., 2 count) of points (..., dim)."""
-        phase = points @ self.waves
-        return torch.cat([phase.sin(), phase.cos()], -1)
-
-
 class LocallyLinear(Learner):
     """A latent space with locally linear dynamics, ẑ = A(z) z + B(z) u + c(z), A = I + v(z) r(z)ᵀ.
 
-    A subclass says which bound it maximises (`objective`). The moving part of an image is encoded as z, the
-    content, if `content_dim` is not 0, as w. Batches of `update` hold the triples `observation` (uint8
-    (n, h, w, c)), `action` (n, action_dim) and `next_observation`, and, where there are sets without
-    actions, `passive`: uint8 (n, sets − 1, h, w, c), n images from each.
+    A subclass defines the bound that it maximises (`objective`). The moving part of an image is encoded as z,
+    the content, unless `content_dim` is 0, as w. Batches of `update` hold the triples `observation` (uint8
+    (n, h, w, c)), `action` (n, action_dim) and `next_observation`, and, where there are sets without actions,
+    `passive`: uint8 (n, sets − 1, h, w, c), n images from each.
 
     Args:
         shape: (height, width, channels) of the images.
@@ -159,16 +109,16 @@ class LocallyLinear(Learner):
         action_dim: dimension of u.
         content_dim: dimension of w; 0 for a model without content.
         sets: observation sets, the one with actions included.
-        gain: how far an action of 1 moves z under the gauge; 0.1 gives z a spread of about 1 where actions
-            cover a tenth of the space.
-        gauge: weight of the gauge (see the module); 0 leaves the shared B free.
+        gain: how far an action of 1 moves z under the gauge; with 0.1 z has a standard deviation of about 1
+            where actions cover a tenth of the space.
+        gauge: weight of the gauge (see the module docstring); 0 leaves the shared B free.
         pull: weight of the pull on A, B and c.
-        blocked: whether moves that were blocked are told from free ones.
-        views: whether content also says what the background is and where the camera stands (`Views`).
+        blocked: whether blocked moves are separated from free ones.
+        views: whether content also determines the background and the camera (`Views`).
         landmarks: how many encoded states to remember (see `survey`).
-        learning_rate: its peak; it rises for 30% of the steps and falls to 0 after them. The decoder's is
-            three times as high.
-        steps: updates that training will take.
+        learning_rate: its peak; it rises for 30% of the steps and then falls to 0. The decoder's is three
+            times as high.
+        steps: updates of the whole training.
     """
 
     def __init__(
@@ -210,12 +160,7 @@ class LocallyLinear(Learner):
         self.transition = mlp(latent_dim, 64, 64, latent_dim * (3 + action_dim))
         for parameter in (self.transition[-1].weight, self.transition[-1].bias):
             nn.init.zeros_(parameter)  # type: ignore[arg-type]
-        self.obstacle = nn.Sequential(
-            FourierFeatures(latent_dim, 48, OBSTACLE_WIDTH * gain),
-            nn.Linear(96, 64),
-            nn.Tanh(),
-            nn.Linear(64, 1),
-        )
+        self.obstacle = obstacle_classifier(latent_dim, OBSTACLE_DETAIL * gain)
         self.spread: Tensor
         self.updates: Tensor
         self.landmarks: Tensor
@@ -225,7 +170,7 @@ class LocallyLinear(Learner):
         self.register_buffer("landmarks", torch.zeros(landmarks, latent_dim))
         self.register_buffer("content_means", torch.zeros(sets, content_dim))
 
-    # What others use
+    # Interface
 
     @property
     def surveyed(self) -> bool:
@@ -233,15 +178,15 @@ class LocallyLinear(Learner):
         return bool(self.landmarks.any())
 
     def survey(self, triples: Mapping[str, NDArray[Any]], *, steps: int = 2000, seed: int = 0) -> None:
-        """Learn from the training triples, after training, where one can be and where one can't.
+        """Learn from the training triples, after training, which states exist and where obstacles are.
 
-        The latents of `landmarks` first images are remembered: states that exist. A classifier of points
-        learns the landing points of blocked moves against all points where states were seen.
+        The latents of the first `landmarks` images are remembered as states that exist. The obstacle
+        classifier learns to separate the landing points of blocked moves from all observed states.
 
         Args:
             triples: `observation`, `action` and `next_observation` as in a batch, n rows.
             steps: of the classifier's training, on 1,024 points each.
-            seed: of the points' order.
+            seed: of the order of the points.
         """
         encoded = self.encode_all(np.concatenate([triples["observation"], triples["next_observation"]]))
         z, after = encoded.chunk(2)
@@ -254,27 +199,18 @@ class LocallyLinear(Learner):
             barred = 1 - self._freedom(z, after, landing)
         points = torch.cat([landing, z, after])
         labels = torch.cat([barred, torch.zeros_like(barred), torch.zeros_like(barred)])
-        optimizer = torch.optim.Adam(self.obstacle.parameters(), 5e-3)
-        rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
-        generator = torch.Generator().manual_seed(seed)
-        for _ in range(steps):
-            chosen = torch.randint(len(points), (1024,), generator=generator).to(points.device)
-            odds = self.obstacle(points[chosen])[:, 0]
-            optimizer.zero_grad()
-            functional.binary_cross_entropy_with_logits(odds, labels[chosen]).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            rate.step()
+        fit_obstacles(self.obstacle, points, labels, steps=steps, seed=seed)
 
     @torch.no_grad()
     def encode_all(self, images: NDArray[np.uint8], batch: int = 1024) -> Tensor:
-        """Return `encode` of any number of images, a batch at a time, without gradient."""
+        """Encode any number of images in batches, without gradient."""
         return torch.cat([self.encode(images[k : k + batch]) for k in range(0, len(images), batch)])
 
     def calibrate(self, *images: NDArray[np.uint8]) -> None:
-        """Take mean images of training data for the background, before training.
+        """Set the background to mean images of training data; call it before training.
 
         Args:
-            images: uint8 (n, h, w, c), of each set; without `views` the mean over the sets serves for all.
+            images: uint8 (n, h, w, c) for each set; without `views` all sets share the mean.
         """
         means = torch.stack([image_tensor(each).mean(0) for each in images])
         backgrounds = torch.logit(means.clamp(0.02, 0.98))
@@ -298,28 +234,28 @@ class LocallyLinear(Learner):
         return self._encode(image_tensor(images, self.B.device)).content.mean
 
     def decode(self, z: Tensor, w: Tensor | None = None) -> Tensor:
-        """Draw codes.
+        """Decode codes.
 
         Args:
             z: (n, latent_dim).
-            w: (n, content_dim); None takes the mean content of the first set.
+            w: (n, content_dim); None uses the mean content of the first set.
 
         Returns:
             Expected images, float (n, h, w, c) in [0, 1].
         """
         w = self.content_means[:1].expand(len(z), -1) if w is None else w
-        return torch.sigmoid(self.draw(self.see(z, w), w)).movedim(1, -1)
+        return torch.sigmoid(self.render(self.see(z, w), w)).movedim(1, -1)
 
     def see(self, z: Tensor, w: Tensor) -> Tensor:
-        """Return where the cameras of contents w (n, content_dim) see z (n, latent_dim)."""
+        """Return where cameras of contents w (n, content_dim) see z (n, latent_dim)."""
         return z if self.views is None else self.views.see(z, w)
 
     def place(self, seen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return z from where it is seen, the inverse of `see`, and log |det| of the map's Jacobian (n,)."""
         return (seen, seen.new_zeros(len(seen))) if self.views is None else self.views.place(seen, w)
 
-    def draw(self, seen: Tensor, w: Tensor) -> Tensor:
-        """Return the logits (n, c, h, w) of drawings, given what `see` returns."""
+    def render(self, seen: Tensor, w: Tensor) -> Tensor:
+        """Return the logits (n, c, h, w) of images, given what `see` returns."""
         logits: Tensor = self.decoder(seen, w)
         return logits if self.views is None else logits + self.views.background(w)
 
@@ -330,7 +266,7 @@ class LocallyLinear(Learner):
         return Matrices(v, r, self.B + self.gain * B.reshape(-1, d, self.action_dim), self.gain * c)
 
     def step(self, z: Tensor, u: Tensor) -> Tensor:
-        """Return where free moves u (n, action_dim) lead from z (n, latent_dim): A(z) z + B(z) u + c(z)."""
+        """Return A(z) z + B(z) u + c(z), where free moves u (n, action_dim) lead from z (n, latent_dim)."""
         return self.matrices(z).apply(z, u)
 
     def linearize(self, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -343,16 +279,16 @@ class LocallyLinear(Learner):
         return expand(self.step, z, u)
 
     def obstruction(self, z: Tensor) -> Tensor:
-        """Return the log odds, any shape (...), that no move can end at z (..., latent_dim)."""
+        """Return the log odds (...) that no move can end at z (..., latent_dim); -10 without `blocked`."""
         return self.obstacle(z)[..., 0] if self.blocked else torch.full(z.shape[:-1], -10.0, device=z.device)
 
-    def passable(self, z: Tensor, z_next: Tensor) -> Tensor:
-        """Return the highest obstruction, log odds (n,), on the way from z to z_next (n, latent_dim)."""
+    def obstruction_between(self, z: Tensor, z_next: Tensor) -> Tensor:
+        """Return the highest obstruction, log odds (n,), on the line from z to z_next, (n, latent_dim)."""
         parts = torch.linspace(0.25, 1, 4, device=z.device)[:, None, None]
         return self.obstruction(z + parts * (z_next - z)).amax(0)
 
     def predict(self, images: NDArray[np.uint8] | Tensor, actions: NDArray[np.float32] | Tensor) -> Tensor:
-        """Predict the next images; moves that lead to where no passage is stay.
+        """Predict the next images; moves that would end in an obstacle don't move.
 
         Args:
             images: uint8 (n, h, w, c).
@@ -380,15 +316,15 @@ class LocallyLinear(Learner):
             after: encodings of x', n rows.
             passive: encodings of the action-less images, set by set.
             u: actions (n, action_dim).
-            free: how free each move was, (n,) in [0, 1], without gradient.
-            images: x, x' and the action-less images, in [0, 1], one after the other.
+            free: weights of the moves (n,), 1 for free and 0 for blocked ones, without gradient.
+            images: x, x' and the action-less images in [0, 1], concatenated.
         """
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step on a batch of triples and action-less images; return the terms of the loss.
+        """Do one step on a batch of triples and action-less images; return the terms of the loss and `free`.
 
         Raises:
-            ValueError: `passive` is of another number of sets than the learner.
+            ValueError: `passive` has another number of sets than the learner.
         """
         triples = [batch["observation"], batch["next_observation"]]
         passive = batch.get("passive", triples[0][:, None][:, :0])
@@ -416,11 +352,11 @@ class LocallyLinear(Learner):
     def _encode(self, images: Tensor) -> Encoding:
         features, pooled = self.encoder(images)
         if self.content_head is None:
-            seen, nothing = self._seen(features), features[:, :0]
-            return Encoding(features, seen, Gaussian(nothing, nothing), seen)
+            seen, empty = self._seen(features), features[:, :0]
+            return Encoding(features, seen, Gaussian(empty, empty), seen)
         mean, log_variance = self.content_head(pooled).chunk(2, -1)
         content = Gaussian(mean, (log_variance - 2).clamp(*LOG_VARIANCE))
-        known = mean.detach()  # where things are shall not teach what they are
+        known = mean.detach()  # positions must not train the content
         if self.views is not None:
             features, _ = self.encoder(images, self.views.mean(known))
         seen = self._seen(features)
@@ -437,7 +373,7 @@ class LocallyLinear(Learner):
 
     @torch.no_grad()
     def _free(self, here: Encoding, after: Encoding, u: Tensor) -> Tensor:
-        """Say how free the moves of a batch were; what residual is usual is tracked over the batches."""
+        """Return how free the moves of a batch were; track the usual residual over batches."""
         if not self.blocked:
             return torch.ones(len(u), device=u.device)
         usual = self._residual(here, after, u).norm(dim=-1).median().clamp_min(self.gain / 10)
@@ -445,9 +381,9 @@ class LocallyLinear(Learner):
         return self._freedom(here.dynamics.mean, after.dynamics.mean, here.dynamics.mean + u @ self.B.T)
 
     def _freedom(self, z: Tensor, after: Tensor, landing: Tensor) -> Tensor:
-        """Return for moves (n,) about 1 if they ended within four usual residuals of their landing, else 0.
+        """Return about 1 for moves (n,) that ended within four usual residuals of their landing, else 0.
 
-        A move that stayed is not free, however large the process noise makes the usual residual.
+        A move that did not change z is not free, however large process noise makes the usual residual.
         """
         stayed = (after - z).norm(dim=-1) < 0.05 * (landing - z).norm(dim=-1)
         square = (after - landing).square().sum(-1) / self.spread.square()
@@ -480,7 +416,7 @@ class LocallyLinear(Learner):
             self.content_means.lerp_(means, 0.02)
 
     def _adam(self) -> dict[str, Optimizer]:
-        """The decoder goes three times as fast as the rest: what it draws wrong, the swap term teaches."""
+        """Return Adam; the decoder learns three times as fast, as the swap term relies on what it renders."""
         trained = [
             (name, p) for name, p in self.named_parameters() if p.requires_grad and "obstacle" not in name
         ]
@@ -493,7 +429,7 @@ class LocallyLinear(Learner):
 
 
 def content_priors(sets: int, content_dim: int) -> Tensor:
-    """Return the means (sets, content_dim) of p(w) for each set: from 1 for the first to −1 for the last."""
+    """Return the means (sets, content_dim) of p(w): from 1 for the first set to −1 for the last."""
     return torch.linspace(1, -1, sets)[:, None].repeat(1, content_dim)
 
 
@@ -504,7 +440,7 @@ def reconstruction(logits: Tensor, images: Tensor) -> Tensor:
 
 
 def _one_cycle(progress: float) -> float:
-    """Return the factor of the learning rate: up on a cosine for 30% of the way, down to 0 after it."""
+    """Return the learning rate's factor: it rises on a cosine for 30% of training, then falls to 0."""
     if progress < 0.3:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.3)) / 2
     return (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2

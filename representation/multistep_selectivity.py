@@ -10,67 +10,67 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unknot.checks import count
 from unknot.representation.interaction import Act, sample_actions
-from unknot.representation.learner import image_tensor
+from unknot.representation.learner import descend, image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
 from unknot.representation.selectivity import (
     Bilinear,
     Selectivity,
+    anisotropy,
     contrast,
     log_taken,
     steps_of,
-    unevenness,
 )
 
 __all__ = ["MultistepSelectivity"]
 
-LAY_OUT = 0.15
+LAYOUT_SHARE = 0.15
 """Share of training in which single steps are learnt, which lays out the codes."""
-WIDE = 2.5
-"""How many times wider the kernel is when k steps begin to be learnt."""
-RATES = {"policy": 0.2, "generator": 2.0, "model": 2.5}
-"""By part, the multiple of the learning rate that it has after `LAY_OUT`; others keep it."""
-NOISE = 0.3
-"""Standard deviation of what is added to the codes that the decoder learns from."""
+INITIAL_KERNEL_FACTOR = 2.5
+"""How many times wider the kernel is at the end of the layout than at the end of training."""
+RATE_FACTORS = {"policy": 0.2, "generator": 2.0, "model": 2.5}
+"""Factor of the learning rate after the layout, by part; 1 for the others."""
+DECODER_NOISE = 0.3
+"""Standard deviation of the noise on codes that the decoder learns from."""
 
 
 class MultistepSelectivity(Selectivity):
-    """`Selectivity` of policies of k steps, φ being what they change in k steps, with T(h, φ) beside it.
+    """`Selectivity` of policies of k steps: φ is their change of the code in k steps, T(h, φ) predicts it.
 
-    Thomas et al. 2018, section 4.2, whose authors "suffer from mode collapsing of some factors". What is
-    other than in `Selectivity`:
+    Thomas et al. 2018, section 4.2, whose authors "suffer from mode collapsing of some factors". The
+    differences from `Selectivity`:
 
-    - For the first 15% of training each of the k steps counts as a transition of its own, and lays out the
-      codes as in section 4.1: a step is a corner of the square. Then codes stay as they are, and factors of k
-      steps, which lie in [-k, k]^K, are learnt on them.
-    - In the layout policies don't see h, so that an action means the same change everywhere. Where it may
-      mean one in some columns and its opposite in others, codes fold (in three trials of six).
-    - A policy is given what is left to do, φ - (h_t - h), at step t. A policy that is given φ can't know how
-      far it has come, if it sees h_t alone.
-    - z chooses one of m names: Φ(h, z) has m outputs, and φ is that at which z ~ N(0, 1)^m is largest, so
-      each is as likely. All m count in each update. From a continuum of φ some always lie between two cells,
-      where neither policy nor T is sure; names move to what their policies do (`attraction`).
+    - For the first 15% of training each of the k steps is a transition of its own and lays out the codes as
+      in section 4.1: a step is a corner of the square. Then the encoder is frozen, and factors of k steps,
+      which lie in [-k, k]^K, are learnt on its codes.
+    - During the layout policies don't see h, so that an action means the same change everywhere. If it may
+      mean one change in some columns and the opposite in others, codes fold (in three trials of six).
+    - At step t a policy is given what is left to do, φ - (h_t - h). A policy that is given φ and h_t alone
+      can't know its progress.
+    - z chooses one of m names: Φ(h, z) has m outputs, and φ is the one at which z ~ N(0, 1)^m is largest, so
+      all are equally likely. All m count in each update. In a continuum of φ some always lie between two
+      cells, where neither policy nor T is certain; names move to what their policies do (`attraction`).
     - A batch is acted by the policies of names and, with probability `exploration`, at random. Importance
-      weights are relative to that mixture, whichever name it was: so none is large, and the mean of a
-      transition's is nearly 1.
-    - Policies sharpen, their logits multiplied by up to `sharpness`.
-    - `even` keeps the axes apart as in `SceneSelectivity`, whose encoder it is.
-    - The decoder learns from codes without gradient, unless `reconstruction` is set (it counts in the
-      layout), and by cross-entropy. Noise is added to them, since T(h, φ), which it will draw, is a little
-      off.
+      weights are relative to that mixture, whichever name acted: none is large, and their mean for a
+      transition is nearly 1.
+    - Policies sharpen: their logits are multiplied by up to `sharpness`.
+    - `even` keeps the axes separate as in `SceneSelectivity`, whose encoder is used.
+    - The decoder learns by cross-entropy from codes without gradient, unless `reconstruction` is set (which
+      counts in the layout). Noise is added to the codes, since T(h, φ), which is decoded later, is inexact.
 
-    Batches are what `interactions` gives with `steps=horizon` and `behaviour=learner.behaviour`.
+    Batches are those of `interactions` with `steps=horizon` and `behaviour=learner.behaviour`.
 
     Args:
         horizon: k.
-        names: m, how many φ a state has.
-        attraction: final weight of ‖φ - (h' - h)‖², h' - h without gradient, weighted as the pull is.
+        names: m, the number of φ of a state.
+        attraction: final weight of ‖φ - (h' - h)‖², h' - h without gradient, weighted like the pull.
         even: weight of tr C - log det C, C the mean of (h_t+1 - h_t)(h_t+1 - h_t)' over a batch.
-        width: of the Gaussian kernel in the end.
-        settings: `Selectivity`'s others; `factors` are those of a single step.
+        width: final width of the Gaussian kernel.
+        settings: others of `Selectivity`; `factors` are those of a single step.
 
     Raises:
-        ValueError: as `Selectivity` does, or a horizon below 1, or fewer than two names.
+        ValueError: see `Selectivity`; a horizon below 1, or fewer than two names.
     """
 
     def __init__(
@@ -97,23 +97,22 @@ class MultistepSelectivity(Selectivity):
             learning_rate=learning_rate,
             **settings,
         )
-        for name, value, least in (("horizon", horizon, 1), ("names", names, 2)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        count(1, horizon=horizon)
+        count(2, names=names)
         self.horizon, self.names, self.attraction, self.even = horizon, names, attraction, even
         self.encoder = PlaceEncoder(self.shape, self.latent_dim, self.gain)  # type: ignore[assignment]
         self.generator = Names(self.latent_dim, names)  # type: ignore[assignment]
         self.model = Bilinear(self.latent_dim, self.latent_dim, self.latent_dim, 128)
         products = self.policy.layers[0]
         assert isinstance(products, nn.Linear)
-        products.weight.data[:, : -self.latent_dim - 1] = 0  # those with h
+        products.weight.data[:, : -self.latent_dim - 1] = 0  # the products with h
         groups = [
             {"params": list(module.parameters()), "name": name} for name, module in self.named_children()
         ]
         self.optimizers = {"adam": torch.optim.Adam(groups, learning_rate)}
 
     def generate(self, h: Tensor, count: int) -> Tensor:
-        """Draw factors (..., count, latent_dim) for h (..., latent_dim)."""
+        """Sample factors (..., count, latent_dim) for h (..., latent_dim)."""
         names = self.horizon * self.generator(h)
         chosen = torch.randint(self.names, (*h.shape[:-1], count, 1), device=h.device)
         phi: Tensor = names.gather(-2, chosen.expand(*chosen.shape[:-1], self.latent_dim))
@@ -125,7 +124,7 @@ class MultistepSelectivity(Selectivity):
         return logits.masked_fill(~mask[..., None, :], -1e9).log_softmax(-1)
 
     def step(self, h: Tensor, phi: Tensor) -> Tensor:
-        """Return T(h, φ), (..., latent_dim): where acting by φ (..., latent_dim) for k steps leads from h."""
+        """Return T(h, φ), (..., latent_dim): where k steps by φ (..., latent_dim) lead from h."""
         error: Tensor = self.model(h, phi)
         return h + phi + error
 
@@ -146,8 +145,8 @@ class MultistepSelectivity(Selectivity):
         return act
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one optimisation step on a batch of `interactions`; returns what `Selectivity.update` does."""
-        # codes stay as laid out: in one of two seeds an axis collapsed when they went on learning
+        """Do one optimisation step on a batch of `interactions`; return what `Selectivity.update` returns."""
+        # codes are frozen after the layout: otherwise an axis collapsed in one of two seeds
         self.encoder.requires_grad_(self._lays_out())
         return super().update(batch)
 
@@ -180,11 +179,11 @@ class MultistepSelectivity(Selectivity):
             "attraction": (fixed * share * (change.detach() - phi).square().sum(-1)).mean(),
             "model": (fixed * surprise.square().sum(-1)).mean(),
             "entropy": -(log_policy.exp() * log_policy).sum(-1).mean(),
-            "uneven": unevenness(changes),
+            "uneven": anisotropy(changes),
         }
         loss = (
             -self.selectivity * terms["selectivity"]
-            + self.pull * self._ramp(0.3 * LAY_OUT, 0.7 * LAY_OUT) * terms["pull"]
+            + self.pull * self._ramp(0.3 * LAYOUT_SHARE, 0.7 * LAYOUT_SHARE) * terms["pull"]
             + self.even * terms["uneven"]
         )
         if not single:
@@ -196,49 +195,48 @@ class MultistepSelectivity(Selectivity):
             )
         return terms, loss
 
-    def _redraw(self, h: Tensor, images: Tensor) -> Tensor:
-        """Return the cross-entropy of images; the squared error is flat where nothing is drawn yet."""
+    def _reconstruction_error(self, h: Tensor, images: Tensor) -> Tensor:
+        """Return the cross-entropy of images; the squared error is flat where outputs are black."""
         code = h.detach() + self.reconstruction * (h - h.detach())
-        logits, pixels = self.decoder(code + NOISE * torch.randn_like(code)), image_tensor(images, h.device)
+        logits = self.decoder(code + DECODER_NOISE * torch.randn_like(code))
+        pixels = image_tensor(images, h.device)
         loss = functional.binary_cross_entropy_with_logits(logits, pixels, reduction="sum")
         return loss / len(logits)
 
     def _log_mixture(self, taken: Tensor, mask: Tensor, single: bool) -> Tensor:
-        """Return the log probability (n, 1) of actions that names take by `taken` under the behaviour."""
-        even = -mask.sum(-1).log().sum(1, keepdim=True)
+        """Return the log probability (n, 1) of actions under the behaviour; under names it is `taken`."""
+        uniform = -mask.sum(-1).log().sum(1, keepdim=True)
         if single:
-            return even
+            return uniform
         named = taken.logsumexp(1, keepdim=True) - math.log(self.names)
-        return torch.logaddexp(even + math.log(self.exploration), named + math.log(1 - self.exploration))
+        return torch.logaddexp(uniform + math.log(self.exploration), named + math.log(1 - self.exploration))
 
     # Schedules
 
     def _lays_out(self) -> bool:
-        return self._ramp(0, 1) < LAY_OUT
+        return self._ramp(0, 1) < LAYOUT_SHARE
 
     def _later(self, start: float, end: float) -> float:
-        """Return how far training is from one share to another of what follows the layout, in [0, 1]."""
-        return self._ramp(*(LAY_OUT + (1 - LAY_OUT) * share for share in (start, end)))
+        """Return the progress from one share to another of the training after the layout, in [0, 1]."""
+        return self._ramp(*(LAYOUT_SHARE + (1 - LAYOUT_SHARE) * share for share in (start, end)))
 
     def _sharpness(self) -> float:
         return 1 + (self.sharpness - 1) * self._later(0.3, 0.7)
 
     def _width(self) -> float:
-        return 0.6 if self._lays_out() else self.width * WIDE ** (1 - self._later(0, 0.6))
+        return 0.6 if self._lays_out() else self.width * INITIAL_KERNEL_FACTOR ** (1 - self._later(0, 0.6))
 
     def _step(self, loss: Tensor) -> None:
         optimizer = self.optimizers["adam"]
         for group in optimizer.param_groups:
-            slower = 1.0 if self._lays_out() else RATES.get(group["name"], 1.0)
+            slower = 1.0 if self._lays_out() else RATE_FACTORS.get(group["name"], 1.0)
             group["lr"] = slower * self.learning_rate * (1 - self._later(0.4, 1))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(loss, optimizer)
         self.updates += 1
 
 
 class Names(nn.Module):
-    """Two layers from h to m factors in [-1, 1]^K, spread all over at first."""
+    """Two layers from h to m factors in [-1, 1]^K, initially uniform."""
 
     def __init__(self, latent_dim: int, names: int, hidden: int = 128) -> None:
         super().__init__()

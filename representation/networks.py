@@ -5,14 +5,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BroadcastDecoder", "ConvEncoder", "Views", "mlp"]
+__all__ = ["BroadcastDecoder", "ConvEncoder", "mlp"]
 
 PATCH = 4
-"""Side in pixels of the patches that the decoder draws; image sides are multiples of it."""
+"""Side in pixels of the decoder's patches; image sides are multiples of it."""
 
 
 def mlp(*widths: int) -> nn.Sequential:
-    """Return a multilayer perceptron with tanh between its layers, smooth enough to be differentiated twice.
+    """Return a multilayer perceptron with tanh between its layers, so that it is twice differentiable.
 
     Args:
         widths: units of the input, of each hidden layer, of the output.
@@ -24,10 +24,10 @@ def mlp(*widths: int) -> nn.Sequential:
 
 
 class ConvEncoder(nn.Module):
-    """Turns images into features of where things are (`spatial`) and of what there is (`pooled`).
+    """Turns images into features of where things are and pooled features of what there is.
 
-    The mean image of the data is subtracted first, so that a still background costs no capacity. Pooled
-    features are averaged over the image and know no place, which is why content is read from them.
+    The mean image of the data is subtracted first, so that a still background needs no capacity. Pooled
+    features are averaged over the image and contain no position; therefore content is read from them.
 
     Args:
         shape: (height, width, channels) of the images; height and width are multiples of 4.
@@ -62,12 +62,12 @@ class ConvEncoder(nn.Module):
 
         Args:
             images: the images.
-            mean: (n, c, h, w), what is subtracted of each in place of the mean image of the data.
+            mean: (n, c, h, w), subtracted instead of the mean image of the data.
 
         Raises:
-            ValueError: images of another shape than those the network was built for.
+            ValueError: images of another shape than the network's.
         """
-        if images.shape[1:] != self.mean.shape:  # images of one pixel would be stretched, not refused
+        if images.shape[1:] != self.mean.shape:  # otherwise images of one pixel would be broadcast
             raise ValueError(
                 f"images are {tuple(images.shape[1:])} (channels, height, width), "
                 f"but the network is for {tuple(self.mean.shape)}"
@@ -78,16 +78,16 @@ class ConvEncoder(nn.Module):
 
 
 class BroadcastDecoder(nn.Module):
-    """Draws images from a code of where and, if there is one, a code of what.
+    """Decodes images from a code of where things are and, optionally, a code of what they are.
 
-    A spatial broadcast decoder (Watters et al. 2019) on a grid of 4×4 patches: the same network sees the
-    code and the place of each patch. Content comes in late, where it scales and shifts the features of a
-    patch (FiLM, Perez et al. 2018): it changes how a thing looks, and can hardly move it.
+    A spatial broadcast decoder (Watters et al. 2019) on a grid of 4×4 patches: the same network sees the code
+    and the position of each patch. Content enters late, where it scales and shifts the features of a patch
+    (FiLM, Perez et al. 2018): it changes the appearance of a thing and can hardly move it.
 
     Args:
         shape: (height, width, channels) of the images.
-        code_dim: dimension of the code of where.
-        content_dim: dimension of the code of what; 0 for none.
+        code_dim: dimension of the code of where things are.
+        content_dim: dimension of the code of what they are; 0 for none.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class BroadcastDecoder(nn.Module):
         self.place = nn.Linear(2, hidden, bias=False)
         nn.init.normal_(self.place.weight, std=1.5)
         nn.init.normal_(self.code.weight, std=1.5)
-        if code_dim == 2:  # a start that compares the code with the place
+        if code_dim == 2:  # initially the code is compared with the position
             self.code.weight.data.copy_(-self.place.weight.data)
         nn.init.uniform_(self.code.bias, -1, 1)
         self.features = nn.Sequential(
@@ -126,64 +126,3 @@ class BroadcastDecoder(nn.Module):
         patches = patches.reshape(len(code), rows, columns, -1, PATCH, PATCH)
         images: Tensor = patches.permute(0, 3, 1, 4, 2, 5).reshape(len(code), *self.background.shape)
         return images + self.background
-
-
-class Views(nn.Module):
-    """How each observation set sees the plane: what its still background is, and where its camera stands.
-
-    Content says which set an image is of: a softmax over the sets, which begins as the posterior of the set
-    under the content priors. A camera is a projective map between the codes and what is seen of them, since
-    two pinhole cameras that look at one plane differ by such a map. The first set's is the identity and so
-    are the others' at the start: where distributions have to be matched that leave a mirrored or a turned
-    match, the one that is nearest is found.
-
-    Args:
-        shape: (height, width, channels) of the images.
-        priors: (sets, content_dim), the means of the content priors, unit Gaussians.
-        code_dim: dimension of the codes.
-    """
-
-    def __init__(self, shape: tuple[int, int, int], priors: Tensor, code_dim: int) -> None:
-        super().__init__()
-        height, width, channels = shape
-        sets, content_dim = priors.shape
-        self.means: Tensor
-        self.register_buffer("means", torch.zeros(sets, channels, height, width))
-        self.backgrounds = nn.Parameter(torch.zeros(sets, channels, height, width))
-        self.cameras = nn.Parameter(torch.zeros(sets - 1, code_dim + 1, code_dim + 1))
-        self.shares = nn.Linear(content_dim, sets)
-        self.shares.weight.data.copy_(priors)
-        self.shares.bias.data.copy_(-priors.square().sum(1) / 2)
-
-    def mean(self, content: Tensor) -> Tensor:
-        """Return the mean images (n, c, h, w) of what contents (n, content_dim) belong to."""
-        return torch.einsum("ns,schw->nchw", self._shares(content), self.means)
-
-    def background(self, content: Tensor) -> Tensor:
-        """Return what a background adds to the logits of drawings, (n, c, h, w)."""
-        return torch.einsum("ns,schw->nchw", self._shares(content), self.backgrounds)
-
-    def place(self, seen: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes (n, code_dim) from where they are seen, and log |det| of the Jacobians (n,)."""
-        return _project(self._cameras(content), seen)
-
-    def see(self, code: Tensor, content: Tensor) -> Tensor:
-        """Return where codes (n, code_dim) are seen: the inverse of `place`."""
-        return _project(torch.linalg.inv(self._cameras(content)), code)[0]
-
-    def _shares(self, content: Tensor) -> Tensor:
-        shares: Tensor = self.shares(content).softmax(-1)
-        return shares
-
-    def _cameras(self, content: Tensor) -> Tensor:
-        moved = torch.einsum("ns,sij->nij", self._shares(content)[:, 1:], self.cameras)
-        return torch.eye(self.cameras.shape[-1], device=moved.device) + moved
-
-
-def _project(maps: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return points (n, d) under projective maps (n, d + 1, d + 1), and log |det| of the Jacobians (n,)."""
-    dim = points.shape[-1]
-    after = (maps[:, :, :dim] @ points[:, :, None])[..., 0] + maps[:, :, dim]
-    depth = after[:, dim:].clamp_min(0.1)  # nothing is seen from behind the camera
-    log_determinant = torch.linalg.slogdet(maps).logabsdet - (dim + 1) * depth[:, 0].log()
-    return after[:, :dim] / depth, log_determinant

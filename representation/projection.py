@@ -1,11 +1,11 @@
-"""Perspective without weights: what cameras, and grippers that stand for cameras, see of voxel grids.
+"""Perspective without weights: what cameras, and grippers treated as cameras, see of voxel grids.
 
-`look` finds the object in an image and lays a grid of cells, a `Frustum`, behind what is seen of it.
+`look` finds the object in an image and places a grid of cells, a `Frustum`, behind its visible surface.
 
 Cameras are OpenGL's, as PyBullet gives them: `view` takes world points to the camera, which looks along its
--z with x to the right and y up; `projection` takes them on, so that projection @ view @ (p, 1) divided by its
-last component w is p's place in the image, x and y in [-1, 1], y up. w is the depth: metres along the
-camera's axis. Images have their top row first.
+-z with x to the right and y up. projection @ view @ (p, 1), divided by its last component w, is the position
+of p in the image: x and y in [-1, 1], y up. w is the depth: metres along the camera's axis. Images have their
+top row first.
 
 ```
 @inproceedings{yan2016perspective,
@@ -48,11 +48,11 @@ __all__ = [
 ]
 
 RAISED = 0.004
-"""Metres above the table from which a pixel shows the object."""
+"""Metres above the table from which a pixel counts as the object."""
 MARGIN = 1.15
-"""Half the side of a grid, in half the object's extent as it is seen."""
+"""Side of a grid as a multiple of the object's visible extent."""
 SMALLEST = 0.01
-"""Metres, half the side of the smallest grid."""
+"""Half the side of the smallest grid, in metres."""
 
 Observation = Mapping[str, NDArray[Any] | Tensor]
 
@@ -62,9 +62,9 @@ class Rays:
     """Half-lines in the world."""
 
     origin: Tensor
-    """(b, 1, 3), where they begin."""
+    """(b, 1, 3), their starts."""
     direction: Tensor
-    """(b, m, 3), as long as leads one metre deeper along the axis of whatever looks."""
+    """(b, m, 3), scaled so that each leads one metre deeper along the camera's axis."""
 
     def points(self, depth: Tensor) -> Tensor:
         """Return the points (b, m, samples, 3) at depths (b, 1 or m, samples)."""
@@ -73,10 +73,10 @@ class Rays:
 
 @dataclass(frozen=True)
 class Hits:
-    """Where rays end that go through cells of given occupancy."""
+    """Where rays through cells of given occupancy end."""
 
     probability: Tensor
-    """(b, m, samples), that a ray ends at a sample; what lacks to 1 is that it passes all of them."""
+    """(b, m, samples), of a ray to end at a sample; the remainder to 1 is that it passes all samples."""
     depth: Tensor
     """(b, 1 or m, samples), metres."""
 
@@ -86,15 +86,15 @@ class Hits:
         return self.probability.sum(-1)
 
     def expected_depth(self, beyond: Tensor | float) -> Tensor:
-        """Return the expected depth (b, m) in metres; a ray that does not end counts as `beyond`."""
+        """Return the expected depth (b, m) in metres; a ray that does not end has depth `beyond`."""
         return (self.probability * self.depth).sum(-1) + (1 - self.mask) * beyond
 
 
 def cast(occupancy: Tensor, depth: Tensor) -> Hits:
-    """Let rays run into cells.
+    """Trace rays through cells.
 
     Args:
-        occupancy: (b, m, samples) in [0, 1] along each ray, the nearest first.
+        occupancy: (b, m, samples) in [0, 1] along each ray, nearest first.
         depth: (b, 1 or m, samples), metres.
     """
     free = functional.pad((1 - occupancy)[..., :-1], (1, 0), value=1.0).cumprod(-1)
@@ -104,12 +104,12 @@ def cast(occupancy: Tensor, depth: Tensor) -> Hits:
 def log_likelihood(logits: Tensor, depth: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
     """Return the log probability that rays end where they were seen to end.
 
-    It is the log of `Hits.probability` at the first sample that is not nearer than what was seen, or of
-    1 - `Hits.mask`; a sum over samples, none of which stops learning once it is sure (expected costs, as in
-    Tulsiani et al. 2017, do).
+    It is the log of `Hits.probability` at the first sample not nearer than the seen depth, or of 1 -
+    `Hits.mask`. As a sum over samples, it has a gradient for samples that are wrong with certainty (expected
+    costs, as in Tulsiani et al. 2017, don't).
 
     Args:
-        logits: (b, m, samples), log odds of occupancy along each ray, the nearest first.
+        logits: (b, m, samples), log odds of occupancy along each ray, nearest first.
         depth: (b, 1 or m, samples), metres.
         seen: (b, m), the depth at which a ray ended, metres.
         mask: (b, m), bool, whether it did.
@@ -124,7 +124,7 @@ def log_likelihood(logits: Tensor, depth: Tensor, seen: Tensor, mask: Tensor) ->
 
 
 def rotation_matrices(vectors: Tensor) -> Tensor:
-    """Return the rotations (..., 3, 3) about vectors (..., 3), as long as the angle in radians."""
+    """Return the rotations (..., 3, 3) about vectors (..., 3) whose length is the angle in radians."""
     x, y, z = vectors.unbind(-1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).view(*x.shape, 3, 3)
@@ -133,14 +133,14 @@ def rotation_matrices(vectors: Tensor) -> Tensor:
 
 
 def image_places(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
-    """Return where pixels' centres are in an image: (height, width, 2), x and y in [-1, 1], y up."""
+    """Return the positions of pixel centres: (height, width, 2), x and y in [-1, 1], y up."""
     x = (torch.arange(width, device=device) + 0.5) * 2 / width - 1
     y = 1 - (torch.arange(height, device=device) + 0.5) * 2 / height
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
 
 
 def pixel_rays(view: Tensor, projection: Tensor, places: Tensor) -> Rays:
-    """Return the rays of a camera through places of its image.
+    """Return the rays of a camera through positions in its image.
 
     Args:
         view: (b, 4, 4).
@@ -155,13 +155,13 @@ def pixel_rays(view: Tensor, projection: Tensor, places: Tensor) -> Rays:
 
 
 def far_depth(projection: Tensor) -> Tensor:
-    """Return the depth (b,) that cameras of projections (b, 4, 4) give where nothing is, metres."""
+    """Return the depth (b,) in metres of empty pixels, for cameras of projections (b, 4, 4)."""
     depth: Tensor = projection[:, 2, 3] / (1 + projection[:, 2, 2])
     return depth
 
 
 def surface_points(depth: Tensor, view: Tensor, projection: Tensor) -> Tensor:
-    """Return the points of the world (b, h, w, 3) that a camera sees.
+    """Return the world points (b, h, w, 3) that a camera sees.
 
     Args:
         depth: (b, h, w), metres along the camera's axis.
@@ -196,10 +196,10 @@ def gripper_rays(poses: Tensor, size: tuple[int, int], *, behind: float, spread:
 
 @dataclass(frozen=True)
 class Frustum:
-    """Where the cells of voxel grids lie: a window of an image, between two depths.
+    """The space of voxel grids: a window of an image between two depths.
 
-    Columns and rows of cells go along the image's, slices along the depth, so that a cell's column of slices
-    lies behind its pixel.
+    Columns and rows of cells follow those of the image, slices the depth, so that all slices of a cell lie
+    behind its pixel.
     """
 
     camera: Tensor
@@ -207,14 +207,14 @@ class Frustum:
     centre: Tensor
     """(b, 3): x and y in the image, depth in metres."""
     half: Tensor
-    """(b, 3): from there to its edges."""
+    """(b, 3): from the centre to the edges."""
 
     def repeat(self, count: int) -> Self:
         """Return each frustum `count` times in a row."""
         return type(self)(*(getattr(self, f.name).repeat_interleave(count, 0) for f in fields(self)))
 
     def coordinates(self, points: Tensor) -> Tensor:
-        """Return where points (b, ..., 3) of the world are: (b, ..., 3) in [-1, 1] within, y down."""
+        """Return grid coordinates (b, ..., 3) of world points (b, ..., 3): in [-1, 1] inside, y down."""
         flat = points.flatten(1, -2)
         clip = flat @ self.camera[:, :3, :3].mT + self.camera[:, None, :3, 3]
         depth = flat @ self.camera[:, 3, :3, None] + self.camera[:, None, 3, 3:]
@@ -228,7 +228,7 @@ class Frustum:
         Args:
             grid: (b, slices, rows, columns).
             points: (b, ..., 3) in the world.
-            without: the value where there are no cells.
+            without: the value outside of the grid.
 
         Returns:
             (b, ...).
@@ -240,15 +240,15 @@ class Frustum:
 
 @dataclass(frozen=True)
 class Sight:
-    """Objects on a table as a camera sees them, cut out so that each fills the window of a grid."""
+    """Objects on a table as a camera sees them, cropped so that each fills the window of a grid."""
 
     image: Tensor
-    """(b, 6, pixels, pixels): red, green, blue, whether it is the object; depth and height above the table in
-    halves of the grid's side, the depth from the grid's middle."""
+    """(b, 6, pixels, pixels): red, green, blue, the object's mask; depth from the grid's middle and height
+    above the table, in halves of the grid's side."""
     points: Tensor
-    """(b, pixels * pixels, 3), where what is seen is in the world, metres."""
+    """(b, pixels * pixels, 3), world points of the pixels, metres."""
     frustum: Frustum
-    """Where the grid's cells are."""
+    """The space of the grid's cells."""
     half: Tensor
     """(b,), half the side of the grid, metres."""
     view: Tensor
@@ -258,20 +258,20 @@ class Sight:
 
     @property
     def middle(self) -> Tensor:
-        """The middles of the grids in the world, (b, 3)."""
+        """World points (b, 3) of the grids' middles."""
         centre = self.frustum.centre[:, None]
         rays = pixel_rays(self.view, self.projection, centre[..., :2])
         return rays.points(centre[..., 2:])[:, 0, 0]
 
 
 def look(observation: Observation, pixels: int, device: torch.device | str = "cpu") -> Sight:
-    """Find the object in RGBD images, by what stands out of the table z = 0, and cut it out.
+    """Find the object in RGBD images, as what rises above the table z = 0, and crop it.
 
     Args:
         observation: `image` uint8 (b, h, w, 3), `depth` (b, h, w) in metres, `view` and `projection`
             (b, 4, 4).
-        pixels: the side of what is cut out; what is nearest to each is taken.
-        device: where the result lies.
+        pixels: side of the crop, which is sampled by nearest neighbours.
+        device: of the result.
 
     Raises:
         ValueError: an entry is missing or has another shape.
@@ -307,16 +307,16 @@ def _read(observation: Observation, device: torch.device | str) -> tuple[Tensor,
         raise ValueError(f"observation={given}, expected a mapping with the keys {', '.join(names)}")
     image = image_tensor(observation["image"], device)
     b, _, h, w = image.shape
-    rest = [torch.as_tensor(observation[name]).to(device).float() for name in names[1:]]
-    for name, tensor, shape in zip(names[1:], rest, ((b, h, w), (b, 4, 4), (b, 4, 4)), strict=True):
+    tensors = [torch.as_tensor(observation[name]).to(device).float() for name in names[1:]]
+    for name, tensor, shape in zip(names[1:], tensors, ((b, h, w), (b, 4, 4), (b, 4, 4)), strict=True):
         if tensor.shape != shape:
             raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, expected {shape}")
-    depth, view, projection = rest
+    depth, view, projection = tensors
     return image, depth, view, projection
 
 
 def _bounds(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the least and greatest (b, k) of values (b, h, w, k) under masks (b, h, w); of all if none."""
+    """Return the least and greatest (b, k) of values (b, h, w, k) under masks; empty masks count as full."""
     mask = (mask | ~mask.flatten(1).any(1)[:, None, None])[..., None]
     low = torch.where(mask, values, torch.inf).flatten(1, 2).amin(1)
     high = torch.where(mask, values, -torch.inf).flatten(1, 2).amax(1)

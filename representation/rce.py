@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.representation.gaussian import Gaussian
 from unknot.representation.locally_linear import (
     LOG_VARIANCE,
     Encoding,
-    Gaussian,
     LocallyLinear,
     content_priors,
     reconstruction,
@@ -18,10 +18,10 @@ from unknot.representation.networks import mlp
 
 __all__ = ["RCE"]
 
-RECENT = 1024
-"""States of X in whose plane the cameras of other sets are placed."""
-PICTURE = 3.0
-"""How far from the centre a code may be seen and still be drawn: the decoder's patches lie within 2."""
+RECENT_STATES = 1024
+"""Number of recent states of X that form the prior by which the cameras of other sets are found."""
+PICTURE_RADIUS = 3.0
+"""Distance from the centre up to which codes are decoded; the decoder's patches lie within 2."""
 
 
 class RCE(LocallyLinear):
@@ -37,20 +37,21 @@ class RCE(LocallyLinear):
       alike (eq. 5 has x_t in the latter): so the bound stays one on log p(x_{t+1} | x_t, u_t).
     - X and Y are never paired. The prior of v (eq. 6) is the mixture of q(z | x_i) over the minibatch, each
       widened by the gain of one action, so that neighbouring components overlap; gradients go to v alone.
-      With `views` it is that over the last `RECENT` states, since this term then finds Y's camera: by its
-      entropy q(v | y) gains where the camera's map stretches Y's plane, by the prior it loses where the
-      plane comes to stick out of X's.
-    - δ(z_t | ẑ, z̄, u) against δ(ẑ | z̄, z_t, u) leaves a factor |det A|, which eq. 5 drops; it is in here.
+      With `views` the mixture is over the last `RECENT_STATES` states, since this term then finds Y's camera:
+      the entropy of q(v | y) rises where the camera's map stretches Y's plane; the prior falls where the
+      plane extends beyond X's.
+    - δ(z_t | ẑ, z̄, u) against δ(ẑ | z̄, z_t, u) leaves a factor |det A|, which eq. 5 drops; here it is
+      included.
     - p(w) of set k is a unit Gaussian whose mean, the same in each dimension, goes from 1 for the first set
       to −1 for the last.
 
-    Beside the aids of `LocallyLinear` there is `swap`: z of an image of X is drawn with the content of one
-    from another set, and encoding the drawing must give z and w back. Nothing pairs
-    the sets; it is the shared decoder, and this, that makes the two maps coincide.
+    In addition to the aids of `LocallyLinear` there is `swap`: z of an image of X is decoded with the content
+    of an image from another set, and encoding the result must return z and w. Nothing pairs the sets; the
+    shared decoder and this term make the two maps coincide.
 
     Args:
         swap: weight of the swap term; it needs content and more than one set.
-        settings: those of `LocallyLinear`.
+        settings: of `LocallyLinear`.
     """
 
     def __init__(self, *, swap: float = 1.0, **settings: Any) -> None:
@@ -63,7 +64,7 @@ class RCE(LocallyLinear):
         self.register_buffer("content_priors", content_priors(self.sets, self.content_dim))
         if self.views is not None:
             self.recent: Tensor
-            self.register_buffer("recent", torch.randn(RECENT, self.latent_dim))
+            self.register_buffer("recent", torch.randn(RECENT_STATES, self.latent_dim))
         self.optimizers = self._adam()
 
     def objective(
@@ -75,7 +76,7 @@ class RCE(LocallyLinear):
         seen, w_y = passive.seen.sample(), passive.content.sample()
         v, stretch = self.place(seen, passive.content.mean.detach())
         z, w = torch.cat([z_hat, v]), torch.cat([w_x, w_y])
-        logits = self.draw(self.see(z, w), w)
+        logits = self.render(self.see(z, w), w)
         losses = reconstruction(logits, images[n:])
 
         # z̄ from q(z̄ | ẑ, x_t), around the encoding of x_t; z_t follows from ẑ by the inverse dynamics.
@@ -110,19 +111,19 @@ class RCE(LocallyLinear):
         """Return log p(v), (m,), at v (m, latent_dim): see the class."""
         z = here.dynamics.detach()
         if self.views is not None:
-            rows = (torch.arange(len(z.mean)) + int(self.updates) * len(z.mean)) % RECENT
+            rows = (torch.arange(len(z.mean)) + int(self.updates) * len(z.mean)) % RECENT_STATES
             self.recent[rows.to(v.device)] = z.mean
             z = Gaussian(self.recent, torch.full_like(self.recent, LOG_VARIANCE[0]))
         variance = torch.logaddexp(z.log_variance, torch.full_like(z.mean, 2 * math.log(self.gain)))
         return torch.logsumexp(Gaussian(z.mean, variance).log_prob(v[:, None]), 1) - math.log(len(z.mean))
 
     def _swap_loss(self, here: Encoding, passive: Encoding) -> Tensor:
-        """Draw z of X with contents of the other sets, encode the drawings, compare with what was drawn."""
+        """Decode z of X with contents of other sets, encode the result, and compare it with the inputs."""
         chosen = torch.randperm(len(passive.content.mean))[: len(here.dynamics.mean)]
         z, w = here.dynamics.mean[: len(chosen)], passive.content.mean[chosen].detach()
         seen = self.see(z, w).detach()  # kl_v alone finds the cameras
-        again = self._encode(torch.sigmoid(self.draw(seen, w)))
+        again = self._encode(torch.sigmoid(self.render(seen, w)))
         difference = ((again.seen.mean - seen) / self.gain).square().sum(-1)
-        if self.views is not None:  # what a camera sees outside of its picture can't be drawn
-            difference = difference * (seen.abs().amax(-1) <= PICTURE)
+        if self.views is not None:  # nothing is decoded outside of a camera's picture
+            difference = difference * (seen.abs().amax(-1) <= PICTURE_RADIUS)
         return 4 * difference.mean() + (again.content.mean - w).square().sum(-1).mean()

@@ -1,4 +1,4 @@
-"""Selectivity where every episode shows another scene: a code of what can be controlled, and of no more."""
+"""Selectivity where every episode shows another scene: a code of what can be controlled, and nothing else."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,46 +9,47 @@ from torch import Tensor, nn
 from unknot.representation.selectivity import (
     Bilinear,
     Selectivity,
+    anisotropy,
     contrast,
     log_taken,
     steps_of,
-    unevenness,
 )
 
 __all__ = ["PlaceEncoder", "SceneSelectivity"]
 
 
 class SceneSelectivity(Selectivity):
-    """`Selectivity` for scenes that differ from episode to episode in what no action changes.
+    """`Selectivity` for scenes that differ between episodes in what no action changes.
 
-    The paper's experiments have one maze. In mazes of random layouts its objective leaves open how much h
-    tells of the layout, since h' − h is all it sees, and with the paper's encoder it hardly learns (in a
-    trial, the agent's row and column read linearly from h after 1,000 updates had R² 0.14 and 0.77). What is
-    other here:
+    The paper's experiments have one maze. In mazes of random layouts its objective, which sees only h' − h,
+    leaves open how much h contains of the layout, and with the paper's encoder it hardly learns (in a trial,
+    the agent's row and column read linearly from h after 1,000 updates had R² 0.14 and 0.77). The
+    differences:
 
-    - The encoder ends in a spatial softmax (Finn et al. 2016): each of 16 maps says where something is, and
-      what is there is read from another 16 maps. It learns in some hundred updates.
-    - `even`: weight of tr C − log det C, C the mean of (h' − h)(h' − h)' over a batch. It is least where
-      C is the identity, as when variations are the corners of the hypercube. Else two axes may share a
+    - The encoder ends in a spatial softmax (Finn et al. 2016): each of 16 maps gives the position of
+      something, and another 16 maps are read there. It learns within some hundred updates.
+    - `even`: weight of tr C − log det C, C the mean of (h' − h)(h' − h)' over a batch. Its minimum is at the
+      identity, as when variations are the corners of the hypercube. Without it two axes may share a
       direction.
-    - `least`: ten times max(0, least − ‖h' − h‖)² is added. Else a switch may stay where h' − h = 0, a
-      variation like others, since its two directions can't be told apart before h tells its state.
-    - `hindsight`: weight of −r log π(a | h, φ) in the second half, r = A / mean_φ' A and all but π without
-      gradient: a policy that never takes the action that does what φ says has else no gradient towards it.
-    - `calm`: weight of ‖h‖². With h' − h held by selectivity and pull, it takes from h what actions don't
+    - `least`: ten times max(0, least − ‖h' − h‖)² is added. Without it the code of a switch may stay at
+      h' − h = 0, which is a variation like others, since its two directions look alike until h contains its
+      state.
+    - `hindsight`: weight of −r log π(a | h, φ) in the second half, r = A / mean_φ' A, with a gradient for π
+      only. Without it a policy that never takes the action for φ has no gradient towards it.
+    - `calm`: weight of ‖h‖². Since selectivity and pull fix h' − h, it removes from h what actions don't
       change.
-    - Φ ends in a tanh: it can't outgrow the noise that it is added to, and make all factors one.
-    - There is no decoder: h does not say what the scene looks like.
+    - Φ ends in a tanh, so that it can't outgrow the noise that it is added to and make all factors equal.
+    - There is no decoder, since h does not describe the scene.
 
     Args:
-        even: weight of the variations' evenness.
-        least: the length that each variation should have at least.
-        hindsight: weight of what policies learn from the actions of others.
+        even: weight of tr C − log det C.
+        least: the least length of a variation that is not penalised.
+        hindsight: weight of learning from actions of other policies.
         calm: weight of the codes' squared length.
-        settings: `Selectivity`'s.
+        settings: of `Selectivity`.
 
     Raises:
-        ValueError: as `Selectivity` does.
+        ValueError: see `Selectivity`.
     """
 
     def __init__(
@@ -67,15 +68,11 @@ class SceneSelectivity(Selectivity):
         del self.decoder
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
 
-    def decode(self, h: Tensor) -> Tensor:
-        """Raise NotImplementedError: a code does not tell the scene."""
-        raise NotImplementedError("SceneSelectivity has no decoder: h does not say what the scene looks like")
-
     def _control(self, h: Tensor, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         terms, loss = super()._control(h, batch)
         change = h[:, -1] - h[:, 0]
-        uneven = unevenness(change)
-        length = (change + 1e-6).norm(dim=1)  # where it is 0 the norm has no derivative
+        uneven = anisotropy(change)
+        length = (change + 1e-6).norm(dim=1)  # the norm has no derivative at 0
         short = (self.least - length).relu().square().mean()
         size = h.square().sum(-1).mean()
         surprised = self._hindsight(h.detach(), batch)
@@ -84,7 +81,7 @@ class SceneSelectivity(Selectivity):
         return terms, loss + self.hindsight * self._ramp(0.5, 0.6) * surprised
 
     def _hindsight(self, h: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return how little the policies expect the actions that do what their factors say."""
+        """Return the policies' surprise at actions that have the effect of their factors."""
         phi = self.generate(h[:, 0], self.factors).detach()
         action, mask = (steps_of(batch, name) for name in ("action", "action_mask"))
         log_policy = self.log_policy(h[:, :-1], phi[:, None], mask)
@@ -92,7 +89,7 @@ class SceneSelectivity(Selectivity):
         share = contrast(self.log_similarity(h[:, 0], h[:, -1], phi)).exp()
         return -(share * taken).mean()
 
-    def _redraw(self, h: Tensor, images: Tensor) -> Tensor:
+    def _reconstruction_error(self, h: Tensor, images: Tensor) -> Tensor:
         return h.new_zeros(())
 
 
@@ -105,17 +102,17 @@ class Bounded(Bilinear):
 
 
 class PlaceEncoder(nn.Module):
-    """Turns images into codes by where things are: convolutions, a spatial softmax, a linear layer.
+    """Turns images into codes by the positions of things: convolutions, a spatial softmax, a linear layer.
 
     Args:
         shape: (height, width, channels) of the images; height and width are multiples of 4.
         outputs: dimension of the codes.
-        gain: how much larger than usual the last layer starts.
-        maps: how many things it can follow.
+        gain: factor of the last layer's initial weights.
+        maps: number of things it can follow.
     """
 
     sharpness = 4.0
-    """Of the softmax: with less, maps would at first look everywhere at once."""
+    """Of the softmax: with less, maps would initially attend everywhere at once."""
 
     def __init__(self, shape: tuple[int, int, int], outputs: int, gain: float, maps: int = 16) -> None:
         super().__init__()

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.checks import unknown
+from unknot.checks import above, count, one_of, within
 from unknot.representation.interaction import Act, sample_actions
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, descend, image_tensor
 
 __all__ = ["KERNELS", "SPACES", "Selectivity", "contrast"]
 
@@ -19,66 +19,65 @@ SPACES = ("hypercube", "sphere", "simplex", "scaled_simplex")
 """Where factors lie: [-1, 1]^K by tanh; length 1; from 0 with sum 1; the last times a tanh in (-1, 1)."""
 KERNELS = ("gaussian", "inner")
 """Similarities A(h', h, φ): exp(-‖h' - (h + φ)‖² / 2σ²), or max(0, ⟨h' - h, φ⟩)."""
-SETTLE = (0.25, 0.6)
-"""Shares of training between which the pull and the sharpness rise from nothing to what they will be."""
-DRAWN = 32
-"""Images of a batch that the decoder draws, at most; drawing costs more than encoding."""
-LEAST = 1e-3
-"""What the inner product counts as at least, so that its logarithm exists."""
+SETTLING = (0.25, 0.6)
+"""Shares of training between which the pull and the sharpness rise to their final values."""
+DECODED_IMAGES = 32
+"""Images of a batch that are decoded, at most; decoding costs more than encoding."""
+LEAST_SIMILARITY = 1e-3
+"""Lower bound of the inner product, so that its logarithm exists."""
 
 
 class Selectivity(Learner):
-    """A code h = f(s) in which policies π(a | h, φ) cause the variations φ = Φ(h, z) that name them.
+    """A code h = f(s) and policies π(a | h, φ) that each cause their variation φ = Φ(h, z) of the code.
 
     Thomas et al., "Disentangling the independently controllable factors of variation by interacting with
     the world", 2018.
 
-    Maximised is the selectivity (eq. 1), in nats, for each of n factors φ of a state,
+    It maximises the selectivity (eq. 1), in nats, for each of n factors φ of a state,
 
-        S(h, φ) = E[log A(h', h, φ) - log mean_φ' A(h', h, φ')],    s' by acting as π(· | h, φ) says.
+        S(h, φ) = E[log A(h', h, φ) - log mean_φ' A(h', h, φ')],    s' after actions from π(· | h, φ).
 
-    Every transition serves all factors of its state: it counts for each by w = π(a | h, φ) / β(a | s), β what
-    it was acted by (over k steps, the products of both), and ∇(w (S - V)) = w ∇S + w (S - V) ∇log π is
-    appendix D's gradient, with the importance weights of A.1. Gradients of S reach encoder and generator,
-    those of log π policy, encoder and generator. Networks take two vectors as all products of their entries,
-    1 appended to each (A.1; without the 1, nothing would get through where one of them is 0).
+    Every transition serves all factors of its state: its weight for each is w = π(a | h, φ) / β(a | s), β the
+    behaviour's probability (over k steps, products of both). ∇(w (S - V)) = w ∇S + w (S - V) ∇log π is the
+    gradient of appendix D, with the importance weights of A.1. Gradients of S reach encoder and generator,
+    those of log π reach policy, encoder and generator. Networks take two vectors as all products of their
+    entries, with 1 appended to each (A.1; without the 1 the result would be 0 where one of them is 0).
 
-    The paper's own training is unstable. What is added to it, each with the value that turns it off:
+    The paper's training is unstable. The additions, each with the value that turns it off:
 
-    - `spread`: φ is generated around its noise, its outputs before the squashing being spread z + Φ(h, z), so
-      that all of the space is covered from the first step (0).
-    - `sharpness`: these outputs are multiplied by it in the end, which draws factors of the hypercube to its
-      corners (1).
+    - `spread`: φ is generated around its noise: the outputs before squashing are spread z + Φ(h, z), so that
+      the whole space is covered from the first step (0).
+    - `sharpness`: the final factor of these outputs, which moves factors of the hypercube to its corners (1).
     - `pull`: the final weight of w r ‖h' - h - φ‖², w, φ and r = A / mean_φ' A without gradient. Selectivity
-      alone fixes directions, not lengths; r, since a policy that can't do what φ says does something else,
-      which should not be pulled there (0).
-    - `entropy` keeps policies from settling before codes have, and fades away (0).
+      alone fixes directions, not lengths. r excludes policies that can't cause φ and do something else (0).
+    - `entropy`: weight that keeps policies from settling before codes have; it decays to 0 (0).
     - `autoencode_from`: until that share of training the decoder learns from codes without gradient, since
-      reconstruction folds the map if it is there first (0).
-    - `gain`: the encoder's last layer starts that much larger, so that differences are not zero (1).
+      early reconstruction folds the map (0).
+    - `gain`: factor of the initial weights of the encoder's last layer, so that differences are not near zero
+      (1).
 
-    Batches are what `interactions` gives; k is read off them.
+    Batches are those of `interactions`, which determine k.
 
     Args:
-        actions: how many there are.
+        actions: number of actions.
         shape: (height, width, channels) of the images; height and width are multiples of 16.
         latent_dim: K, dimension of h and of φ.
         space: one of `SPACES`.
         kernel: one of `KERNELS`.
         width: σ of the Gaussian kernel.
-        factors: n, at least 2, how many φ are drawn for a state.
+        factors: n, at least 2, the number of φ sampled for a state.
         selectivity: weight of the selectivity; 0 leaves an autoencoder, if `autoencode_from` is 0 too.
         reconstruction: weight with which ‖s - g(f(s))‖², summed over pixels, reaches the encoder.
         entropy: weight of the policies' entropy in the first tenth of training.
         commit: share of training, above 0.1, by which that weight has fallen to 0.
-        baseline: whether V is learnt, else it is 0.
+        baseline: whether V is learnt; otherwise it is 0.
         batch_norm: whether convolutions are followed by batch normalisation, as in the paper.
         exploration: ε of `behaviour`.
         learning_rate: Adam's; it falls to 0 over the last fifth of training.
-        steps: updates that training will take.
+        steps: updates of the whole training.
 
     Raises:
-        ValueError: an unknown space or kernel, or a number out of its range.
+        ValueError: an unknown space or kernel, or a number out of range.
     """
 
     def __init__(
@@ -107,23 +106,14 @@ class Selectivity(Learner):
         steps: int = 2000,
     ) -> None:
         super().__init__()
-        for name, value, known in (("space", space, SPACES), ("kernel", kernel, KERNELS)):
-            if value not in known:
-                raise ValueError(unknown(name, value, known))
-        for name, number, least in (
-            ("actions", actions, 2),
-            ("latent_dim", latent_dim, 1),
-            ("factors", factors, 2),
-            ("steps", steps, 1),
-        ):
-            if number < least:
-                raise ValueError(f"{name} must be at least {least}, not {number}")
-        if not 0 <= exploration <= 1:
-            raise ValueError(f"exploration must be in [0, 1], not {exploration}")
+        one_of("space", space, SPACES)
+        one_of("kernel", kernel, KERNELS)
+        count(2, actions=actions, factors=factors)
+        count(1, latent_dim=latent_dim, steps=steps)
+        within(0, 1, exploration=exploration)
         if not 0.1 < commit <= 1:
             raise ValueError(f"commit must be above 0.1 and at most 1, not {commit}")
-        if width <= 0:
-            raise ValueError(f"width must be above 0, not {width}")
+        above(0, width=width)
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.actions, self.latent_dim, self.factors = actions, latent_dim, factors
         self.space, self.kernel, self.width = space, kernel, width
@@ -144,21 +134,21 @@ class Selectivity(Learner):
         self.register_buffer("updates", torch.tensor(0))
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
-    # What others use
+    # Interface
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return h, (n, latent_dim), of uint8 images (n, h, w, c); an image that recurs is encoded once."""
+        """Return h, (n, latent_dim), of uint8 images (n, h, w, c); equal images are encoded once."""
         images = torch.as_tensor(images)
         first, copies = distinct(images)
         codes: Tensor = self.encoder(image_tensor(images[first], self.updates.device))
         return codes[copies.to(codes.device)]
 
     def decode(self, h: Tensor) -> Tensor:
-        """Draw codes h (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
+        """Decode codes h (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
         return torch.sigmoid(self.decoder(h)).movedim(1, -1)
 
     def generate(self, h: Tensor, count: int) -> Tensor:
-        """Draw factors φ = Φ(h, z).
+        """Sample factors φ = Φ(h, z).
 
         Args:
             h: (..., latent_dim).
@@ -169,7 +159,7 @@ class Selectivity(Learner):
         """
         z = torch.randn(*h.shape[:-1], count, self.noise_dim, device=h.device)
         raw = self.spread * z + self.generator(h[..., None, :], z)
-        return squash((1 + (self.sharpness - 1) * self._ramp(*SETTLE)) * raw, self.space)
+        return squash((1 + (self.sharpness - 1) * self._ramp(*SETTLING)) * raw, self.space)
 
     def log_policy(self, h: Tensor, phi: Tensor, mask: Tensor) -> Tensor:
         """Return log π(a | h, φ) over the permitted actions.
@@ -177,7 +167,7 @@ class Selectivity(Learner):
         Args:
             h: (..., latent_dim).
             phi: (..., n, latent_dim).
-            mask: bool (..., actions), true where permitted, and at least one of a row is.
+            mask: bool (..., actions), true where permitted; at least one per row.
 
         Returns:
             (..., n, actions), very negative where not permitted.
@@ -186,7 +176,7 @@ class Selectivity(Learner):
         return logits.masked_fill(~mask[..., None, :], -1e9).log_softmax(-1)
 
     def step(self, h: Tensor, phi: Tensor) -> Tensor:
-        """Return T(h, φ), (..., latent_dim): where acting by φ (..., latent_dim) leads from h, on average."""
+        """Return T(h, φ), (..., latent_dim): the mean result of acting by φ (..., latent_dim) from h."""
         change: Tensor = self.model(h, phi)
         return h + change
 
@@ -195,19 +185,19 @@ class Selectivity(Learner):
         change = (after - h)[..., None, :]
         if self.kernel == "gaussian":
             return -(change - phi).square().sum(-1) / (2 * self.width**2)
-        return (change * phi).sum(-1).clamp_min(LEAST).log()
+        return (change * phi).sum(-1).clamp_min(LEAST_SIMILARITY).log()
 
     @torch.no_grad()
     def behaviour(self, observation: NDArray[np.uint8]) -> Act:
-        """Draw a factor for each of n copies, and act by it thereafter, ε-greedily: a `Behaviour`."""
+        """Sample a factor for each of n copies and act by it, ε-greedily: a `Behaviour`."""
         phi = self.generate(self._look(observation), 1)
 
         @torch.no_grad()
         def act(observation: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
             mask = mask.to(phi.device)
             probabilities = self.log_policy(self._look(observation), phi, mask)[:, 0].exp()
-            even = mask / mask.sum(1, keepdim=True)
-            return sample_actions((1 - self.exploration) * probabilities + self.exploration * even)
+            uniform = mask / mask.sum(1, keepdim=True)
+            return sample_actions((1 - self.exploration) * probabilities + self.exploration * uniform)
 
         return act
 
@@ -215,7 +205,7 @@ class Selectivity(Learner):
 
     @torch.no_grad()
     def assess(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return what `update` does of factors and policies, without training."""
+        """Return the scalars of `update` that concern factors and policies, without training."""
         images = frames(batch)
         h = self.encode(images.flatten(0, 1)).reshape(*images.shape[:2], -1)
         return {name: float(term) for name, term in self._control(h, batch)[0].items()}
@@ -225,13 +215,15 @@ class Selectivity(Learner):
 
         Returns:
             Means over the batch: `selectivity`; `information`, log π(a.. | φ) - log mean_φ' π(a.. | φ'), the
-            mutual information of factors and actions that the policies reach, which bounds the selectivity
-            as both do log n (appendix C); `pull`, `model`, `entropy`; `reconstruction` of an image.
+            policies' mutual information of factors and actions, at most log n, which bounds the selectivity
+            (appendix C); `pull`, `model`, `entropy`; `reconstruction` of an image.
         """
         images = frames(batch)
         h = self.encode(images.flatten(0, 1)).reshape(*images.shape[:2], -1)
         terms, loss = self._control(h, batch) if self.selectivity else ({}, h.new_zeros(()))
-        terms["reconstruction"] = self._redraw(h[:DRAWN, 0], images[:DRAWN, 0])
+        terms["reconstruction"] = self._reconstruction_error(
+            h[:DECODED_IMAGES, 0], images[:DECODED_IMAGES, 0]
+        )
         self._step(loss + terms["reconstruction"])
         return {name: term.detach() for name, term in terms.items()}
 
@@ -261,15 +253,15 @@ class Selectivity(Learner):
         }
         loss = (
             -self.selectivity * (weight * (selectivity - value.detach())).mean()
-            + self.pull * self._ramp(*SETTLE) * terms["pull"]
+            + self.pull * self._ramp(*SETTLING) * terms["pull"]
             + terms["model"]
             - self.entropy * (1 - self._ramp(0.1, self.commit)) * terms["entropy"]
             + (fixed * (selectivity.detach() - value).square()).mean()
         )
         return terms, loss
 
-    def _redraw(self, h: Tensor, images: Tensor) -> Tensor:
-        """Return the reconstruction error; its gradient reaches the encoder with the weight it has now."""
+    def _reconstruction_error(self, h: Tensor, images: Tensor) -> Tensor:
+        """Return the reconstruction error; its gradient reaches the encoder with its current weight."""
         weight = self.reconstruction if self._ramp(0, 1) >= self.autoencode_from else 0.0
         code = h.detach() + weight * (h - h.detach())
         return (self.decode(code) - images / 255).square().flatten(1).sum(1).mean()
@@ -278,17 +270,15 @@ class Selectivity(Learner):
         optimizer = self.optimizers["adam"]
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate * (1 - self._ramp(0.8, 1))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(loss, optimizer)
         self.updates += 1
 
     def _ramp(self, start: float, end: float) -> float:
-        """Return how far training is from one share of its steps to another, in [0, 1]."""
+        """Return the progress of training from one share of its steps to another, in [0, 1]."""
         return min(max((int(self.updates) / self.steps - start) / (end - start), 0.0), 1.0)
 
     def _look(self, observation: NDArray[np.uint8]) -> Tensor:
-        """Encode as in evaluation, whatever the mode."""
+        """Encode in evaluation mode, and restore the mode."""
         training = self.training
         try:
             return self.eval().encode(observation)
@@ -297,12 +287,12 @@ class Selectivity(Learner):
 
 
 def contrast(logarithms: Tensor) -> Tensor:
-    """Return log A_j - log mean_j' A_j' for n along the last axis: at most log n, 0 for equal ones."""
+    """Return log A_j - log mean_j' A_j' along the last axis, of length n: at most log n, 0 for equal ones."""
     return logarithms - logarithms.logsumexp(-1, keepdim=True) + math.log(logarithms.shape[-1])
 
 
 def distinct(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Tell which of n images are the first of their kind, (m,), and which of these each one copies, (n,)."""
+    """Return the first of each set of equal images, (m,), and for each image the one it equals, (n,)."""
     rows = images.flatten(1).contiguous().numpy(force=True)
     whole = rows.view(np.dtype((np.void, rows.shape[1])))[:, 0]
     _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
@@ -315,14 +305,14 @@ def log_taken(log_policy: Tensor, action: Tensor) -> Tensor:
     return log_policy.gather(-1, index)[..., 0].sum(1)
 
 
-def unevenness(changes: Tensor) -> Tensor:
-    """Return tr C - log det C, C the mean product of changes (n, d): least where C is the identity."""
+def anisotropy(changes: Tensor) -> Tensor:
+    """Return tr C - log det C, C the mean product of changes (n, d); its minimum is at the identity."""
     spread = changes.mT @ changes / len(changes) + 1e-4 * torch.eye(changes.shape[1], device=changes.device)
     return spread.trace() - spread.logdet()
 
 
 def squash(raw: Tensor, space: str) -> Tensor:
-    """Bring a generator's outputs (..., K), or (..., K + 1) for "scaled_simplex", into a space of factors."""
+    """Map a generator's outputs (..., K), or (..., K + 1) for "scaled_simplex", to a space of factors."""
     if space == "hypercube":
         return raw.tanh()
     if space == "sphere":
@@ -333,13 +323,13 @@ def squash(raw: Tensor, space: str) -> Tensor:
 
 
 def frames(batch: Mapping[str, Tensor]) -> Tensor:
-    """Return all that was seen in k steps, uint8 (n, k + 1, h, w, c)."""
+    """Return all observations of k steps, uint8 (n, k + 1, h, w, c)."""
     between = batch.get("between", batch["observation"][:, None][:, :0])
     return torch.cat([batch["observation"][:, None], between, batch["next_observation"][:, None]], 1)
 
 
 def steps_of(batch: Mapping[str, Tensor], name: str) -> Tensor:
-    """Return an entry of a batch with its axis k, which batches of one step lack."""
+    """Return an entry of a batch with the axis k, which batches of one step lack."""
     return batch[name] if "between" in batch else batch[name][:, None]
 
 
@@ -377,7 +367,7 @@ def encoder(shape: tuple[int, int, int], outputs: int, batch_norm: bool, gain: f
 
 
 def decoder(shape: tuple[int, int, int], inputs: int) -> nn.Sequential:
-    """Return the transposed architecture, with ReLU; it gives logits (n, c, h, w)."""
+    """Return the transposed architecture, with ReLU; it returns logits (n, c, h, w)."""
     height, width, channels = shape
     cells = (16, height // 16, width // 16)
     return nn.Sequential(

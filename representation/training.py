@@ -1,6 +1,6 @@
-"""The training loop, on Lightning Fabric, and the minibatches it is fed.
+"""The training loop, on Lightning Fabric, and minibatches of arrays.
 
-A learner steps its own optimisers; the loop knows steps, checkpoints, logs and where the arithmetic happens.
+A learner steps its own optimisers; the loop handles steps, checkpoints, logs and devices.
 """
 
 import math
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKPOINT", "minibatches", "train"]
 
 CHECKPOINT = "checkpoint.safetensors"
-"""All that resuming needs, in one file, so that weights and optimiser state never disagree."""
+"""Holds all that resuming needs, so that weights and optimiser state never disagree."""
 
 Batch = dict[str, Tensor]
 
@@ -38,18 +38,18 @@ Batch = dict[str, Tensor]
 def minibatches(
     data: Mapping[str, NDArray[Any] | Tensor], batch_size: int, seed: int
 ) -> Callable[[int], Batch]:
-    """Make a source of minibatches that goes through the data in a new order each epoch.
+    """Make a function from steps to minibatches that goes through the data in a new order each epoch.
 
     Args:
         data: arrays or tensors of equal length n along the first axis.
-        batch_size: rows in a batch, at most n; the n mod batch_size rows left over sit an epoch out.
+        batch_size: rows in a batch, at most n; n mod batch_size rows are left out in each epoch.
         seed: of the orders.
 
     Returns:
-        `batch_at(step)`, which gives the same tensors, (batch_size, ...) each, whenever it is asked.
+        `batch_at(step)`, which returns the same tensors, (batch_size, ...) each, for the same step.
 
     Raises:
-        ValueError: no data, lengths that differ, or a batch size outside [1, n].
+        ValueError: no data, different lengths, or a batch size outside [1, n].
     """
     tensors = {name: torch.as_tensor(array) for name, array in data.items()}
     lengths = {name: len(tensor) for name, tensor in tensors.items()}
@@ -87,38 +87,38 @@ def train(
 ) -> dict[str, float]:
     """Train a learner; leave it in evaluation mode, on the device where it was.
 
-    A resumed run reaches the numbers of an unbroken one, bit for bit on the same machine: the checkpoint
-    holds weights, optimiser state and torch's random state, and the batches depend on the step alone.
-    Ctrl-C lets the step in hand end, writes a checkpoint and raises KeyboardInterrupt; a second one doesn't
-    wait. (With several processes Ctrl-C falls back to the last regular checkpoint.)
+    On the same machine a resumed run is bit-for-bit equal to an uninterrupted one: the checkpoint holds
+    weights, optimiser state and torch's random state, and batches depend on the step alone. On Ctrl-C the
+    loop finishes the current step, writes a checkpoint and raises KeyboardInterrupt; a second Ctrl-C raises
+    at once. (With several processes Ctrl-C keeps only the last regular checkpoint.)
 
-    With several processes each takes every n-th row of the batch and gradients are averaged, so that
-    the number of processes does not change what is trained.
+    With several processes each takes every n-th row of the batch and gradients are averaged, so that the
+    number of processes does not change the result.
 
     Args:
-        learner: it is on Fabric's device while it learns.
-        batch_at: step to batch, a pure function; tensors have the batch as their first axis.
-        steps: updates in all, those before a resume included.
-        folder: where the checkpoint, the weights and TensorBoard's events go; None writes nothing.
-        resume: go on from the checkpoint in `folder`, if there is one.
-        checkpoint_every: steps from one checkpoint to the next.
-        log_every: steps from one logging of scalars to the next.
+        learner: it is on Fabric's device during training.
+        batch_at: a pure function from step to batch; the batch is the tensors' first axis.
+        steps: total updates, including those before a resume.
+        folder: for the checkpoint, the weights and TensorBoard's events; None writes nothing.
+        resume: continue from the checkpoint in `folder`, if there is one.
+        checkpoint_every: steps between checkpoints.
+        log_every: steps between logged scalars.
         fabric: device, precision ("32-true" or "bf16-mixed") and processes, launched; default: one device.
-        progress: show a bar.
-        description: what the bar says.
+        progress: show a progress bar.
+        description: label of the bar.
 
     Returns:
-        The scalars of the last update that was logged.
+        The scalars of the last logged update.
 
     Raises:
         FileExistsError: `folder` has a checkpoint and `resume` is False.
         WeightsError: the checkpoint is damaged or of another learner.
-        FloatingPointError: a logged scalar is not finite; the last checkpoint stays.
-        ValueError: another precision, or a checkpoint of more steps or of another number of processes.
+        FloatingPointError: a logged scalar is not finite; the last checkpoint is kept.
+        ValueError: another precision, or a checkpoint with more steps or another number of processes.
     """
     fabric = fabric or Fabric(devices=1)
     precision = fabric._strategy.precision.precision
-    if precision not in ("32-true", "bf16-mixed"):  # a learner steps by itself: nothing scales its losses
+    if precision not in ("32-true", "bf16-mixed"):  # learners step their optimisers: nothing scales losses
         raise ValueError(f"precision must be '32-true' or 'bf16-mixed', not {precision!r}")
     folder = None if folder is None else Path(folder)
     start, scalars = 0, dict[str, float]()
@@ -156,7 +156,7 @@ def train(
                         writer.add_scalar(name, value, done)
             if folder and keep:
                 _save(learner, folder, fabric, done, scalars)
-                fabric.barrier()  # nobody resumes before it is written
+                fabric.barrier()  # no process resumes before it is written
             if stopped:
                 break
         if interrupted:
@@ -169,17 +169,17 @@ def _finite(update: Mapping[str, float | Tensor], step: int) -> dict[str, float]
     scalars = {name: float(value) for name, value in update.items()}
     for name, value in scalars.items():
         if not math.isfinite(value):
-            raise FloatingPointError(f"{name} is {value} at step {step}; training can't go on from there")
+            raise FloatingPointError(f"{name} is {value} at step {step}; training can't continue")
     return scalars
 
 
 @contextmanager
 def _in_order(device: torch.device) -> Iterator[None]:
-    """Have a GPU add in a fixed order, so that the same seed gives the same numbers there too."""
+    """Make a GPU add in a fixed order, so that a seed determines the result there too."""
     if device.type != "cuda":
         yield
         return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS has an order with this alone
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it for a fixed order
     before = torch.get_deterministic_debug_mode()
     torch.set_deterministic_debug_mode("warn")
     try:
@@ -189,14 +189,14 @@ def _in_order(device: torch.device) -> Iterator[None]:
 
 
 def _move(learner: Trainable, device: torch.device) -> None:
-    """Move a learner, and with it what its optimisers know of its parameters."""
+    """Move a learner and the state of its optimisers."""
     learner.to(device)
     for optimizer in learner.optimizers.values():
-        optimizer.load_state_dict(optimizer.state_dict())  # puts its state where the parameters are
+        optimizer.load_state_dict(optimizer.state_dict())  # moves its state to the parameters' device
 
 
 def _share(learner: Trainable, fabric: Fabric, stack: ExitStack) -> None:
-    """Start all processes from the first one's weights and average gradients before each step."""
+    """Copy the first process's weights to all processes, and average gradients before each step."""
     if fabric.world_size == 1:
         return
     with torch.no_grad():
@@ -240,7 +240,7 @@ def _save(learner: Trainable, folder: Path, fabric: Fabric, step: int, scalars: 
 
 
 def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[str, float]]:
-    """Put a checkpoint into the learner, its optimisers and torch; return its step and its scalars."""
+    """Restore the learner, its optimisers and torch from a checkpoint; return its step and its scalars."""
     tensors, header = load_weights(path, type(learner).__name__)
     settings = header.settings
     if "learner" not in settings:
@@ -249,7 +249,7 @@ def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[
         raise WeightsError(f"{path} has settings {settings['learner']}, not {learner.settings()}")
     random = {name: torch.from_numpy(state) for name, state in _below(tensors, "random/").items()}
     if len(random["cpu"]) != fabric.world_size:
-        raise ValueError(f"{path} is of {len(random['cpu'])} processes, which this run must have too")
+        raise ValueError(f"{path} is of {len(random['cpu'])} processes; this run must have as many")
     load_state(learner, _below(tensors, "learner/"), path)
     for name, optimizer in learner.optimizers.items():
         saved = settings["optimizers"][name]
@@ -271,11 +271,11 @@ def _below(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArra
 
 
 def _as(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Give the lists of a group that went through JSON back as the tuples they were."""
+    """Turn the lists of a group that went through JSON back into tuples."""
     return {key: tuple(value) if isinstance(now.get(key), tuple) else value for key, value in was.items()}
 
 
-# What the user sees
+# Logs and progress
 
 
 def _writer(folder: Path | None, start: int, fabric: Fabric, stack: ExitStack) -> "SummaryWriter | None":
@@ -288,7 +288,7 @@ def _writer(folder: Path | None, start: int, fabric: Fabric, stack: ExitStack) -
 
 
 def progress_bar(shown: bool) -> Progress:
-    """Return the bar that long work has: what it does, how far it is, how long it still takes."""
+    """Return the progress bar of all long work: its label, its progress, the time left."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -306,7 +306,7 @@ def _bar(description: str, start: int, steps: int, shown: bool, stack: ExitStack
 
 @contextmanager
 def deferred_interrupts(deferred: bool) -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list instead of raising, so that a step is never cut in half; the second raises."""
+    """Collect the first Ctrl-C in a list, so that no step is interrupted midway; raise at the second."""
     seen: list[int] = []
     if not deferred or threading.current_thread() is not threading.main_thread():
         yield seen

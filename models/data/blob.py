@@ -1,44 +1,45 @@
-"""A Gaussian blob somewhere on black."""
+"""A Gaussian blob on black."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from unknot.checks import count
 from unknot.models.data.grid import GridSource, Images
 
 __all__ = ["Blob"]
 
 
 class Blob(GridSource):
-    """Images of a Gaussian blob, whose factors are its place, `x` and `y` in [0, 1]: from left, from top.
+    """Images of a Gaussian blob, whose factors are its position, `x` and `y` in [0, 1], from left and from
+    top.
 
     Burgess et al., "Understanding disentangling in β-VAE", 2018, section 4.3. They don't give sizes.
 
     Args:
         pixels: side of the images, at least 8.
-        deviation: the blob's, in shares of the side; the outermost centres lie two deviations from the edge.
-        positions: how many of x, and of y; anything between can be drawn.
+        deviation: standard deviation of the blob, as a share of the side; centres are at least two standard
+            deviations from the edge.
+        positions: number of values of x and of y; values in between can be rendered.
 
     Raises:
         ValueError: an argument out of range.
     """
 
     def __init__(self, *, pixels: int = 64, deviation: float = 0.08, positions: int = 32) -> None:
-        if pixels < 8:
-            raise ValueError(f"pixels must be at least 8, not {pixels}")
+        count(8, pixels=pixels)
+        count(2, positions=positions)
         if not 0 < deviation < 0.25:
             raise ValueError(f"deviation must be above 0 and below 0.25, not {deviation}")
-        if positions < 2:
-            raise ValueError(f"positions must be at least 2, not {positions}")
         super().__init__(x=np.linspace(0, 1, positions), y=np.linspace(0, 1, positions))
         self.pixels, self.deviation = pixels, deviation
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
-        """Draw factors: uint8 (n, pixels, pixels, 1), 255 at a blob's centre.
+        """Render factors: uint8 (n, pixels, pixels, 1), 255 at a blob's centre.
 
         Raises:
-            ValueError: factors other than x and y, or out of their range.
+            ValueError: factors other than x and y, or out of range.
         """
         given = self.checked(factors)
         margin = 2 * self.deviation

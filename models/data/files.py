@@ -1,7 +1,7 @@
 """Published data sets with known factors, read from a user's files: dSprites and 3D Shapes.
 
-They are the same kind of source as what is drawn here, so that every metric and picture takes either. Nothing
-is downloaded and nothing in a file is run (the pickled metadata of dSprites is left alone).
+They are the same kind of source as those rendered here, so that every metric and figure accepts both. Nothing
+is downloaded, and no code in a file is run (the pickled metadata of dSprites is not read).
 """
 
 import zipfile
@@ -27,10 +27,10 @@ CHUNK = 4096
 
 
 class StoredImages(GridSource):
-    """Images of a whole grid of factors, read from where they are stored.
+    """Stored images of a whole grid of factors.
 
     Args:
-        read: numbers of combinations (n,) to their images, uint8 (n, height, width, channels).
+        read: from numbers of combinations (n,) to their images, uint8 (n, height, width, channels).
         categorical: as in `GridSource`.
         **values: as in `GridSource`.
     """
@@ -45,7 +45,7 @@ class StoredImages(GridSource):
         """Return the stored images of the combinations nearest to factors.
 
         Raises:
-            ValueError: factors that are not the space's, or out of their range.
+            ValueError: factors that are not the space's, or out of range.
         """
         return self._read(self.rows(factors))
 
@@ -53,11 +53,11 @@ class StoredImages(GridSource):
 def read_dsprites(path: str | Path) -> StoredImages:
     """Read dSprites (Matthey et al., 2017): dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz.
 
-    The 737,280 images take 380 MB of memory, a bit a pixel. Factors are those of `Shapes2D`.
+    The 737,280 images take 380 MB of memory, one bit per pixel. Factors are those of `Shapes2D`.
 
     Raises:
         FileNotFoundError: no such file.
-        FileError: another kind of file, or one whose images aren't those of a grid.
+        FileError: another kind of file, or images that don't form a grid.
     """
     names = ("shape", "scale", "orientation", "x", "y")
     try:
@@ -77,14 +77,13 @@ def read_dsprites(path: str | Path) -> StoredImages:
 
 
 def read_shapes3d(path: str | Path) -> StoredImages:
-    """Open 3D Shapes (Burgess and Kim, 2018): 3dshapes.h5; images are read when they are asked for.
+    """Open 3D Shapes (Burgess and Kim, 2018): 3dshapes.h5; images are read on demand.
 
-    Factors: `floor_hue`, `wall_hue`, `object_hue`, `scale`, `shape`, `orientation`
-    (in degrees).
+    Factors: `floor_hue`, `wall_hue`, `object_hue`, `scale`, `shape`, `orientation` (in degrees).
 
     Raises:
         FileNotFoundError: no such file.
-        FileError: another kind of file, or one whose images aren't those of a grid.
+        FileError: another kind of file, or images that don't form a grid.
     """
     require("agents", "h5py")
     import h5py
@@ -100,7 +99,7 @@ def read_shapes3d(path: str | Path) -> StoredImages:
     values = _grid(path, table, names, len(images))
 
     def read(rows: Rows) -> Images:
-        distinct, copies = np.unique(rows, return_inverse=True)  # h5py wants rising numbers
+        distinct, copies = np.unique(rows, return_inverse=True)  # h5py needs ascending numbers
         stored: Images = images[distinct]
         return stored[copies]
 
@@ -108,7 +107,7 @@ def read_shapes3d(path: str | Path) -> StoredImages:
 
 
 def _read_bits(file: Any) -> tuple[Images, int]:
-    """Read images (n, side, side) of zeros and ones, without ever holding them all; a row of bits each."""
+    """Read images (n, side, side) of zeros and ones in chunks, as a row of bits each."""
     version = _format.read_magic(file)
     if version != (1, 0):
         raise ValueError(f"imgs has version {version} of the format of arrays")
@@ -125,7 +124,7 @@ def _read_bits(file: Any) -> tuple[Images, int]:
 
 
 def _grid(path: str | Path, table: Floats, names: tuple[str, ...], count: int) -> dict[str, NDArray[Any]]:
-    """Return the values of each factor, having checked that the table (n, factors) counts the grid up."""
+    """Return the values of each factor; check that the table (n, factors) enumerates the grid."""
     if table.shape != (count, len(names)):
         raise FileError(f"{path} has factors of shape {table.shape}, expected {(count, len(names))}")
     values = {name: np.unique(column) for name, column in zip(names, table.T, strict=True)}

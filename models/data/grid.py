@@ -1,4 +1,4 @@
-"""What sources of still images share: factors that take the values of a grid, independent of each other."""
+"""What sources of still images share: independent factors with values on a grid."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -15,19 +15,19 @@ Images = NDArray[np.uint8]
 Factors = dict[str, NDArray[Any]]
 
 BATCH = 1000
-"""Images drawn at a time where all are drawn."""
+"""Images rendered at a time where all are rendered."""
 
 
 class GridSource(ABC):
-    """A factor source whose factors are drawn evenly from a grid.
+    """A factor source whose factors are uniform on a grid.
 
     Args:
-        categorical: names of the factors whose numbers are names of categories, 0 to n - 1.
-        **values: the values of each factor, rising, (n,).
+        categorical: names of the factors whose values are categories, 0 to n - 1.
+        **values: the values of each factor, ascending, (n,).
 
     Attributes:
-        factor_space: Discrete, and Box of single numbers from a factor's least value to its greatest.
-        values: the values by name; combinations are counted with the last factor changing fastest.
+        factor_space: Discrete, or Box of single numbers from a factor's least to its greatest value.
+        values: the values by name; in the numbering of combinations the last factor changes fastest.
     """
 
     def __init__(self, categorical: tuple[str, ...] = (), **values: ArrayLike) -> None:
@@ -45,21 +45,21 @@ class GridSource(ABC):
         )
 
     def __len__(self) -> int:
-        """Return how many combinations the grid has."""
+        """Return the number of combinations of the grid."""
         return int(np.prod([len(each) for each in self.values.values()]))
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw factors evenly from the grid: arrays (n,) by name."""
+        """Sample factors uniformly from the grid: arrays (n,) by name."""
         return self.combinations(rng.integers(len(self), size=n))
 
     @abstractmethod
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
-        """Draw factors, each (n,): uint8 (n, height, width, channels)."""
+        """Render factors, each (n,): uint8 (n, height, width, channels)."""
 
     def distinct(self) -> NDArray[np.int64]:
-        """Return the numbers of the combinations whose image no combination before them has.
+        """Return the numbers of the combinations whose image differs from those of all earlier ones.
 
-        All are drawn once, in batches; what is kept of an image is a hash.
+        All are rendered once, in batches; only hashes of images are kept.
         """
         seen, first = set[bytes](), []
         for start in range(0, len(self), BATCH):
@@ -72,7 +72,7 @@ class GridSource(ABC):
         return np.array(first)
 
     def combinations(self, rows: NDArray[np.int64]) -> Factors:
-        """Return the factors of the combinations of these numbers, (n,)."""
+        """Return the factors of the combinations with these numbers, (n,)."""
         indices = np.unravel_index(rows, [len(each) for each in self.values.values()])
         return {name: each[i] for (name, each), i in zip(self.values.items(), indices, strict=True)}
 
@@ -84,11 +84,11 @@ class GridSource(ABC):
         return rows
 
     def checked(self, factors: Mapping[str, Any]) -> Factors:
-        """Return factors as arrays, every one of the space and none besides.
+        """Return factors as arrays; they must be exactly those of the space.
 
         Raises:
-            ValueError: a factor that lacks, is unknown, is out of its range, of another length, or not of
-                integers where it names categories.
+            ValueError: a factor that is missing, unknown, out of range, of another length, or not of integers
+                if it is categorical.
         """
         known = self.factor_space.spaces
         if factors.keys() != known.keys():

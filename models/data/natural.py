@@ -1,7 +1,6 @@
-"""Natural images of 32 × 32 pixels: CIFAR-10 from a user's files, else pieces of photographs.
+"""Natural images of 32 × 32 pixels: CIFAR-10 from a user's files, or crops of photographs.
 
-Nothing is downloaded. The photographs come with packages that are installed anyway: two of scikit-learn, one
-of matplotlib.
+Nothing is downloaded. The photographs are part of required packages: two of scikit-learn, one of matplotlib.
 """
 
 from dataclasses import dataclass
@@ -21,24 +20,24 @@ Images = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class NaturalImages:
-    """Images to learn from and to measure on."""
+    """Images to train and to test on."""
 
     train: Images
     """(n, 32, 32, 3)."""
     test: Images
-    """(m, 32, 32, 3), of nothing that is in `train`."""
+    """(m, 32, 32, 3), disjoint from `train`."""
     source: str
-    """What they are, for a table."""
+    """Their description, for a table."""
 
 
 def natural_images(folder: str | Path | None, train: int, test: int, seed: int) -> NaturalImages:
-    """Return CIFAR-10's images if a folder has them, else pieces of photographs if none is named.
+    """Return CIFAR-10's images from a folder, or crops of photographs without one.
 
     Args:
         folder: see `cifar`; None for photographs.
-        train: images to learn from, at most.
-        test: images to measure on, at most.
-        seed: of the choice of pieces.
+        train: training images, at most.
+        test: test images, at most.
+        seed: of the crops.
 
     Raises:
         FileNotFoundError, ValueError: see `cifar`.
@@ -50,14 +49,14 @@ def natural_images(folder: str | Path | None, train: int, test: int, seed: int) 
 
 
 def cifar(folder: Path) -> NaturalImages:
-    """Read the binary version of CIFAR-10 (the other versions are pickles, which run code when loaded).
+    """Read the binary version of CIFAR-10 (the other versions are pickles, which can run code).
 
     Args:
-        folder: has `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`.
+        folder: with `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file is no whole number of images.
+        ValueError: a file's size is not a multiple of an image's.
     """
     train, test = (np.concatenate([_read(folder / name) for name in names]) for names in (_TRAINING, _TEST))
     return NaturalImages(train, test, "CIFAR-10")
@@ -74,12 +73,12 @@ def _read(path: Path) -> Images:
 
 
 def photographs(train: int, test: int, seed: int) -> NaturalImages:
-    """Cut pieces out of three photographs, at three scales; the right quarter of each is for the test.
+    """Crop three photographs at three scales; the right quarter of each is for testing.
 
     Args:
-        train: pieces to learn from.
-        test: pieces to measure on.
-        seed: of where they lie, and whether they are mirrored.
+        train: training images.
+        test: test images.
+        seed: of their positions and mirroring.
     """
     from matplotlib import cbook
     from matplotlib.image import imread

@@ -12,14 +12,14 @@ __all__ = ["Selection"]
 
 
 class Selection:
-    """A source that draws its factors from some combinations of a grid alone: a training set, say.
+    """A source that samples only some combinations of a grid, for example a training set.
 
-    Any factors of the grid can still be rendered, and metrics that hold or change a factor (`higgins`,
-    `higgins_2`, `factor_vae`) draw the others or the changed one from the whole grid.
+    Any factors of the grid can still be rendered. Metrics that fix or change a factor (`higgins`,
+    `higgins_2`, `factor_vae`) may combine selected factors to combinations outside of the selection.
 
     Args:
-        source: what draws.
-        rows: the numbers of the combinations, at least one.
+        source: that renders.
+        rows: numbers of the combinations, at least one.
 
     Raises:
         ValueError: no rows.
@@ -31,9 +31,9 @@ class Selection:
         self.source, self.selected, self.factor_space = source, rows, source.factor_space
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw factors of combinations that are among the selected: arrays (n,) by name."""
+        """Sample factors of selected combinations: arrays (n,) by name."""
         return self.source.combinations(self.selected[rng.integers(len(self.selected), size=n)])
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
-        """Draw factors: uint8 (n, height, width, channels)."""
+        """Render factors: uint8 (n, height, width, channels)."""
         return self.source.render_factors(factors)

@@ -1,4 +1,4 @@
-"""2D Shapes: a white shape on black, in many sizes, orientations and places."""
+"""2D Shapes: a white shape on black, in many sizes, orientations and positions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from gymnasium import spaces
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["SHAPES", "Shapes2D"]
@@ -19,9 +19,9 @@ SIDE = 64
 MARGIN = 16
 """Pixels from the edge to the outermost centre of a shape; no shape reaches farther from its centre."""
 WINDOW = 28
-"""Side in pixels of the square around a shape's centre that is looked at; the rest is black."""
+"""Side in pixels of the square around a shape's centre that is rendered; the rest is black."""
 GREYS = np.array([0, 64, 128, 191, 255], np.uint8)
-"""What 0 to 4 white pixels of a block of 2 × 2 average to."""
+"""Means of a block of 2 × 2 pixels by its number of white pixels, 0 to 4."""
 
 
 def _square(u: Floats, v: Floats) -> NDArray[np.bool_]:
@@ -49,27 +49,27 @@ SHAPES = {"square": _square, "ellipse": _ellipse, "heart": _heart, "triangle": _
 
 
 class Shapes2D(GridSource):
-    """Images of one shape each, drawn by us: as in 2D Shapes, known as dSprites (Matthey et al., 2017).
+    """Images of one shape each, rendered here as in 2D Shapes, known as dSprites (Matthey et al., 2017).
 
     Factors: `shape`, the number of a name in `shapes`; `scale` in [0.5, 1]; `orientation` in radians,
-    anticlockwise; `x` and `y` in [0, 1], from left to right and from top to bottom. Those of the published
-    images are the defaults; the orientations 0 and 2π are both of the grid and look
-    the same, as there. Between the grid's values anything can be drawn. Exact sizes in pixels aren't
-    published in numbers: our square reaches 9 pixels from its centre to each side at scale 1, and a shape
-    moves by one pixel from one x to the next.
+    anticlockwise; `x` and `y` in [0, 1], from left to right and from top to bottom. Defaults
+    are those of the published images; as there, the orientations 0 and 2π are both on the grid and look the
+    same. Values between those of the grid can be rendered. Sizes in pixels aren't published: our square
+    reaches 9 pixels from its centre to each side at scale 1, and a shape moves by one pixel from one x to the
+    next.
 
     Args:
         shapes: names of `SHAPES`.
-        scales: how many.
-        orientations: how many, from 0 to `turn`, both included.
+        scales: number of scales.
+        orientations: number of orientations, from 0 to `turn`, both included.
         turn: in radians.
-        positions: how many of x, and of y.
+        positions: number of values of x and of y.
         pixels: side of the images: 64, where a pixel is black or white, or 32, means of 2 × 2 such pixels.
-        coloured: the shape has a `colour`, three numbers in [0.5, 1] drawn evenly, and images have three
+        coloured: the shape has a `colour`, three numbers uniform in [0.5, 1], and images have three
             channels (coloured dSprites, Burgess et al., 2018).
 
     Raises:
-        ValueError: an unknown shape, no value of a factor, or another number of pixels.
+        ValueError: an unknown shape, a factor without values, or another number of pixels.
     """
 
     def __init__(
@@ -84,17 +84,8 @@ class Shapes2D(GridSource):
         coloured: bool = False,
     ) -> None:
         for name in shapes:
-            if name not in SHAPES:
-                raise ValueError(unknown("shape", name, SHAPES))
-        counts = {
-            "shapes": len(shapes),
-            "scales": scales,
-            "orientations": orientations,
-            "positions": positions,
-        }
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, not {count}")
+            one_of("shape", name, SHAPES)
+        count(1, shapes=len(shapes), scales=scales, orientations=orientations, positions=positions)
         if pixels not in (SIDE, SIDE // 2):
             raise ValueError(f"pixels must be {SIDE} or {SIDE // 2}, not {pixels}")
         super().__init__(
@@ -111,18 +102,18 @@ class Shapes2D(GridSource):
             self.factor_space = spaces.Dict({**self.factor_space.spaces, "colour": colour})
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw factors evenly from the grid, colours from their range: arrays by name, first axis n."""
+        """Sample factors uniformly from the grid, colours from their range: arrays by name, first axis n."""
         factors = super().sample_factors(n, rng)
         return factors | {"colour": rng.uniform(0.5, 1, (n, 3))} if self.coloured else factors
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
-        """Draw factors: uint8 (n, pixels, pixels, 1 or 3).
+        """Render factors: uint8 (n, pixels, pixels, 1 or 3).
 
         Raises:
-            ValueError: factors that are not the space's, or out of their range.
+            ValueError: factors that are not the space's, or out of range.
         """
         given = self.checked(factors)
-        grey = self._draw(given)
+        grey = self._render_grey(given)
         if not self.coloured:
             return grey[..., None]
         images = np.empty((*grey.shape, 3), np.uint8)
@@ -130,7 +121,7 @@ class Shapes2D(GridSource):
             images[..., channel] = (grey * colour[:, None, None] + 127) // 255
         return images
 
-    def _draw(self, factors: Factors) -> Images:
+    def _render_grey(self, factors: Factors) -> Images:
         n = len(factors["shape"])
         x, y = (MARGIN + (SIDE - 1 - 2 * MARGIN) * factors[name] for name in ("x", "y"))
         left, top = (np.floor(place).astype(np.intp) - WINDOW // 2 + 1 for place in (x, y))
@@ -145,7 +136,7 @@ class Shapes2D(GridSource):
         return images
 
     def _sprites(self, factors: Factors, left: NDArray[Any], top: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which pixels of windows are inside; left and top are their edges, seen from the centres."""
+        """Return which pixels of windows are inside; left and top are the windows' edges from the centres."""
         offsets = np.arange(WINDOW)
         scale = factors["scale"]
         x, y = ((edge[:, None] + offsets) / scale[:, None] for edge in (left, top))

@@ -12,15 +12,15 @@ __all__ = ["stratified_split"]
 
 
 def stratified_split(strata: NDArray[Any], shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
-    """Split n rows at random into parts, each of which has the same share of every stratum.
+    """Split n rows at random into parts with equal shares of every stratum.
 
     Args:
-        strata: (n,), what stratum a row is of: the shape, say.
-        shares: of the parts, above 0, with sum 1: (0.7, 0.15, 0.15), say.
+        strata: (n,), each row's stratum, such as the shape.
+        shares: of the parts, above 0, with sum 1, such as (0.7, 0.15, 0.15).
         seed: of the split.
 
     Returns:
-        The rows of each part, rising; every row is in one part.
+        The rows of each part, ascending; every row is in one part.
 
     Raises:
         ValueError: other shares, or a stratum too small to be split.
@@ -30,9 +30,11 @@ def stratified_split(strata: NDArray[Any], shares: Sequence[float], seed: int) -
 
     if not shares or min(shares) <= 0 or not np.isclose(sum(shares), 1):
         raise ValueError(f"shares must be above 0 and have sum 1, not {list(shares)}")
-    parts, rest = [], np.arange(len(strata))
+    parts, remaining = [], np.arange(len(strata))
     for share in shares[:-1]:
         size = round(share * len(strata))
-        part, rest = train_test_split(rest, train_size=size, stratify=strata[rest], random_state=seed)
+        part, remaining = train_test_split(
+            remaining, train_size=size, stratify=strata[remaining], random_state=seed
+        )
         parts.append(np.sort(part))
-    return [*parts, np.sort(rest)]
+    return [*parts, np.sort(remaining)]

@@ -1,7 +1,7 @@
 """Game characters: seven attributes make an identity, seen from four sides in five poses.
 
 The sprites of Reed et al., "Deep visual analogy-making", 2015, which Ridgeway and Mozer use, come from files
-of artists; these are drawn by us, as jointed capsules in three dimensions seen from a side.
+of artists; these are rendered here as jointed capsules in three dimensions, seen from a side.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["ATTRIBUTES", "Sprites"]
@@ -37,20 +38,20 @@ _WEAPON = np.array([[226, 232, 240], [150, 98, 52]])
 _TROUSERS, _EYE, _GROUND = np.array([66, 60, 74]), np.array([24, 24, 30]), np.array([30, 34, 40])
 
 _SWING = np.array([0.0, 0.09, -0.09, 0.0, 0.0])
-"""How far the left foot and the right hand are before the body, in each pose; the others are behind."""
+"""How far the left foot and the right hand are in front of the body in each pose; the others are behind."""
 _RAISED = np.array([0.0, 0.0, 0.0, 1.0, 0.0])
 _STRIKING = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
 
 
 class _Part(NamedTuple):
-    """A capsule of one colour for each of n characters; x to their left, y up, z to where they look."""
+    """A capsule of one colour for each of n characters; x to their left, y up, z forward."""
 
     start: Floats
     end: Floats
     radius: Floats
     colour: Floats
     depth: tuple[float, float]
-    """x and z by which parts hide each other; fixed, so that an image does not depend on others drawn."""
+    """x and z that determine which part is in front; fixed, so that images don't depend on each other."""
 
 
 class Sprites(GridSource):
@@ -68,15 +69,14 @@ class Sprites(GridSource):
     """
 
     def __init__(self, *, pixels: int = 64) -> None:
-        if pixels < 16:
-            raise ValueError(f"pixels must be at least 16, not {pixels}")
-        counts = {**ATTRIBUTES, "view": VIEWS, "pose": POSES}
-        super().__init__(tuple(counts), **{name: range(count) for name, count in counts.items()})
+        count(16, pixels=pixels)
+        sizes = {**ATTRIBUTES, "view": VIEWS, "pose": POSES}
+        super().__init__(tuple(sizes), **{name: range(size) for name, size in sizes.items()})
         self.pixels = pixels
 
     @property
     def identities(self) -> int:
-        """How many there are."""
+        """Their number."""
         return len(self) // (VIEWS * POSES)
 
     def identity(self, factors: Mapping[str, Any]) -> NDArray[np.int64]:
@@ -84,23 +84,23 @@ class Sprites(GridSource):
         return self.rows(factors) // (VIEWS * POSES)
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
-        """Draw factors: uint8 (n, pixels, pixels, 3).
+        """Render factors: uint8 (n, pixels, pixels, 3).
 
         Raises:
-            ValueError: factors that are not the space's, or out of their range.
+            ValueError: factors that are not the space's, or out of range.
         """
         given = self.checked(factors)
         images = np.empty((len(given["view"]), self.pixels, self.pixels, 3), np.uint8)
         for view in np.unique(given["view"]):
             rows = np.flatnonzero(given["view"] == view)
-            images[rows] = self._draw({name: each[rows] for name, each in given.items()}, view)
+            images[rows] = self._render_view({name: each[rows] for name, each in given.items()}, view)
         return images
 
-    def _draw(self, factors: Factors, view: int) -> Images:
-        """Draw characters all seen from one side, the farthest part first."""
+    def _render_view(self, factors: Factors, view: int) -> Images:
+        """Render characters seen from one side, farthest parts first."""
         turn = view * np.pi / 2
         cos, sin = round(np.cos(turn)), round(np.sin(turn))
-        # Characters are the last axis, the one that array code runs along fastest.
+        # Characters are the last axis, which is the fastest for array code.
         canvas = np.empty((self.pixels, self.pixels, 3, len(factors["body"])), np.float32)
         canvas[:] = _GROUND[:, None]
         parts = sorted(_parts(factors), key=lambda part: part.depth[1] * cos - part.depth[0] * sin)
@@ -110,7 +110,7 @@ class Sprites(GridSource):
                 for p in (part.start, part.end)
             )
             radius = part.radius * self.pixels
-            reach = radius.max() + 1  # beyond it nothing is covered
+            reach = radius.max() + 1  # nothing is covered beyond it
             low = np.floor(np.minimum(start, end).min(1) - reach).clip(0, self.pixels).astype(int)
             high = np.ceil(np.maximum(start, end).max(1) + reach).clip(0, self.pixels).astype(int)
             across, down = (np.arange(*ends, dtype=np.float32) + 0.5 for ends in zip(low, high, strict=True))
@@ -121,14 +121,14 @@ class Sprites(GridSource):
 
 
 def _capsules(start: Floats, end: Floats, radius: Floats, across: Floats, down: Floats) -> Floats:
-    """Return how much of each pixel capsules cover, (h, w, n); smooth over a pixel at the edge.
+    """Return the share of each pixel that capsules cover, (h, w, n), with edges smoothed over a pixel.
 
     Args:
         start: (2, n), across and down, in pixels.
         end: (2, n).
         radius: (n,), in pixels; 0 covers nothing.
-        across: where the pixels' centres are, (w,).
-        down: alike, (h,).
+        across: pixel centres, (w,).
+        down: pixel centres, (h,).
     """
     x, y = across[:, None] - start[0], down[:, None, None] - start[1]
     way = end - start
@@ -140,7 +140,7 @@ def _capsules(start: Floats, end: Floats, radius: Floats, across: Floats, down: 
 
 
 def _parts(factors: Factors) -> Iterator[_Part]:
-    """Yield what characters consist of. Lengths are shares of the image's side; the ground is at y = 0."""
+    """Yield the parts of characters. Lengths are shares of the image's side; the ground is at y = 0."""
     n = len(factors["body"])
 
     def at(x: Any, y: Any, z: Any) -> Floats:
@@ -162,7 +162,7 @@ def _parts(factors: Factors) -> Iterator[_Part]:
     yield part(at(0, 0.35, 0), at(0, 0.38, 0), np.where(slim, 0.095, 0.07), armor, (0.0, -0.001))
     for side in (1, -1):
         step = side * swing
-        lift = np.where(step < 0, 0.04, 0.0)  # so that a step is seen from the front, too
+        lift = np.where(step < 0, 0.04, 0.0)  # so that a step is visible from the front too
         knee, foot = at(side * hip, 0.18 + lift, step / 2), at(side * hip, 0.03 + lift, step)
         yield part(at(side * hip, 0.33, 0), knee, 0.042, _TROUSERS, (0.05 * side, -0.003))
         yield part(knee, foot, 0.045, _GREAVES[factors["greaves"]], (0.05 * side, -0.002))

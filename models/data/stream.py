@@ -1,4 +1,4 @@
-"""Minibatches that a factor source draws as they are asked for."""
+"""Minibatches that a factor source renders on demand."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unknot.checks import count
 from unknot.representation.source import FactorSource
 
 __all__ = ["stream"]
@@ -14,29 +15,30 @@ __all__ = ["stream"]
 def stream(
     source: FactorSource, batch_size: int, seed: int, *, factors: bool = False
 ) -> Callable[[int], dict[str, Tensor]]:
-    """Make a source of minibatches, every one drawn anew, as the training loop takes it.
+    """Make a function from steps to minibatches, each of fresh samples, as the training loop takes it.
 
     Args:
-        source: an environment or a data set.
-        batch_size: images in a batch.
-        seed: of what is drawn.
-        factors: give the factors too.
+        source: an environment or a data set that renders arrays. They may be images, uint8 (n, h, w, c);
+            sequences of images, uint8 (n, t, h, w, c); or sequences of tokens, int64 (n, length).
+        batch_size: samples in a batch.
+        seed: of the samples.
+        factors: include the factors.
 
     Returns:
-        `batch_at(step)`, which gives the same tensors whenever it is asked: `observation`, uint8
-        (batch_size, h, w, c), and, if asked for, the factors by their names.
+        `batch_at(step)`, which returns the same tensors whenever it is called with the same step:
+        `observation`, what the source renders, first axis batch_size; with `factors` also the factors by
+        their names.
 
     Raises:
         ValueError: a batch size below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    count(1, batch_size=batch_size)
 
     def batch_at(step: int) -> dict[str, Tensor]:
-        drawn = source.sample_factors(batch_size, np.random.default_rng([seed, step]))
-        batch = {"observation": torch.from_numpy(source.render_factors(drawn))}
+        sampled = source.sample_factors(batch_size, np.random.default_rng([seed, step]))
+        batch = {"observation": torch.from_numpy(source.render_factors(sampled))}
         if factors:
-            batch |= {name: torch.from_numpy(values) for name, values in drawn.items()}
+            batch |= {name: torch.from_numpy(values) for name, values in sampled.items()}
         return batch
 
     return batch_at

@@ -1,4 +1,4 @@
-"""Teapots: the Utah teapot, seen from around and above, in any colour."""
+"""Teapots: the Utah teapot from all sides and from above, in any colour."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["PARTS", "Teapots", "in_gap", "patches", "shade", "surface"]
@@ -24,9 +24,10 @@ PROFILES = (
     ((0.2, 2.7), (0.4, 2.55), (1.3, 2.55), (1.3, 2.4)),
     ((1.5, 0.15), (1.5, 0.075), (1.425, 0.0), (0.0, 0.0)),  # bottom
 )
-"""What turns around the z axis: (radius, z)."""
+"""Profiles of surfaces of revolution around the z axis: (radius, z)."""
 QUARTER = np.array([(1, 0), (1, -0.56), (0.56, -1), (0, -1)])
-"""A quarter of a turn at radius 1. Newell rounds one of its products, 0.448 on the knob, to 0.45."""
+"""Control points of a quarter turn at radius 1. Newell rounds one of its products, 0.448 on the knob, to
+0.45."""
 HANDLE = (
     (-1.6, 2.025, -1.5, 2.25, 0.3),
     (-2.3, 2.025, -2.5, 2.25, 0.3),
@@ -36,7 +37,7 @@ HANDLE = (
     (-2.5, 1.125, -2.65, 0.9375, 0.3),
     (-2.0, 0.9, -1.9, 0.6, 0.3),
 )
-"""Half rings around the handle: inner x and z, outer x and z, and how far it bulges to either side."""
+"""Half rings around the handle: inner x and z, outer x and z, and the bulge to either side."""
 SPOUT = (
     (1.7, 1.425, 1.7, 0.6, 0.66),
     (2.6, 1.425, 3.1, 0.825, 0.66),
@@ -46,27 +47,27 @@ SPOUT = (
     (2.9, 2.475, 3.45, 2.5125, 0.15),
     (2.8, 2.4, 3.2, 2.4, 0.15),
 )
-"""Half rings around the spout, alike."""
+"""Half rings around the spout, in the same form."""
 
 SIDE = 64
 SIDES = (SIDE, SIDE // 2, SIDE // 4)
 CENTRE = np.array([0.0, 0.0, 1.575])
-"""What the camera looks at: the middle of the axis."""
+"""The point that the camera looks at: the middle of the axis."""
 DISTANCE = 12.0
-"""From there to the camera."""
+"""Distance from there to the camera."""
 FOCAL = 100.0
-"""Pixels that a length of 1 has at distance 1; the whole teapot then stays within the image."""
+"""Length in pixels of 1 at distance 1; the whole teapot then stays within the image."""
 SPACING = 0.058
-"""The greatest distance from one point of the surface to the next along a parameter: 0.7 pixels where the
+"""The greatest distance between neighbouring points of the surface along a parameter: 0.7 pixels where the
 teapot is nearest to the camera. A square lattice of 0.7 pixels leaves no pixel without a point."""
 LIGHT = np.array([-0.4, -0.6, 0.7]) / np.sqrt(1.01)
-"""Where the light comes from: it stays where it is while the teapot turns."""
+"""Direction to the light, which is fixed while the teapot turns."""
 AMBIENT = 0.25
-"""How bright what the light doesn't reach is, in shares of the brightest."""
+"""Brightness of unlit surfaces, as a share of the greatest."""
 REACH = 4.0
-"""No point is farther from the centre."""
+"""Upper bound of the distance of points from the centre."""
 DEPTH_STEPS = 2.0**20
-"""Steps of a unit of depth that are told apart; a float, which leaves NumPy 1 in single precision."""
+"""Resolution of a unit of depth; a float keeps NumPy 1 in single precision."""
 
 PARTS = ("all", "seen", "gap")
 
@@ -75,15 +76,15 @@ class Teapots(GridSource):
     """Images of the Utah teapot on black.
 
     Eastwood and Williams, "A framework for the quantitative evaluation of disentangled representations",
-    2018, appendix A.1. Factors, drawn evenly from their whole range: `azimuth` in [0, 2π], by which the
+    2018, appendix A.1. Factors, uniform in their whole range: `azimuth` in [0, 2π], by which the
     teapot turns anticlockwise, seen from above; its spout points right at 0 and away from the camera at π/2;
     `elevation` of the camera in [0, π/2], whose end looks down on the lid; `red`, `green` and `blue` in
-    [0, 1], the teapot's colour where the light meets it straight. The light is held. The dots around the lid
-    are a gap that the published surface has.
+    [0, 1], the teapot's colour where the light is perpendicular. The light is fixed. The dots around the lid
+    are a gap in the published surface.
 
     Args:
-        part: of the factors: "all", those that are "seen" in training, or the "gap" (see `in_gap`), a tenth.
-            Any factors can be rendered.
+        part: of the factors: "all", those "seen" in training, or the "gap" (see `in_gap`), a tenth. Any
+            factors can be rendered.
         pixels: side of the images: 64, or 32 or 16, means of 2 × 2 or 4 × 4 such pixels.
 
     Raises:
@@ -91,8 +92,7 @@ class Teapots(GridSource):
     """
 
     def __init__(self, *, part: str = "all", pixels: int = SIDE) -> None:
-        if part not in PARTS:
-            raise ValueError(unknown("part", part, PARTS))
+        one_of("part", part, PARTS)
         if pixels not in SIDES:
             raise ValueError(f"pixels must be one of {SIDES}, not {pixels}")
         colour = np.linspace(0, 1, 6)
@@ -107,19 +107,19 @@ class Teapots(GridSource):
         self._points, self._normals = surface(patches(), SPACING)
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw factors evenly from the range of the part, between the grid's values too: (n,) by name."""
+        """Sample factors uniformly from the part's range, also between the grid's values: (n,) by name."""
         kept = {name: np.empty(0) for name in self.values}
         while len(kept["red"]) < n:
-            drawn = {name: rng.uniform(each[0], each[-1], n) for name, each in self.values.items()}
-            rows = np.ones(n, np.bool_) if self.part == "all" else in_gap(drawn) == (self.part == "gap")
-            kept = {name: np.concatenate([each, drawn[name][rows]])[:n] for name, each in kept.items()}
+            sampled = {name: rng.uniform(each[0], each[-1], n) for name, each in self.values.items()}
+            rows = np.ones(n, np.bool_) if self.part == "all" else in_gap(sampled) == (self.part == "gap")
+            kept = {name: np.concatenate([each, sampled[name][rows]])[:n] for name, each in kept.items()}
         return kept
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
-        """Draw factors: uint8 (n, pixels, pixels, 3).
+        """Render factors: uint8 (n, pixels, pixels, 3).
 
         Raises:
-            ValueError: factors that are not the space's, or out of their range.
+            ValueError: factors that are not the space's, or out of range.
         """
         given = self.checked(factors)
         images = np.empty((len(given["red"]), self.pixels, self.pixels, 3), np.uint8)
@@ -136,7 +136,7 @@ class Teapots(GridSource):
 
 
 def in_gap(factors: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Return which factors (n,) the paper leaves out of training: red teapots from above (A.1).
+    """Return whether the paper leaves factors (n,) out of training: red teapots from above (A.1).
 
     red > green + 0.15, red > blue + 0.15 and elevation > π/4.
     """
@@ -165,9 +165,9 @@ def patches() -> Floats:
 
 
 def surface(patches: Floats, spacing: float) -> tuple[Singles, Singles]:
-    """Return points of patches, at most so far apart along either parameter, and their normals: (3, n) each.
+    """Return points of patches, at most `spacing` apart along either parameter, and normals: (3, n) each.
 
-    Points are seen from the teapot's centre; a normal has length 1 and points to one side or the other.
+    Points are relative to the teapot's centre; normals have length 1 and point to either side.
     """
     points, normals = [], []
     for patch in patches:
@@ -182,12 +182,12 @@ def surface(patches: Floats, spacing: float) -> tuple[Singles, Singles]:
 
 
 def shade(points: Singles, normals: Singles, azimuth: float, elevation: float) -> NDArray[np.int32]:
-    """Return how bright each pixel of a view is, 0 to 255, (64, 64): 0 where there is nothing.
+    """Return the brightness of each pixel of a view, 0 to 255, (64, 64); 0 for the background.
 
     Args:
-        points: of the surface, seen from its centre, none farther from it than `REACH`, (3, n).
-        normals: there, of length 1, to either side, (3, n).
-        azimuth: by which the surface turns anticlockwise around z, in radians.
+        points: of the surface, relative to its centre, at most `REACH` from it, (3, n).
+        normals: of length 1, to either side, (3, n).
+        azimuth: rotation of the surface around z, anticlockwise, in radians.
         elevation: of the camera, in radians.
     """
     cos, sin = np.cos(azimuth), np.sin(azimuth)
@@ -199,7 +199,8 @@ def shade(points: Singles, normals: Singles, azimuth: float, elevation: float) -
     columns = (SIDE / 2 + scale * right).astype(np.int32)
     rows = (SIDE / 2 - scale * above).astype(np.int32)
     pixels = (rows * SIDE + columns).astype(np.intp)
-    # The depth buffer. A fourth of the points rules out most of the others, and only what is seen is shaded.
+    # The depth buffer. A quarter of the points excludes most of the others, and only visible points are
+    # shaded.
     depths = (DEPTH_STEPS * (REACH + near)).astype(np.int32)
     nearest = np.zeros(SIDE * SIDE, np.int32)
     np.maximum.at(nearest, pixels[::4], depths[::4])
@@ -207,18 +208,18 @@ def shade(points: Singles, normals: Singles, azimuth: float, elevation: float) -
     np.maximum.at(nearest, pixels[seen], depths[seen])
     seen = seen[depths[seen] == nearest[pixels[seen]]]
     points, normals = points[:, seen], normals[:, seen]
-    # Patches are seen from both sides (inside the spout, say): the normal that counts faces the camera.
+    # Patches are visible from both sides (such as inside the spout): use the normal that faces the camera.
     facing, lit = np.stack([camera[2], LIGHT @ turn]).astype(np.float32) @ normals
     turned_away = DISTANCE * facing < np.einsum("kn,kn->n", points, normals)
     lit = np.where(turned_away, -lit, lit).clip(0)
     brightness = (255 * (AMBIENT + (1 - AMBIENT) * lit)).astype(np.int32)
     image = np.zeros(SIDE * SIDE, np.int32)
-    np.maximum.at(image, pixels[seen], brightness)  # of points equally near the brightest
+    np.maximum.at(image, pixels[seen], brightness)  # the brightest of equally near points
     return image.reshape(SIDE, SIDE)
 
 
 def _bernstein(count: int) -> tuple[Floats, Floats]:
-    """Return the cubic Bernstein polynomials amid each of `count` steps, and their slopes: (count, 4)."""
+    """Return the cubic Bernstein polynomials at the middle of `count` steps, and their slopes: (count, 4)."""
     t = (np.arange(count) + 0.5) / count
     s = 1 - t
     values = np.stack([s**3, 3 * s**2 * t, 3 * s * t**2, t**3], 1)

@@ -1,4 +1,4 @@
-"""β-VAE whose capacity grows."""
+"""β-VAE with growing capacity."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.checks import at_least, count
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
 
@@ -13,7 +14,7 @@ __all__ = ["CapacityVAE"]
 
 
 class CapacityVAE(VariationalAutoencoder):
-    """A variational autoencoder whose KL is held at a target C, which grows while it learns.
+    """A variational autoencoder whose KL is kept at a target C, which grows during training.
 
     Burgess et al., "Understanding disentangling in β-VAE", 2018, eq. 8:
 
@@ -23,7 +24,7 @@ class CapacityVAE(VariationalAutoencoder):
 
     Args:
         gamma: γ, at least 0.
-        capacity: the last C, in nats, at least 0.
+        capacity: the final C, in nats, at least 0.
         growth: updates over which C rises, at least 1.
         **settings: of `VariationalAutoencoder`.
     """
@@ -32,9 +33,8 @@ class CapacityVAE(VariationalAutoencoder):
         self, *, gamma: float = 1000.0, capacity: float = 25.0, growth: int = 100_000, **settings: Any
     ) -> None:
         super().__init__(**settings)
-        for name, value, least in (("gamma", gamma, 0), ("capacity", capacity, 0), ("growth", growth, 1)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        at_least(0, gamma=gamma, capacity=capacity)
+        count(1, growth=growth)
         self.gamma, self.capacity, self.growth = gamma, capacity, growth
         self.grown: Tensor
         self.register_buffer("grown", torch.tensor(0))
@@ -50,7 +50,7 @@ class CapacityVAE(VariationalAutoencoder):
         return self.gamma * (kl - target).abs(), {"target": target}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step, after which C is the next one."""
+        """Do one step, and increase C."""
         scalars = super().update(batch)
         self.grown += 1
         return scalars

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.checks import at_least, one_of
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
 
@@ -21,19 +22,19 @@ class DIPVAE(VariationalAutoencoder):
 
         ELBO - λ_od Σ_{i ≠ j} C_ij² - λ_d Σ_i (C_ii - 1)²,
 
-    C the covariance of the means of q(z | x), kind "I", or of z itself, kind "II": by the law of total
-    covariance (eq. 4) that is the same and the mean of the variances besides.
+    C the covariance of the means of q(z | x), kind "I", or of z itself, kind "II". By the law of total
+    covariance (eq. 4) the latter is the former plus the mean of the variances.
 
-    C is a running estimate, m times the last, which counts as a constant, and 1 - m times the batch's
-    (section 2.2): a batch is a sample of little over a hundred numbers' worth, and squares of what it gets
-    wrong would weigh. So its gradient has the weight 1 - m, and λ that suit one m don't suit another. The
-    batch's whole gradient, in answer to an estimate that lags, overshoots: training by it lost all codes.
+    C is a running estimate (section 2.2): m times the previous one, without gradient, plus 1 - m times the
+    batch's. The estimate of a single batch is noisy, and squares of its error would bias the penalty. So the
+    gradient has the weight 1 - m, and the best λ depend on m. The whole gradient of the batch, with respect
+    to an estimate that lags behind, overshoots: training with it collapsed all codes.
 
     Args:
         kind: "I" or "II".
         off_diagonal: λ_od, at least 0.
         diagonal: λ_d, at least 0; None for ten times λ_od, as in the paper's experiments.
-        momentum: m, share of the last estimate in the next, in [0, 1); 0 takes each batch by itself.
+        momentum: m, weight of the previous estimate, in [0, 1); 0 uses each batch alone.
         **settings: of `VariationalAutoencoder`.
     """
 
@@ -48,11 +49,8 @@ class DIPVAE(VariationalAutoencoder):
     ) -> None:
         super().__init__(**settings)
         diagonal = 10 * off_diagonal if diagonal is None else diagonal
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {list(KINDS)}, not {kind!r}")
-        for name, value in {"off_diagonal": off_diagonal, "diagonal": diagonal}.items():
-            if value < 0:
-                raise ValueError(f"{name} must be at least 0, not {value}")
+        one_of("kind", kind, KINDS)
+        at_least(0, off_diagonal=off_diagonal, diagonal=diagonal)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must be at least 0 and below 1, not {momentum}")
         self.kind, self.off_diagonal, self.diagonal, self.momentum = kind, off_diagonal, diagonal, momentum
@@ -60,7 +58,7 @@ class DIPVAE(VariationalAutoencoder):
         self.register_buffer("running", torch.eye(self.latent_dim))
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the KL and the weighted gaps, and those as `off_diagonal` and `diagonal`."""
+        """Return KL plus weighted gaps, and the gaps as `off_diagonal` and `diagonal`."""
         batch = covariance(mean)
         if self.kind == "II":
             batch = batch + torch.diag(log_variance.exp().mean(0))

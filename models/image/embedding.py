@@ -1,4 +1,4 @@
-"""Embeddings of images in which classes are apart, by one of four losses."""
+"""Embeddings of images in which classes are separate, by one of four losses."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from unknot.checks import unknown
+from unknot.checks import one_of, within
 from unknot.models.image.embedding_losses import binomial_deviance_loss, histogram_loss, triplet_loss
 from unknot.models.image.f_statistic import f_statistic_loss
 from unknot.models.image.networks import conv_encoder
@@ -22,16 +22,16 @@ ON_SPHERE = ("histogram", "binomial_deviance")
 
 
 class Embedding(Learner):
-    """A convolutional embedding, learnt from batches of some classes with several images each.
+    """A convolutional embedding, learnt from batches with several images of each of some classes.
 
-    Ridgeway and Mozer, 2017, sections 2 and 3. The encoder is the trunk of our other models, not that of
+    Ridgeway and Mozer, 2017, sections 2 and 3. The encoder is that of our other models, not that of
     Reed et al. (2015), whose widths the paper does not give.
 
     Args:
         loss: a name in `LOSSES`.
-        shape: (height, width, channels) of the images: a square, its side a power of 2.
+        shape: (height, width, channels) of the images, a square whose side is a power of 2.
         latent_dim: dimensions of the embedding.
-        dimensions: d of the F-statistic loss; others take no notice of it.
+        dimensions: d of the F-statistic loss; ignored by the others.
         width: channels of the convolutions.
         hidden: units of the layers after them.
         learning_rate: Adam's.
@@ -52,10 +52,8 @@ class Embedding(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        if loss not in LOSSES:
-            raise ValueError(unknown("loss", loss, LOSSES))
-        if not 1 <= dimensions <= latent_dim:
-            raise ValueError(f"dimensions must be from 1 to {latent_dim}, not {dimensions}")
+        one_of("loss", loss, LOSSES)
+        within(1, latent_dim, dimensions=dimensions)
         self.loss, self.latent_dim, self.dimensions = loss, latent_dim, dimensions
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
@@ -71,8 +69,8 @@ class Embedding(Learner):
         """Do one step.
 
         Args:
-            batch: `observation`, uint8 (n, height, width, channels), and `label` (n,), integers, of each at
-                least 2.
+            batch: `observation`, uint8 (n, height, width, channels), and `label` (n,), integers, each at
+                least twice.
 
         Returns:
             `loss`.

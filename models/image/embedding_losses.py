@@ -1,4 +1,4 @@
-"""Losses of embeddings that the F-statistic loss is compared with: triplet, histogram, binomial deviance."""
+"""Baselines of the F-statistic loss: triplet, histogram and binomial deviance losses."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def triplet_loss(codes: Tensor, labels: Tensor, margin: float = 1.0) -> Tensor:
     Args:
         codes: (n, dimensions).
         labels: (n,).
-        margin: by which another class must be farther away than one's own.
+        margin: by which other classes must be farther away than the own class.
     """
     distances = (codes[:, None] - codes[None]).square().sum(-1).add(1e-12).sqrt()
     same = labels[:, None] == labels[None]
@@ -37,7 +37,7 @@ def histogram_loss(codes: Tensor, labels: Tensor, bins: int = 151) -> Tensor:
         bins: R, nodes of the histogram from -1 to 1.
 
     Raises:
-        ValueError: no pair of one class, or none of two.
+        ValueError: no pair from one class, or none from two.
     """
     similarity, same = _pairs(codes, labels)
     step = 2 / (bins - 1)
@@ -63,11 +63,11 @@ def binomial_deviance_loss(
         codes: (n, dimensions), scaled to length 1 here.
         labels: (n,).
         alpha: steepness.
-        beta: similarity at which pairs are undecided.
+        beta: similarity at which neither kind of pair is favoured.
         cost: C.
 
     Raises:
-        ValueError: no pair of one class, or none of two.
+        ValueError: no pair from one class, or none from two.
     """
     similarity, same = _pairs(codes, labels)
     positive = functional.softplus(-alpha * (similarity[same] - beta)).mean()
@@ -79,7 +79,7 @@ def _pairs(codes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Return the cosine similarity of each pair (pairs,), and whether both are of one class.
 
     Raises:
-        ValueError: no pair of one class, or none of two.
+        ValueError: no pair from one class, or none from two.
     """
     first, second = torch.triu_indices(len(codes), len(codes), 1, device=codes.device)
     same = labels[first] == labels[second]

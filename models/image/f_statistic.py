@@ -1,4 +1,4 @@
-r"""The F-statistic loss: classes are apart if, were they one, their separation would be unlikely.
+r"""The F-statistic loss: classes are separate if their separation would be unlikely for a single class.
 
 Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018 (2017 as
 "Discovering disentangled representations with the F statistic loss").
@@ -17,10 +17,12 @@ import torch
 from scipy.special import betainc, betaln
 from torch import Tensor
 
+from unknot.checks import within
+
 __all__ = ["f_statistic_loss", "incomplete_beta", "separation"]
 
-LEAST = 1e-6
-"""Least probability whose logarithm is taken, and distance of a beta argument from 0 and 1."""
+EPSILON = 1e-6
+"""Least probability in logarithms, and least distance of a beta argument from 0 and 1."""
 
 
 class _IncompleteBeta(torch.autograd.Function):
@@ -48,8 +50,8 @@ def incomplete_beta(x: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
 
     Args:
         x: in (0, 1).
-        a: positive, of a shape that fits x.
-        b: positive, of a shape that fits x.
+        a: positive, broadcast with x.
+        b: positive, broadcast with x.
     """
     a, b = (torch.as_tensor(each).to(x) for each in (a, b))
     x, a, b = torch.broadcast_tensors(x, a, b)  # type: ignore[no-untyped-call]
@@ -82,13 +84,13 @@ def separation(codes: Tensor, labels: Tensor) -> Tensor:
     freedom = (counts[first] + counts[second] - 2).to(codes)[:, None]
     # s / (s + ñ) with s = ñ between / within
     x = between / (between + within[first] + within[second] + 1e-12)
-    return incomplete_beta(x.clamp(LEAST, 1 - LEAST), 0.5, freedom / 2)
+    return incomplete_beta(x.clamp(EPSILON, 1 - EPSILON), 0.5, freedom / 2)
 
 
 def f_statistic_loss(codes: Tensor, labels: Tensor, dimensions: int) -> Tensor:
-    """Return -Σ ln Pr over the d dimensions that separate a pair best, a mean over the pairs of classes.
+    """Return -Σ ln Pr over the d dimensions that separate a pair best, as a mean over pairs of classes.
 
-    The paper sums over the pairs; the mean does not depend on how many classes a batch has.
+    The paper sums over pairs; the mean does not depend on the number of classes in a batch.
 
     Args:
         codes: (n, k).
@@ -96,9 +98,8 @@ def f_statistic_loss(codes: Tensor, labels: Tensor, dimensions: int) -> Tensor:
         dimensions: d, from 1 to k.
 
     Raises:
-        ValueError: see `separation`; d out of its range.
+        ValueError: see `separation`; d out of range.
     """
-    if not 1 <= dimensions <= codes.shape[1]:
-        raise ValueError(f"dimensions must be from 1 to {codes.shape[1]}, not {dimensions}")
+    within(1, codes.shape[1], dimensions=dimensions)
     best = separation(codes, labels).topk(dimensions, dim=1).values
-    return -best.clamp(min=LEAST).log().sum(1).mean()
+    return -best.clamp(min=EPSILON).log().sum(1).mean()

@@ -5,15 +5,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from unknot.checks import at_least, count
+from unknot.models.adversarial import dense_discriminator, density_ratio_loss
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
+from unknot.representation.learner import descend
 
 __all__ = ["FactorVAE", "discriminator_loss", "permute_dims"]
 
-WARM_GAMMA = 40.0
-"""γ while training warms up: enough for place and size to lie along dimensions, whatever γ comes after."""
+WARM_UP_GAMMA = 40.0
+"""γ during the warm-up: enough to align position and size with dimensions, whatever the later γ."""
 
 
 class FactorVAE(VariationalAutoencoder):
@@ -24,14 +26,14 @@ class FactorVAE(VariationalAutoencoder):
         ELBO - γ KL(r(z) || Π_j r(z_j)),    estimated as E_r log D(z) / (1 - D(z)),
 
     r the distribution of codes over all data, D a discriminator between codes and codes whose dimensions are
-    permuted over a batch, each by itself. It has an optimiser of its own and learns after each step of the
-    autoencoder, from codes of the same batch drawn anew.
+    permuted independently over a batch. It has its own optimiser and learns after each step of the
+    autoencoder, from new samples of the batch's codes.
 
     Args:
         gamma: γ, at least 0.
-        discriminator_width: units of each of the discriminator's layers.
-        discriminator_layers: hidden layers.
-        discriminator_updates: for each update of the autoencoder; the paper saw five gain a little.
+        discriminator_width: units of each layer of the discriminator.
+        discriminator_layers: its hidden layers.
+        discriminator_updates: per update of the autoencoder; in the paper five were slightly better.
         discriminator_rate: Adam's (β1 = 0.5).
         **settings: of `VariationalAutoencoder`.
     """
@@ -47,62 +49,52 @@ class FactorVAE(VariationalAutoencoder):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        if gamma < 0:
-            raise ValueError(f"gamma must be at least 0, not {gamma}")
+        at_least(0, gamma=gamma)
+        count(
+            1,
+            discriminator_width=discriminator_width,
+            discriminator_layers=discriminator_layers,
+            discriminator_updates=discriminator_updates,
+        )
         self.gamma, self.discriminator_rate = gamma, discriminator_rate
         self.discriminator_width, self.discriminator_layers = discriminator_width, discriminator_layers
         self.discriminator_updates = discriminator_updates
-        for name in ("discriminator_width", "discriminator_layers", "discriminator_updates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        self.discriminator = discriminator(self.latent_dim, discriminator_width, discriminator_layers)
+        self.discriminator = dense_discriminator(self.latent_dim, discriminator_width, discriminator_layers)
         self.optimizers["discriminator"] = torch.optim.Adam(
             self.discriminator.parameters(), discriminator_rate, betas=(0.5, 0.9)
         )
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return KL + γ TC, γ 40 in the warm-up, and the estimate of TC as `total_correlation`, in nats."""
+        """Return KL + γ TC (γ is 40 in the warm-up), and the estimate of TC as `total_correlation`: nats."""
         total_correlation = self.discriminator(z).mean()
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
-        gamma = WARM_GAMMA if self.warming else self.gamma
+        gamma = WARM_UP_GAMMA if self.warming else self.gamma
         return kl + gamma * total_correlation, {"total_correlation": total_correlation}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do a step of the autoencoder, then those of the discriminator.
+        """Do a step of the autoencoder, then steps of the discriminator.
 
         Returns:
-            What `VariationalAutoencoder.update` does, and `discriminator`, the loss of the last step.
+            The scalars of `VariationalAutoencoder.update`, and `discriminator`, the loss of its last step.
         """
         scalars = super().update(batch)
         with torch.no_grad():
             posterior = self.posterior(batch["observation"])
-        optimizer = self.optimizers["discriminator"]
         for _ in range(self.discriminator_updates):
             loss = discriminator_loss(self.discriminator, posterior.sample())
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            descend(loss, self.optimizers["discriminator"])
         return {**scalars, "discriminator": loss.detach()}
 
 
-def discriminator(inputs: int, width: int, layers: int) -> nn.Sequential:
-    """Return a perceptron with leaky ReLU that gives log D / (1 - D), (n, 1), of codes (n, inputs)."""
-    hidden: list[nn.Module] = []
-    for layer in range(layers):
-        hidden += [nn.Linear(width if layer else inputs, width), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*hidden, nn.Linear(width, 1))
-
-
 def discriminator_loss(network: nn.Module, codes: Tensor) -> Tensor:
-    """Return the cross-entropy of telling codes (n, d) from the same with permuted dimensions.
+    """Return the cross-entropy of a discriminator between codes (n, d) and codes with permuted dimensions.
 
-    At its least, the network's output is the log ratio of the two densities (eq. 5).
+    At its minimum, the network's output is the log ratio of the two densities (eq. 5).
     """
-    real, permuted = network(codes), network(permute_dims(codes))
-    return (functional.softplus(-real).mean() + functional.softplus(permuted).mean()) / 2
+    return density_ratio_loss(network(codes), network(permute_dims(codes)))
 
 
 def permute_dims(codes: Tensor) -> Tensor:
-    """Return codes (n, d) with each dimension permuted over the n by itself: nearly a draw of Π_j r(z_j)."""
+    """Permute each dimension of codes (n, d) independently over n, which nearly samples Π_j r(z_j)."""
     order = torch.rand_like(codes).argsort(0)
     return codes.gather(0, order)

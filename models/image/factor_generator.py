@@ -1,47 +1,43 @@
-"""The conditional generator that shows which factors a growing capacity is spent on."""
+"""The conditional generator that shows which factors use a growing capacity."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unknot.checks import above, at_least, count
 from unknot.models.image.networks import bernoulli, conv_decoder, he_initialise
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.learner import Trainable, descend, image_tensor
 
 __all__ = ["FactorGenerator"]
 
 POINTS = 100
-"""Stretches of training that the trace has."""
-LEAST = 0.1
-"""Share of C that is given out evenly: a factor that nothing is told of can't show what it is worth."""
+"""Intervals of training in the trace."""
+UNIFORM_SHARE = 0.1
+"""Share of C that is distributed uniformly: without any capacity a factor can't show its value."""
 SHARING_RATE = 1e-2
-"""Adam's, of the shares: fast beside the decoder, so that they follow what it makes of them."""
+"""Adam's learning rate for the shares, much higher than the decoder's, so that they adapt to it."""
 
 
-class FactorGenerator(Learner):
-    """Draws images from their true factors through channels whose capacity, in all, is a target C that grows.
+class FactorGenerator(Trainable):
+    """Generates images from their true factors through channels whose total capacity is a growing target C.
 
     Burgess et al., "Understanding disentangling in β-VAE", 2018, section 4.3, eq. 7:
 
         E log p(x | z) - γ |KL(q(z | f) || p(z)) - C|,    z_i = a_i f_i + σ_i ε_i,
 
-    f standardised. C rises linearly from `first` to `capacity` over `growth` updates. The paper holds the KL
-    at C by a γ of 1,000; here it is C exactly: KL_i = C p_i with learnt shares p, a softmax of which a tenth
-    is given out evenly, and a_i² + σ_i² = 1, which is best for a given KL, so that σ_i² = exp(-2 KL_i). Thus
-    shares go by what they are worth to the drawings, and by nothing else. Under a penalty γ moves them too,
-    and pulls as hard at factors that are worth nothing yet; Adam scales each gradient by itself and gives
-    those as much as the others.
-
-    It has nothing to encode images with.
+    f standardised. C rises linearly from `first` to `capacity` over `growth` updates. The paper keeps the KL
+    near C by γ = 1,000. Here it is exactly C: KL_i = C p_i with learnt shares p, a softmax of which a tenth
+    is distributed uniformly, and a_i² + σ_i² = 1, which is optimal for a given KL, so that σ_i² = exp(-2
+    KL_i). So shares depend only on their value for the reconstruction. With a penalty, γ would move them too,
+    and as strongly for factors without value yet, since Adam scales each gradient separately.
 
     Args:
         factors: mean and standard deviation of each factor, a single number, by its name.
         shape: (height, width, channels) of the images, as in `conv_decoder`.
-        first: C in the beginning, in nats, above 0.
-        capacity: C in the end.
+        first: initial C, in nats, above 0.
+        capacity: final C.
         growth: updates over which C rises, at least 1.
         width: channels of the convolutions.
         hidden: units of the other layers.
@@ -49,7 +45,7 @@ class FactorGenerator(Learner):
 
     Attributes:
         trace: (100, factors + 2), means over each hundredth of the growth: C and the KLs, in the order of
-            `factors`, and -log p(x | z), all in nats; nan where none has been yet.
+            `factors`, and -log p(x | z), all in nats; NaN for intervals that have not begun.
 
     Raises:
         ValueError: no factors, or an argument out of range.
@@ -70,11 +66,9 @@ class FactorGenerator(Learner):
         super().__init__()
         if not factors:
             raise ValueError("factors must be at least one, not none")
-        if first <= 0:
-            raise ValueError(f"first must be above 0, not {first}")
-        for name, (value, least) in {"capacity": (capacity, first), "growth": (growth, 1)}.items():
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        above(0, first=first)
+        at_least(first, capacity=capacity)
+        count(1, growth=growth)
         self.factors = {name: (float(mean), float(scale)) for name, (mean, scale) in factors.items()}
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.first, self.capacity, self.growth = first, capacity, growth
@@ -89,21 +83,13 @@ class FactorGenerator(Learner):
         shares = {"params": [self.preferences], "lr": SHARING_RATE}
         self.optimizers = {"adam": torch.optim.Adam([decoder, shares], learning_rate)}
 
-    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Refuse: there is no encoder.
-
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError("FactorGenerator draws images from factors and can't encode them")
-
     def target(self) -> Tensor:
         """Return C of the next update, in nats."""
         return self.first + (self.capacity - self.first) * (self.updates / self.growth).clamp_max(1)
 
     def capacities(self) -> Tensor:
         """Return KL(q(z_i | f) || p(z_i)) of each factor over all data, in nats; their sum is C."""
-        shares = (1 - LEAST) * self.preferences.softmax(0) + LEAST / len(self.factors)
+        shares = (1 - UNIFORM_SHARE) * self.preferences.softmax(0) + UNIFORM_SHARE / len(self.factors)
         return self.target() * shares
 
     def moments(self, factors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -113,7 +99,7 @@ class FactorGenerator(Learner):
         return (-torch.expm1(-2 * capacities)).sqrt() * f, (-2 * capacities).exp()
 
     def decode(self, z: Tensor) -> Tensor:
-        """Draw codes z (n, factors): images, float (n, h, w, c) in [0, 1]."""
+        """Decode codes z (n, factors): images, float (n, h, w, c) in [0, 1]."""
         images: Tensor = self.decoder(z).sigmoid().movedim(1, -1)
         return images
 
@@ -137,7 +123,7 @@ class FactorGenerator(Learner):
         return {"reconstruction": reconstruction.detach(), "target": target, **each}
 
     def _record(self, values: Tensor) -> None:
-        """Put values into the mean of the stretch they belong to."""
+        """Add values to the mean of their interval."""
         done = int(self.updates)
         self.updates += 1
         point = done * POINTS // self.growth

@@ -1,46 +1,48 @@
 """InfoGAN on the Wasserstein distance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.checks import unknown
+from unknot.checks import at_least, count, one_of
+from unknot.models.adversarial import gradient_penalty, wasserstein_distance, wasserstein_generator_loss
 from unknot.models.image.infogan_networks import NETWORKS
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, descend, image_tensor
 
-__all__ = ["InfoGAN", "gradient_penalty", "surprise"]
+__all__ = ["InfoGAN", "surprise"]
 
 
 class InfoGAN(Learner):
-    """A generator of images from codes and noise, whose codes can be recognised in what it draws.
+    """A generator of images from codes and noise, whose codes can be recognised in the images.
 
     Chen et al., "InfoGAN: interpretable representation learning by information maximizing generative
     adversarial nets", 2016, with the objective of Gulrajani et al., "Improved training of Wasserstein GANs",
-    2017, as Eastwood and Williams, 2018, A.2, have it. With codes c, even in [-1, 1], and noise, x̃ =
+    2017, as in Eastwood and Williams, 2018, A.2. With codes c, uniform in [-1, 1], and noise, x̃ =
     G(c, noise):
 
         D, Q:  E D(x̃) - E D(x) + `penalty_weight` E (|∇D(x̂)| - 1)² - λ I,
         G:     -E D(x̃) - λ I,                            I = E log Q(c | x̃) + H(c),
 
-    x̂ between real and drawn images, I a lower bound of the mutual information of codes and drawn images. The
-    recogniser Q shares all layers of the critic D but the last, so both learn in one step.
+    x̂ between real and generated images, I a lower bound of the mutual information of codes and generated
+    images. The recogniser Q shares all layers of the critic D except the last, so both learn in one step.
 
-    The paper says that codes are normal and that Q gives their deviations too. Here codes are even and Q is a
-    Gaussian of deviation 1, as its authors' published code has them: an even distribution, unlike a normal
-    one, looks different once it is rotated, so that dimensions mean something; and I is bounded.
+    According to the paper, codes are normal and Q predicts their standard deviations too. Here codes are
+    uniform and Q is a Gaussian of standard deviation 1, as in the authors' published code: unlike a normal
+    distribution, a uniform one is not invariant to rotation, so that dimensions are meaningful; and I is
+    bounded.
 
     Args:
         shape: (height, width, channels) of the images, a square whose side is a power of 2 from 8.
-        latent_dim: how many codes.
-        noise_dim: how many numbers of noise, normal, which say what codes don't; at least 0.
+        latent_dim: number of codes.
+        noise_dim: dimension of the noise, normal, for what codes don't determine; at least 0.
         network: "conv" (Radford et al. 2016) or "residual" (Gulrajani et al. 2017, for 64 × 64 images).
-        width: channels of the critic's first convolution and the generator's last; between are more.
+        width: channels of the critic's first convolution and the generator's last; others have more.
         information_weight: λ, at least 0.
         penalty_weight: of the gradient penalty, at least 0.
-        critic_updates: of D and Q for one of G.
+        critic_updates: of D and Q per update of G.
         learning_rate: Adam's (β1 = 0, β2 = 0.9), of both.
 
     Raises:
@@ -61,16 +63,14 @@ class InfoGAN(Learner):
         learning_rate: float = 1e-4,
     ) -> None:
         super().__init__()
-        if network not in NETWORKS:
-            raise ValueError(unknown("network", network, NETWORKS))
+        one_of("network", network, NETWORKS)
+        count(1, latent_dim=latent_dim, width=width, critic_updates=critic_updates)
+        count(0, noise_dim=noise_dim)
+        at_least(0, information_weight=information_weight, penalty_weight=penalty_weight)
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim, self.noise_dim, self.network, self.width = latent_dim, noise_dim, network, width
         self.information_weight, self.penalty_weight = information_weight, penalty_weight
         self.critic_updates, self.learning_rate = critic_updates, learning_rate
-        counts = dict.fromkeys(("latent_dim", "width", "critic_updates"), 1)
-        for name, least in (counts | {"noise_dim": 0, "information_weight": 0, "penalty_weight": 0}).items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
         critic, generator = NETWORKS[network]
         self.critic = critic(self.shape, 1 + latent_dim, width)
         self.generator = generator(self.shape, latent_dim + noise_dim, width)
@@ -81,11 +81,10 @@ class InfoGAN(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return the means of Q(c | x), (n, latent_dim), of uint8 images (n, h, w, c)."""
-        codes: Tensor = self.critic(self._scaled(images))[:, 1:]
-        return codes
+        return self._judge(self._scaled(images))[1]
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Draw codes (n, latent_dim), all noise 0: images, float (n, h, w, c) in [0, 1]."""
+        """Decode codes (n, latent_dim) with zero noise: images, float (n, h, w, c) in [0, 1]."""
         noise = codes.new_zeros(len(codes), self.noise_dim)
         images: Tensor = self.generator(torch.cat([codes, noise], 1)).movedim(1, -1)
         return (images + 1) / 2
@@ -98,7 +97,7 @@ class InfoGAN(Learner):
 
         Returns:
             Of the last steps: `distance`, E D(x) - E D(x̃), which estimates Wasserstein's; `penalty`,
-            unweighted; `surprise` at the codes in nats, 0 where Q tells all that the generator was given.
+            unweighted; `surprise` at the codes in nats, 0 if Q recovers them exactly.
 
         Raises:
             ValueError: fewer images.
@@ -111,57 +110,45 @@ class InfoGAN(Learner):
             )
         for real in images.tensor_split(self.critic_updates):
             distance, penalty = self._update_critic(real)
-        codes, drawn = self._draw(len(real))
-        judged = self.critic(drawn)
-        surprised = surprise(judged[:, 1:], codes)
-        self._step("generator", self.information_weight * surprised - judged[:, 0].mean())
-        return {"distance": distance, "penalty": penalty, "surprise": surprised.detach()}
+        surprised = self._update_generator(len(real))
+        return {"distance": distance, "penalty": penalty, "surprise": surprised}
 
     def _update_critic(self, real: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            codes, drawn = self._draw(len(real))
-        judged = self.critic(drawn)
-        distance = self.critic(real)[:, 0].mean() - judged[:, 0].mean()
-        penalty = gradient_penalty(lambda images: self.critic(images)[:, 0], real, drawn)
-        surprised = surprise(judged[:, 1:], codes)
-        loss = self.penalty_weight * penalty + self.information_weight * surprised - distance
-        self._step("critic", loss)
+            codes, generated = self._generate(len(real))
+        scores, means = self._judge(generated)
+        distance = wasserstein_distance(self._judge(real)[0], scores)
+        penalty = gradient_penalty(lambda images: self._judge(images)[0], real, generated)
+        information_loss = self.information_weight * surprise(means, codes)
+        descend(self.penalty_weight * penalty + information_loss - distance, self.optimizers["critic"])
         return distance.detach(), penalty.detach()
 
-    def _step(self, name: str, loss: Tensor) -> None:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+    def _update_generator(self, number: int) -> Tensor:
+        codes, generated = self._generate(number)
+        scores, means = self._judge(generated)
+        surprised = surprise(means, codes)
+        information_loss = self.information_weight * surprised
+        descend(information_loss + wasserstein_generator_loss(scores), self.optimizers["generator"])
+        return surprised.detach()
 
-    def _draw(self, count: int) -> tuple[Tensor, Tensor]:
-        """Return codes (count, latent_dim) and images of them in [-1, 1], (count, channels, h, w)."""
+    def _generate(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return codes (number, latent_dim) and images of them in [-1, 1], (number, channels, h, w)."""
         device = next(self.parameters()).device
-        codes = 2 * torch.rand(count, self.latent_dim, device=device) - 1
-        noise = torch.randn(count, self.noise_dim, device=device)
+        codes = 2 * torch.rand(number, self.latent_dim, device=device) - 1
+        noise = torch.randn(number, self.noise_dim, device=device)
         return codes, self.generator(torch.cat([codes, noise], 1))
+
+    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores D(x), (n,), and means of Q(c | x), (n, latent_dim)."""
+        outputs = self.critic(images)
+        return outputs[:, 0], outputs[:, 1:]
 
     def _scaled(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         return 2 * image_tensor(images, next(self.parameters()).device, self.shape) - 1
 
 
-def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, drawn: Tensor) -> Tensor:
-    """Return E (|∇D(x̂)| - 1)², x̂ drawn evenly from the line between a real image and a drawn one (eq. 3).
-
-    Args:
-        critic: D, images (n, ...) to scores (n,), each image for itself.
-        real: images (n, ...).
-        drawn: images (n, ...), to which no gradient flows.
-    """
-    share = torch.rand(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
-    between = torch.lerp(real, drawn.detach(), share).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    lengths: Tensor = slope.flatten(1).norm(dim=1)
-    return (lengths - 1).square().mean()
-
-
 def surprise(mean: Tensor, codes: Tensor) -> Tensor:
-    """Return E Σ (c - mean)² / 2, which is -I but for a constant: -log Q(c | x) less the least it can be.
+    """Return E Σ (c - mean)² / 2, which is -I up to a constant: -log Q(c | x) minus its minimum.
 
     Args:
         mean: of Q, (n, latent_dim).

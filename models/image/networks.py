@@ -1,4 +1,4 @@
-"""The trunk that models of images share: encoders, decoders, likelihoods."""
+"""What models of images share: encoders, decoders, likelihoods."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,8 +22,8 @@ __all__ = [
 
 Shape = tuple[int, int, int]
 
-LEAST = 4
-"""Cells along a side at which convolutions end."""
+FINAL_SIDE = 4
+"""Side, in cells, of the maps after the last convolution."""
 
 
 def conv_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Sequential:
@@ -31,7 +31,7 @@ def conv_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Sequ
 
     Args:
         shape: (height, width, channels) of the images; height and width equal, a power of 2 from 8.
-        outputs: units at the end.
+        outputs: units of the last layer.
         width: channels of each convolution.
         hidden: units of each layer.
 
@@ -44,7 +44,7 @@ def conv_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Sequ
     return nn.Sequential(
         *layers,
         nn.Flatten(),
-        nn.Linear(width * LEAST * LEAST, hidden),
+        nn.Linear(width * FINAL_SIDE * FINAL_SIDE, hidden),
         nn.ReLU(),
         nn.Linear(hidden, hidden),
         nn.ReLU(),
@@ -53,7 +53,7 @@ def conv_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Sequ
 
 
 def conv_decoder(shape: Shape, inputs: int, width: int, hidden: int) -> nn.Sequential:
-    """Return the transpose of `conv_encoder`; it gives logits (n, channels, height, width)."""
+    """Return the transpose of `conv_encoder`; it returns logits (n, channels, height, width)."""
     layers: list[nn.Module] = []
     halvings = _halvings(shape)
     for step in range(halvings):
@@ -64,14 +64,14 @@ def conv_decoder(shape: Shape, inputs: int, width: int, hidden: int) -> nn.Seque
         nn.ReLU(),
         nn.Linear(hidden, hidden),
         nn.ReLU(),
-        nn.Linear(hidden, width * LEAST * LEAST),
-        nn.Unflatten(1, (width, LEAST, LEAST)),
+        nn.Linear(hidden, width * FINAL_SIDE * FINAL_SIDE),
+        nn.Unflatten(1, (width, FINAL_SIDE, FINAL_SIDE)),
         *layers,
     )
 
 
 def dense_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Sequential:
-    """Return two layers of `hidden` units and ReLU (Higgins et al., 2016); it takes no notice of `width`."""
+    """Return two layers of `hidden` units and ReLU (Higgins et al., 2016); `width` is ignored."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(math.prod(shape), hidden),
@@ -83,7 +83,7 @@ def dense_encoder(shape: Shape, outputs: int, width: int, hidden: int) -> nn.Seq
 
 
 def dense_decoder(shape: Shape, inputs: int, width: int, hidden: int) -> nn.Sequential:
-    """Return three layers of `hidden` units and tanh (Higgins et al., 2016), which give logits as images."""
+    """Return three layers of `hidden` units and tanh (Higgins et al., 2016); it returns logits as images."""
     height, across, channels = shape
     return nn.Sequential(
         nn.Linear(inputs, hidden),
@@ -107,10 +107,10 @@ NETWORKS: Mapping[str, tuple[Network, Network]] = {
 
 
 def he_initialise(layer: nn.Module) -> None:
-    """Draw a layer's weights as He et al. (2015) do, "Delving deep into rectifiers", eq. 10; biases are 0.
+    """Sample a layer's weights as in He et al., "Delving deep into rectifiers", 2015, eq. 10; biases are 0.
 
-    By PyTorch's smaller weights a decoder of shapes draws discs for tens of thousands of updates, all
-    dimensions but those of place and size collapsed; by these, orientations are told within 4,000.
+    With PyTorch's smaller weights a decoder of shapes decodes discs for tens of thousands of updates, and all
+    dimensions except those of position and size collapse; with these, orientation is learnt within 4,000.
     """
     if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_normal_(layer.weight)
@@ -120,8 +120,8 @@ def he_initialise(layer: nn.Module) -> None:
 
 def _halvings(shape: Shape) -> int:
     height, width, _ = shape
-    halvings = round(math.log2(max(height, 1) / LEAST))
-    if height != width or halvings < 1 or LEAST << halvings != height:
+    halvings = round(math.log2(max(height, 1) / FINAL_SIDE))
+    if height != width or halvings < 1 or FINAL_SIDE << halvings != height:
         raise ValueError(f"shape must have one height and width, a power of 2 from 8, not {shape}")
     return halvings
 
@@ -132,7 +132,7 @@ def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
 
 
 def gaussian(logits: Tensor, images: Tensor) -> Tensor:
-    """Return half the squared error, which is -log p under Gaussian pixels of variance 1 but a constant."""
+    """Return half the squared error, which is -log p under Gaussian pixels of variance 1 up to a constant."""
     return (logits.sigmoid() - images).square().flatten(1).sum(1) / 2
 
 
@@ -141,12 +141,12 @@ LIKELIHOODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {"bernoulli": be
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return KL(N(mean, variance) || N(0, 1)) in nats for each dimension by itself."""
+    """Return KL(N(mean, variance) || N(0, 1)) in nats for each dimension."""
     return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
 
 
 def flipped(images: Tensor, most: float) -> Tensor:
-    """Return images (n, c, h, w) with pixels turned from x to 1 - x: of each a share up to `most`."""
+    """Return images (n, c, h, w) with pixels flipped from x to 1 - x: in each image a share up to `most`."""
     share = most * torch.rand(len(images), 1, 1, 1, device=images.device)
     flips = torch.rand_like(images[:, :1]) < share
     return torch.where(flips, 1 - images, images)

@@ -11,19 +11,19 @@ from unknot.representation.learner import Learner, image_tensor
 
 __all__ = ["PCA"]
 
-NOTHING = 1e-5
-"""Deviation, in shares of the greatest or of one pixel, up to which a direction is one of rounding."""
+ROUNDING_STD = 1e-5
+"""Standard deviation, relative to the greatest or to 1, up to which a direction is due to rounding."""
 
 
 class PCA(Learner):
-    """The linear code that loses least: scores along the directions of the greatest variance, scaled to 1.
+    """The linear code with the least error: scores along the directions of greatest variance, scaled to 1.
 
-    The floor that a learnt code is compared with. It has no optimiser: one `update`, on all the images that
-    there are, finds it (Halko, Martinsson and Tropp, "Finding structure with randomness", 2011).
+    The baseline of learnt codes. It has no optimiser: one `update` on all images fits it (Halko, Martinsson
+    and Tropp, "Finding structure with randomness", 2011).
 
     Args:
         shape: (height, width, channels) of the images.
-        latent_dim: how many directions, at least 1 and at most the pixels.
+        latent_dim: number of directions, from 1 to the number of pixels.
     """
 
     def __init__(self, *, shape: tuple[int, int, int] = (64, 64, 1), latent_dim: int = 10) -> None:
@@ -42,27 +42,27 @@ class PCA(Learner):
         self.optimizers = {}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return scores (n, latent_dim), of variance 1 over what was fitted, of uint8 images (n, h, w, c).
+        """Return scores (n, latent_dim) of uint8 images (n, h, w, c), of variance 1 over the fitted images.
 
-        Along directions in which what was fitted does not vary they are 0.
+        They are 0 along directions in which the fitted images don't vary.
         """
         scores = (self._flat(images) - self.mean) @ self.directions
-        varies = self.deviations > NOTHING * self.deviations[0].clamp(min=1)
+        varies = self.deviations > ROUNDING_STD * self.deviations[0].clamp(min=1)
         return torch.where(varies, scores / self.deviations, 0)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Draw scores (n, latent_dim): images, float (n, h, w, c), which may leave [0, 1]."""
+        """Decode scores (n, latent_dim): images, float (n, h, w, c), not limited to [0, 1]."""
         images = self.mean + (codes * self.deviations) @ self.directions.mT
         return images.reshape(-1, *self.shape)
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Fit the images of a batch, whatever was before.
+        """Fit the images of a batch, independently of earlier fits.
 
         Args:
             batch: `observation`, uint8 (n, h, w, c), n at least `latent_dim`.
 
         Returns:
-            `explained`, the share of the variance that the directions have.
+            `explained`, the directions' share of the variance.
 
         Raises:
             ValueError: fewer images.

@@ -1,4 +1,4 @@
-"""A convolutional autoencoder of natural images whose code is penalised.
+"""A convolutional autoencoder of natural images with a penalised code.
 
 Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, section 3.4.
 """
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.models.penalties import PENALTIES
 from unknot.representation import Learner, descend
 from unknot.representation.learner import image_tensor
@@ -21,10 +21,10 @@ SHAPE = (32, 32, 3)
 
 
 class PenalisedAutoencoder(Learner):
-    """Two convolutional and two fully connected layers to a linear code, mirrored behind it.
+    """Two convolutional and two fully connected layers to a linear code, mirrored in the decoder.
 
-    The paper gives the layers' number, the code's 84 dimensions and half a million parameters in all, but no
-    widths: those here come to 0.49 million at 84 dimensions.
+    The paper gives the number of layers, the 84 dimensions of the code and the total of half a million
+    parameters, but no widths. With those here it has 0.49 million.
 
     Args:
         code_dim: dimensions of the code.
@@ -45,8 +45,7 @@ class PenalisedAutoencoder(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        if penalty not in PENALTIES:
-            raise ValueError(unknown("penalty", penalty, PENALTIES))
+        one_of("penalty", penalty, PENALTIES)
         self.code_dim, self.penalty, self.weight = code_dim, penalty, weight
         self.learning_rate = learning_rate
         self.encoder = nn.Sequential(
@@ -77,7 +76,7 @@ class PenalisedAutoencoder(Learner):
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Draw codes (n, code_dim): images, float (n, 32, 32, 3), about within [0, 1]."""
+        """Decode codes (n, code_dim): images, float (n, 32, 32, 3), approximately in [0, 1]."""
         images: Tensor = self.decoder(codes)
         return images.movedim(1, -1)
 
@@ -88,7 +87,7 @@ class PenalisedAutoencoder(Learner):
             batch: `observation`, uint8 (n, 32, 32, 3), n at least 2.
 
         Returns:
-            `error`, per value of a pixel in [0, 1], and `penalty`, unweighted.
+            `error`, the mean over pixels in [0, 1] and channels, and `penalty`, unweighted.
         """
         images = batch["observation"]
         codes = self.encode(images)

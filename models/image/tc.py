@@ -12,14 +12,14 @@ __all__ = ["BetaTCVAE", "total_correlation"]
 
 
 class BetaTCVAE(VAE):
-    """A variational autoencoder in whose KL the total correlation has a weight.
+    """A variational autoencoder with a weight for the total correlation in its KL.
 
     Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in variational autoencoders", 2018,
     eq. 4 with α = γ = 1:
 
         E log p(x | z) - I(z; x) - β TC(z) - Σ_j KL(q(z_j) || p(z_j)),
 
-    which is the ELBO less (β - 1) TC.
+    which is the ELBO minus (β - 1) TC.
 
     Args:
         beta: β, at least 0.
@@ -37,13 +37,12 @@ class BetaTCVAE(VAE):
 
 
 def total_correlation(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return KL(q(z) || Π_j q(z_j)) in nats, q(z) taken to be the mixture of a batch's posteriors.
+    """Return KL(q(z) || Π_j q(z_j)) in nats, where q(z) is the mixture of a batch's posteriors.
 
-    The authors' minibatch-weighted sampling gives the same and constants that depend on how much data there
-    is; they have no gradient.
+    The authors' minibatch-weighted sampling differs by constants that depend on the number of data.
 
     Args:
-        z: drawn from the posteriors, (n, d).
+        z: samples of the posteriors, (n, d).
         mean: of the posteriors, (n, d).
         log_variance: of the posteriors, (n, d).
     """

@@ -1,4 +1,4 @@
-"""Variational autoencoders: what all of them share, and the plain one with its β."""
+"""Variational autoencoders: what all share, and the plain one with its β."""
 
 import zlib
 from abc import abstractmethod
@@ -9,52 +9,42 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from unknot.checks import unknown
+from unknot.checks import above, at_least, count, one_of, within
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl, he_initialise
+from unknot.models.image.warm_up import FROZEN_UPDATES, WARM_UP_PIXEL_WEIGHT, end_warm_up
 from unknot.representation.learner import Learner, descend, image_tensor
 
-__all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder", "wake"]
-
-SHARE = 0.25
-"""How much a pixel counts while training warms up."""
-REST = 300
-"""Updates after the warm-up in which the encoder rests."""
-ASLEEP = 0.1
-"""Mean KL in nats below which a dimension has collapsed and is woken."""
+__all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder"]
 
 
 class VariationalAutoencoder(Learner):
     """An encoder q(z | x), Gaussian with a diagonal covariance, a decoder p(x | z), and a prior N(0, I).
 
-    Kingma and Welling, "Auto-encoding variational Bayes", 2014. A method of the family says what is added to
-    the reconstruction error, -E log p(x | z): its `penalty`.
+    Kingma and Welling, "Auto-encoding variational Bayes", 2014. A method of the family defines the term that
+    is added to the reconstruction error, -E log p(x | z): its `penalty`.
 
     Args:
-        shape: (height, width, channels) of the images; "conv" asks for a square, its side a power of 2.
+        shape: (height, width, channels) of the images; "conv" needs a square whose side is a power of 2.
         latent_dim: dimension of z.
         network: "conv" (4 × 4 convolutions, Burgess et al. 2018) or "dense" (Higgins et al. 2016).
         width: channels of the convolutions.
-        hidden: units of the layers that are no convolutions.
-        likelihood: "bernoulli", of grey pixels too, or "gaussian", of variance 1.
-        likelihood_weight: how often each pixel counts. 4 for means of 2 × 2 pixels, which are taken to have
-            one logit, bounds the likelihood of the full image; β and γ then weigh as they do there.
+        hidden: units of the other layers.
+        likelihood: "bernoulli", also for grey pixels, or "gaussian", of variance 1.
+        likelihood_weight: weight of each pixel. For means of 2 × 2 pixels, which share one logit, 4 bounds
+            the likelihood of the full image; β and γ then mean the same as there.
         noise: the greatest share of an image's pixels that are flipped before it is encoded; above 0 the
             autoencoder denoises.
-        spread: begin with codes that tell images apart, by drawing the encoder's weights as the decoder's
-            are (`he_initialise`). Without it they begin nearly silent, and dimensions come into use one after
-            the other, each for a factor of its own if the method is lucky.
-        warm_up: updates in which few factors are learnt, each on a dimension of its own. Until then pixels
-            count a quarter and the decoder begins with PyTorch's small weights, so that what is told is where
-            and how large things are. Then the decoder is drawn anew, collapsed dimensions are woken (`wake`),
-            and the encoder rests for 300 updates while the decoder learns to read it. The rest of the factors
-            come into dimensions that are free.
+        spread: initialise the encoder like the decoder (`he_initialise`), so that codes distinguish images
+            from the start. Without it codes are initially almost constant, and dimensions come into use one
+            by one, ideally each for its own factor.
+        warm_up: updates of the warm-up (see `unknot.models.image.warm_up`); 0 for none.
         learning_rate: Adam's.
 
     Raises:
-        ValueError: an unknown name, or an argument out of range.
+        ValueError: an unknown name or an argument out of range.
     """
 
     def __init__(
@@ -73,19 +63,12 @@ class VariationalAutoencoder(Learner):
         learning_rate: float = 5e-4,
     ) -> None:
         super().__init__()
-        if network not in NETWORKS:
-            raise ValueError(unknown("network", network, NETWORKS))
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(unknown("likelihood", likelihood, LIKELIHOODS))
-        for name, size in {"latent_dim": latent_dim, "width": width, "hidden": hidden}.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, not {size}")
-        if likelihood_weight <= 0:
-            raise ValueError(f"likelihood_weight must be above 0, not {likelihood_weight}")
-        if not 0 <= noise <= 1:
-            raise ValueError(f"noise must be in [0, 1], not {noise}")
-        if warm_up < 0:
-            raise ValueError(f"warm_up must be at least 0, not {warm_up}")
+        one_of("network", network, NETWORKS)
+        one_of("likelihood", likelihood, LIKELIHOODS)
+        count(1, latent_dim=latent_dim, width=width, hidden=hidden)
+        above(0, likelihood_weight=likelihood_weight)
+        within(0, 1, noise=noise)
+        count(0, warm_up=warm_up)
         self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim, self.network, self.width, self.hidden = latent_dim, network, width, hidden
         self.likelihood, self.likelihood_weight = likelihood, likelihood_weight
@@ -105,12 +88,12 @@ class VariationalAutoencoder(Learner):
 
     @abstractmethod
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return what is added to the reconstruction error, and terms to log.
+        """Return the term added to the reconstruction error, and scalars to log.
 
         Args:
             mean: of q(z | x), (n, latent_dim), x the images of a batch.
             log_variance: of q(z | x), (n, latent_dim).
-            z: drawn from q(z | x), (n, latent_dim).
+            z: sampled from q(z | x), (n, latent_dim).
         """
 
     def posterior(self, images: NDArray[np.uint8] | Tensor) -> "Independent":  # type: ignore[type-arg]
@@ -127,7 +110,7 @@ class VariationalAutoencoder(Learner):
         return self.likelihood_weight * LIKELIHOODS[self.likelihood](logits, images)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Draw codes z (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
+        """Decode codes z (n, latent_dim): images, float (n, h, w, c) in [0, 1]."""
         images: Tensor = self.decoder(z).sigmoid().movedim(1, -1)
         return images
 
@@ -143,16 +126,16 @@ class VariationalAutoencoder(Learner):
 
         Returns:
             Means over the batch: `reconstruction`, -log p(x | z); `kl`, KL(q(z | x) || p(z)), both in nats;
-            and what the method's penalty consists of.
+            and the scalars of the method's penalty.
         """
         images = self._tensor(batch["observation"])
-        self._end_warm_up(images)
-        share = SHARE if self.warming else 1.0
+        self._continue_warm_up(images)
+        pixel_weight = WARM_UP_PIXEL_WEIGHT if self.warming else 1.0
         mean, log_variance = self._moments(flipped(images, self.noise) if self.noise else images)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         reconstruction = self.error(self.decoder(z), images).mean()
         penalty, terms = self.penalty(mean, log_variance, z)
-        descend(share * reconstruction + penalty, self.optimizers["adam"])
+        descend(pixel_weight * reconstruction + penalty, self.optimizers["adam"])
         if self.warm_up:
             self.updates += 1
         kl = gaussian_kl(mean, log_variance).sum(1).mean()
@@ -161,19 +144,18 @@ class VariationalAutoencoder(Learner):
 
     @property
     def warming(self) -> bool:
-        """Whether the next update is one of the warm-up."""
+        """Whether the next update belongs to the warm-up."""
         return self.warm_up > 0 and int(self.updates) < self.warm_up
 
-    def _end_warm_up(self, images: Tensor) -> None:
-        """Draw the decoder anew when the warm-up is over; let the encoder rest then, and learn again."""
+    def _continue_warm_up(self, images: Tensor) -> None:
+        """End the warm-up in the first update after it; freeze the encoder for the updates that follow."""
         if not self.warm_up:
             return
         since = int(self.updates) - self.warm_up
         if since == 0:
-            self.decoder.apply(he_initialise)
-            wake(self.encoder, images)
+            end_warm_up(self.encoder, self.decoder, images)
             self.optimizers["adam"].state.clear()
-        self.encoder.requires_grad_(not 0 <= since < REST)
+        self.encoder.requires_grad_(not 0 <= since < FROZEN_UPDATES)
 
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.encoder(images).chunk(2, 1)
@@ -185,17 +167,17 @@ class VariationalAutoencoder(Learner):
 
 @dataclass(frozen=True)
 class PosteriorSamples:
-    """Encodes by a draw from q(z | x) where a learner's `encode` returns its mean.
+    """An encoder that samples q(z | x), where a learner's `encode` returns its mean.
 
-    MIG is defined of such codes (Chen et al., 2018, eq. 4 and 6). What is drawn depends on the images and the
-    seed alone.
+    MIG is defined for such codes (Chen et al., 2018, eq. 4 and 6). Samples depend only on the images and the
+    seed.
     """
 
     learner: VariationalAutoencoder
     seed: int = 0
 
-    codes: ClassVar[str] = "drawn from q(z | x)"
-    """What `evaluate_codes` says of them."""
+    codes: ClassVar[str] = "sampled from q(z | x)"
+    """Their description in the `choices` of `evaluate_codes`."""
 
     def __call__(self, images: NDArray[np.uint8]) -> Tensor:
         """Return codes (n, latent_dim) of uint8 images (n, h, w, c)."""
@@ -205,34 +187,6 @@ class PosteriorSamples:
         return q.loc + q.scale * torch.from_numpy(rng.standard_normal(tuple(q.loc.shape))).to(q.loc)
 
 
-@torch.no_grad()
-def wake(encoder: nn.Sequential, images: Tensor) -> None:
-    """Let dimensions that have collapsed to the prior tell images apart again, by random weights.
-
-    Those of the last layer are drawn anew, and scaled so that means of q(z | x) deviate by 0.7 over the
-    images; log variances are -1.
-
-    Args:
-        encoder: its last layer gives means and log variances, side by side.
-        images: a batch in [0, 1], (n, c, h, w), n at least 2.
-
-    Raises:
-        ValueError: a single image, which tells of no deviation.
-    """
-    if len(images) < 2:
-        raise ValueError(f"images must be at least 2 where a warm-up ends, not {len(images)}")
-    last = encoder[-1]
-    assert isinstance(last, nn.Linear)
-    features = encoder[:-1](images)
-    mean, log_variance = last(features).chunk(2, 1)
-    asleep = torch.nonzero(gaussian_kl(mean, log_variance).mean(0) < ASLEEP)[:, 0]
-    drawn = torch.randn(len(asleep), last.in_features, device=images.device)
-    told = features @ drawn.mT
-    scale = 0.7 / told.std(0).clamp_min(1e-6)
-    last.weight[asleep], last.bias[asleep] = drawn * scale[:, None], -told.mean(0) * scale
-    last.weight[asleep + mean.shape[1]], last.bias[asleep + mean.shape[1]] = 0.0, -1.0
-
-
 class VAE(VariationalAutoencoder):
     """The variational autoencoder, and β-VAE, whose KL has a weight.
 
@@ -240,7 +194,7 @@ class VAE(VariationalAutoencoder):
 
         E log p(x | z) - β KL(q(z | x) || p(z)).
 
-    β = 1 is Kingma and Welling's VAE; β = 0 leaves an autoencoder with noise.
+    β = 1 is Kingma and Welling's VAE; β = 0 is an autoencoder with noise.
 
     Args:
         beta: β, at least 0.
@@ -249,8 +203,7 @@ class VAE(VariationalAutoencoder):
 
     def __init__(self, *, beta: float = 1.0, **settings: Any) -> None:
         super().__init__(**settings)
-        if beta < 0:
-            raise ValueError(f"beta must be at least 0, not {beta}")
+        at_least(0, beta=beta)
         self.beta = beta
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

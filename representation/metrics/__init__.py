@@ -1,8 +1,7 @@
-"""Measures of disentanglement: codes against the factors that are known.
+"""Metrics of disentanglement: codes against known factors.
 
-`evaluate_codes` measures an encoder, any callable, on a factor source, an environment or a data set. Each
-metric is a function as well: of arrays of codes and factors or, where it holds factors, of encoder and
-source.
+`evaluate_codes` measures an encoder, any callable, on a factor source: an environment or a data set. Each
+metric is also a function: of arrays of codes and factors or, where it fixes factors, of encoder and source.
 """
 
 from unknot.representation.metrics.attribute_auc import attribute_auc

@@ -1,4 +1,4 @@
-"""How well single dimensions tell attributes apart."""
+"""How well single dimensions distinguish attributes."""
 
 from typing import Any
 
@@ -22,28 +22,28 @@ def attribute_auc(
     seed: int = 0,
     threshold: float = 0.95,
 ) -> Score:
-    """Measure what share of attribute values a single dimension tells from the others.
+    """Measure the share of attribute values that a single dimension separates from the others.
 
     Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018, section 3:
-    for each value of an attribute, the area under the ROC curve by which the most predictive dimension, read
-    upward or downward, tells it from the attribute's other values; of an attribute of two values one counts.
+    for each value of an attribute, the area under the ROC curve of the most predictive dimension, read upward
+    or downward, for this value against the attribute's others; of an attribute with two values one counts.
 
-    An ordered factor, which the paper has none of, counts as one attribute: above the middle of its range.
+    An ordered factor (the paper has none) counts as one attribute: above the middle of its range.
 
     Args:
         codes: (n, dimensions).
         factors: (n, factors).
-        categorical: (factors,), whose numbers have no order; None: all have one.
+        categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
         seed: of the resamples.
-        threshold: what an area must exceed.
+        threshold: that an area must exceed.
 
     Returns:
-        The share of areas above the threshold. Parts: `areas` of the best dimensions, for each attribute
-        value, `dimensions`, which those are, `attributes`, the (factor column, value) of each, value None for
-        "above the middle", `mean_area`.
+        The share of areas above the threshold. Parts, for each attribute value: `areas` of the best
+        dimension, `dimensions`, its index, `attributes`, (factor column, value), with value None for "above
+        the middle"; and `mean_area`.
 
     Raises:
-        ValueError: shapes, numbers that are not finite, a factor that doesn't vary.
+        ValueError: shapes, numbers that are not finite, or a constant factor.
     """
     codes, factors = checked(codes, factors)
     attributes, masks = _attributes(factors, kinds_of(categorical, factors))

@@ -37,9 +37,9 @@ class Components:
         space: Box, Discrete, MultiDiscrete and MultiBinary factors by name.
 
     Attributes:
-        names: of the columns that can vary, "position[0]" where a factor has several components.
-        categorical: (columns,), whether a column's numbers are names of categories, without an order: those
-            of Discrete, MultiDiscrete and MultiBinary. A Box of integers is ordered.
+        names: of the columns that can vary; "position[0]" if a factor has several components.
+        categorical: (columns,), whether a column's numbers are unordered categories: those of Discrete,
+            MultiDiscrete and MultiBinary. A Box of integers is ordered.
 
     Raises:
         ValueError: no component can vary.
@@ -71,7 +71,7 @@ class Components:
         """Return factors with the columns that can vary taken from a table, (n, columns)."""
         values = self._all(factors)
         values[:, self._columns] = table
-        result, start = dict(factors), 0  # what is no factor of the space stays
+        result, start = dict(factors), 0  # other factors stay
         for part in self._parts:
             block = values[:, start : start + part.width]
             result[part.name] = block.reshape(len(values), *part.shape).astype(part.dtype)
@@ -98,11 +98,11 @@ def _bounds(name: str, space: spaces.Space[Any]) -> tuple[Array, Array]:
 
 
 def encode_factors(encode: Encode, source: FactorSource, factors: Mapping[str, Array]) -> Floats:
-    """Draw factors and encode the images.
+    """Render factors and encode the result.
 
     Args:
-        encode: images to codes; it is handed up to 500 images at a time.
-        source: what draws.
+        encode: from up to 500 rendered samples to codes.
+        source: that renders.
         factors: by name, first axis n.
 
     Returns:

@@ -1,8 +1,8 @@
-"""Measures of a code by its covariance C alone, with no factors: MAPC, CVR, TdV, UD90%.
+"""Metrics of a code's covariance C alone, without factors: MAPC, CVR, TdV, UD90%.
 
-Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, section 3.1. Theirs are better
-lower, but for TdV; `value` turns them round, and the part of the metric's own name is as published. A code
-that is constant scores 0.
+Kågebäck and Mogren, "Disentanglement by penalizing correlation", 2017, section 3.1. As published, lower is
+better except for TdV; `value` is inverted, and the part with the metric's name is as published. A constant
+code scores 0.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.representation.metrics.score import Score, bootstrap, checked
 
 __all__ = ["covariance_measures", "covariance_of", "cvr", "mapc", "tdv", "ud90"]
@@ -21,8 +22,8 @@ Floats = NDArray[np.float64]
 def mapc(codes: Floats, *, seed: int = 0) -> Score:
     """Measure the mean absolute Pearson correlation of dimensions.
 
-    MAPC = 2/(p² - p) Σ_{i<j} |C_ij| / √(C_ii C_jj), over the dimensions that are not constant, as correlation
-    with a constant is not defined; `value` is 1 - MAPC. One dimension alone correlates with nothing.
+    MAPC = 2/(p² - p) Σ_{i<j} |C_ij| / √(C_ii C_jj), over the dimensions that are not constant, since
+    correlation with a constant is undefined; `value` is 1 - MAPC. A single dimension has MAPC 0.
 
     Args:
         codes: (n, dimensions).
@@ -32,7 +33,7 @@ def mapc(codes: Floats, *, seed: int = 0) -> Score:
         A score in [0, 1]. Parts: `mapc`, `active_dimensions`.
 
     Raises:
-        ValueError: shapes, numbers that are not finite.
+        ValueError: other shapes, numbers that are not finite.
     """
 
     def value(c: Floats) -> float:
@@ -46,11 +47,11 @@ def mapc(codes: Floats, *, seed: int = 0) -> Score:
 
 
 def cvr(codes: Floats, *, seed: int = 0) -> Score:
-    """Measure what share of all (co)variance is variance.
+    """Measure the share of variance in all (co)variance.
 
     CVR = ||C||₁ / tr(C), 1 for uncorrelated dimensions and p for p equal ones; `value` is 1 / CVR. The
-    paper's formula has a factor 1/p² as well, its text ("the optimal value of one") and its table (20 for 84
-    dimensions) have not; the part `cvr_formula` has it.
+    paper's formula also has a factor 1/p², unlike its text ("the optimal value of one") and its table (20 for
+    84 dimensions); the part `cvr_formula` includes it.
 
     Args:
         codes: (n, dimensions).
@@ -60,7 +61,7 @@ def cvr(codes: Floats, *, seed: int = 0) -> Score:
         A score in [0, 1]. Parts: `cvr`, `cvr_formula`; both NaN for a constant code.
 
     Raises:
-        ValueError: shapes, numbers that are not finite.
+        ValueError: other shapes, numbers that are not finite.
     """
 
     def value(c: Floats) -> float:
@@ -74,21 +75,20 @@ def cvr(codes: Floats, *, seed: int = 0) -> Score:
 
 
 def tdv(codes: Floats, *, top: int, seed: int = 0) -> Score:
-    """Measure the share of the total variance that the d dimensions of the greatest variance have.
+    """Measure the share of the total variance in the d dimensions of greatest variance.
 
     Args:
         codes: (n, dimensions).
-        top: d, at least 1; `evaluate_codes` takes the number of factors.
+        top: d, at least 1; `evaluate_codes` uses the number of factors.
         seed: of the resamples.
 
     Returns:
         TdV, in [0, 1]. Parts: `tdv`, `variances` of the dimensions.
 
     Raises:
-        ValueError: shapes, numbers that are not finite, `top` below 1.
+        ValueError: other shapes, numbers that are not finite, `top` below 1.
     """
-    if top < 1:
-        raise ValueError(f"top must be at least 1, not {top}")
+    count(1, top=top)
 
     def value(c: Floats) -> float:
         return float(_shares(c)[:top].sum())
@@ -101,7 +101,7 @@ def tdv(codes: Floats, *, top: int, seed: int = 0) -> Score:
 def ud90(codes: Floats, *, seed: int = 0) -> Score:
     """Count the dimensions that need to be kept to retain 90% of the total variance.
 
-    `value` is the share of the dimensions that can be dropped, 1 - UD90%/p.
+    `value` is the share of dimensions that can be dropped, 1 - UD90%/p.
 
     Args:
         codes: (n, dimensions).
@@ -111,7 +111,7 @@ def ud90(codes: Floats, *, seed: int = 0) -> Score:
         A score in [0, 1). Parts: `ud90`, the count (0 for a constant code), `variances` of the dimensions.
 
     Raises:
-        ValueError: shapes, numbers that are not finite.
+        ValueError: other shapes, numbers that are not finite.
     """
 
     def value(c: Floats) -> float:
@@ -124,10 +124,10 @@ def ud90(codes: Floats, *, seed: int = 0) -> Score:
 
 
 def covariance_measures(covariance: Floats, top: int) -> dict[str, float]:
-    """Return all four as published, and no intervals: of many codes, as along a curve, it takes no time.
+    """Return all four as published, without intervals, which is fast for many codes, as along a curve.
 
     Args:
-        covariance: of a code (dimensions, dimensions), as `covariance_of` gives it; not all zeros.
+        covariance: of a code (dimensions, dimensions), as `covariance_of` returns it; not all zeros.
         top: d of TdV.
 
     Returns:
@@ -178,13 +178,13 @@ def _shares(covariance: Floats) -> Floats:
 
 
 def _utilized(covariance: Floats) -> int:
-    """Count the dimensions that hold 90% of the variance; rounding must not ask for one more."""
+    """Count the dimensions that hold 90% of the variance; rounding must not add one."""
     return int((_shares(covariance).cumsum() < 0.9 - 1e-9).sum()) + 1 if _active(covariance).any() else 0
 
 
 def _mean_correlation(covariance: Floats) -> float:
     active = _active(covariance)
     c = covariance[np.ix_(active, active)]
-    deviations = np.sqrt(np.diag(c))
-    correlations = np.abs(c / np.outer(deviations, deviations))[np.triu_indices(len(c), 1)]
+    stds = np.sqrt(np.diag(c))
+    correlations = np.abs(c / np.outer(stds, stds))[np.triu_indices(len(c), 1)]
     return float(correlations.mean()) if correlations.size else 0.0

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.svm import LinearSVC
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
 
 __all__ = ["REGRESSORS", "completeness", "dci", "disentanglement"]
@@ -47,39 +47,37 @@ def dci(
     2018, section 2. A regressor f_j predicts each factor z_j from the code, inputs and targets normalised;
     R_ij is the importance of c_i in predicting z_j. With P_ij = R_ij / Σ_j R_ij and P̃_ij = R_ij / Σ_i R_ij,
     D_i = 1 - H_K(P_i.), averaged with the weights Σ_j R_ij / Σ_ij R_ij, and C_j = 1 - H_D(P̃_.j), averaged.
-    The error is the root mean square, normalised by the factor's standard deviation; of a categorical factor,
-    for which f_j is a classifier, the share of wrong answers.
+    The error is the root mean square, normalised by the factor's standard deviation; for a categorical
+    factor, where f_j is a classifier, it is the error rate.
 
-    Of 10 examples 8 train, 1 chooses the regressor's setting (the depth of trees or their splits' least gain,
-    the strength of the penalty), 1 tests. The interval keeps the regressors and resamples the test set, on
-    which importances are how far predictions move when a dimension is shuffled (of the lasso, |W_ij| again):
-    it does not say what other regressors of the same kind would give.
+    80% of the examples train, 10% choose the regressor's setting (the depth of trees, the least gain of their
+    splits or the strength of the penalty), 10% test. The interval keeps the regressors and resamples the test
+    set, where the importance of a dimension is how far predictions move when it is shuffled (for the lasso
+    this is |W_ij| again). So it does not cover the variation between regressors.
 
     Args:
         codes: (n, dimensions), n at least 30.
         factors: (n, factors), at least two.
-        categorical: (factors,), whose numbers have no order; None: all have one.
+        categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
         seed: of the split, the regressors and the resamples.
         regressor: one of `REGRESSORS`.
-        unseen: codes (m, dimensions) and factors (m, factors), m at least 2, on which what is fitted to the
-            others is tested too: combinations of factors that training left out, say (the paper's zero-shot
-            error).
+        unseen: codes (m, dimensions) and factors (m, factors), m at least 2, as a second test set: for
+            example combinations of factors that training left out (the paper's zero-shot error).
 
     Returns:
         Disentanglement, in [0, 1]. Parts: `disentanglement` (value once more), `completeness`,
         `informativeness` (the mean over factors of 1 - error, errors above 1 counted as 1);
         `disentanglements` and `weights` of the dimensions, `completenesses`, `errors` and `settings` of the
-        factors (with "not converged" where a linear machine has not); `importances` R (dimensions, factors),
-        which `hinton` draws; `completeness_interval`, `informativeness_interval`; with `unseen` also
-        `unseen_errors` of the factors, normalised by their deviation there. A dimension that predicts nothing
-        has disentanglement 0 and weight 0.
+        factors (with "not converged" if a linear model has not); `importances` R (dimensions, factors),
+        which `hinton` plots; `completeness_interval`, `informativeness_interval`; with `unseen` also
+        `unseen_errors` of the factors, normalised by their standard deviation there. A dimension that
+        predicts nothing has disentanglement 0 and weight 0.
 
     Raises:
-        ValueError: an unknown regressor, shapes, numbers that are not finite, a factor that doesn't vary, too
-            few examples or factors, unseen ones of other columns.
+        ValueError: an unknown regressor, other shapes, numbers that are not finite, a constant factor, too
+            few examples or factors, or unseen data with other columns.
     """
-    if regressor not in REGRESSORS:
-        raise ValueError(unknown("regressor", regressor, REGRESSORS))
+    one_of("regressor", regressor, REGRESSORS)
     codes, factors = checked(codes, factors, least_factors=2)
     if len(codes) < 30:
         raise ValueError(f"codes of {len(codes)} examples are too few to split: dci needs at least 30")
@@ -89,7 +87,7 @@ def dci(
     alike = np.flatnonzero(np.ptp(factors[split.rows[0]], axis=0) == 0)
     if alike.size:
         raise ValueError(
-            f"factors of columns {alike.tolist()} take one value in what dci learns from: give more examples"
+            f"factors of columns {alike.tolist()} take one value in the training set: give more examples"
         )
     fits = [
         _fit(REGRESSORS[regressor], split, factors[:, j], bool(kind), seed) for j, kind in enumerate(kinds)
@@ -142,7 +140,7 @@ def completeness(importances: Floats) -> float:
 
 
 def focus(importances: Floats, axis: int) -> Floats:
-    """Return 1 - H(P) along an axis, the logarithm's base its length; 0 where all is 0, 1 for length 1."""
+    """Return 1 - H(P) along an axis, the logarithm's base its length; 0 where all are 0, 1 for length 1."""
     length = importances.shape[axis]
     total = importances.sum(axis=axis, keepdims=True)
     p = np.divide(importances, total, out=np.full_like(importances, 1 / length), where=total > 0)
@@ -161,11 +159,11 @@ class Regressor:
     """A family of regressors.
 
     Attributes:
-        candidates: (categorical, seed) to estimators by the name of their setting, the simplest first;
+        candidates: from (categorical, seed) to estimators by the name of their setting, simplest first;
             validation chooses one.
-        importances: (estimator, test codes) to the importance of each dimension.
-        choices: what a score says of it.
-        slack: standard errors by which the one that is chosen may be worse than the best, being simpler.
+        importances: from (estimator, test codes) to the importance of each dimension.
+        choices: as a score reports them.
+        slack: standard errors by which the chosen estimator may be worse than the best, if it is simpler.
     """
 
     candidates: Callable[[bool, int], Mapping[str, Any]]
@@ -182,12 +180,12 @@ def _lasso(categorical: bool, seed: int) -> dict[str, Any]:
 
 
 def _forest(categorical: bool, seed: int) -> dict[str, Any]:
-    # Without a least gain a perfect code's targets, equal but for rounding, are split on whatever is there.
+    # Without a least gain, a perfect code's targets, equal up to rounding, are split on arbitrary dimensions.
     return {f"max_depth={depth}": _trees(categorical, seed, depth, LEAST_GAIN) for depth in (4, 8, 16)}
 
 
 def _counted_forest(categorical: bool, seed: int) -> dict[str, Any]:
-    # A split of what is left of a coarse code's target tells nothing, and would count like any other.
+    # A split of a coarse code's residual is uninformative, and would count like any other.
     return {f"least gain={gain:g}": _trees(categorical, seed, 16, gain) for gain in LEAST_GAINS}
 
 
@@ -218,7 +216,7 @@ def _impurity(estimator: Any, _: Floats) -> Floats:
 
 
 def _splits(estimator: Any, codes: Floats) -> Floats:
-    """Count, over the cases, how often a tree splits one on each dimension, as a share of all."""
+    """Return the share of each dimension in all splits of test cases by the trees."""
     paths, _ = estimator.decision_path(codes)
     features = np.concatenate([tree.tree_.feature for tree in estimator.estimators_])
     visits = np.asarray(paths.sum(axis=0)).ravel()
@@ -273,7 +271,7 @@ takes scikit-learn's decrease of impurity, and so does "random_forest"."""
 
 @dataclass(frozen=True)
 class Split:
-    """Codes, normalised by the training set's mean and deviation, and which examples are for what."""
+    """Codes, normalised by the training set's mean and standard deviation, and the rows of each set."""
 
     codes: Floats
     rows: tuple[Rows, Rows, Rows]
@@ -293,7 +291,7 @@ class Split:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A factor's regressor: its setting, its importances, its losses on the test set."""
+    """A factor's regressor with its setting, importances and losses on the test set."""
 
     estimator: Any
     setting: str
@@ -306,7 +304,7 @@ def _fit(regressor: Regressor, split: Split, factor: Floats, categorical: bool, 
     target = factor if categorical else _normalised(factor, factor[train])
     candidates = regressor.candidates(categorical, seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the setting that is returned says it
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the returned setting reports it
         for estimator in candidates.values():
             estimator.fit(split.codes[train], target[train])
     trials = {
@@ -323,7 +321,7 @@ def _fit(regressor: Regressor, split: Split, factor: Floats, categorical: bool, 
 
 
 def _losses(estimator: Any, codes: Floats, target: Floats) -> Floats:
-    """Return each example's squared error, or whether it is misclassified."""
+    """Return each example's squared error; for a classifier 1 if it is wrong, else 0."""
     predicted = estimator.predict(codes)
     wrong = predicted != target if hasattr(estimator, "classes_") else (predicted - target) ** 2
     return np.asarray(wrong, np.float64)
@@ -332,7 +330,7 @@ def _losses(estimator: Any, codes: Floats, target: Floats) -> Floats:
 def _effects(fit: _Fit, codes: Floats, rng: np.random.Generator) -> Floats:
     """Return how far each test example's prediction moves when a dimension is shuffled: (n, dimensions).
 
-    Of a linear regressor the mean is |W_ij| times the mean difference of two values of c_i, R_ij again.
+    For a linear regressor the mean is |W_ij| times the mean difference of two values of c_i, so R_ij again.
     """
     result, usual = np.zeros_like(codes), _predictions(fit.estimator, codes)
     for i in np.flatnonzero(fit.importances):
@@ -343,7 +341,7 @@ def _effects(fit: _Fit, codes: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _predictions(estimator: Any, codes: Floats) -> Floats:
-    """Return predictions as numbers, (n, outputs): of a classifier those of its classes."""
+    """Return predictions as numbers, (n, outputs); for a classifier those of its classes."""
     methods = ("predict_proba", "decision_function", "predict")
     predict = next(getattr(estimator, name) for name in methods if hasattr(estimator, name))
     return np.asarray(predict(codes), np.float64).reshape(len(codes), -1)
@@ -361,7 +359,7 @@ def _unseen_errors(
     categorical: NDArray[np.bool_],
     unseen: tuple[Floats, Floats],
 ) -> Floats:
-    """Return the errors on `unseen` codes and factors of what was fitted to `codes` and `factors`."""
+    """Return the errors on `unseen` codes and factors of regressors fitted to `codes` and `factors`."""
     inputs, targets = checked(*unseen)
     for name, table, fitted in (("codes", inputs, codes), ("factors", targets, factors)):
         if table.shape[1] != fitted.shape[1]:
@@ -379,8 +377,8 @@ def _informativeness(losses: Floats, categorical: NDArray[np.bool_]) -> float:
 
 
 def _normalised(table: Floats, train: Floats) -> Floats:
-    """Return rows less the mean of those that train, in deviations of those: (n, columns), or (n,) of one."""
-    # A constant's deviation is 0 but for rounding, which must not be blown up to another intercept.
-    deviation = np.where(np.ptp(train, axis=0) > 0, train.std(axis=0), 1.0)
-    result: Floats = (table - train.mean(axis=0)) / deviation
+    """Standardise rows, (n, columns) or (n,), by the mean and standard deviation of the training rows."""
+    # A constant's standard deviation is 0 up to rounding, which must not be scaled up to an intercept.
+    std = np.where(np.ptp(train, axis=0) > 0, train.std(axis=0), 1.0)
+    result: Floats = (table - train.mean(axis=0)) / std
     return result

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 from unknot.representation.metrics.attribute_auc import attribute_auc
 from unknot.representation.metrics.components import Components, encode_factors
 from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
@@ -18,7 +18,7 @@ from unknot.representation.metrics.higgins import higgins, higgins_2
 from unknot.representation.metrics.mig import mig
 from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
-from unknot.representation.metrics.score import LEVEL, RESAMPLES, Score, at_least
+from unknot.representation.metrics.score import LEVEL, RESAMPLES, Score
 from unknot.representation.metrics.unsupervised import unsupervised
 from unknot.representation.source import Encode, FactorSource
 
@@ -50,7 +50,7 @@ ON_SOURCE: Mapping[str, Callable[..., Score]] = {
     "higgins_2": higgins_2,
     "factor_vae": factor_vae,
 }
-"""Metrics that draw images of their own, some factors held: (encode, source, seed=)."""
+"""Metrics that sample their own images, with some factors fixed: (encode, source, seed=)."""
 
 METRICS = (*ON_FACTORS, *ON_SOURCE, *ON_CODES)
 """The names."""
@@ -68,24 +68,25 @@ def evaluate_codes(
     """Measure how disentangled codes are.
 
     Args:
-        encode: any callable from images, uint8 (n, height, width, channels), to codes (n, dimensions), an
-            array or a tensor: a learner's `encode`, say.
-        source: an environment (`env.unwrapped`) or a data set. A Box factor counts as one factor a component;
-            components that can't vary are left out.
-        metrics: a name out of `METRICS`, or some.
-        seed: of all that is drawn. A metric's result does not depend on which others are asked for.
-        samples: drawn for the metrics of a sample; `higgins`, `higgins_2` and `factor_vae` draw their own.
-        settings: arguments of a metric by its name, as {"mig": {"bins": 50}}. `tdv`'s `top` is the number of
-            factors unless given.
+        encode: any callable from what the source renders (such as uint8 images (n, height, width, channels),
+            sequences or tokens) to codes (n, dimensions), an array or a tensor; for example a learner's
+            `encode`.
+        source: an environment (`env.unwrapped`) or a data set. Each component of a Box factor counts as one
+            factor; constant components are left out.
+        metrics: one or several names from `METRICS`.
+        seed: of all samples. A metric's result does not depend on the other metrics.
+        samples: number of samples; `higgins`, `higgins_2` and `factor_vae` take their own.
+        settings: arguments of a metric by its name, such as {"mig": {"bins": 50}}. The default of `tdv`'s
+            `top` is the number of factors.
 
     Returns:
-        Scores by name. Their `choices` also have the `seed`, the `samples` of metrics of a sample, how the
-        interval is made, what the codes are (`encode.codes`, a sentence, where it has one), and `factors`,
-        their names in the order of the parts' arrays.
+        Scores by name. Their `choices` also contain the `seed`, the number of `samples`, how the interval is
+        made, what the codes are (`encode.codes`, a phrase, if it exists), and `factors`, their names in the
+        order of the parts' arrays.
 
     Raises:
-        ValueError: an unknown metric, settings of one not asked for or that it does not have,
-            a source without factors, or what the metrics themselves refuse.
+        ValueError: an unknown metric, settings of another metric or that the metric does not have, a source
+            without factors, or what the metrics themselves refuse.
 
     Example:
         >>> env = gym.make("unknot/Planar-v0").unwrapped
@@ -93,21 +94,19 @@ def evaluate_codes(
     """
     metrics, settings = [metrics] if isinstance(metrics, str) else list(metrics), settings or {}
     for name in metrics:
-        if name not in METRICS:
-            raise ValueError(unknown("metric", name, METRICS))
+        one_of("metric", name, METRICS)
     for name, chosen in settings.items():
-        if name not in metrics:
-            raise ValueError(unknown("settings of the metric", name, metrics))
+        one_of("settings of the metric", name, metrics)
         _check_settings(name, chosen)
-    at_least(2, samples=samples)
-    at_least(0, seed=seed)
+    count(2, samples=samples)
+    count(0, seed=seed)
     if not hasattr(source, "factor_space"):
         hint = ": give env.unwrapped" if hasattr(source, "unwrapped") else ""
         raise ValueError(f"source={source} has no factor_space{hint}")
     components = Components(source.factor_space)
     if not ON_SOURCE.keys() >= set(metrics):
-        drawn = source.sample_factors(samples, np.random.default_rng(seed))
-        codes, factors = encode_factors(encode, source, drawn), components.table(drawn)
+        sampled_factors = source.sample_factors(samples, np.random.default_rng(seed))
+        codes, factors = encode_factors(encode, source, sampled_factors), components.table(sampled_factors)
     common = {
         "interval": f"{LEVEL:.0%}, {RESAMPLES} resamples",
         "codes": getattr(encode, "codes", "as encode returned them"),
@@ -124,17 +123,16 @@ def evaluate_codes(
             score = ON_CODES[name](codes, **chosen)
         else:
             score = ON_FACTORS[name](codes, factors, components.categorical, **chosen)
-        sampled = {} if name in ON_SOURCE else {"samples": samples}
-        scores[name] = replace(score, choices={**score.choices, **sampled, "seed": chosen["seed"], **common})
+        size = {} if name in ON_SOURCE else {"samples": samples}
+        scores[name] = replace(score, choices={**score.choices, **size, "seed": chosen["seed"], **common})
     return scores
 
 
 def _check_settings(metric: str, chosen: Any) -> None:
-    """Raise ValueError unless settings are a mapping of arguments that the metric has."""
+    """Raise ValueError unless settings are a mapping of the metric's arguments."""
     function = {**ON_FACTORS, **ON_CODES, **ON_SOURCE}[metric]
     known = [name for name, each in signature(function).parameters.items() if each.kind is each.KEYWORD_ONLY]
     if not isinstance(chosen, Mapping):
         raise ValueError(f"settings of {metric} must be a dict with some of {known}, not {chosen!r}")
     for name in chosen:
-        if name not in known:
-            raise ValueError(unknown(f"setting of {metric}", name, known))
+        one_of(f"setting of {metric}", name, known)

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.representation.metrics.components import Components, encode_factors
-from unknot.representation.metrics.score import Score, at_least, bootstrap, needed
+from unknot.representation.metrics.score import Score, bootstrap, needed
 from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["factor_vae"]
@@ -23,59 +24,59 @@ def factor_vae(
     test_votes: int = 300,
     images: int = 64,
 ) -> Score:
-    """Measure how well the dimension that varies least tells which factor was held.
+    """Measure how well the dimension of least variance predicts which factor is fixed.
 
-    Kim and Mnih, "Disentangling by factorising", 2018, section 4. For a vote a factor k is held and the
-    others drawn; of the codes, divided by their standard deviations over the data, the dimension of the
+    Kim and Mnih, "Disentangling by factorising", 2018, section 4. For a vote a factor k is fixed and the
+    others are sampled. Codes are divided by their standard deviations over the data; the dimension of the
     lowest variance votes for k. The majority-vote classifier is made from some votes and tested on others.
 
     The standard deviations are those over all votes' images, whose codes are distributed as the data's.
-    Constant dimensions have no vote; if all are constant, they vote as one.
+    Constant dimensions never vote; if all are constant, they vote as one.
 
     Args:
-        encode: images to codes.
+        encode: from images to codes.
         source: of the factors, at least two of which vary.
-        seed: of all that is drawn.
-        train_votes: that make the classifier, at least 1.
-        test_votes: that test it, at least 1.
+        seed: of all samples.
+        train_votes: to make the classifier, at least 1.
+        test_votes: to test it, at least 1.
         images: for each vote, at least 2.
 
     Returns:
-        The accuracy, in [0, 1] (the paper's error rate is 1 - value). Parts: `votes` (dimensions, factors),
-        those that made the classifier, `chance` (the share of the most frequent factor), `active_dimensions`.
+        The accuracy, in [0, 1] (the paper's error rate is 1 - value). Parts: `votes` (dimensions, factors)
+        of the classifier, `chance` (the share of the most frequent factor), `active_dimensions`.
 
     Raises:
-        ValueError: a count that is too small, fewer than two factors vary, or codes of a wrong shape or not
+        ValueError: too small a count, fewer than two varying factors, or codes of a wrong shape or not
             finite.
     """
-    at_least(1, train_votes=train_votes, test_votes=test_votes)
-    at_least(2, images=images)
+    count(1, train_votes=train_votes, test_votes=test_votes)
+    count(2, images=images)
     components = Components(source.factor_space)
     needed(len(components.names), 2)
     rng = np.random.default_rng(seed)
-    count = train_votes + test_votes
-    factors = source.sample_factors(count * images, rng)
-    held = rng.integers(len(components.names), size=count)
-    table = components.table(factors).reshape(count, images, -1)
-    each = np.arange(count)
-    table[each, :, held] = table[each, :1, held]
-    factors = components.replaced(factors, table.reshape(count * images, -1))
-    codes = encode_factors(encode, source, factors).reshape(count, images, -1)
+    total = train_votes + test_votes
+    factors = source.sample_factors(total * images, rng)
+    fixed = rng.integers(len(components.names), size=total)
+    table = components.table(factors).reshape(total, images, -1)
+    each = np.arange(total)
+    table[each, :, fixed] = table[each, :1, fixed]
+    factors = components.replaced(factors, table.reshape(total * images, -1))
+    codes = encode_factors(encode, source, factors).reshape(total, images, -1)
 
-    deviations = codes.reshape(count * images, -1).std(axis=0)
-    active = deviations > 1e-9 * max(deviations.max(), 1e-300)
+    stds = codes.reshape(total * images, -1).std(axis=0)
+    active = stds > 1e-9 * max(stds.max(), 1e-300)
     variances = codes.var(axis=1, ddof=1)
-    scaled = np.where(active, variances / np.where(active, deviations, 1.0) ** 2, np.inf)
+    scaled = np.where(active, variances / np.where(active, stds, 1.0) ** 2, np.inf)
     lowest = scaled.argmin(axis=1)
 
     votes = np.zeros((codes.shape[2], len(components.names)), np.intp)
-    np.add.at(votes, (lowest[:train_votes], held[:train_votes]), 1)
-    correct = votes.argmax(axis=1)[lowest[train_votes:]] == held[train_votes:]
+    np.add.at(votes, (lowest[:train_votes], fixed[:train_votes]), 1)
+    correct = votes.argmax(axis=1)[lowest[train_votes:]] == fixed[train_votes:]
     value = float(correct.mean())
     interval = bootstrap(lambda rows: float(correct[rows].mean()), value, test_votes, rng)
     parts: dict[str, Any] = {
         "votes": votes,
-        "chance": float(np.bincount(held[train_votes:]).max() / test_votes),
+        "chance": float(np.bincount(fixed[train_votes:]).max() / test_votes),
         "active_dimensions": int(active.sum()),
     }
     choices = {

@@ -13,18 +13,18 @@ __all__ = ["hinton"]
 
 
 def hinton(axes: "Axes", matrix: NDArray[np.float64], factors: Sequence[str] | None = None) -> None:
-    """Draw importances as squares: white for positive, black for negative, the area for the magnitude.
+    """Plot importances as squares: white if positive, black if negative, the area as the magnitude.
 
     Eastwood and Williams, 2018, fig. 2: row i is code dimension c_i, column j factor z_j. Ideally each
-    column, and each of as many rows, has one large square.
+    column has one large square, and no row more than one.
 
     Args:
-        axes: matplotlib's, to draw in.
-        matrix: (dimensions, factors), as `dci` gives it in `parts["importances"]`.
-        factors: what the columns are called, as in `choices["factors"]`; default: z0, z1, ...
+        axes: matplotlib's axes to plot in.
+        matrix: (dimensions, factors), as in `dci`'s `parts["importances"]`.
+        factors: names of the columns, as in `choices["factors"]`; default: z0, z1, ...
 
     Raises:
-        ValueError: no matrix, or as many names as it has not columns.
+        ValueError: not a matrix, or a different number of names than columns.
     """
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle

@@ -1,9 +1,11 @@
-"""Entropy and mutual information of what has been sorted into bins, in nats, by counting."""
+"""Entropy and mutual information of binned values, in nats, by counting."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from unknot.checks import count
 
 __all__ = ["binned", "entropies", "most_values", "mutual_information"]
 
@@ -14,13 +16,13 @@ Labels = NDArray[np.intp]
 def binned(table: Floats, bins: int, categorical: NDArray[np.bool_] | None = None) -> Labels:
     """Sort each column of a table into bins.
 
-    A column that is categorical, or takes no more values than there are bins, has a bin for each value; the
-    others have `bins` of equal width from their least to their greatest value.
+    A categorical column, or one with at most `bins` values, has a bin for each value; others have `bins` of
+    equal width from their least to their greatest value.
 
     Args:
         table: (n, columns).
-        bins: how many, at least 2.
-        categorical: (columns,); None: none is.
+        bins: number of bins, at least 2.
+        categorical: (columns,), whether each is; None: none is.
 
     Returns:
         Labels from 0, (n, columns).
@@ -28,8 +30,7 @@ def binned(table: Floats, bins: int, categorical: NDArray[np.bool_] | None = Non
     Raises:
         ValueError: `bins` below 2.
     """
-    if bins < 2:
-        raise ValueError(f"bins must be at least 2, not {bins}")
+    count(2, bins=bins)
     by_value = np.zeros(table.shape[1], np.bool_) if categorical is None else categorical
     columns = [_binned(column, bins, own) for column, own in zip(table.T, by_value, strict=True)]
     return np.stack(columns, axis=1)
@@ -44,7 +45,7 @@ def _binned(column: Floats, bins: int, by_value: bool) -> Labels:
 
 
 def most_values(table: Floats) -> int:
-    """Return the greatest number of different values that a column of a table takes, 0 without columns."""
+    """Return the greatest number of different values in a column of a table; 0 without columns."""
     return max((len(np.unique(column)) for column in table.T), default=0)
 
 
@@ -54,7 +55,7 @@ def entropies(labels: Labels) -> Floats:
 
 
 def mutual_information(a: Labels, b: Labels) -> Floats:
-    """Return I(a_i; b_j) = H(a_i) + H(b_j) - H(a_i, b_j), floored at 0.
+    """Return I(a_i; b_j) = H(a_i) + H(b_j) - H(a_i, b_j), at least 0.
 
     Args:
         a: (n, columns of a).

@@ -21,26 +21,27 @@ def mig(
     seed: int = 0,
     bins: int = 20,
 ) -> Score:
-    """Measure by how much the dimension that knows a factor best leads the second, in shares of its entropy.
+    """Measure the lead of the most informative dimension of a factor over the second, in shares of its
+    entropy.
 
     Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in variational autoencoders", 2018:
     MIG = 1/K Σ_k 1/H(v_k) (I(z_j(k); v_k) - max over j ≠ j(k) of I(z_j; v_k)).
 
-    They integrate over the posterior; here codes are what the encoder returns, in bins.
+    They integrate over the posterior; here codes are the encoder's outputs, in bins.
 
     Args:
         codes: (n, dimensions).
         factors: (n, factors).
-        categorical: (factors,), whose numbers have no order; None: all have one.
+        categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
         seed: of the resamples.
-        bins: of equal width for what takes more values than that (see `binned`); codes have as many as the
-            greatest number of categories, where that is more.
+        bins: of equal width for columns with more values than that (see `binned`); codes have as many bins as
+            the greatest number of categories, if that is more.
 
     Returns:
         A score in [0, 1]. Parts: `gaps` and `entropies` (nats) for each factor, `mutual_information` (nats).
 
     Raises:
-        ValueError: shapes, numbers that are not finite, a factor that doesn't vary, `bins` below 2.
+        ValueError: other shapes, numbers that are not finite, a constant factor, `bins` below 2.
     """
     codes, factors = checked(codes, factors)
     kinds = kinds_of(categorical, factors)
@@ -69,5 +70,5 @@ def mig(
 
 
 def gap(information: Floats, entropy: Floats) -> float:
-    """Return the gap from mutual information (dimensions, factors) and the factors' entropies."""
+    """Return MIG from mutual information (dimensions, factors) and the factors' entropies."""
     return float(np.mean(top_gap(information) / np.maximum(entropy, 1e-12)))

@@ -21,29 +21,30 @@ def modularity(
     seed: int = 0,
     bins: int = 20,
 ) -> Score:
-    """Measure how far each dimension has to do with one factor only.
+    """Measure to what extent each dimension depends on one factor only.
 
     Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018. With
     m_if the mutual information of dimension i and factor f, θ_i the greatest of m_i, and t_i the template
     that is θ_i there and 0 elsewhere, δ_i = Σ_f (m_if - t_if)² / (θ_i² (N - 1)); the score is the mean of 1 -
     δ_i.
 
-    Dimensions that are constant know nothing, θ_i = 0, and are left out of the mean; if all are, it is 0.
+    Constant dimensions have no information, θ_i = 0, and are left out of the mean; if all are constant, it is
+    0.
 
     Args:
         codes: (n, dimensions).
         factors: (n, factors), at least two.
-        categorical: (factors,), whose numbers have no order; None: all have one.
+        categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
         seed: of the resamples.
-        bins: of equal width for what takes more values than that (see `binned`); codes have as many as the
-            greatest number of categories, where that is more.
+        bins: of equal width for columns with more values than that (see `binned`); codes have as many bins as
+            the greatest number of categories, if that is more.
 
     Returns:
         A score in [0, 1]. Parts: `modularities` of the dimensions (NaN where one is left out),
         `active_dimensions`, `mutual_information` (nats).
 
     Raises:
-        ValueError: shapes, numbers that are not finite, a factor that doesn't vary, `bins` below 2.
+        ValueError: other shapes, numbers that are not finite, a constant factor, `bins` below 2.
     """
     codes, factors = checked(codes, factors, least_factors=2)
     kinds = kinds_of(categorical, factors)
@@ -74,12 +75,12 @@ def modularity(
 
 
 def modularities(information: Floats) -> Floats:
-    """Return 1 - δ_i from mutual information (dimensions, factors); NaN for dimensions that know nothing."""
+    """Return 1 - δ_i from mutual information (dimensions, factors); NaN for uninformative dimensions."""
     theta = information.max(axis=1)
-    rest = (information**2).sum(axis=1) - theta**2
+    others = (information**2).sum(axis=1) - theta**2
     scale = theta**2 * (information.shape[1] - 1)
-    # A constant dimension's information is 0 but for rounding.
-    return np.where(theta > 1e-9, 1 - rest / np.where(theta > 1e-9, scale, 1.0), np.nan)
+    # A constant dimension's information is 0 up to rounding.
+    return np.where(theta > 1e-9, 1 - others / np.where(theta > 1e-9, scale, 1.0), np.nan)
 
 
 def _mean(each: Floats) -> float:

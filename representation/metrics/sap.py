@@ -21,26 +21,26 @@ def sap(
     *,
     seed: int = 0,
 ) -> Score:
-    """Measure by how much the dimension that predicts a factor best leads the second.
+    """Measure the lead of the most predictive dimension of a factor over the second.
 
     Kumar, Sattigeri and Balakrishnan, "Variational inference of disentangled latent concepts from unlabeled
     observations", 2018, section 3. Dimension i scores on an ordered factor j the R² of the linear regression,
     cov(z_i, y_j)² / (var z_i · var y_j); on a categorical one the balanced accuracy of thresholds on z_i.
     The metric is the mean over factors of the difference between the two greatest scores.
 
-    A constant dimension scores 0 on an ordered factor, chance on a categorical one.
+    A constant dimension scores 0 on an ordered factor, and chance on a categorical one.
 
     Args:
         codes: (n, dimensions).
         factors: (n, factors).
-        categorical: (factors,), whose numbers have no order; None: all have one.
-        seed: of the split in halves, one to fit thresholds and one to test, and of the resamples.
+        categorical: (factors,), whether its numbers have no order; None: all factors are ordered.
+        seed: of the resamples and of the split in halves, one to fit thresholds and one to test.
 
     Returns:
         A score in [0, 1]. Parts: `gaps` for each factor, `scores` (dimensions, factors).
 
     Raises:
-        ValueError: shapes, numbers that are not finite, a factor that doesn't vary.
+        ValueError: other shapes, numbers that are not finite, a constant factor.
     """
     codes, factors = checked(codes, factors)
     kinds = kinds_of(categorical, factors)
@@ -79,13 +79,13 @@ def squared_correlation(z: Floats, y: Floats) -> Floats:
 
 
 def balanced_accuracy(correct: NDArray[np.bool_], y: Floats) -> Floats:
-    """Return the mean over the classes of y, (n,), of the share of `correct`, (n, dimensions)."""
+    """Return the mean over classes of y, (n,), of the share of true entries in `correct`, (n, dimensions)."""
     result: Floats = np.mean([correct[y == label].mean(axis=0) for label in np.unique(y)], axis=0)
     return result
 
 
 def _correct(z: Floats, y: Floats, z_test: Floats, y_test: Floats) -> NDArray[np.bool_]:
-    """Fit thresholds on each dimension; return which test examples they classify rightly."""
+    """Fit thresholds on each dimension; return which test examples they classify correctly."""
     columns = []
     for i in range(z.shape[1]):
         tree = DecisionTreeClassifier(

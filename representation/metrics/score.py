@@ -1,4 +1,4 @@
-"""What a metric returns, and how sure it is."""
+"""What a metric returns, its confidence interval, and checks of its arguments."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Score", "at_least", "bootstrap", "checked", "kinds_of", "top_gap"]
+__all__ = ["Score", "bootstrap", "checked", "kinds_of", "top_gap"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -18,14 +18,13 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Score:
-    """What a metric says of a code.
+    """A metric's result for a code.
 
     Attributes:
-        value: the metric, higher better.
+        value: the metric; higher is better.
         interval: (low, high), 95% by bootstrap; `value` lies inside.
-        parts: what else the metric gives, by name; an array has an entry for each factor, each code
-            dimension, or is (code dimensions, factors).
-        choices: what the metric's definition leaves to whoever computes it, by name.
+        parts: other results by name; arrays are (factors,), (code dimensions,) or (code dimensions, factors).
+        choices: what the metric's definition leaves open, by name.
     """
 
     value: float
@@ -43,28 +42,28 @@ def bootstrap(
 ) -> tuple[float, float]:
     """Return the 95% interval of a statistic of n examples, from 200 resamples of them.
 
-    The resamples' quantiles are shifted so that their median is the value: what is biased on a sample (mutual
-    information by counting, upward) is biased once more on a resample of it.
+    The resamples' quantiles are shifted so that their median is the value: a statistic that is biased on a
+    sample (as mutual information by counting is, upward) is biased once more on a resample.
 
     Args:
-        statistic: (n,) rows of the examples, some repeated, to the statistic.
+        statistic: from rows of the examples (n,), some repeated, to the statistic.
         value: the statistic of the examples themselves.
-        n: how many examples.
-        rng: draws the resamples.
-        bounds: what the statistic can be.
+        n: number of examples.
+        rng: samples the resamples.
+        bounds: least and greatest value of the statistic.
     """
     replicates = [statistic(rng.integers(n, size=n)) for _ in range(RESAMPLES)]
     low, median, high = np.quantile(replicates, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
     low, high = np.clip([value + low - median, value + high - median], *bounds)
-    return min(float(low), value), max(float(high), value)  # rounding must not leave the value outside
+    return min(float(low), value), max(float(high), value)  # rounding must not exclude the value
 
 
 def top_gap(scores: Floats, floor: Floats | float = 0.0) -> Floats:
-    """Return by how much the best code dimension leads the second, for each factor.
+    """Return the lead of the best code dimension over the second, for each factor.
 
     Args:
         scores: (dimensions, factors).
-        floor: what a dimension that says nothing scores; it stands for the second where there is one alone.
+        floor: the score of an uninformative dimension; it replaces the second if there is only one.
 
     Returns:
         (factors,).
@@ -76,7 +75,7 @@ def top_gap(scores: Floats, floor: Floats | float = 0.0) -> Floats:
 
 
 def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Floats, Floats]:
-    """Return codes and factors as tables of numbers.
+    """Return codes and factors as tables of floats.
 
     Args:
         codes: (n, dimensions).
@@ -84,7 +83,7 @@ def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Fl
         least_factors: that the metric needs.
 
     Raises:
-        ValueError: other shapes, a number that is not finite, too few factors, or one that doesn't vary.
+        ValueError: other shapes, a number that is not finite, too few factors, or a constant one.
     """
     codes = np.asarray(codes, np.float64)
     factors = np.zeros((len(codes), 0)) if factors is None else np.asarray(factors, np.float64)
@@ -104,10 +103,10 @@ def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Fl
 
 
 def kinds_of(categorical: Any, factors: Floats) -> NDArray[np.bool_]:
-    """Return whether each factor is categorical, (factors,); none is if `categorical` is None.
+    """Return whether each factor is categorical, (factors,); all false if `categorical` is None.
 
     Raises:
-        ValueError: another length, or what is neither true nor false.
+        ValueError: another length, or values that are not booleans.
     """
     columns = factors.shape[1]
     kinds = np.zeros(columns, np.bool_) if categorical is None else np.asarray(categorical)
@@ -117,16 +116,7 @@ def kinds_of(categorical: Any, factors: Floats) -> NDArray[np.bool_]:
     return kinds
 
 
-def at_least(least: int, **counts: int) -> None:
-    """Raise ValueError for a count below the least."""
-    for name, count in counts.items():
-        if count < least:
-            raise ValueError(f"{name} must be at least {least}, not {count}")
-
-
 def needed(factors: int, least: int) -> None:
-    """Raise ValueError if there are too few factors to tell apart."""
+    """Raise ValueError if there are too few factors to distinguish."""
     if factors < least:
-        raise ValueError(
-            f"the metric tells factors apart: it needs at least {least} that vary, not {factors}"
-        )
+        raise ValueError(f"the metric compares factors: it needs at least {least} that vary, not {factors}")

@@ -1,4 +1,4 @@
-"""Scores that need no factors: how far the dimensions of a code are from independent."""
+"""Scores without factors: how dependent the dimensions of a code are."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ Floats = NDArray[np.float64]
 
 
 def unsupervised(codes: Floats, *, seed: int = 0, bins: int = 20) -> Score:
-    """Measure how far the dimensions depend on each other.
+    """Measure the dependence between dimensions.
 
     Locatello et al., "Challenging common assumptions in the unsupervised learning of disentangled
     representations", 2019. For the Gaussian of the codes' covariance C and the product of its
     marginals, N(0, diag C): the total correlation ½ (Σ log C_ii - log det C); the Wasserstein correlation,
-    the squared distance W₂² = 2 tr C - 2 tr (C^½ diag(C) C^½)^½, and the same divided by tr C. Beside them
+    the squared distance W₂² = 2 tr C - 2 tr (C^½ diag(C) C^½)^½, and the same divided by tr C. In addition,
     the mean over pairs of dimensions of the mutual information of their bins.
 
-    Each is 0 at best. `value` is minus the normalised Wasserstein correlation, which, unlike the total
-    correlation, is finite for dimensions that depend on each other linearly, and does not depend on the
-    scale. Constant dimensions are left out.
+    The best value of each is 0. `value` is minus the normalised Wasserstein correlation. Unlike the total
+    correlation, it is finite for linearly dependent dimensions; it does not depend on the scale. Constant
+    dimensions are left out.
 
     Args:
         codes: (n, dimensions).
@@ -38,7 +38,7 @@ def unsupervised(codes: Floats, *, seed: int = 0, bins: int = 20) -> Score:
         (nats), `active_dimensions`. All 0 for a constant code.
 
     Raises:
-        ValueError: shapes, numbers that are not finite, `bins` below 2.
+        ValueError: other shapes, numbers that are not finite, `bins` below 2.
     """
     codes, _ = checked(codes)
     active = codes[:, np.ptp(codes, axis=0) > 0]
@@ -66,10 +66,10 @@ def unsupervised(codes: Floats, *, seed: int = 0, bins: int = 20) -> Score:
 
 def total_correlation(covariance: Floats) -> float:
     """Return the Gaussian's total correlation in nats, infinite where C is singular."""
-    deviations = np.sqrt(np.diag(covariance))
-    if not deviations.all():
+    stds = np.sqrt(np.diag(covariance))
+    if not stds.all():
         return 0.0
-    spectrum = np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))
+    spectrum = np.linalg.eigvalsh(covariance / np.outer(stds, stds))
     if spectrum[0] < 1e-10:
         return float("inf")
     return float(max(-np.log(spectrum).sum() / 2, 0.0))

@@ -1,12 +1,15 @@
-"""Sources but 2D Shapes: the blob, published files, nuisances, streams."""
+"""Sources other than 2D Shapes: the blob, published files, nuisances, streams, sequences, tokens."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from unknot.files import FileError
 from unknot.models.data.blob import Blob
@@ -14,9 +17,10 @@ from unknot.models.data.files import read_dsprites, read_shapes3d
 from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
+from unknot.representation.metrics import evaluate_codes
 
 
-def test_a_blob_is_brightest_where_it_is_and_falls_off_as_a_gaussian_does() -> None:
+def test_a_blob_is_a_gaussian_around_its_position() -> None:
     source = Blob(pixels=50, deviation=0.1)
     image = source.render_factors({"x": np.array([0.5]), "y": np.array([0.0])})[0, :, :, 0].astype(float)
     columns = (np.arange(50) + 0.5) / 50
@@ -58,7 +62,7 @@ def test_the_file_of_dsprites_is_the_same_source(tmp_path: Path) -> None:
     np.testing.assert_array_equal(stored.render_factors(near), source.render_factors(factors))
 
 
-def test_other_files_are_not_taken_for_dsprites(tmp_path: Path) -> None:
+def test_other_files_are_not_read_as_dsprites(tmp_path: Path) -> None:
     path = tmp_path / "other.npz"
     source = Shapes2D(scales=1, orientations=2, positions=2)
     write_dsprites(path, source, imgs=np.zeros((3, 64, 64, 3), np.uint8))
@@ -96,16 +100,16 @@ def test_the_file_of_3d_shapes_is_a_source(tmp_path: Path) -> None:
         read_shapes3d(tmp_path / "none.h5")
 
 
-def test_a_nuisance_varies_and_is_no_factor() -> None:
+def test_a_nuisance_varies_but_is_not_a_factor() -> None:
     whole = Shapes2D()
     source = Nuisance(whole, "shape", "orientation")
     assert list(source.factor_space) == ["scale", "x", "y"]
     factors = source.sample_factors(60, np.random.default_rng(0))
     images = source.render_factors(factors)
     np.testing.assert_array_equal(images, source.render_factors(factors))
-    held = {name: np.full(60, factors[name][0]) for name in source.factor_space}
-    assert len(np.unique(source.render_factors(held), axis=0)) > 40
-    square = whole.render_factors({**held, "shape": np.zeros(60, int), "orientation": np.zeros(60)})
+    fixed = {name: np.full(60, factors[name][0]) for name in source.factor_space}
+    assert len(np.unique(source.render_factors(fixed), axis=0)) > 40
+    square = whole.render_factors({**fixed, "shape": np.zeros(60, int), "orientation": np.zeros(60)})
     assert abs(images.mean() / square.mean() - 1) < 0.5
     moved = source.render_factors({**factors, "x": factors["x"][::-1]})
     np.testing.assert_allclose(moved.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1)  # of the same shape
@@ -122,3 +126,55 @@ def test_a_stream_is_a_pure_function_of_the_step() -> None:
     assert list(stream(Blob(), 2, seed=0)(0)) == ["observation"]
     with pytest.raises(ValueError, match="batch_size must be at least 1, not 0"):
         stream(Blob(), 0, seed=0)
+
+
+class TwoNumbers:
+    """Factors of the two sources below: a start and a speed, both independent and in 0 to 3."""
+
+    factor_space = spaces.Dict({"start": spaces.Discrete(4), "speed": spaces.Discrete(4)})
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        return {name: rng.integers(4, size=n) for name in self.factor_space}
+
+
+class Clips(TwoNumbers):
+    """Sequences of images: a white pixel moves to the right in a row of 16."""
+
+    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.uint8]:
+        columns = factors["start"][:, None] + factors["speed"][:, None] * np.arange(5)
+        clips = np.zeros((*columns.shape, 1, 16, 1), np.uint8)
+        np.put_along_axis(clips, columns[:, :, None, None, None], 255, axis=3)
+        return clips
+
+
+class Sentences(TwoNumbers):
+    """Sequences of tokens: an arithmetic progression."""
+
+    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.int64]:
+        progression: NDArray[np.int64] = factors["start"][:, None] + factors["speed"][:, None] * np.arange(5)
+        return progression
+
+
+def first_and_difference(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """Return codes (n, 2) that are the factors of progressions (n, 5)."""
+    codes: NDArray[np.float64] = np.stack([numbers[:, 0], numbers[:, 1] - numbers[:, 0]], 1).astype(float)
+    return codes
+
+
+def test_sequences_of_images_are_streamed_and_their_codes_measured() -> None:
+    observation = stream(Clips(), 6, seed=0)(0)["observation"]
+    assert observation.shape == (6, 5, 1, 16, 1)
+    assert observation.dtype == torch.uint8
+    scores = evaluate_codes(
+        lambda clips: first_and_difference(clips[:, :, 0, :, 0].argmax(2)), Clips(), ["mig", "factor_vae"]
+    )
+    assert min(score.value for score in scores.values()) > 0.99
+
+
+def test_sequences_of_tokens_are_streamed_and_their_codes_measured() -> None:
+    batch = stream(Sentences(), 6, seed=0, factors=True)(0)
+    assert batch["observation"].shape == (6, 5)
+    assert batch["observation"].dtype == torch.int64
+    assert batch["observation"][:, 0].equal(batch["start"])
+    scores = evaluate_codes(first_and_difference, Sentences(), ["mig", "higgins_2"])
+    assert min(score.value for score in scores.values()) > 0.99

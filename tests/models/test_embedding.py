@@ -24,13 +24,13 @@ def test_histograms_by_hand() -> None:
     labels = torch.tensor([0, 0, 1])
     # Half of the negative pairs are less similar than the positive one, half as similar: which counts.
     assert histogram_loss(codes, labels).item() == pytest.approx(0.5, abs=1e-5)
-    apart = torch.tensor([[1.0, 0.0], [1.0, 0.01], [-1.0, 0.0]])
-    assert histogram_loss(apart, labels).item() == pytest.approx(0, abs=1e-5)
+    separate = torch.tensor([[1.0, 0.0], [1.0, 0.01], [-1.0, 0.0]])
+    assert histogram_loss(separate, labels).item() == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("loss", [histogram_loss, binomial_deviance_loss])
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
-def test_losses_of_pairs_ask_for_both_kinds(loss: Any, labels: list[int]) -> None:
+def test_losses_of_pairs_need_both_kinds(loss: Any, labels: list[int]) -> None:
     with pytest.raises(ValueError, match="a pair of one class and a pair of two"):
         loss(torch.eye(3), torch.tensor(labels))
 
@@ -50,7 +50,7 @@ def test_gradients_agree_with_finite_differences(loss: object) -> None:
 
 
 @pytest.mark.parametrize("loss", ["f_statistic", "triplet", "histogram"])  # binomial deviance takes longer
-def test_losses_tell_characters_apart(loss: str) -> None:
+def test_losses_separate_characters(loss: str) -> None:
     """Four characters in all views and poses; images are nearest to the mean of their own."""
     source, classes = Sprites(pixels=16), [0, 199, 398, 597]
     factors = source.combinations((np.array(classes)[:, None] * 20 + np.arange(20)).ravel())
@@ -94,7 +94,7 @@ def test_characters_differ_in_every_attribute_and_view() -> None:
             assert (source.identity({**standing, name: values[[value]]}) != 0).all() == (name in ATTRIBUTES)
 
 
-def test_an_image_does_not_depend_on_the_others_drawn() -> None:
+def test_an_image_does_not_depend_on_the_others() -> None:
     source = Sprites(pixels=16)
     factors = source.combinations(np.arange(0, 13440, 997))
     together = source.render_factors(factors)

@@ -35,7 +35,7 @@ def test_separation_is_the_f_test_of_two_means() -> None:
         np.testing.assert_allclose(row, expected, rtol=1e-6)
 
 
-def test_equal_counts_give_the_textbook_test() -> None:
+def test_with_equal_counts_it_is_the_textbook_test() -> None:
     rng = np.random.default_rng(1)
     first, second = rng.normal(0, 1, (8, 2)), rng.normal(0.5, 1, (8, 2))
     codes = torch.from_numpy(np.concatenate([first, second]))
@@ -62,7 +62,7 @@ def test_its_gradient_agrees_with_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda codes: f_statistic_loss(codes, labels, 2), codes)
 
 
-def test_it_depends_on_no_scale_and_stops_once_classes_are_apart() -> None:
+def test_it_ignores_the_scale_and_saturates_once_classes_are_separate() -> None:
     codes = torch.randn(20, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     labels = torch.arange(2).repeat_interleave(10)
     loss = f_statistic_loss(codes, labels, 2).item()
@@ -79,6 +79,8 @@ def test_it_depends_on_no_scale_and_stops_once_classes_are_apart() -> None:
         ([0, 0, 1, 1], 3, "from 1 to 2, not 3"),
     ],
 )
-def test_what_can_not_be_compared_is_refused(labels: list[int], dimensions: int, message: str) -> None:
+def test_classes_that_cannot_be_compared_are_refused(
+    labels: list[int], dimensions: int, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         f_statistic_loss(torch.randn(4, 2), torch.tensor(labels), dimensions)

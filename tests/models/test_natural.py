@@ -32,7 +32,7 @@ def test_files_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
         natural_images(tmp_path, 1, 1, 0)
 
 
-def test_photographs_are_cut_alike_for_a_seed_and_never_shared() -> None:
+def test_crops_of_photographs_depend_on_the_seed_and_are_never_shared() -> None:
     first, again, other = (natural_images(None, 300, 100, seed) for seed in (0, 0, 1))
     assert first.train.shape == (300, 32, 32, 3)
     assert first.train.dtype == np.uint8

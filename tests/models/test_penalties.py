@@ -6,8 +6,8 @@ from torch import nn
 from unknot.models.penalties import PENALTIES, LayerPenalty, covariance_penalty, l1_penalty
 
 
-def test_a_case_by_hand() -> None:
-    # Columns (0, 2), (0, -4), (1, 1): deviations ±1, ∓2, 0, so C = [[2, -4, 0], [-4, 8, 0], [0, 0, 0]].
+def test_penalties_match_a_calculation_by_hand() -> None:
+    # Columns (0, 2), (0, -4), (1, 1): centred ±1, ∓2, 0, so C = [[2, -4, 0], [-4, 8, 0], [0, 0, 0]].
     activations = torch.tensor([[0.0, 0.0, 1.0], [2.0, -4.0, 1.0]])
     assert covariance_penalty(activations).item() == pytest.approx((2 + 4 + 4 + 8) / 9)
     assert l1_penalty(activations).item() == pytest.approx(8 / 6)

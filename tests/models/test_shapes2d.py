@@ -1,4 +1,4 @@
-"""2D Shapes: what is drawn where, the published grid, duplicates."""
+"""2D Shapes: what is rendered where, the published grid, duplicates."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from unknot.models.data.splits import stratified_split
 ALL = Shapes2D(tuple(SHAPES))
 
 
-def draw(source: Shapes2D = ALL, **factors: Any) -> NDArray[np.uint8]:
-    """Draw one image, square, in the middle, as large as can be, unless told."""
+def render(source: Shapes2D = ALL, **factors: Any) -> NDArray[np.uint8]:
+    """Render one image: by default a square in the middle, as large as possible."""
     values = {"shape": 0, "scale": 1.0, "orientation": 0.0, "x": 16 / 31, "y": 16 / 31} | factors
     image: NDArray[np.uint8] = source.render_factors({k: np.array([v]) for k, v in values.items()})[0]
     return image
@@ -37,33 +37,33 @@ def test_the_grid_is_the_published_one() -> None:
     np.testing.assert_array_equal(source.rows(source.combinations(rows)), rows)
 
 
-def test_a_square_is_where_and_as_large_as_it_should_be() -> None:
-    image = draw()
+def test_a_square_has_the_right_position_and_size() -> None:
+    image = render()
     rows, columns = np.nonzero(image[:, :, 0])
     assert (columns.min(), columns.max(), rows.min(), rows.max()) == (23, 41, 23, 41)
     assert np.unique(image).tolist() == [0, 255]
     assert image[23:42, 23:42].all()
-    assert (draw(scale=0.5) > 0).sum() == 9**2
-    assert centre(draw(x=0.0, y=1.0)) == (16, 47)
+    assert (render(scale=0.5) > 0).sum() == 9**2
+    assert centre(render(x=0.0, y=1.0)) == (16, 47)
 
 
 @pytest.mark.parametrize("shape", range(len(SHAPES)))
-def test_no_shape_is_cut_off_and_all_move_and_grow_alike(shape: int) -> None:
+def test_no_shape_is_cropped_and_all_move_and_grow_equally(shape: int) -> None:
     for orientation in np.linspace(0, 2 * np.pi, 9):
-        image = draw(shape=shape, orientation=orientation)
+        image = render(shape=shape, orientation=orientation)
         assert not image[[3, -4]].any()
         assert not image[:, [3, -4]].any()
-        here, there = centre(image), centre(draw(shape=shape, orientation=orientation, x=1.0, y=0.0))
+        here, there = centre(image), centre(render(shape=shape, orientation=orientation, x=1.0, y=0.0))
         np.testing.assert_allclose(np.subtract(there, here), (15, -16), atol=1e-9)
-        ratio = (image > 0).sum() / (draw(shape=shape, orientation=orientation, scale=0.5) > 0).sum()
+        ratio = (image > 0).sum() / (render(shape=shape, orientation=orientation, scale=0.5) > 0).sum()
         assert 3.3 < ratio < 4.7
 
 
 def test_orientation_turns_anticlockwise() -> None:
-    image = draw(shape=1)
-    turned = draw(shape=1, orientation=np.pi / 2)
+    image = render(shape=1)
+    turned = render(shape=1, orientation=np.pi / 2)
     np.testing.assert_array_equal(turned[16:49, 16:49], np.rot90(image[16:49, 16:49]))
-    tip = draw(shape=3, orientation=np.pi / 2)  # of a triangle that pointed up
+    tip = render(shape=3, orientation=np.pi / 2)  # of a triangle that pointed up
     columns = (tip[:, :, 0] > 0).sum(0)
     assert columns[np.flatnonzero(columns)[0]] < columns[np.flatnonzero(columns)[-1]]
 
@@ -75,7 +75,7 @@ def test_half_the_pixels_are_means_of_four() -> None:
     np.testing.assert_allclose(small.render_factors(factors), blocks, atol=0.5)
 
 
-def test_a_colour_is_that_of_the_shape() -> None:
+def test_a_colour_scales_the_shape() -> None:
     source = Shapes2D(coloured=True, pixels=32)
     factors = source.sample_factors(20, np.random.default_rng(0))
     images = source.render_factors(factors)
@@ -83,7 +83,7 @@ def test_a_colour_is_that_of_the_shape() -> None:
     np.testing.assert_array_equal(images.max((1, 2)), np.round(255 * factors["colour"]))
 
 
-def test_draws_cover_the_grid_and_depend_on_the_generator_alone() -> None:
+def test_samples_cover_the_grid_and_depend_on_the_generator_alone() -> None:
     source = Shapes2D()
     first, again = (source.sample_factors(2000, np.random.default_rng(1)) for _ in range(2))
     for name, values in first.items():
@@ -98,7 +98,7 @@ def test_duplicates_are_those_of_turned_squares_and_ellipses() -> None:
     assert np.unique(kept["orientation"]).tolist() == [0, np.pi / 2]
 
 
-def test_a_stratified_split_keeps_shares_and_loses_nothing() -> None:
+def test_a_stratified_split_keeps_shares_and_all_rows() -> None:
     strata = np.repeat([0, 1, 2], [1000, 200, 100])
     parts = stratified_split(strata, (0.7, 0.15, 0.15), seed=0)
     assert sorted(np.concatenate(parts).tolist()) == list(range(1300))
@@ -119,9 +119,9 @@ def test_a_stratified_split_keeps_shares_and_loses_nothing() -> None:
         ({"y": [0.5]}, r"y must be of shape \(1,\), not \(1, 1\)"),
     ],
 )
-def test_factors_that_cannot_be_drawn_are_refused(factors: dict[str, Any], words: str) -> None:
+def test_factors_that_cannot_be_rendered_are_refused(factors: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        draw(**factors)
+        render(**factors)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_factors_that_cannot_be_drawn_are_refused(factors: dict[str, Any], words
         ({"pixels": 48}, "pixels must be 64 or 32, not 48"),
     ],
 )
-def test_settings_that_make_no_source_are_refused(settings: dict[str, Any], words: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Shapes2D(**settings)
 

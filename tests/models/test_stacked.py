@@ -18,7 +18,7 @@ def networks(**options: Any) -> StackedNetworks:
     return StackedNetworks(**(defaults | options))
 
 
-def test_a_network_learns_as_if_it_were_alone() -> None:
+def test_a_network_learns_as_it_does_alone() -> None:
     together = networks()
     x = torch.randn(20, 3, 4)
     alone = []
@@ -34,17 +34,17 @@ def test_a_network_learns_as_if_it_were_alone() -> None:
         for k, single in enumerate(alone):
             single.update({"input": x[:, k : k + 1], "target": x[:, k : k + 1]})
     for k, single in enumerate(alone):
-        torch.testing.assert_close(together.encode(x)[:, k], single.encode(x[:, k : k + 1])[:, 0])
+        torch.testing.assert_close(together.last_hidden(x)[:, k], single.last_hidden(x[:, k : k + 1])[:, 0])
 
 
-def test_what_is_reported_is_by_hand() -> None:
+def test_reported_scalars_match_a_calculation_by_hand() -> None:
     learner = networks(weights=[1.0, 1.0], penalties=["covariance", "l1"])
     x = torch.randn(8, 2, 4)
     codes = [x[:, k] @ learner.matrices[0][k] + learner.biases[0][k] for k in range(2)]
-    drawn = [code @ learner.matrices[1][k] + learner.biases[1][k] for k, code in enumerate(codes)]
+    outputs = [code @ learner.matrices[1][k] + learner.biases[1][k] for k, code in enumerate(codes)]
     scalars = learner.update({"input": x, "target": x})
     penalties = torch.stack([covariance_penalty(codes[0]), l1_penalty(codes[1])])
-    errors = torch.stack([(drawn[k] - x[:, k]).square().mean() for k in range(2)])
+    errors = torch.stack([(outputs[k] - x[:, k]).square().mean() for k in range(2)])
     assert float(scalars["penalty"]) == pytest.approx(penalties.mean().item(), rel=1e-5)
     assert float(scalars["error"]) == pytest.approx(errors.mean().item(), rel=1e-5)
 
@@ -65,14 +65,14 @@ def test_logistic_networks_learn_xor() -> None:
     assert float((learner.errors(x, y) < 0.1).float().mean()) >= 0.8  # untrained ones have 0.6 and more
 
 
-def test_a_penalty_leaves_as_many_dimensions_as_the_data_have() -> None:
+def test_a_penalty_keeps_only_the_dimensions_of_the_data() -> None:
     learner = networks(
         sizes=[6, 5, 6], weights=[0.0, 0.3], penalties=["covariance"] * 2, steps=400, learning_rate=0.05
     )
     data = (torch.randn(128, 2) @ torch.randn(2, 6))[:, None].expand(-1, 2, -1)
     for _ in range(400):
         learner.update({"input": data, "target": data})
-    variances = learner.encode(data).detach().var(0)
+    variances = learner.last_hidden(data).detach().var(0)
     shares = (variances / variances.sum(1, keepdim=True)).sort(1, descending=True).values
     assert float(shares[1, :2].sum()) > 0.999 > 0.99 > float(shares[0, :2].sum())
     assert float(learner.errors(data, data)[1].detach()) < 0.01 * float(data.square().mean())

@@ -11,8 +11,8 @@ from unknot.models.data.teapots import AMBIENT, LIGHT, SPACING, Teapots, in_gap,
 SOURCE = Teapots()
 
 
-def draw(source: Teapots = SOURCE, **factors: Any) -> NDArray[np.uint8]:
-    """Draw one image, white from the side unless told."""
+def render(source: Teapots = SOURCE, **factors: Any) -> NDArray[np.uint8]:
+    """Render one image, by default white and from the side."""
     values = {"azimuth": 0.0, "elevation": 0.0, "red": 1.0, "green": 1.0, "blue": 1.0} | factors
     image: NDArray[np.uint8] = source.render_factors({k: np.array([v]) for k, v in values.items()})[0]
     return image
@@ -40,7 +40,7 @@ def test_the_control_points_are_newells() -> None:
         assert np.abs(flat - point).max(1).min() < 1e-12, point
 
 
-def test_a_flat_patch_is_covered_evenly() -> None:
+def test_a_flat_patch_is_covered_uniformly() -> None:
     ticks = np.arange(4) / 3
     flat = np.stack(np.meshgrid(ticks, 2 * ticks, [1.575], indexing="ij"), -1)[:, :, 0]
     points, normals = surface(flat[None], 0.25)
@@ -50,7 +50,7 @@ def test_a_flat_patch_is_covered_evenly() -> None:
     np.testing.assert_allclose(np.abs(normals), np.broadcast_to([[0], [0], [1]], (3, 32)), atol=1e-6)
 
 
-def test_the_body_is_as_wide_as_its_profile_and_its_normals_are_those_of_a_surface_of_revolution() -> None:
+def test_the_body_has_the_width_and_the_normals_of_its_profile() -> None:
     points, normals = surface(patches()[1:2], 0.01)  # the upper body: radius 1.5 to 2
     radius = np.hypot(*points[:2])
     assert 1.5 < radius.min() < 1.52
@@ -61,7 +61,7 @@ def test_the_body_is_as_wide_as_its_profile_and_its_normals_are_those_of_a_surfa
     assert len(np.unique(np.sign((normals[:2] * outward).sum(0)))) == 1
 
 
-def test_of_two_points_on_a_pixel_the_nearer_is_seen_and_from_either_side_alike() -> None:
+def test_the_nearer_of_two_points_on_a_pixel_is_seen_from_either_side() -> None:
     points = np.array([[0, 0, 0], [0, 0, 2]], np.float32).T
     up, slanted = np.array([0, 0, 1.0]), np.array([0.6, 0, 0.8])
     for first, second in ((slanted, up), (up, -up), (up, slanted), (-slanted, -slanted)):
@@ -72,7 +72,7 @@ def test_of_two_points_on_a_pixel_the_nearer_is_seen_and_from_either_side_alike(
         assert view[32, 32] > 0
 
 
-def test_of_points_equally_near_the_brightest_is_seen_in_whatever_order_they_come() -> None:
+def test_the_brightest_of_equally_near_points_is_seen_in_any_order() -> None:
     points = np.zeros((3, 9), np.float32)
     tilts = np.linspace(0, 1.2, 9)
     normals = np.stack([np.sin(tilts), 0 * tilts, np.cos(tilts)]).astype(np.float32)
@@ -83,7 +83,7 @@ def test_of_points_equally_near_the_brightest_is_seen_in_whatever_order_they_com
 
 def test_the_spout_points_where_the_azimuth_says() -> None:
     above = {
-        azimuth: np.argwhere(draw(azimuth=azimuth, elevation=np.pi / 2)[:, :, 0] > 0)
+        azimuth: np.argwhere(render(azimuth=azimuth, elevation=np.pi / 2)[:, :, 0] > 0)
         for azimuth in (0, np.pi / 2, np.pi, 3 * np.pi / 2)
     }
     ends = {0: (1, 1), np.pi / 2: (0, -1), np.pi: (1, -1), 3 * np.pi / 2: (0, 1)}  # axis and direction
@@ -92,7 +92,7 @@ def test_the_spout_points_where_the_azimuth_says() -> None:
         farthest = offsets[np.hypot(*offsets.T).argmax()]
         assert direction * farthest[axis] > 26  # the handle ends at 24
         assert abs(farthest[1 - axis]) < 3
-    side = np.argwhere(draw()[:, :, 0] > 0)
+    side = np.argwhere(render()[:, :, 0] > 0)
     assert side[side[:, 1].argmax(), 0] < side[side[:, 1].argmin(), 0]  # its end is higher than the handle
 
 
@@ -108,16 +108,16 @@ def test_no_view_has_holes_or_leaves_the_image() -> None:
         assert 700 < view.sum() < 1300
 
 
-def test_a_colour_scales_what_the_light_gives() -> None:
-    white = draw(azimuth=1.0, elevation=0.7).astype(float)
-    coloured = draw(azimuth=1.0, elevation=0.7, red=0.5, green=0.0, blue=0.8)
+def test_a_colour_scales_the_brightness() -> None:
+    white = render(azimuth=1.0, elevation=0.7).astype(float)
+    coloured = render(azimuth=1.0, elevation=0.7, red=0.5, green=0.0, blue=0.8)
     np.testing.assert_allclose(coloured, white * [0.5, 0, 0.8], atol=0.5)
     assert white.max() > 230
     assert white[white > 0].min() == int(255 * AMBIENT)
 
 
 @pytest.mark.parametrize("pixels", [32, 16])
-def test_fewer_pixels_are_means_and_an_image_does_not_depend_on_those_beside_it(pixels: int) -> None:
+def test_fewer_pixels_are_means_and_images_do_not_depend_on_each_other(pixels: int) -> None:
     factors = SOURCE.sample_factors(8, np.random.default_rng(0))
     images = SOURCE.render_factors(factors)
     block = 64 // pixels
@@ -135,18 +135,18 @@ def test_the_gap_is_red_teapots_from_above() -> None:
         "elevation": np.array([1.0, 1.0, 0.7, 1.0, 1.0]),
     }
     assert in_gap(cases).tolist() == [True, False, False, True, False]
-    drawn = {
+    sampled = {
         part: Teapots(part=part).sample_factors(4000, np.random.default_rng(0)) for part in ("all", "gap")
     }
-    assert in_gap(drawn["all"]).mean() == pytest.approx(0.85**3 / 6, abs=0.015)
-    assert in_gap(drawn["gap"]).all()
+    assert in_gap(sampled["all"]).mean() == pytest.approx(0.85**3 / 6, abs=0.015)
+    assert in_gap(sampled["gap"]).all()
     seen = Teapots(part="seen").sample_factors(4000, np.random.default_rng(0))
     assert not in_gap(seen).any()
     assert all(values.shape == (4000,) for values in seen.values())
     again = Teapots(part="seen").sample_factors(4000, np.random.default_rng(0))
     np.testing.assert_array_equal(again["azimuth"], seen["azimuth"])
     for name, end in {"azimuth": 2 * np.pi, "elevation": np.pi / 2, "red": 1, "green": 1, "blue": 1}.items():
-        counts = np.histogram(drawn["all"][name], 4, (0, end))[0]
+        counts = np.histogram(sampled["all"][name], 4, (0, end))[0]
         np.testing.assert_allclose(counts, 1000, atol=120)
 
 
@@ -157,8 +157,8 @@ def test_the_gap_is_red_teapots_from_above() -> None:
         ({"pixels": 48}, r"pixels must be one of \(64, 32, 16\), not 48"),
     ],
 )
-def test_settings_that_make_no_source_are_refused(settings: dict[str, Any], words: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Teapots(**settings)
     with pytest.raises(ValueError, match=r"elevation must be in \[0, 1.5708\]"):
-        draw(elevation=2.0)
+        render(elevation=2.0)

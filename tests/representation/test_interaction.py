@@ -58,7 +58,7 @@ def test_unmasked_actions_meet_walls() -> None:
     assert (batch["probability"] == 0.25).all()
 
 
-def test_a_rollout_goes_on_from_step_to_step() -> None:
+def test_a_rollout_continues_from_step_to_step() -> None:
     torch.manual_seed(0)
     batch = interactions(maze(), 3, steps=3)(5)
     seen = torch.cat([batch["observation"][:, None], batch["between"], batch["next_observation"][:, None]], 1)
@@ -83,7 +83,7 @@ def test_a_batch_depends_on_its_number_and_the_random_state_alone() -> None:
     assert not torch.equal(interactions(maze(), 4)(7)["observation"], two["observation"])
 
 
-def test_a_behaviour_settles_once_for_a_rollout() -> None:
+def test_a_behaviour_fixes_its_choice_once_per_rollout() -> None:
     begun = []
 
     def behaviour(observation: NDArray[np.uint8]) -> Act:
@@ -101,7 +101,7 @@ def test_an_agent_without_permitted_actions_may_take_any() -> None:
     assert interactions(alone, 0)(0)["action_mask"].all()
 
 
-def test_mistakes() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="steps must be at least 1, not 0"):
         interactions(maze(), 0, steps=0)
     with pytest.raises(ValueError, match="env must have discrete actions, not Box"):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.representation import WEIGHTS, load_learner, train
+from unknot.representation import train
 from unknot.representation.interaction import interactions
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 
@@ -27,7 +27,7 @@ def learner(**settings: Any) -> Any:
     return MultistepSelectivity(actions=4, **{"steps": 10, "names": 6, "horizon": 2, **settings})
 
 
-def test_factors_are_names_each_as_likely() -> None:
+def test_factors_are_names_with_equal_probability() -> None:
     model = learner()
     h = torch.randn(2, 2)
     phi = model.generate(h, 6000)
@@ -88,7 +88,7 @@ def test_weights_are_relative_to_what_the_behaviour_does() -> None:
         assert float(count) / copies == pytest.approx(float(expected[tuple(way.tolist())]), abs=0.03)
 
 
-def test_the_layout_is_acted_at_random() -> None:
+def test_actions_of_the_layout_are_random() -> None:
     model = learner(gain=20.0)
     env = maze(4000)
     observation, _ = env.reset(seed=0, options={"factors": {"agent": np.full((4000, 2), 1)}})
@@ -105,16 +105,16 @@ def test_policies_sharpen_towards_the_end() -> None:
     torch.testing.assert_close(model.log_policy(h, phi, mask), (4 * before).log_softmax(-1))
 
 
-def test_the_decoder_leaves_codes_alone_unless_told() -> None:
+def test_the_decoder_trains_codes_only_with_reconstruction() -> None:
     images = torch.from_numpy(maze(8).reset(seed=0)[0])
     for reconstruction, reaches in ((0.0, False), (0.5, True)):
         model = learner(reconstruction=reconstruction)
-        model._redraw(model.encode(images), images).backward()
+        model._reconstruction_error(model.encode(images), images).backward()
         assert any(p.grad is not None and p.grad.any() for p in model.decoder.parameters())
         assert any(p.grad is not None and p.grad.any() for p in model.encoder.parameters()) == reaches
 
 
-def test_codes_stay_once_they_are_laid_out() -> None:
+def test_codes_are_frozen_after_the_layout() -> None:
     model = learner()
     batch_at = interactions(maze(8), 0, steps=2, behaviour=model.behaviour)
     model.train()
@@ -130,7 +130,7 @@ def test_codes_stay_once_they_are_laid_out() -> None:
     assert not any(map(torch.equal, named, model.generator.parameters()))
 
 
-def test_policies_see_codes_when_those_are_laid_out() -> None:
+def test_policies_see_codes_only_after_the_layout() -> None:
     model = learner()
     batch_at = interactions(maze(8), 0, steps=2, behaviour=model.behaviour)
     model.train()
@@ -176,16 +176,7 @@ def test_a_resumed_run_reaches_the_same_numbers(tmp_path: Path) -> None:
         assert torch.equal(value, parts.state_dict()[name]), name
 
 
-def test_weights_are_loaded_with_their_settings(tmp_path: Path) -> None:
-    model = train_for(3, tmp_path)
-    loaded = load_learner(tmp_path / WEIGHTS)
-    assert isinstance(loaded, MultistepSelectivity)
-    assert loaded.settings() == model.settings()
-    images = maze(8).reset(seed=1)[0]
-    assert torch.equal(loaded.encode(images), model.encode(images))
-
-
-def test_two_steps_are_told_apart() -> None:
+def test_policies_of_two_steps_are_distinguished() -> None:
     torch.manual_seed(0)
     model = MultistepSelectivity(actions=4, names=12, horizon=2, steps=120, learning_rate=4e-3)
     batch_at = interactions(maze(64), 0, steps=2, behaviour=model.behaviour)
@@ -205,6 +196,6 @@ def test_two_steps_are_told_apart() -> None:
         ({"shape": (30, 64, 3)}, "shape"),
     ],
 )
-def test_bad_settings_are_named(settings: dict[str, Any], message: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         learner(**settings)

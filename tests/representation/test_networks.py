@@ -1,10 +1,10 @@
-"""The networks that learners share: what they keep apart, and where what they draw lies."""
+"""The networks that learners share: what they separate, and the order of decoded patches."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from unknot.representation.networks import PATCH, BroadcastDecoder, ConvEncoder, Views, mlp
+from unknot.representation.networks import PATCH, BroadcastDecoder, ConvEncoder, mlp
 
 SHAPE = (8, 12, 3)
 
@@ -14,14 +14,14 @@ def noise(*shape: int) -> Tensor:
 
 
 class CellNumber(nn.Module):
-    """Draws patches that hold the number of their cell."""
+    """Decodes patches that contain the number of their cell."""
 
     def forward(self, maps: Tensor) -> Tensor:
         numbers = torch.arange(float(maps.shape[1]))[None, :, None]
         return numbers.expand(len(maps), -1, PATCH * PATCH * SHAPE[2])
 
 
-def test_a_perceptron_ends_linear_and_is_smooth_inside() -> None:
+def test_a_perceptron_has_tanh_inside_and_a_linear_output() -> None:
     layers = mlp(2, 5, 4, 3)
     assert [type(layer) for layer in layers] == [nn.Linear, nn.Tanh, nn.Linear, nn.Tanh, nn.Linear]
     assert layers(noise(7, 2)).shape == (7, 3)
@@ -36,12 +36,12 @@ def test_the_encoder_takes_images_of_any_channels_and_sides_in_multiples_of_four
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (1, 8, 12), (3, 1, 1)])
-def test_images_of_another_shape_are_refused_rather_than_stretched(shape: tuple[int, int, int]) -> None:
+def test_images_of_another_shape_are_refused(shape: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match=r"but the network is for \(3, 8, 12\)"):
         ConvEncoder(SHAPE)(noise(2, *shape))
 
 
-def test_pooled_features_know_no_place_but_the_others_do() -> None:
+def test_pooled_features_contain_no_position_but_the_others_do() -> None:
     encoder = ConvEncoder((24, 24, 1))
     image = torch.zeros(2, 1, 24, 24)
     image[0, 0, 8:11, 8:11] = 1
@@ -53,7 +53,7 @@ def test_pooled_features_know_no_place_but_the_others_do() -> None:
     assert (features[0] - features[1]).abs().max() > 0.01
 
 
-def test_a_background_that_is_subtracted_leaves_no_trace() -> None:
+def test_the_subtracted_mean_image_removes_the_background() -> None:
     encoder = ConvEncoder(SHAPE)
     images = noise(4, 3, 8, 12)
     before = encoder(images)
@@ -71,7 +71,7 @@ def test_patches_lie_in_rows_and_columns() -> None:
     assert torch.equal(image, expected.expand(3, -1, -1))
 
 
-def test_a_patch_is_drawn_row_by_row_for_each_channel() -> None:
+def test_a_patch_is_decoded_row_by_row_for_each_channel() -> None:
     decoder = BroadcastDecoder(SHAPE, code_dim=2, content_dim=0)
     nn.init.zeros_(decoder.patch.weight)
     decoder.patch.bias.data = torch.arange(PATCH * PATCH * 3.0)
@@ -81,7 +81,7 @@ def test_a_patch_is_drawn_row_by_row_for_each_channel() -> None:
     assert torch.equal(image, patch.repeat(1, 2, 3) + 100)
 
 
-def test_a_code_draws_at_the_place_that_equals_it() -> None:
+def test_a_code_is_decoded_at_the_equal_position() -> None:
     torch.manual_seed(0)
     decoder = BroadcastDecoder((40, 40, 1), code_dim=2, content_dim=0)
     sizes = (decoder.code(torch.tensor([[0.5, -1.0]]))[:, None] + decoder.place(decoder.grid)).norm(dim=-1)
@@ -89,7 +89,7 @@ def test_a_code_draws_at_the_place_that_equals_it() -> None:
     torch.testing.assert_close(at, torch.tensor([0.5, -1.0]), atol=0.3, rtol=0)
 
 
-def test_content_changes_the_drawing_of_its_own_row_alone() -> None:
+def test_content_changes_only_the_image_of_its_own_row() -> None:
     torch.manual_seed(0)
     decoder = BroadcastDecoder(SHAPE, code_dim=2, content_dim=2)
     code, content = noise(4, 2), noise(4, 2)
@@ -100,51 +100,3 @@ def test_content_changes_the_drawing_of_its_own_row_alone() -> None:
     changed = (decoder(code, other) - images).abs().amax((1, 2, 3))
     assert changed[1] > 0.01
     assert changed[[0, 2, 3]].max() == 0
-
-
-PRIORS = torch.tensor([[1.0, 1.0], [0.0, 0.0], [-1.0, -1.0]])
-
-
-def moved_views() -> Views:
-    """Views of three sets whose cameras, backgrounds and means differ."""
-    views = Views(SHAPE, PRIORS, code_dim=2)
-    views.cameras.data.copy_(0.3 * (noise(2, 3, 3) - 0.5))
-    views.backgrounds.data.copy_(noise(3, 3, 8, 12))
-    views.means.copy_(noise(3, 3, 8, 12))
-    return views
-
-
-def test_at_the_start_every_camera_sees_the_plane_as_the_first_does() -> None:
-    code, content = noise(5, 2), 9 * (noise(5, 2) - 0.5)
-    views = Views(SHAPE, PRIORS, code_dim=2)
-    place, log_determinant = views.place(code, content)
-    torch.testing.assert_close(place, code)
-    torch.testing.assert_close(log_determinant, torch.zeros(5))
-    torch.testing.assert_close(views.see(code, content), code)
-
-
-def test_the_first_sets_camera_never_moves_and_the_others_do() -> None:
-    code = noise(3, 2)
-    seen = moved_views().see(code, 40 * PRIORS + 4 * torch.tensor([[1.0, -1.0]]))
-    difference = (seen - code).abs().amax(1)
-    assert difference[0] < 1e-5
-    assert difference[1:].min() > 0.01
-
-
-def test_seeing_undoes_placing_and_the_determinant_is_the_jacobians() -> None:
-    views, seen, content = moved_views(), noise(6, 2) - 0.5, 3 * (noise(6, 2) - 0.5)
-    place, log_determinant = views.place(seen, content)
-    torch.testing.assert_close(views.see(place, content), seen)
-
-    def one(point: Tensor, content: Tensor) -> Tensor:
-        return views.place(point[None], content[None])[0][0]
-
-    jacobians = torch.func.vmap(torch.func.jacrev(one))(seen, content)
-    torch.testing.assert_close(log_determinant, torch.linalg.slogdet(jacobians).logabsdet)
-
-
-def test_a_content_that_is_clear_has_the_background_and_the_mean_of_its_own_set() -> None:
-    views = moved_views()
-    content = torch.tensor([[9.0, 9.0], [-9.0, -9.0]])
-    torch.testing.assert_close(views.background(content), views.backgrounds[[0, 2]], atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(views.mean(content), views.means[[0, 2]], atol=1e-3, rtol=1e-3)

@@ -83,7 +83,7 @@ def box_depth(rays: Rays) -> Tensor:
 
 @pytest.mark.parametrize(("inside", "depth_of"), [(in_ball, ball_depth), (in_box, box_depth)])
 @pytest.mark.parametrize("other", [(15.0, 40.0), (60.0, 200.0)])
-def test_a_grid_is_seen_as_the_solid_it_holds(
+def test_the_projection_of_a_grid_is_that_of_its_solid(
     inside: Callable[[Tensor], Tensor], depth_of: Callable[[Rays], Tensor], other: tuple[float, float]
 ) -> None:
     from_, to = camera(30, 10), camera(*other)
@@ -130,7 +130,7 @@ def test_gradients_of_the_likelihood() -> None:
     assert torch.autograd.gradcheck(lambda x: log_likelihood(x, depth, seen, mask), (logits,))
 
 
-def test_gradients_of_what_is_seen() -> None:
+def test_gradients_of_the_projection() -> None:
     generator = torch.Generator().manual_seed(0)
     view, to = camera(30, 10), camera(60, 100)
     frustum = around_origin(view)
@@ -146,7 +146,7 @@ def test_gradients_of_what_is_seen() -> None:
     assert torch.autograd.gradcheck(see, (grid,))
 
 
-def test_pixels_and_points_are_each_others_inverse() -> None:
+def test_pixels_and_points_are_inverse() -> None:
     view = camera(25, 70)
     places = image_places(5, 7).double().view(1, -1, 2)
     points = pixel_rays(view, PROJECTION, places).points(torch.full((1, 1, 1), 0.45, dtype=torch.float64))

@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -7,10 +6,9 @@ import pytest
 import torch
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.representation import load_learner, save_learner
 from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import Bounded, PlaceEncoder, SceneSelectivity
-from unknot.representation.selectivity import unevenness
+from unknot.representation.selectivity import anisotropy
 
 
 def learner(**settings: Any) -> Any:
@@ -18,7 +16,7 @@ def learner(**settings: Any) -> Any:
     return SceneSelectivity(actions=4, **{"steps": 100, "factors": 8, "entropy": 0.1, **settings})
 
 
-def test_the_encoder_says_where_a_thing_is_and_what() -> None:
+def test_the_encoder_returns_the_position_of_a_thing() -> None:
     encoder = PlaceEncoder((16, 16, 1), 2, gain=1.0, maps=2).eval()
     first: Any = encoder.convolutions[0]
     last: Any = encoder.convolutions[3]
@@ -37,22 +35,22 @@ def test_the_encoder_says_where_a_thing_is_and_what() -> None:
             torch.testing.assert_close(encoder(image)[0], torch.stack([lines[row], lines[column]]))
 
 
-def test_factors_stay_within_what_they_are_added_to() -> None:
+def test_factors_are_bounded_like_the_noise() -> None:
     outputs = Bounded(2, 3, 3)(1e3 * torch.randn(50, 2), 1e3 * torch.randn(50, 3))
     assert outputs.abs().max() <= 1
     assert outputs.std() > 0.5
 
 
-def test_evenness_is_least_for_the_corners_of_the_square() -> None:
+def test_anisotropy_is_least_for_the_corners_of_the_square() -> None:
     corners = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    assert unevenness(corners).item() == pytest.approx(2.0, abs=1e-3)  # tr I - log det I
+    assert anisotropy(corners).item() == pytest.approx(2.0, abs=1e-3)  # tr I - log det I
     for factor in (0.5, 2.0):
-        assert unevenness(factor * corners) > unevenness(corners) + 0.5
+        assert anisotropy(factor * corners) > anisotropy(corners) + 0.5
     shared = torch.tensor([[1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [-1.0, -1.0]])
-    assert unevenness(shared) > unevenness(corners) + 5
+    assert anisotropy(shared) > anisotropy(corners) + 5
 
 
-def test_no_change_is_too_short_and_has_a_derivative() -> None:
+def test_a_zero_change_is_penalised_and_has_a_derivative() -> None:
     model = learner(least=0.5)
     image = torch.randint(256, (4, 64, 64, 3)).byte()
     batch = {
@@ -70,7 +68,7 @@ def test_no_change_is_too_short_and_has_a_derivative() -> None:
     assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
 
 
-def test_hindsight_teaches_an_action_that_does_what_a_factor_says() -> None:
+def test_hindsight_trains_actions_that_have_the_effect_of_a_factor() -> None:
     """Ten batches in which action 2 makes the change; no policy took it, all are to learn it."""
     model = learner(steps=1000, pull=0.0, entropy=0.0, even=0.0, calm=0.0, hindsight=1.0)
     h = torch.zeros(64, 2, 2)
@@ -89,20 +87,6 @@ def test_hindsight_teaches_an_action_that_does_what_a_factor_says() -> None:
         model._hindsight(h, batch).backward()
         optimizer.step()
     assert before < 0.5 < 0.9 < probability()
-
-
-def test_a_code_does_not_tell_the_scene() -> None:
-    with pytest.raises(NotImplementedError, match="no decoder"):
-        learner().decode(torch.zeros(1, 2))
-
-
-def test_it_is_loaded_as_it_was_kept(tmp_path: Path) -> None:
-    model = learner(latent_dim=3, even=0.2, least=1.0, hindsight=0.3, calm=0.02).eval()
-    save_learner(model, tmp_path / "weights.safetensors")
-    again = load_learner(tmp_path / "weights.safetensors")
-    assert again.settings() == model.settings()
-    images = np.random.default_rng(0).integers(256, size=(3, 64, 64, 3), dtype=np.uint8)
-    torch.testing.assert_close(again.encode(images), model.encode(images))
 
 
 def test_it_finds_the_agent_in_mazes_it_has_not_seen() -> None:
@@ -124,6 +108,6 @@ def _explained(model: Any, options: dict[str, Any]) -> float:
     with torch.no_grad():
         h = model.encode(images).double().numpy()
     design = np.concatenate([h, np.ones((len(h), 1))], 1)
-    rest = places - design @ np.linalg.lstsq(design, places, rcond=None)[0]
-    shares: np.ndarray[Any, Any] = 1 - rest.var(0) / places.var(0)
+    residual = places - design @ np.linalg.lstsq(design, places, rcond=None)[0]
+    shares: np.ndarray[Any, Any] = 1 - residual.var(0) / places.var(0)
     return float(shares.min())

@@ -1,6 +1,5 @@
 import itertools
 import math
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.representation import WEIGHTS, load_learner, train
+from unknot.representation import train
 from unknot.representation.interaction import interactions
 from unknot.representation.selectivity import Selectivity, contrast, squash
 
@@ -82,7 +81,7 @@ def test_policies_permit_what_the_mask_permits() -> None:
 
 
 class Table:
-    """A world of two states, s = 0 and 1, drawn as dark and bright: action a leads to state a."""
+    """A world of two states, s = 0 and 1, shown as dark and bright: action a leads to state a."""
 
     images = torch.stack([torch.zeros(16, 16, 1), torch.full((16, 16, 1), 200.0)]).byte()
 
@@ -125,8 +124,8 @@ def test_weighted_transitions_estimate_what_enumeration_gives(steps: int) -> Non
         expected += (log_policy.exp() * contrast(model.log_similarity(h[:1], here, phi)[0])).mean()
 
     uneven = torch.tensor([0.25, 0.75])  # acted by in proportion, so the weights make up for it exactly
-    draws = list(itertools.product([0, 1, 1, 1], repeat=steps))
-    actions = torch.tensor(draws).squeeze(1) if steps == 1 else torch.tensor(draws)
+    samples = list(itertools.product([0, 1, 1, 1], repeat=steps))
+    actions = torch.tensor(samples).squeeze(1) if steps == 1 else torch.tensor(samples)
     scores = model.assess(Table.batch(actions, uneven[actions]))
     assert scores["selectivity"] == pytest.approx(float(expected), abs=1e-5)
     assert abs(float(expected)) > 1e-3
@@ -138,7 +137,7 @@ def test_the_information_bounds_the_selectivity_and_log_n_bounds_it() -> None:
     scores = model.assess(Table.batch(actions, torch.full((2,), 0.5)))
     assert 0 < scores["information"] < math.log(4)
     assert scores["selectivity"] <= scores["information"]
-    with torch.no_grad():  # policies that tell the factors' first coordinate: one bit
+    with torch.no_grad():  # policies that depend on the factors' first coordinate: one bit
         for parameter in model.policy.parameters():
             parameter.zero_()
         layers: Any = model.policy.layers
@@ -175,7 +174,7 @@ def test_reconstruction_reaches_the_encoder_late() -> None:
     assert moved == [False] * 6 + [True] * 4
 
 
-def test_behaviour_is_greedy_but_for_epsilon_and_leaves_the_mode() -> None:
+def test_behaviour_is_epsilon_greedy_and_keeps_the_mode() -> None:
     model = learner(exploration=0.2).train()
     env = maze()
     observation, info = env.reset(seed=0)
@@ -192,35 +191,24 @@ def test_behaviour_is_greedy_but_for_epsilon_and_leaves_the_mode() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
         {"space": "sphere", "kernel": "inner", "baseline": True},
         {"space": "scaled_simplex", "latent_dim": 3},
     ],
 )
-def test_resumed_training_is_unbroken_training(settings: dict[str, Any], tmp_path: Path) -> None:
-    def trained(folder: Path, *stops: int) -> Any:
-        for steps in stops:
-            model = learner(**settings)
-            batches = interactions(maze(), 0, steps=2, behaviour=model.behaviour)
-            train(model, batches, steps, folder=folder, resume=True, progress=False)
-        return model
-
-    whole, broken = trained(tmp_path / "whole", 6), trained(tmp_path / "broken", 3, 6)
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, broken.state_dict()[name]), name
-    loaded = load_learner(tmp_path / "whole" / WEIGHTS)
-    images = maze(4).reset(seed=0)[0]
-    assert torch.equal(loaded.encode(images), whole.encode(images))
+def test_it_trains_with_every_space_and_kernel_on_its_own_actions(settings: dict[str, Any]) -> None:
+    model = learner(**settings)
+    scalars = train(model, interactions(maze(8), 0, steps=2, behaviour=model.behaviour), 2, progress=False)
+    assert np.isfinite(list(scalars.values())).all()
 
 
-def test_codes_and_drawings_have_their_shapes() -> None:
+def test_codes_and_decoded_images_have_their_shapes() -> None:
     model = learner(latent_dim=3).eval()
     images = maze(5).reset(seed=0)[0]
     h = model.encode(images)
     assert h.shape == (5, 3)
-    drawn = model.decode(h)
-    assert drawn.shape == (5, 64, 64, 3)
-    assert 0 <= drawn.min() <= drawn.max() <= 1
+    decoded = model.decode(h)
+    assert decoded.shape == (5, 64, 64, 3)
+    assert 0 <= decoded.min() <= decoded.max() <= 1
     assert model.step(h, model.generate(h, 1)[:, 0]).shape == (5, 3)
 
 
@@ -247,11 +235,11 @@ def test_it_learns_a_small_maze() -> None:
         ({"factors": 1}, "factors must be at least 2, not 1"),
         ({"latent_dim": 0}, "latent_dim must be at least 1, not 0"),
         ({"width": 0.0}, "width must be above 0, not 0.0"),
-        ({"exploration": 1.5}, r"exploration must be in \[0, 1\], not 1.5"),
+        ({"exploration": 1.5}, "exploration must be from 0 to 1, not 1.5"),
         ({"commit": 0.05}, "commit must be above 0.1 and at most 1, not 0.05"),
         ({"shape": (60, 64, 3)}, "multiples of 16"),
     ],
 )
-def test_mistakes(settings: dict[str, Any], words: str) -> None:
+def test_wrong_arguments_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         learner(**settings)

@@ -12,10 +12,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from unknot import learners
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
-from unknot.representation import learner as learners
 from unknot.representation.learner import Learner, image_tensor, load_learner, save_learner
 from unknot.representation.training import CHECKPOINT, minibatches, train
 
@@ -107,7 +107,7 @@ def test_minibatches_cover_an_epoch_once_and_depend_on_the_step_alone() -> None:
         ({"a": np.zeros(3)}, 0, "batch_size"),
     ],
 )
-def test_minibatches_refuse(data: dict[str, Any], size: int, words: str) -> None:
+def test_wrong_minibatches_are_refused(data: dict[str, Any], size: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         minibatches(data, size, seed=0)
 
@@ -151,7 +151,7 @@ def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
     assert not again.training
 
 
-def test_scalars_reach_tensorboard_and_a_resume_replaces_what_came_after_the_checkpoint(
+def test_scalars_reach_tensorboard_and_a_resume_replaces_those_after_the_checkpoint(
     tmp_path: Path,
 ) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -215,7 +215,7 @@ def test_a_checkpoint_of_another_learner_is_refused(tmp_path: Path) -> None:
         train(fresh(), BATCH_AT, 4, folder=tmp_path, resume=True, progress=False)
 
 
-def test_a_loss_that_is_not_finite_ends_training_and_spares_the_checkpoint(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     learner = fresh()
     train(learner, BATCH_AT, 3, folder=tmp_path, progress=False)
     before = (tmp_path / CHECKPOINT).read_bytes()
@@ -235,7 +235,7 @@ def test_a_loss_that_is_not_finite_ends_training_and_spares_the_checkpoint(tmp_p
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
-def test_learners_as_files(tmp_path: Path) -> None:
+def test_learners_are_saved_and_loaded_in_full_and_half_precision(tmp_path: Path) -> None:
     learner = fresh().eval()
     save_learner(learner, tmp_path / "full")
     save_learner(learner, tmp_path / "half", half=True)
@@ -249,7 +249,7 @@ def test_learners_as_files(tmp_path: Path) -> None:
     assert not torch.equal(half.encode(IMAGES), learner.encode(IMAGES))
 
 
-def test_learners_that_do_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_fit_no_learner_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_learner(Wide(), tmp_path / "wide")
     with pytest.raises(WeightsError, match="unknown learner 'Wide'"):
         load_learner(tmp_path / "wide")
@@ -301,7 +301,7 @@ def _vae_on(monkeypatch: pytest.MonkeyPatch, *accelerators: str) -> VAE:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_learner_comes_back_from_the_gpu_and_can_learn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_learner_returns_from_the_gpu_and_can_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     _vae_on(monkeypatch, "gpu", "cpu")
 
 

@@ -47,13 +47,13 @@ MIG = ONES | NOTHING | HALF_KNOWN | {"rotated": 0, "one factor twice": 1 / 2, "o
 MODULARITY = ONES | NOTHING | {"rotated": 0}
 # The rotated code's areas are below 0.95.
 ATTRIBUTE_AUC = ONES | NOTHING | HALF_KNOWN | {"rotated": 0}
-# Of eight names, dimensions in their order tell the first and the last from the others; a bit tells none.
+# Of eight names, ordered dimensions separate the first and the last from the others; a bit separates none.
 NAMES_AUC = {code: value / 4 for code, value in ATTRIBUTE_AUC.items()} | {"one bit of each": 0}
 # With no look at factors noise is as good a code as any. Twice the same: of three correlations one is 1, the
 # other entries of the covariance are 0.
 MAPC = ONES | {"constant": 0, "one factor twice": 2 / 3}
 CVR = ONES | {"constant": 0, "one factor twice": 3 / 5}
-# Of dimensions of equal variance two hold 2/p of it, and 90% takes all; scaled by 3 and 0.1 one is enough.
+# Two of p dimensions of equal variance have 2/p of it, and 90% takes all; scaled by 3 and 0.1 one is enough.
 TDV = ONES | {"constant": 0, "one factor twice": 2 / 3, "longer by noise": 2 / 4}
 UD90 = dict.fromkeys(CODES, 0.0) | {"permuted, scaled, turned round": 1 / 2, "longer by a constant": 1 / 3}
 # The correlation's eigenvalues are 2, 0 and 1: W₂² / tr C = (2 · 3 - 2 (√2 + 0 + 1)) / 3.
@@ -105,7 +105,7 @@ def test_areas_of_the_rotated_code() -> None:
 
 # The correlation of 0..7 with whether it is over 3 is 2 / √(21/4), its square 16/21.
 SAP = MIG | {"one bit of each": 16 / 21}
-# Eight names are all told or one in eight by chance; a bit tells two of them.
+# Of eight names all are predicted, or one in eight by chance; a bit predicts two of them.
 NAMES_SAP = {code: 7 / 8 * value for code, value in MIG.items()} | {"one bit of each": 2 / 8 - 1 / 8}
 
 
@@ -126,9 +126,9 @@ BIT = 1 - np.sqrt(5 / 21)
 """It leaves 5/21 of the variance of 0..7."""
 
 # Disentanglement, completeness, informativeness. Trees' importances are normalised for each factor, learnt or
-# not. So all dimensions of noise know all factors alike. Where a code lacks b, one dimension has 1 for either
-# factor; two have (p, 1 - p) for b beside a's (1, 0): D = 0.31 where p is 1/2, as neither tells b, 0.39 and
-# 0.24 where it is 0.4 and 0.6.
+# not. So all dimensions of noise have equal information on all factors. Where a code lacks b, one dimension
+# has 1 for either factor; two have (p, 1 - p) for b beside a's (1, 0): D = 0.31 where p is 1/2, as neither
+# determines b, 0.39 and 0.24 where it is 0.4 and 0.6.
 TREES: dict[str, tuple[Range, Range, float]] = {
     "perfect": (ALL, ALL, 1),
     "permuted, scaled, turned round": (ALL, ALL, 1),
@@ -153,8 +153,8 @@ DCI: dict[str, Mapping[str, tuple[Range, Range, float]]] = {
     "random_forest_splits": CHOSEN | {"noise": (EXACTLY_NONE, EXACTLY_NONE, 0)},
     "lasso": LASSO,
 }
-# Of names that a bit doesn't tell apart 1 in 4 is right. A split of those by the other bit gains 2/n or so by
-# chance, n = 3277 that train; the bit's own gains 1/8, 200 times as much: D = 1 - H(1/200) = 0.95.
+# Of names that a bit doesn't distinguish, 1 in 4 is right. A split of those by the other bit gains 2/n or so
+# by chance, n = 3277 that train; the bit's own gains 1/8, 200 times as much: D = 1 - H(1/200) = 0.95.
 NAMES_DCI = TREES | {"one bit of each": ((0.93, 0.98), (0.93, 0.98), 1 / 4)}
 NAMES_DCI |= {code: (*NAMES_DCI[code][:2], 1 / 8) for code in NOTHING}
 NAMES_DCI |= {code: (*NAMES_DCI[code][:2], 9 / 16) for code in HALF_KNOWN}
@@ -173,13 +173,13 @@ def test_dci_of_categories(code: str) -> None:
 
 
 def check_dci(score: Score, disentangled: Range, complete: Range, informative: float) -> None:
-    """Check the three; a tenth of the grid tests, which is a little easier or harder than the rest."""
+    """Check the three; the test set, a tenth of the grid, may be a little easier or harder than the rest."""
     assert disentangled[0] <= score.value <= disentangled[1]
     assert complete[0] <= score.parts["completeness"] <= complete[1]
     assert score.parts["informativeness"] == pytest.approx(informative, abs=0.07)
 
 
-# Metrics that hold factors
+# Metrics that fix factors
 
 
 class Images:
@@ -199,32 +199,34 @@ class Images:
         return pixels[:, None, :, None].astype(np.uint8)
 
 
-# Half is told by chance. By the rotated code's dimensions, both of which move with either factor, no more is.
+# Half is predicted by chance. The rotated code's dimensions, both of which move with either factor, add
+# nothing.
 CHANCE = {"constant": 1 / 2, "noise": 1 / 2, "rotated": 1 / 2}
-HELD: dict[Callable[..., Score], Mapping[str, float]] = {
+FIXED: dict[Callable[..., Score], Mapping[str, float]] = {
     # A dimension alone votes always; beside noise, for its own factor and in half of the other's votes.
     factor_vae: ONES | CHANCE | {"one factor only": 1 / 2, "one factor and noise": 3 / 4},
     # That a is shared is seen, and so is that it isn't.
     higgins: ONES | CHANCE,
-    # A changed number has another bit in 4 cases of 7; else nothing differs, and half is told by chance.
+    # A changed number has another bit in 4 cases of 7; otherwise nothing differs, and half is predicted by
+    # chance.
     higgins_2: ONES | CHANCE | {"one bit of each": 11 / 14},
 }
 
 
 @pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("metric", HELD)
-def test_held_factors(metric: Callable[..., Score], code: str) -> None:
+@pytest.mark.parametrize("metric", FIXED)
+def test_fixed_factors(metric: Callable[..., Score], code: str) -> None:
     score = metric(lambda images: CODES[code](images[:, 0, :, 0].astype(np.float64)), Images())
-    expected = HELD[metric][code]
+    expected = FIXED[metric][code]
     assert score.value == pytest.approx(expected, abs=0.01 if expected == 1 else 0.1)
 
 
 def test_no_metric_is_left_out() -> None:
     dcis = {"dci", "dci_lasso", "dci_splits", "dci_boosting"}
-    assert {*COUNTED, "sap", *dcis, *(metric.__name__ for metric in HELD)} == {*METRICS}
+    assert {*COUNTED, "sap", *dcis, *(metric.__name__ for metric in FIXED)} == {*METRICS}
 
 
-def test_a_constant_has_no_weight_in_a_linear_machine() -> None:
-    """Its deviation is 0 but for rounding: 0.1 is no binary fraction."""
+def test_a_constant_has_no_weight_in_a_linear_model() -> None:
+    """Its standard deviation is 0 up to rounding: 0.1 is not a binary fraction."""
     score = dci(CODES["longer by a constant"](GRID), FACTORS, NAMES, regressor="lasso")
     assert score.parts["weights"][1] == 0

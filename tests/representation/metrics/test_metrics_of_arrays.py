@@ -67,7 +67,7 @@ def test_sap_of_categories_is_the_difference_of_balanced_accuracies() -> None:
     assert alone.value == pytest.approx(2 / 3, abs=1e-9)  # chance stands for the second
 
 
-def test_modularity_counts_noise_that_seems_to_know_something() -> None:
+def test_modularity_counts_noise_that_seems_informative() -> None:
     """By counting it knows a little of every factor, and hardly more of one than of another."""
     score = modularity(NORMAL, NORMAL[:, :2])
     each = score.parts["modularities"]
@@ -138,7 +138,7 @@ def test_disentanglement_and_completeness_by_hand(
 REGRESSORS = ("lasso", "random_forest", "random_forest_splits", "gradient_boosting")
 
 
-def test_dci_of_a_factor_known_twice_is_disentangled_and_not_complete() -> None:
+def test_dci_of_a_factor_encoded_twice_is_disentangled_and_not_complete() -> None:
     a, b, noise, _ = NORMAL.T
     code = columns(a + 0.3 * noise, a - 0.3 * noise, b)  # each half of what is known of a
     score = dci(code, columns(a, b), regressor="lasso")
@@ -146,7 +146,7 @@ def test_dci_of_a_factor_known_twice_is_disentangled_and_not_complete() -> None:
     assert score.parts["completenesses"] == pytest.approx([1 - np.log(2) / np.log(3), 1], abs=0.05)
 
 
-def test_dci_keeps_noise_out_of_the_average() -> None:
+def test_dci_excludes_noise_from_the_average() -> None:
     a, b, noise, _ = NORMAL.T
     score = dci(columns(a, noise, b), columns(a, b), regressor="lasso")
     assert score.value > 0.99
@@ -160,14 +160,14 @@ def test_dci_errors_are_normalised() -> None:
     assert score.parts["errors"] == pytest.approx([np.sqrt(0.5), 0], abs=0.1)
 
 
-def test_dci_tests_on_unseen_examples_what_it_fitted_to_the_others() -> None:
+def test_dci_tests_its_regressors_on_unseen_examples() -> None:
     code, factors = NORMAL[:, :2] * [3, 0.1] + 5, NORMAL[:, :2]
-    unseen = 0.5 + 0.1 * NORMAL[:100, 2:]  # another mean, a tenth of the deviation
+    unseen = 0.5 + 0.1 * NORMAL[:100, 2:]  # another mean, a tenth of the standard deviation
     score = dci(code, factors, regressor="lasso", unseen=(unseen * [3, 0.1] + 5, unseen))
     assert score.parts["unseen_errors"] == pytest.approx([0, 0], abs=0.01)  # the penalty leaves a little
     off = dci(code, factors, regressor="lasso", unseen=(unseen * [3, 0.1] + [5, 5.02], unseen))
-    deviation = unseen[:, 1].std()
-    assert off.parts["unseen_errors"] == pytest.approx([0, 0.2 / deviation], abs=0.02)
+    std = unseen[:, 1].std()
+    assert off.parts["unseen_errors"] == pytest.approx([0, 0.2 / std], abs=0.02)
     assert off.value == score.value
     assert "unseen_errors" not in dci(code, factors, regressor="lasso").parts
 
@@ -196,8 +196,8 @@ def test_dci_of_categories_counts_wrong_answers() -> None:
 
 
 def test_a_forest_that_counts_splits_counts_shares_of_all() -> None:
-    a, b, noise, rest = NORMAL.T
-    counted = dci(columns(a, b, noise), columns(a + 0.5 * rest, b), regressor="random_forest_splits")
+    a, b, noise, more = NORMAL.T
+    counted = dci(columns(a, b, noise), columns(a + 0.5 * more, b), regressor="random_forest_splits")
     assert counted.parts["importances"].sum(axis=0) == pytest.approx([1, 1])
     assert counted.parts["weights"][2] < 0.01
     assert counted.choices["importance"] == "cases split"
@@ -205,19 +205,19 @@ def test_a_forest_that_counts_splits_counts_shares_of_all() -> None:
 
 @pytest.mark.parametrize("regressor", REGRESSORS)
 def test_dci_of_a_code_too_coarse_for_its_factors_is_disentangled(regressor: str) -> None:
-    """What a bit doesn't tell of a number is noise, which deep trees go on splitting by whatever there is."""
+    """What a bit doesn't determine of a number is noise, which deep trees split on any dimension."""
     score = dci(np.sign(NORMAL[:, :3]), NORMAL[:, :3], regressor=regressor)
     assert score.value > 0.9
     assert score.parts["errors"] == pytest.approx(3 * [np.sqrt(1 - 2 / np.pi)], abs=0.1)
 
 
-def test_dci_says_where_a_linear_machine_has_not_converged() -> None:
+def test_dci_reports_linear_models_that_have_not_converged() -> None:
     rng = np.random.default_rng(0)
-    alike = rng.normal(size=(500, 1)) + 0.05 * rng.normal(size=(500, 50))
-    differences = columns(alike[:, 0] - alike[:, 1], alike[:, 2] - alike[:, 3])
+    similar = rng.normal(size=(500, 1)) + 0.05 * rng.normal(size=(500, 50))
+    differences = columns(similar[:, 0] - similar[:, 1], similar[:, 2] - similar[:, 3])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        settings = dci(alike, differences, regressor="lasso").parts["settings"]
+        settings = dci(similar, differences, regressor="lasso").parts["settings"]
     assert settings == 2 * ["alpha=0.001, not converged"]
     assert dci(NORMAL[:, :2], NORMAL[:, :2], regressor="lasso").parts["settings"] == 2 * ["alpha=0.001"]
 
@@ -313,7 +313,7 @@ def test_attribute_areas_agree_with_scikit_learn() -> None:
 
 
 def test_attributes_by_hand() -> None:
-    """A dimension that counts three categories tells the outer ones, not the one between, at chance."""
+    """A dimension that counts three categories separates the outer ones; the middle one is at chance."""
     table = grid(3, 2, 6)
     kinds = np.array([True, True, False])
     score = attribute_auc(-table, table, kinds)
@@ -329,7 +329,7 @@ def test_attributes_by_hand() -> None:
 
 
 def test_the_interval_is_as_wide_as_chance_makes_it() -> None:
-    values = np.arange(400) % 4 < 3  # a share of 3/4 of 400: deviation √(3/16/400)
+    values = np.arange(400) % 4 < 3  # a share of 3/4 of 400: standard deviation √(3/16/400)
     low, high = bootstrap(lambda rows: float(values[rows].mean()), 0.75, 400, np.random.default_rng(0))
     assert low < 0.75 < high
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(3 / 16 / 400), rel=0.2)
@@ -360,7 +360,7 @@ def test_bad_arrays_are_refused(metric: Callable[..., Score]) -> None:
             metric(good, good, categorical)
 
 
-def test_what_dci_and_modularity_need() -> None:
+def test_dci_and_modularity_refuse_too_few_examples_or_factors() -> None:
     with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
         dci(NORMAL, NORMAL[:, :1])
     with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
@@ -375,7 +375,7 @@ def test_what_dci_and_modularity_need() -> None:
         dci(NORMAL, NORMAL, regressor="lasso", unseen=(NORMAL, NORMAL[:, :2]))
 
 
-def test_hinton_diagrams_draw_areas_and_signs() -> None:
+def test_hinton_diagrams_show_areas_and_signs() -> None:
     axes = Figure().add_subplot()
     hinton(axes, np.array([[4.0, -1.0], [0.0, 2.0]]), ["x", "y"])
     (squares,) = axes.collections

@@ -1,0 +1,80 @@
+"""Losses and networks of adversarial training: functions that any model can call.
+
+A critic scores samples: high for real ones, low for generated ones. A discriminator gives the log odds that a
+sample is real.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = [
+    "dense_discriminator",
+    "density_ratio_loss",
+    "gradient_penalty",
+    "wasserstein_distance",
+    "wasserstein_generator_loss",
+]
+
+
+def wasserstein_distance(real: Tensor, generated: Tensor) -> Tensor:
+    """Return E D(x) - E D(x̃), which the critic maximises; at its maximum, the Wasserstein distance.
+
+    Arjovsky, Chintala and Bottou, "Wasserstein GAN", 2017, eq. 2. The critic must be 1-Lipschitz: see
+    `gradient_penalty`.
+
+    Args:
+        real: scores D(x) of real samples, (n,).
+        generated: scores D(x̃) of generated samples, (m,).
+    """
+    return real.mean() - generated.mean()
+
+
+def wasserstein_generator_loss(generated: Tensor) -> Tensor:
+    """Return -E D(x̃), which the generator minimises, of scores (n,) of generated samples."""
+    return -generated.mean()
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated: Tensor) -> Tensor:
+    """Return E (|∇D(x̂)| - 1)², x̂ uniform on the line between a real and a generated sample.
+
+    Gulrajani et al., "Improved training of Wasserstein GANs", 2017, eq. 3.
+
+    Args:
+        critic: D, from samples (n, ...) to scores (n,), each sample separately.
+        real: samples (n, ...).
+        generated: samples (n, ...); no gradient flows to them.
+    """
+    share = torch.rand(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
+    between = torch.lerp(real, generated.detach(), share).requires_grad_()
+    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    lengths: Tensor = slope.flatten(1).norm(dim=1)
+    return (lengths - 1).square().mean()
+
+
+def dense_discriminator(inputs: int, width: int, layers: int) -> nn.Sequential:
+    """Return a multilayer perceptron with leaky ReLU, from (n, inputs) to log odds (n, 1).
+
+    Args:
+        inputs: dimensions of a sample.
+        width: units of each hidden layer.
+        layers: number of hidden layers.
+    """
+    hidden: list[nn.Module] = []
+    for layer in range(layers):
+        hidden += [nn.Linear(width if layer else inputs, width), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*hidden, nn.Linear(width, 1))
+
+
+def density_ratio_loss(real: Tensor, other: Tensor) -> Tensor:
+    """Return the cross-entropy of a discriminator between two distributions, in nats.
+
+    At the minimum, the discriminator's output is log p(x) / q(x), the log ratio of the densities.
+
+    Args:
+        real: log odds of samples from p, any shape.
+        other: log odds of samples from q, any shape.
+    """
+    return (functional.softplus(-real).mean() + functional.softplus(other).mean()) / 2

@@ -1,0 +1,281 @@
+"""What every learner of `unknot.learners.LEARNERS` keeps: settings, files, updates, seeds, exact resumes."""
+
+import json
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unknot.learners import LEARNERS
+from unknot.representation import (
+    WEIGHTS,
+    Learner,
+    Trainable,
+    load_learner,
+    register_learner,
+    save_learner,
+    train,
+)
+
+Batch = dict[str, Tensor]
+
+
+class Case(NamedTuple):
+    """How a class is tested: small settings, and a batch for each step."""
+
+    settings: dict[str, Any]
+    batch_at: Callable[[int], Batch]
+
+
+def images(step: int, *shape: int) -> Tensor:
+    """Return random uint8 images of a shape (n, height, width, channels), the same for the same step."""
+    return torch.from_numpy(np.random.default_rng(step).integers(0, 256, shape, dtype=np.uint8))
+
+
+def still(*shape: int) -> Callable[[int], Batch]:
+    return lambda step: {"observation": images(step, *shape)}
+
+
+def triples(step: int) -> Batch:
+    action = np.random.default_rng(step).uniform(-3, 3, (8, 2)).astype(np.float32)
+    return {
+        "observation": images(step, 8, 8, 12, 1),
+        "action": torch.from_numpy(action),
+        "next_observation": images(step + 100, 8, 8, 12, 1),
+    }
+
+
+def triples_of_two_sets(step: int) -> Batch:
+    return triples(step) | {"passive": images(step + 200, 8, 1, 8, 12, 1)}
+
+
+def rollouts(steps: int = 1) -> Callable[[int], Batch]:
+    """Return batches like those of `interactions`: four actions, all permitted, `steps` of them."""
+
+    def batch_at(step: int) -> Batch:
+        shape = (8,) if steps == 1 else (8, steps)
+        batch = {
+            "observation": images(step, 8, 16, 16, 3),
+            "next_observation": images(step + 100, 8, 16, 16, 3),
+            "action": torch.from_numpy(np.random.default_rng(step).integers(4, size=shape)),
+            "probability": torch.full(shape, 0.25),
+            "action_mask": torch.ones(*shape, 4, dtype=torch.bool),
+        }
+        return batch if steps == 1 else batch | {"between": images(step + 200, 8, steps - 1, 16, 16, 3)}
+
+    return batch_at
+
+
+def episodes(step: int) -> Batch:
+    codes = np.random.default_rng(step).normal(size=(4, 4, 2)).astype(np.float32)
+    return {
+        "images": images(step, 4, 4, 16, 16, 3),
+        "codes": torch.from_numpy(codes),
+        "action": torch.from_numpy(np.random.default_rng(step).integers(2, size=(4, 3))),
+    }
+
+
+def grasps(step: int) -> Batch:
+    """Return a box below a camera that looks straight down from 0.6 m, and random grasps of it."""
+    view = torch.eye(4)
+    view[2, 3] = -0.6
+    projection = torch.diag(torch.tensor([3.0, 3.0, -1.1, 0.0]))
+    projection[2, 3], projection[3, 2] = -0.21, -1.0
+    depth, mask = torch.full((2, 64, 64), 0.6), torch.zeros(2, 64, 64, dtype=torch.bool)
+    depth[:, 24:40, 24:40], mask[:, 24:40, 24:40] = 0.55, True
+    generator = torch.Generator().manual_seed(step)
+    return {
+        "image": images(step, 2, 64, 64, 3),
+        "depth": depth,
+        "view": view.expand(2, 4, 4),
+        "projection": projection.expand(2, 4, 4),
+        "target_depth": depth[:, None],
+        "target_mask": mask[:, None],
+        "target_view": view.expand(2, 1, 4, 4),
+        "pose": 0.05 * torch.randn(2, 3, 6, generator=generator),
+        "success": torch.rand(2, 3, generator=generator) < 0.5,
+    }
+
+
+def labelled(step: int) -> Batch:
+    return still(6, 8, 8, 3)(step) | {"label": torch.tensor([0, 0, 0, 1, 1, 1])}
+
+
+def factors(step: int) -> Batch:
+    values = np.random.default_rng(step).uniform(size=(2, 8)).astype(np.float32)
+    return still(8, 8, 8, 1)(step) | {"x": torch.from_numpy(values[0]), "y": torch.from_numpy(values[1])}
+
+
+def vectors(step: int) -> Batch:
+    inputs = torch.from_numpy(np.random.default_rng(step).normal(size=(8, 2, 4)).astype(np.float32))
+    return {"input": inputs, "target": inputs}
+
+
+AUTOENCODER: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, "hidden": 4}
+PLANE: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 4}
+SELECTIVE: dict[str, Any] = {"actions": 4, "shape": (16, 16, 3), "factors": 4, "steps": 4}
+
+CASES: dict[str, Case] = {
+    "RCE": Case(PLANE | {"content_dim": 2, "sets": 2, "views": True}, triples_of_two_sets),
+    "E2C": Case(PLANE | {"latent_dim": 3}, triples),
+    "Selectivity": Case(SELECTIVE | {"baseline": True}, rollouts()),
+    "SceneSelectivity": Case(SELECTIVE, rollouts()),
+    "MultistepSelectivity": Case(SELECTIVE | {"horizon": 2, "names": 3}, rollouts(2)),
+    "DiscreteSelectivity": Case({"shape": (16, 16, 3), "actions": 4, "features": 3, "steps": 4}, rollouts()),
+    "Autoencoder": Case({"shape": (8, 8, 1), "latent_dim": 3}, still(4, 8, 8, 1)),
+    "LatentMoves": Case(
+        {
+            "moves": [[1.0, 0.0], [0.0, 1.0]],
+            "actions": [0, 1],
+            "centre": [0.0, 0.0],
+            "shape": (16, 16, 3),
+            "steps": 4,
+        },
+        episodes,
+    ),
+    "GraspNet": Case({"width": 2, "hidden": 8, "shape_steps": 2, "outcome_steps": 2}, grasps),
+    "VAE": Case(AUTOENCODER | {"network": "dense", "noise": 0.1, "warm_up": 2}, still(8, 8, 8, 1)),
+    "CapacityVAE": Case(AUTOENCODER | {"growth": 3}, still(8, 8, 8, 1)),
+    "DIPVAE": Case(AUTOENCODER | {"kind": "II"}, still(8, 8, 8, 1)),
+    "FactorVAE": Case(AUTOENCODER | {"discriminator_width": 4, "discriminator_layers": 2}, still(8, 8, 8, 1)),
+    "BetaTCVAE": Case(AUTOENCODER, still(8, 8, 8, 1)),
+    "InfoGAN": Case(
+        {"shape": (8, 8, 1), "latent_dim": 2, "noise_dim": 1, "width": 2, "critic_updates": 2},
+        still(8, 8, 8, 1),
+    ),
+    "PCA": Case({"shape": (8, 8, 1), "latent_dim": 3}, still(8, 8, 8, 1)),
+    "FactorGenerator": Case(
+        {
+            "factors": {"x": (0.5, 0.3), "y": (0.5, 0.3)},
+            "shape": (8, 8, 1),
+            "growth": 3,
+            "width": 2,
+            "hidden": 4,
+        },
+        factors,
+    ),
+    "StackedNetworks": Case(
+        {"sizes": [4, 3, 4], "weights": [0.1, 0.2], "penalties": ["covariance", "l1"], "steps": 4}, vectors
+    ),
+    "PenalisedAutoencoder": Case({"code_dim": 4}, still(4, 32, 32, 3)),
+    "Embedding": Case(
+        {"shape": (8, 8, 3), "latent_dim": 3, "dimensions": 2, "width": 2, "hidden": 4}, labelled
+    ),
+}
+"""By class name."""
+
+
+def case(name: str) -> Case:
+    if name not in CASES:
+        pytest.fail(
+            f"add an entry {name!r} to CASES: small settings of the class and a function step -> batch"
+        )
+    return CASES[name]
+
+
+def make(name: str, seed: int = 0) -> Trainable:
+    torch.manual_seed(seed)
+    learner = getattr(import_module(LEARNERS[name]), name)(**case(name).settings)
+    assert isinstance(learner, Trainable)
+    torch.manual_seed(seed + 1)
+    return learner
+
+
+def trained(name: str, steps: int, seed: int = 0, **options: Any) -> Trainable:
+    learner = make(name, seed)
+    train(learner, case(name).batch_at, steps, progress=False, **options)
+    return learner
+
+
+def same(a: Trainable, b: Trainable) -> bool:
+    """Say whether weights and buffers are equal, NaN to NaN."""
+    mine, theirs = a.state_dict(), b.state_dict()
+    return mine.keys() == theirs.keys() and all(
+        np.array_equal(mine[name].numpy(), theirs[name].numpy(), equal_nan=mine[name].is_floating_point())
+        for name in mine
+    )
+
+
+def codes_of(learner: Learner, batch: Batch) -> Tensor:
+    observation: Any = {name: batch[name] for name in learner.entries} or batch["observation"]
+    with torch.no_grad():
+        return learner.encode(observation)
+
+
+def test_every_learner_has_a_case() -> None:
+    assert CASES.keys() <= LEARNERS.keys()
+    for name in LEARNERS:
+        case(name)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_settings_survive_json_and_rebuild_the_learner(name: str) -> None:
+    learner = make(name)
+    torch.manual_seed(0)
+    again = type(learner)(**json.loads(json.dumps(learner.settings())))
+    assert again.settings() == learner.settings()
+    assert same(again, learner)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_an_update_changes_the_learner_and_gives_finite_scalars_and_a_file_brings_it_back(
+    name: str, tmp_path: Path
+) -> None:
+    learner = make(name).train()
+    batch = case(name).batch_at(0)
+    scalars = learner.update(batch)
+    assert scalars
+    assert np.isfinite([float(value) for value in scalars.values()]).all()
+    assert not same(learner, make(name))
+    save_learner(learner.eval(), tmp_path / WEIGHTS)
+    again = load_learner(tmp_path / WEIGHTS, kind=type(learner))
+    assert again.settings() == learner.settings()
+    assert same(again, learner)
+    if isinstance(learner, Learner):
+        codes = codes_of(learner, batch)
+        assert codes.ndim == 2
+        assert len(codes) == len(next(iter(batch.values())))
+        assert codes.isfinite().all()
+        assert torch.equal(codes_of(load_learner(tmp_path / WEIGHTS), batch), codes)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_seed_gives_the_same_weights_and_a_resumed_training_those_of_an_unbroken_one(
+    name: str, tmp_path: Path
+) -> None:
+    whole = trained(name, 4)
+    trained(name, 2, folder=tmp_path)
+    resumed = trained(name, 4, seed=7, folder=tmp_path, resume=True)
+    assert same(resumed, whole)
+    assert not same(trained(name, 4, seed=7), whole)
+
+
+class Mine(Learner):
+    """A learner of one's own: a scaled mean of the pixels."""
+
+    def __init__(self, *, scale: float = 2.0) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(scale))
+        self.optimizers = {"sgd": torch.optim.SGD(self.parameters(), 0.1)}
+
+    def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
+        return self.scale * torch.as_tensor(images).float().mean((1, 2))
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        return {}
+
+
+def test_a_learner_of_ones_own_can_be_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unknot.representation.learner.LEARNERS", dict(LEARNERS))
+    assert register_learner(Mine) is Mine
+    assert register_learner(Mine) is Mine  # a module that is imported twice
+    save_learner(Mine(scale=3.0), tmp_path / WEIGHTS)
+    assert load_learner(tmp_path / WEIGHTS, kind=Mine).settings() == {"scale": 3.0}
+    with pytest.raises(ValueError, match=r"name of its own; VAE is one of unknot\.models\.image\.vae"):
+        register_learner(type("VAE", (Mine,), {}))
