@@ -140,7 +140,7 @@ class CEM:
     def _finish(
         self, dynamics: Dynamics, start: Tensor, actions: Tensor, costs: Tensor, status: Tensor
     ) -> Plan:
-        valid = costs[:, -1].isfinite()
+        valid = costs[:, -1].isfinite() & start.isfinite().all(1)
         costs = torch.where(valid[:, None], costs, torch.nan)
         actions = torch.where(valid[:, None, None], actions, torch.nan)
         status = torch.where(valid, status, int(Status.INVALID))

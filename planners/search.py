@@ -109,10 +109,10 @@ class BreadthFirst:
         near = distance <= cost.tolerance
         # Of states at the goal the first found: the fewest moves lead there.
         last = torch.where(near.any(1), near.to(torch.int8).argmax(1), distance.argmin(1))
-        more = (frontier & ~arrived[:, None]).any(1)
-        status = torch.where(arrived, int(Status.CONVERGED), int(Status.STUCK))
-        status = torch.where(more, int(Status.ITERATION_LIMIT), status)
-        return _finish(dynamics, cost, start, self._way(last, parents, moves), status, valid)
+        limited = frontier.any(1) | (known.sum(1) >= self.limit)
+        status = torch.where(limited, int(Status.ITERATION_LIMIT), int(Status.STUCK))
+        status = torch.where(arrived, int(Status.CONVERGED), status)
+        return _finish(dynamics, cost, start, self._way(start, last, parents, moves), status, valid)
 
     def _expand(self, dynamics: Dynamics, states: Tensor, open_: Tensor) -> Tensor:
         """Return where every move leads from the open states: (batch, states x moves, dim), else NaN."""
@@ -140,7 +140,7 @@ class BreadthFirst:
         # By differences: the faster way, by products, is off by more than a small `merge`.
         return torch.cdist(some, others, compute_mode="donot_use_mm_for_euclid_dist") <= self.merge
 
-    def _way(self, last: Tensor, parents: Tensor, moves: Tensor) -> Tensor:
+    def _way(self, start: Tensor, last: Tensor, parents: Tensor, moves: Tensor) -> Tensor:
         """Return the actions (batch, horizon, action dim) from the start to the states `last`."""
         backwards, ended = [], []
         for _ in range(self.horizon):
@@ -149,7 +149,7 @@ class BreadthFirst:
             last = parents.gather(1, last[:, None])[:, 0]
         index, rest = torch.stack(backwards[::-1], 1), torch.stack(ended[::-1], 1)
         order = rest.to(torch.int8).argsort(dim=1, stable=True)  # the rest at the end, not at the start
-        actions = self.actions.to(last.device)[index.gather(1, order)]
+        actions = self.actions.to(start)[index.gather(1, order)]
         return actions * ~rest.gather(1, order)[..., None]
 
 
@@ -183,7 +183,7 @@ class Greedy:
         better = torch.ones_like(rows, dtype=torch.bool)
         for _ in range(self.horizon):
             tried = dynamics.step(z.repeat_interleave(len(moves), 0), moves.repeat(len(z), 1))
-            tried = tried.view(len(z), len(moves), -1)
+            tried = tried.view(len(z), len(moves), z.shape[1])
             distance, best = cost.distance(tried).nan_to_num(torch.inf).min(1)
             now = cost.distance(z[:, None])[:, 0]
             better = (now > cost.tolerance) & (distance < now)
