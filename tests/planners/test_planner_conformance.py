@@ -53,9 +53,7 @@ PLANNERS = {
         takes_warm_start=True,
     ),
     "ILQR": Row(
-        lambda generator: ILQR(
-            HORIZON, limits=(-LIMIT, LIMIT), starts=3, iterations=8, generator=generator
-        ),
+        lambda generator: ILQR(HORIZON, limits=(-LIMIT, LIMIT), starts=3, iterations=8, generator=generator),
         quadratic,
         takes_warm_start=True,
     ),
