@@ -73,9 +73,8 @@ class QuadraticCost:
         if goal.ndim != 2:
             raise ValueError(f"goal must have the shape (batch, dim), not {tuple(goal.shape)}")
         if Q.shape != (goal.shape[1], goal.shape[1]):
-            raise ValueError(
-                f"Q must have the shape (dim, dim) = {2 * tuple(goal.shape[1:])}, as goal has, not {tuple(Q.shape)}"
-            )
+            expected = 2 * tuple(goal.shape[1:])
+            raise ValueError(f"Q must have the shape (dim, dim) = {expected}, not {tuple(Q.shape)}")
         if R.ndim != 2 or R.shape[0] != R.shape[1]:
             raise ValueError(f"R must have the shape (action dim, action dim), not {tuple(R.shape)}")
         if sweep is not None and sweep.shape != (len(Q), len(R)):

@@ -151,5 +151,5 @@ class Roadmap:
         """Return straight lines (batch, horizon + 1, dim) in moves as long as the reach."""
         offset = goal - start
         moves = torch.arange(horizon + 1).to(start)
-        fraction = moves * self.reach / offset.norm(dim=1, keepdim=True)
+        fraction: Tensor = moves * self.reach / offset.norm(dim=1, keepdim=True)
         return start[:, None] + fraction.nan_to_num(1.0).clamp(max=1)[..., None] * offset[:, None]

@@ -171,7 +171,7 @@ def test_an_argument_that_is_not_a_tensor_is_refused_by_name() -> None:
 def test_wrong_shapes_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"goal must have the shape \(batch, dim\), not \(2,\)"):
         QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(2))
-    with pytest.raises(ValueError, match=r"Q must have the shape .* \(2, 2\), as goal has, not \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"Q must have the shape .* \(2, 2\), not \(3, 3\)"):
         QuadraticCost(torch.eye(3), torch.eye(1), torch.zeros(1, 2))
     with pytest.raises(ValueError, match="R must have the shape"):
         QuadraticCost(torch.eye(2), torch.ones(1, 2), torch.zeros(1, 2))
