@@ -1,4 +1,4 @@
-"""Checkpoints of Stable-Baselines3's algorithms, from which training resumes: tensors and JSON in one file."""
+"""Checkpoints of Stable-Baselines3's algorithms, from which training resumes: tensors and JSON."""
 
 from collections.abc import Mapping
 from pathlib import Path

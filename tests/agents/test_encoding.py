@@ -131,9 +131,7 @@ def test_stable_baselines3_accepts_it() -> None:
         (PLANAR, RCE(shape=(8, 8, 1), action_dim=2, sets=1).encode, "network is for"),
     ],
 )
-def test_an_encoder_that_does_not_fit_is_refused(
-    env: str, encode: Callable[..., Any], message: str
-) -> None:
+def test_an_encoder_that_does_not_fit_is_refused(env: str, encode: Callable[..., Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EncodedObservation(gym.make(env), encode)
     with pytest.raises(ValueError, match=message):
