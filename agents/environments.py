@@ -22,8 +22,8 @@ OBSERVED = ("pixels", "factors", "codes")
 """What an agent observes: images; the true factors of the scene and of the goal; an encoder's codes."""
 
 MAX_COPIES = {"unknot/GraspReach-v0": 32}
-"""Maximum number of copies of an environment evaluated at once, where it is not `LARGEST_BATCH`: each copy has
-its own simulation, of some 30 MB."""
+"""Maximum number of copies of an environment evaluated at once, where it is not `LARGEST_BATCH`: each copy
+has its own simulation, of some 30 MB."""
 
 Vector: TypeAlias = VectorEnv[Any, Any, Any]
 

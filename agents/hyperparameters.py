@@ -27,9 +27,9 @@ REWARDS: dict[str, dict[str, Any]] = {
     "unknot/MnistGrid-v0": {"reward": "dense"},
     "unknot/Planar-v0": {"reward": "dense", "terminate_on_success": True},
 }
-"""Options of an environment while agents learn in it, unless the user sets others; evaluations ignore them. The
-dense reward becomes progress (`Progress`). Where success means being at the goal at the end, as on grids,
-episodes continue after it is reached, so that agents learn to stay."""
+"""Options of an environment while agents learn in it, unless the user sets others; evaluations ignore them.
+The dense reward becomes progress (`Progress`). Where success means being at the goal at the end, as on
+grids, episodes continue after it is reached, so that agents learn to stay."""
 
 EVERY: dict[str, dict[str, Any]] = {
     "A2C": {"num_envs": 32, "n_steps": 16, "learning_rate": 5e-4, "gamma": 0.9, "ent_coef": 0.01},
@@ -88,8 +88,8 @@ PIXELS: dict[str, dict[str, Any]] = {
 """By environment, the arguments of `PixelExtractor`, for every algorithm."""
 
 OURS = ("channels", "depth", "log_std_init", "maps", "noise", "num_envs", "square", "width")
-"""Hyperparameters that Stable-Baselines3's algorithms don't take: see `EVERY` and `PixelExtractor`. Policies of
-continuous actions take `log_std_init`, the logarithm of their initial standard deviation."""
+"""Hyperparameters that Stable-Baselines3's algorithms don't take: see `EVERY` and `PixelExtractor`. Policies
+of continuous actions take `log_std_init`, the logarithm of their initial standard deviation."""
 
 STEPWISE = {"num_envs": 256, "n_steps": 16, "batch_size": 512, "gamma": 0.0, "vf_coef": 0.05}
 """PPO's on grids, where progress rewards each right step. With a higher weight, the gradients of the value

@@ -43,7 +43,7 @@ class TrueMoves:
         return torch.from_numpy(self._world.move(z.numpy(), u.numpy())).to(z)
 
     def linearize(self, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return A, B (n, 2, 2), c (n, 2): B is 0 for a refused move, A and B on an axis that the edge stops."""
+        """Return A, B (n, 2, 2), c (n, 2): B is 0 for a refused move, A and B on an axis at the edge."""
         end = self.step(z, u)
         refused = ((end == z).all(1) & u.any(1))[:, None]
         free = ((end - z - u).abs() < ROUNDING) & ~refused
@@ -77,7 +77,7 @@ class ILQRExpert:
     It is `PlanningAgent` with a perfect model: the same planner, cost (the planning loss, equation 7 of
     Banijamali et al. 2018, Q = I, R = 0.1 I) and first guess, the shortest path on a roadmap, here over a
     grid. `GridExpert` bounds that loss; this expert shows how near planning comes with a perfect model. Its
-    detour may not be the best one: the roadmap's has the fewest moves, and iLQR keeps to its side of obstacles.
+    detour may not be the best one: the roadmap's has the fewest moves, and iLQR passes obstacles on its side.
 
     Args:
         world: the true world (`env.unwrapped.world`). Plans ignore its noise, but every step sees the result.

@@ -299,7 +299,7 @@ def _check_device(name: str) -> None:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"device must be a name of torch's, such as cpu or cuda, not {name!r}") from error
+        raise ValueError(f"device must be torch's name of one, such as cpu or cuda, not {name!r}") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device must be available on this machine, unlike {name!r}")
 

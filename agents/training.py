@@ -89,7 +89,7 @@ def train_agent(
 
     Returns:
         The content of `metrics.json`: `curve`, an entry for each evaluation (`steps`, `episodes`,
-        `success_rate`, `mean_return`, `seconds` of training so far), and `best`, the entry of the policy kept.
+        `success_rate`, `mean_return`, `seconds` of training so far), and `best`, that of the policy kept.
 
     Raises:
         ValueError: settings contradict each other, or differ from those of the run to resume.
@@ -109,7 +109,7 @@ def train_agent(
     agent = SavedAgent(settings, model, encoder)
     watch = _Watch(agent, venv, folder, schedule, keep_replay)
     if (folder / CHECKPOINT).exists():
-        watch.restore(restore(model, venv, folder))
+        watch.resume(restore(model, venv, folder))
     else:
         _scale(model, settings, encoder)
         save_settings(settings, encoder, folder)
@@ -214,7 +214,7 @@ class _Watch(BaseCallback):
         self._task = self._bar.add_task(label, total=self._schedule.steps)
         self._began = time.perf_counter()
 
-    def restore(self, notes: dict[str, Any]) -> None:
+    def resume(self, notes: dict[str, Any]) -> None:
         """Continue from the notes of a checkpoint."""
         self.curve, self.best, self._seconds = notes["curve"], notes["best"], notes["seconds"]
 

@@ -20,11 +20,11 @@ ACTION_COST = 0.1
 SPACING = 0.5
 """Distance between a grid's nodes in pixels."""
 OFFSETS = ((0.0, 0.0), (0.25, 0.25), (0.0, 0.25), (0.25, 0.0))
-"""Where the grids begin, in pixels. Which of two detours is shorter can depend on where the start lies between
-the nodes, so several grids are searched and the best refined path is kept."""
+"""Where the grids begin, in pixels. Which of two detours is shorter can depend on where the start lies
+between the nodes, so several grids are searched and the best refined path is kept."""
 MARGIN = 1e-4
-"""Pixels added to the agent's half width: rounding an action to float32 must not turn a touch into a collision,
-and a path must not use a gap that only exact actions pass."""
+"""Pixels added to the agent's half width: rounding an action to float32 must not turn a touch into a
+collision, and a path must not use a gap that only exact actions pass."""
 REFUSED = 1e-6
 """A move that ends further than this, in pixels, from its aim was refused or clipped."""
 ROUNDING = 1e-9
@@ -32,10 +32,10 @@ ROUNDING = 1e-9
 PADDING = 3
 """Steps that a refined path may take in addition to its route on the grid."""
 SHORTLIST = 1 / 8
-"""Lattice spacing in pixels to which all candidates for a problem are refined; only rivals are refined further."""
+"""Lattice spacing in pixels to which all candidates for a problem are refined; rivals are refined further."""
 RIVAL_COST, RIVAL_DISTANCE = 1.01, 1.0
-"""A candidate is a rival of the best path if its cost is at most RIVAL_COST times as high and it is a different
-path: somewhere more than RIVAL_DISTANCE pixels away."""
+"""A candidate is a rival of the best path if its cost is at most RIVAL_COST times as high and it is somewhere
+more than RIVAL_DISTANCE pixels away."""
 FINEST = 2e-4
 """Lattice spacing in pixels of a finished path."""
 BLOCK = 64
@@ -303,7 +303,7 @@ def refine(grid: Grid, paths: Array, coarse: float, fine: float, width: int) -> 
 
 
 def _best_through_lattices(grid: Grid, paths: Array, offsets: Array) -> Array:
-    """Return the best paths with each state moved by one of the offsets (n, k, 2), the first of them zero."""
+    """Return the best paths with each state moved by one of the offsets (n, k, 2); the first is zero."""
     candidates = paths[:, :, None] + offsets[:, None]
     move_cost = _move_costs(grid, candidates)
     state_cost = np.square(candidates - paths[:, -1, None, None]).sum(-1)

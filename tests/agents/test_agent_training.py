@@ -1,4 +1,4 @@
-"""Training: it learns, it resumes to the bit, and impossible settings are refused before anything is written."""
+"""Training: agents learn, runs resume to the bit, bad settings are refused before anything is written."""
 
 from pathlib import Path
 from typing import Any
