@@ -114,7 +114,8 @@ class PlanningAgent:
             ValueError: the learner was not surveyed.
         """
         weights = find_seed(run, seed) / name / WEIGHTS
-        return cls(load_learner(weights, kind=LocallyLinear), **settings)
+        learner = load_learner(weights, kind=LocallyLinear)  # type: ignore[type-abstract]
+        return cls(learner, **settings)
 
     @torch.no_grad()
     def predict(

@@ -322,7 +322,7 @@ def _best_through_lattices(grid: Grid, paths: Array, offsets: Array) -> Array:
 
 
 def _move_costs(grid: Grid, candidates: Array) -> Array:
-    """Return the cost (n, steps, k, k) of moves between candidates (n, steps + 1, k, 2), inf if impossible."""
+    """Return move costs (n, steps, k, k) between candidates (n, steps + 1, k, 2), inf where impossible."""
     start, end = np.broadcast_arrays(candidates[:, :-1, :, None], candidates[:, 1:, None])
     step = end - start
     cost: Array = ACTION_COST * np.square(step).sum(-1)

@@ -56,7 +56,7 @@ def ours(dynamics: Residual, start: Tensor, goal: Tensor) -> Tensor:
 def theirs(dynamics: Residual, start: Tensor, goal: Tensor, iterations: int) -> Tensor:
     """Plan with mpc.pytorch and return the costs reached (batch,).
 
-    Its cost covers z_0..z_T-1 and the actions taken there; one more step, without action cost, adds z_T.
+    Its cost covers z_0..z_T-1 and the actions taken there; one more step, whose action can be zero, adds z_T.
     """
     batch, steps = len(start), HORIZON + 1
     C = torch.diag(torch.tensor([2.0, 2.0, 0.2, 0.2])).expand(steps, batch, 4, 4).contiguous()
