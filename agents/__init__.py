@@ -1,9 +1,9 @@
-"""Agents that act in environments, and the measure of how well they do.
+"""Agents that act in environments, and their evaluation.
 
-Every agent has Stable-Baselines3's `predict`, so that `evaluate_agent`, Stable-Baselines3's own
-`evaluate_policy` and a user's loop take any of them. Here live the experts that bound what can be achieved,
-evaluation, agents that plan in what was learnt, and what joins environments and learners to
-Stable-Baselines3; learners and planners themselves live elsewhere.
+Every agent has Stable-Baselines3's `predict`, so that `evaluate_agent`, Stable-Baselines3's `evaluate_policy`
+and a user's loop take any of them. This package holds the experts (trivial baselines and oracles),
+evaluation, agents that plan with learners, and the adapters between environments, learners and
+Stable-Baselines3. Learners and planners have packages of their own.
 """
 
 from importlib import import_module
@@ -58,11 +58,11 @@ LATE = {
     "record": ("agents", "minari", ".offline"),
     "transitions": ("agents", "minari", ".offline"),
 }
-"""What is brought, and torch with it, once it is asked for: its extra, what that must install, its module."""
+"""Lazily imported names: the extra that each needs, a package of that extra, and the name's module."""
 
 
 def __getattr__(name: str) -> Any:
-    """Bring what needs an extra."""
+    """Import a name of `LATE`."""
     if name not in LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     extra, needed, module = LATE[name]

@@ -1,4 +1,4 @@
-"""All that a Stable-Baselines3 algorithm needs to go on learning, as one file of tensors and JSON."""
+"""Checkpoints of Stable-Baselines3's algorithms, from which training resumes: tensors and JSON."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,10 +20,10 @@ __all__ = ["CHECKPOINT", "REPLAY", "restore", "save_checkpoint"]
 
 CHECKPOINT = "checkpoint.safetensors"
 REPLAY = "replay.safetensors"
-"""The replay buffer, where it is kept."""
+"""The file of the replay buffer, if it is kept."""
 
 COUNTS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls")
-"""What algorithms count; not all of them have all."""
+"""Counters of the algorithms; not every algorithm has all of them."""
 
 
 def save_checkpoint(
@@ -31,17 +31,17 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint, atomically.
 
-    It holds weights, optimisers, counts, the random states of torch and NumPy, and the scenes of the copies
-    with their own random states. So an algorithm without a replay buffer goes on as if it had never stopped
-    (in environments that have scenes; elsewhere new episodes begin). The averages that are logged over the
-    last hundred episodes begin anew.
+    It holds weights, optimisers, counters, the random states of torch and NumPy, and the scenes of the copies
+    with their own random states. So an algorithm without a replay buffer resumes exactly where it stopped (in
+    environments that have scenes; in others, new episodes begin). Logged averages over the last hundred
+    episodes start again.
 
     Args:
-        model: between two rollouts.
+        model: the algorithm, between two rollouts.
         env: the copies in which it learns.
-        folder: where to.
-        notes: JSON kept with it.
-        replay: whether an off-policy algorithm's replay buffer is written, too.
+        folder: the folder of the checkpoint.
+        notes: JSON saved with it.
+        replay: whether to write an off-policy algorithm's replay buffer, too.
     """
     _, names = model._get_torch_save_params()
     state: dict[str, Any] = {
@@ -49,7 +49,7 @@ def save_checkpoint(
         "tensors": {name: _attribute(model, name) for name in names},
         "counts": {name: getattr(model, name) for name in COUNTS if hasattr(model, name)},
         "torch": torch.get_rng_state(),
-        "numpy": list(np.random.get_state()),  # noqa: NPY002  Stable-Baselines3 draws from it
+        "numpy": list(np.random.get_state()),  # noqa: NPY002  Stable-Baselines3 samples from it
         "scenes": env.env_method("scene") if _has_scenes(env) else None,
         "starts": model._last_episode_starts,
         "rewards": progress.before if (progress := _progress(env)) else None,
@@ -61,13 +61,13 @@ def save_checkpoint(
 
 
 def restore(model: BaseAlgorithm, env: GymVecEnv, folder: Path) -> dict[str, Any]:
-    """Put a checkpoint into an algorithm of the same settings, and return its notes.
+    """Load a checkpoint into an algorithm of the same settings, and return its notes.
 
-    An off-policy algorithm whose replay buffer was not kept begins with an empty one: it fills it for
-    `learning_starts` steps with random actions, as at the start, before it learns on.
+    An off-policy algorithm whose replay buffer was not kept begins with an empty one: it fills it with random
+    actions for `learning_starts` steps, as at the start, before it continues to learn.
 
     Raises:
-        WeightsError: the file can't be used, or is of another algorithm or other settings.
+        WeightsError: the file can't be used, or is of a different algorithm or of different settings.
     """
     state = _load(folder / CHECKPOINT, type(model).__name__)
     try:
@@ -84,7 +84,7 @@ def restore(model: BaseAlgorithm, env: GymVecEnv, folder: Path) -> dict[str, Any
         else:
             model.learning_starts += model.num_timesteps
     if state["scenes"] is not None:
-        env._reset_seeds()  # those of a new run, which would override the scenes' random states
+        env._reset_seeds()  # seeds of a new run would override the scenes' random states
         env.set_options([{"scene": scene} for scene in state["scenes"]])
         assert model.env is not None
         model._last_obs = model.env.reset()  # type: ignore[assignment]
@@ -102,7 +102,7 @@ def _has_scenes(env: GymVecEnv) -> bool:
 
 
 def _progress(env: GymVecEnv) -> Progress | None:
-    """Return the wrapper that remembers rewards, if there is one."""
+    """Return the `Progress` wrapper, if there is one."""
     layer: Any = env.env
     while not isinstance(layer, Progress) and hasattr(layer, "env"):
         layer = layer.env
@@ -110,7 +110,7 @@ def _progress(env: GymVecEnv) -> Progress | None:
 
 
 def _attribute(model: BaseAlgorithm, name: str) -> Any:
-    """Return what a dotted name names."""
+    """Return the attribute of a dotted name."""
     value: Any = model
     for part in name.split("."):
         value = getattr(value, part)
@@ -118,7 +118,7 @@ def _attribute(model: BaseAlgorithm, name: str) -> Any:
 
 
 def _contents(buffer: Any) -> dict[str, Any]:
-    """Return what a replay buffer holds: its arrays, by name or in dicts, and where the next entry goes."""
+    """Return the contents of a replay buffer: its arrays, by name or in dicts, and the next position."""
     return {name: value for name, value in vars(buffer).items() if name in ("pos", "full") or _is_data(value)}
 
 
@@ -144,7 +144,7 @@ def _load(path: Path, kind: str) -> dict[str, Any]:
 
 
 def _pack(value: Any, path: str, found: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Turn a tree into JSON, its tensors and arrays put into `found` by their paths in the tree."""
+    """Turn a tree into JSON; its tensors and arrays go into `found`, by their paths in the tree."""
     if isinstance(value, Tensor):
         found[path] = value.detach().cpu().numpy()
         return {"tensor": path}

@@ -1,4 +1,4 @@
-"""Ceiling for the moved digits: from true positions, straight to where they are wanted."""
+"""The oracle for the moved digits: from true positions, straight to the goal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ Array = NDArray[Any]
 
 
 class DigitExpert:
-    """Moves the first digit to its place, then the second; nothing is in their way.
+    """Moves the first digit to its goal, then the second; there are no obstacles.
 
-    No action of the environment does nothing: once both are there it pushes one against an edge, or, if none
-    is at an edge, steps off and back.
+    Every action of the environment moves a digit: once both are at their goals, it pushes one against an
+    edge, or, if none is at an edge, steps off and back.
 
     Args:
-        size: cells along each side of the grid.
+        size: number of cells along each side of the grid.
     """
 
     privileged = True

@@ -1,4 +1,4 @@
-"""Observations as codes: what a learner makes of the images, in place of the images."""
+"""Observations with a learner's codes in place of images."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -21,29 +21,29 @@ Array: TypeAlias = NDArray[Any]
 Observation: TypeAlias = Any
 """An array, or a dict of arrays."""
 Encode: TypeAlias = Callable[[Any], Tensor | Array]
-"""Images uint8 (n, h, w, c) to codes (n, d): the `encode` of any learner, or a function. Where it takes more
-than an image at once, it takes a dict of arrays."""
+"""Images uint8 (n, h, w, c) to codes (n, d): the `encode` of any learner, or a function. If it takes several
+entries together, it takes a dict of arrays."""
 
 CODE = "code"
-"""The entry of a Dict that holds the code of several others."""
+"""The entry of a Dict that holds the joint code of several others."""
 
 
 class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
-    """An environment whose images come encoded: float32 (d,) in place of uint8 (h, w, c).
+    """An environment whose images are encoded: float32 (d,) in place of uint8 (h, w, c).
 
-    In a Dict observation every image is encoded, and the rest kept.
+    In a Dict observation every image is encoded, and the other entries are kept.
 
         env = EncodedObservation(gym.make("unknot/Maze-v0", goal="image"), learner.encode)
 
     Args:
-        env: it observes an image, or a Dict with images.
+        env: its observation is an image, or a Dict with images.
         encode: images uint8 (n, h, w, c) to codes (n, d), a learner's `encode` for instance.
-        entries: of a Dict, that `encode` takes together, as a dict, such as a learner's `entries`; their code
-            is the entry `code` in their place. By default each image is encoded by itself.
+        entries: entries of a Dict that `encode` takes together, as a dict, such as a learner's `entries`; the
+            entry `code` replaces them. By default each image is encoded by itself.
 
     Raises:
-        ValueError: no image is observed, or no such entries, or `encode` can't take what is observed or
-            returns no (n, d).
+        ValueError: there is no image, an entry is missing, `encode` can't take the observations, or it does
+            not return (n, d).
     """
 
     def __init__(self, env: gym.Env[Observation, Any], encode: Encode, entries: Sequence[str] = ()) -> None:
@@ -57,19 +57,19 @@ class EncodedObservation(gym.ObservationWrapper[Observation, Any, Observation]):
 
 
 class EncodedVectorObservation(VectorWrapper):
-    """`EncodedObservation` of a vector environment: the images of all copies are encoded at once.
+    """`EncodedObservation` for a vector environment: the images of all copies are encoded at once.
 
-    Final observations, where copies restart in the step that ends them, come encoded, too.
+    Final observations, in the autoreset mode SAME_STEP, are encoded, too.
 
     Args:
-        env: its copies observe an image, or a Dict with images.
+        env: the observation of a copy is an image, or a Dict with images.
         encode: images uint8 (n, h, w, c) to codes (n, d), a learner's `encode` for instance.
-        entries: of a Dict, that `encode` takes together, as a dict, such as a learner's `entries`; their code
-            is the entry `code` in their place. By default each image is encoded by itself.
+        entries: entries of a Dict that `encode` takes together, as a dict, such as a learner's `entries`; the
+            entry `code` replaces them. By default each image is encoded by itself.
 
     Raises:
-        ValueError: no image is observed, or no such entries, or `encode` can't take what is observed or
-            returns no (n, d).
+        ValueError: there is no image, an entry is missing, `encode` can't take the observations, or it does
+            not return (n, d).
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class EncodedVectorObservation(VectorWrapper):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin episodes, and encode what is seen."""
+        """Begin episodes, and encode the observations."""
         observations, infos = self.env.reset(seed=seed, options=options)
         return self._codes(observations), infos
 
     def step(self, actions: Any) -> tuple[Observation, Any, Any, Any, dict[str, Any]]:
-        """Act, and encode what is seen."""
+        """Act, and encode the observations."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         if "final_obs" in infos:
             ended = np.flatnonzero(infos["_final_obs"])
@@ -101,10 +101,10 @@ class EncodedVectorObservation(VectorWrapper):
 
 
 class ObservationEncoder:
-    """Encodes batches of the observations of a space.
+    """Encodes batches of observations of a space.
 
     Attributes:
-        space: of one observation, once encoded.
+        space: the space of one encoded observation.
     """
 
     def __init__(self, encode: Encode, space: spaces.Space[Any], entries: Sequence[str] = ()) -> None:
@@ -112,20 +112,22 @@ class ObservationEncoder:
         parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
         self._images = [name for name, part in parts.items() if _is_image(part)]
         if not self._images or not set(entries) <= parts.keys():
-            wanted = f"with {', '.join(entries)}" if entries else "with some"
-            raise ValueError(f"env observes {space}, expected an image (uint8, h × w × c) or a Dict {wanted}")
+            names = ", ".join(entries) or "images"
+            raise ValueError(
+                f"env must observe an image (uint8, h × w × c) or a Dict with {names}, not {space}"
+            )
         if self._entries:
-            some = {name: _samples(parts[name]) for name in self._entries}
+            samples = {name: _samples(parts[name]) for name in self._entries}
             rest = {name: part for name, part in parts.items() if name not in self._entries}
-            parts = {**rest, CODE: self._space_of(some)}
+            parts = {**rest, CODE: self._code_space(samples)}
         else:
             for name in self._images:
                 blank = np.zeros((2, *(parts[name].shape or ())), np.uint8)
-                parts = {**parts, name: self._space_of(blank)}
+                parts = {**parts, name: self._code_space(blank)}
         self.space = spaces.Dict(parts) if isinstance(space, spaces.Dict) else parts[""]
 
     def __call__(self, observations: Observation) -> Observation:
-        """Encode a batch, with one call where all images have one shape."""
+        """Encode a batch, in one call if all images have the same shape."""
         if self._entries:
             taken = {name: observations[name] for name in self._entries}
             rest = {name: value for name, value in observations.items() if name not in taken}
@@ -139,12 +141,12 @@ class ObservationEncoder:
             codes = [self._run(image) for image in images]
         return {**observations, **dict(zip(self._images, codes, strict=True))}
 
-    def _space_of(self, seen: Observation) -> spaces.Box:
-        """Return the space of codes of what is like `seen`, if that can be encoded."""
+    def _code_space(self, samples: Observation) -> spaces.Box:
+        """Return the space of the codes of samples of what is observed."""
         try:
-            shape = self._run(seen).shape[1:]
-        except RuntimeError as error:  # torch's, of layers of other sizes
-            parts = seen if isinstance(seen, Mapping) else {"images": seen}
+            shape = self._run(samples).shape[1:]
+        except RuntimeError as error:  # torch's, from layers of other sizes
+            parts = samples if isinstance(samples, Mapping) else {"images": samples}
             shapes = ", ".join(f"{name} of shape {part.shape[1:]}" for name, part in parts.items())
             raise ValueError(f"encode can't take {shapes}: {error}") from error
         return spaces.Box(-np.inf, np.inf, shape, np.float32)
@@ -154,12 +156,12 @@ class ObservationEncoder:
         codes = torch.as_tensor(self._encode(seen)).numpy(force=True).astype(np.float32)
         count = len(next(iter(seen.values()))) if isinstance(seen, Mapping) else len(seen)
         if codes.ndim != 2 or len(codes) != count:
-            raise ValueError(f"encode returned {codes.shape} for {count} images, expected (n, d)")
+            raise ValueError(f"encode must return ({count}, d) for {count} images, not {codes.shape}")
         return codes
 
 
 def _samples(space: spaces.Space[Any]) -> Array:
-    """Return two members of a space, always the same: a camera that is all zeros would see nothing."""
+    """Return two samples of a space, always the same (a camera matrix of zeros would not be one)."""
     own = copy.deepcopy(space)
     own.seed(0)
     return np.stack([own.sample(), own.sample()])

@@ -1,4 +1,4 @@
-"""Environments as agents that learn see them: what is observed of them, and what is rewarded."""
+"""Environments for agents that learn: their observations and their rewards."""
 
 import math
 from collections.abc import Mapping
@@ -19,30 +19,30 @@ from .hyperparameters import REWARDS
 __all__ = ["OBSERVED", "Progress", "copies_for", "make_environment"]
 
 OBSERVED = ("pixels", "factors", "codes")
-"""What an agent sees: images; the true factors of the scene and of the goal; an encoder's codes."""
+"""What an agent observes: images; the true factors of the scene and of the goal; an encoder's codes."""
 
-LARGEST = {"unknot/GraspReach-v0": 32}
-"""Most copies of an environment that are evaluated at once, where not `LARGEST_BATCH`: each of these has a
-simulation of its own, and some 30 MB of memory for it."""
+MAX_COPIES = {"unknot/GraspReach-v0": 32}
+"""Maximum number of copies of an environment evaluated at once, where it is not `LARGEST_BATCH`: each copy
+has its own simulation, of some 30 MB."""
 
 Vector: TypeAlias = VectorEnv[Any, Any, Any]
 
 
 class Progress(VectorWrapper):
-    """Rewards what a dense reward has gained since the step before; an episode's first step gains nothing.
+    """Rewards the gain in a dense reward since the previous step; an episode's first step gains nothing.
 
-    Where the reward is minus the distance to the goal, its sum telescopes: it shapes by a potential (Ng,
-    Harada and Russell, "Policy invariance under reward transformations", 1999), and an action is judged by
-    what it brought about, not by where the episode began. PPO learns from it in a fraction of the steps.
+    Where the reward is minus the distance to the goal, the sum of gains telescopes: this is potential-based
+    shaping (Ng, Harada and Russell, "Policy invariance under reward transformations", 1999), and an action
+    is rewarded for its own effect, not for where the episode began. PPO learns in a fraction of the steps.
 
     Args:
-        env: it restarts copies in the step that ends them.
+        env: a vector environment in the autoreset mode SAME_STEP.
     """
 
     def __init__(self, env: Vector) -> None:
         super().__init__(env)
         self.before = np.full(env.num_envs, np.nan)
-        """The last reward of each copy's episode; NaN where there is none yet."""
+        """The previous reward of each copy's episode; NaN where there is none yet."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -60,13 +60,13 @@ class Progress(VectorWrapper):
 
 
 def copies_for(name: str, episodes: int) -> int:
-    """Return in how many copies of an environment some episodes are played, in as few batches as it allows.
+    """Return how many copies of an environment play some episodes, in as few batches as possible.
 
     Args:
         name: its id.
-        episodes: how many, at least 1.
+        episodes: number of episodes, at least 1.
     """
-    batches = math.ceil(episodes / LARGEST.get(name, LARGEST_BATCH))
+    batches = math.ceil(episodes / MAX_COPIES.get(name, LARGEST_BATCH))
     return math.ceil(episodes / batches)
 
 
@@ -79,19 +79,19 @@ def make_environment(
     goals: bool = False,
     learning: bool = False,
 ) -> Vector:
-    """Make copies of an environment, native ones where it has them, else Gymnasium's.
+    """Make copies of an environment: a native vector environment if it has one, else Gymnasium's.
 
     Args:
         name: its id.
-        num_envs: how many copies.
+        num_envs: number of copies.
         options: its keyword arguments.
-        observe: one of `OBSERVED`; "codes" leaves images as they are, for whoever encodes them.
-        goals: in the form that hindsight experience replay takes (`GoalConditioned`).
-        learning: with the rewards that agents learn from (`REWARDS`, where the options name none), and copies
-            that restart in the step that ends them, as `GymVecEnv` needs it.
+        observe: one of `OBSERVED`; "codes" leaves images as they are, to be encoded later.
+        goals: whether to use the form that hindsight experience replay takes (`GoalConditioned`).
+        learning: whether to use the rewards that agents learn from (`REWARDS`, unless the options name one)
+            and the autoreset mode SAME_STEP, which `GymVecEnv` needs.
 
     Raises:
-        ValueError: an unknown name, with those near to it, or options that the environment refuses.
+        ValueError: an unknown name, with near matches, or options that the environment refuses.
     """
     if name not in gym.registry:
         known = [key for key, spec in gym.registry.items() if spec.namespace == "unknot"]
@@ -118,7 +118,7 @@ def make_environment(
 
 
 def _native(name: str) -> bool:
-    """Return whether an environment has native copies that restart as they are told; not all do."""
+    """Return whether an environment has a native vector environment that honours `autoreset_mode`."""
     entry = gym.spec(name).vector_entry_point
     if entry is None:
         return False

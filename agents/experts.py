@@ -1,8 +1,7 @@
-"""Floors and ceilings for the planar world: what chance, a straight line and the true map achieve.
+"""Trivial baselines (floors) and the oracle (ceiling) for the planar world: chance, a straight line, the map.
 
-The experts know what others must see: they declare `privileged = True`, are handed true factors instead
-of images, `{"factors": {"position": (n, 2)}, "goal": {"position": (n, 2)}}` (or both (2,)), and answer in
-pixels. `evaluate_agent` does the handing over.
+Experts declare `privileged = True`: `evaluate_agent` gives them true factors instead of images,
+`{"factors": {"position": (n, 2)}, "goal": {"position": (n, 2)}}` (or both (2,)). Their actions are in pixels.
 """
 
 import copy
@@ -22,24 +21,24 @@ from .true_map import ACTION_COST, SPACING, Grid, best_paths, grids_of
 Array = NDArray[Any]
 TrueState = Mapping[str, Mapping[str, Array]]
 
-NOISE_SAMPLE = 32
-"""Noise draws over which the grid expert averages."""
-ASTRAY = 1e-2
-"""Pixels from its path at which the grid expert plans again."""
-FAR = 1e6
-"""Cost to go of places that no free node is next to; finite, so that interpolation stays finite."""
+NOISE_SAMPLES = 32
+"""Number of noise samples over which the grid expert averages."""
+REPLAN_DISTANCE = 1e-2
+"""Distance in pixels from its path at which the grid expert plans again."""
+UNREACHABLE_COST = 1e6
+"""Cost to go of places without a free node next to them; finite, so that interpolation stays finite."""
 
 
 class RandomAgent:
-    """Draws every action from the action space: the floor below all floors.
+    """Samples every action from the action space.
 
     Args:
-        action_space: of one environment.
-        seed: of what is drawn.
+        action_space: the action space of one environment.
+        seed: seed of the samples.
     """
 
     def __init__(self, action_space: gym.Space[Any], seed: int = 0) -> None:
-        self._space = copy.deepcopy(action_space)  # seeding must not reach the environment's own
+        self._space = copy.deepcopy(action_space)  # do not seed the environment's own space
         self._space.seed(seed)
 
     def predict(
@@ -53,7 +52,7 @@ class RandomAgent:
 
 
 def _batch_size(observation: Any) -> int | None:
-    """Number of rows of a batch of images, or of true factors; None if there is but one."""
+    """Return the number of rows of a batch of images or true factors; None for a single observation."""
     while isinstance(observation, Mapping):
         observation = next(iter(observation.values()))
     array = np.asarray(observation)
@@ -62,7 +61,7 @@ def _batch_size(observation: Any) -> int | None:
 
 
 class StraightLineExpert:
-    """Goes straight for the goal, each axis clipped to the action's limits; obstacles stop it.
+    """Goes straight to the goal, each axis clipped to the action's limits; obstacles stop it.
 
     Args:
         limits: (low, high) of the actions, in pixels; numbers, or arrays (2,).
@@ -92,20 +91,20 @@ class _Memory:
     goals: Array
     """float64 (n, 2)."""
     paths: Array
-    """float64 (n, steps + 1, 2), resting at the end; empty (n, 0, 2) where moves are noisy."""
+    """float64 (n, steps + 1, 2), staying at the end; empty (n, 0, 2) where moves are noisy."""
     taken: Array
-    """int (n,): moves made on the path so far."""
+    """int (n,): number of moves made on the path so far."""
     values: Array
     """float32 (nodes, n), costs to go; empty (0, n) where moves are exact."""
 
 
 class GridExpert:
-    """The ceiling: plans on the true map, from true positions.
+    """The oracle: plans on the true map, from true positions.
 
-    Where moves are exact it follows the path of least cost that `best_paths` finds, planning again if
-    it is elsewhere than planned. Where they are noisy it chooses each move by what it leads to on
-    average: the costs to go of exact moves, averaged over a fixed sample of noise. Both minimise the
-    planning loss, equation 7 of Banijamali et al. (2018) with Q = I and R = 0.1 I.
+    Where moves are exact, it follows the path of lowest cost that `best_paths` finds, and plans again when it
+    is off that path. Where moves are noisy, it chooses each move by its expected cost to go: that of exact
+    moves, averaged over a fixed sample of noise. Both minimise the planning loss, equation 7 of Banijamali et
+    al. (2018) with Q = I and R = 0.1 I.
 
     Args:
         world: the true world (`env.unwrapped.world`), its noise included.
@@ -118,9 +117,9 @@ class GridExpert:
         self._world, self._reach = world, reach
         axis = reach * np.linspace(-1, 1, 7)
         self._offsets = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-        # The sample and its mirror image: the mean is exactly zero, as the noise's is.
-        half = np.random.default_rng(0).standard_normal((NOISE_SAMPLE // 2, 2))
-        self._draws = np.concatenate([half, -half])
+        # With its mirror image, the sample has a mean of exactly zero, as the noise has.
+        half = np.random.default_rng(0).standard_normal((NOISE_SAMPLES // 2, 2))
+        self._noise = np.concatenate([half, -half])
 
     def predict(
         self,
@@ -155,13 +154,13 @@ class GridExpert:
     def _renew(
         self, memory: _Memory, positions: Array, goals: Array, episode_start: ArrayLike | None
     ) -> _Memory:
-        """Begin anew the rows of new episodes, and those that are elsewhere than planned."""
+        """Plan again for new episodes, and for those off their path."""
         stale = (memory.goals != goals).any(axis=1)
         if episode_start is not None:
             stale |= np.asarray(episode_start, bool)
         if self._world.noise == 0:
             planned = memory.paths[np.arange(len(goals)), memory.taken]
-            stale |= np.abs(planned - positions).max(axis=1) > ASTRAY
+            stale |= np.abs(planned - positions).max(axis=1) > REPLAN_DISTANCE
         rows = np.flatnonzero(stale)
         if not rows.size:
             return memory
@@ -184,11 +183,11 @@ class GridExpert:
         return grids_of(self._world, self._reach)[0]
 
     def _look_ahead(self, positions: Array, goals: Array, values: Array) -> Array:
-        """The move with the least expected cost, of a 7 x 7 grid of them and the straight one."""
+        """Return the move of lowest expected cost, of a 7 x 7 grid of moves and the straight one."""
         straight = np.clip(goals - positions, -self._reach, self._reach)[:, None]
         offsets = np.broadcast_to(self._offsets, (len(goals), *self._offsets.shape))
         actions = np.concatenate([straight, offsets], axis=1)
-        ends = self._world.move(positions[:, None, None], actions[:, :, None], self._draws)
+        ends = self._world.move(positions[:, None, None], actions[:, :, None], self._noise)
         after = np.square(ends - goals[:, None, None]).sum(-1) + _interpolated(self._grid, values, ends)
         cost = after.mean(axis=-1) + ACTION_COST * np.square(actions).sum(-1)
         chosen: Array = actions[np.arange(len(goals)), cost.argmin(axis=1)]
@@ -196,16 +195,16 @@ class GridExpert:
 
 
 def _lengthened(paths: Array, length: int) -> Array:
-    """A copy of paths (n, steps, 2) that rests at the end until it has `length` states."""
+    """Return a copy of paths (n, steps, 2) that stays at the end until it has `length` states."""
     if not paths.shape[1]:
         return paths.copy()
     return np.pad(paths, ((0, 0), (0, length - paths.shape[1]), (0, 0)), mode="edge")
 
 
 def _filled(grid: Grid, values: Array) -> Array:
-    """Costs to go (nodes, n) in which a node that can't be left has the mean of the nodes around it.
+    """Return costs to go (nodes, n) in which a node that can't be left has the mean of the nodes around it.
 
-    Interpolation needs them: a position between nodes is free where some of its four are not.
+    Interpolation needs them: a position between four nodes may be free where some of these are not.
     """
     square = values.reshape(grid.side, grid.side, -1)
     known = np.isfinite(square)
@@ -216,18 +215,19 @@ def _filled(grid: Grid, values: Array) -> Array:
         for b in range(3):
             total += padded[a : a + grid.side, b : b + grid.side]
             count += counted[a : a + grid.side, b : b + grid.side]
-    mean = np.where(count > 0, total / np.maximum(count, 1), FAR)
+    mean = np.where(count > 0, total / np.maximum(count, 1), UNREACHABLE_COST)
     return np.where(known, square, mean).reshape(values.shape)
 
 
 def _interpolated(grid: Grid, values: Array, positions: Array) -> Array:
-    """Costs to go, bilinear between nodes: values (nodes, n) at positions (n, ..., 2) are (n, ...)."""
+    """Interpolate costs to go (nodes, n) bilinearly at positions (n, ..., 2): (n, ...)."""
     place = np.clip((positions - grid.corner) / SPACING, 0, grid.side - 1)
     cell = np.minimum(place.astype(int), grid.side - 2)
-    share, problem = place - cell, np.arange(len(positions)).reshape(-1, *[1] * (positions.ndim - 2))
+    fraction = place - cell
+    problem = np.arange(len(positions)).reshape(-1, *[1] * (positions.ndim - 2))
     result: Array = np.zeros(positions.shape[:-1])
     for corner in np.array([(0, 0), (0, 1), (1, 0), (1, 1)]):
         row, column = np.moveaxis(cell + corner, -1, 0)
-        weight = np.where(corner, share, 1 - share).prod(axis=-1)
+        weight = np.where(corner, fraction, 1 - fraction).prod(axis=-1)
         result += weight * values[row * grid.side + column, problem]
     return result

@@ -1,4 +1,4 @@
-"""What Stable-Baselines3's policies make of observations: arrays to scale, pixels, images to encode."""
+"""Feature extractors of Stable-Baselines3's policies: scaled arrays, pixels, encoded images."""
 
 import copy
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from unknot.representation import Learner
 __all__ = ["ArrayExtractor", "EncoderExtractor", "PixelExtractor", "standardize"]
 
 Observations: TypeAlias = Tensor | Mapping[str, Tensor]
-"""A batch: a tensor, or one for each part of a Dict, in any order; images are float (n, c, h, w)."""
+"""A batch: a tensor, or one for each entry of a Dict, in any order; images are float (n, c, h, w)."""
 
 
 class ArrayExtractor(BaseFeaturesExtractor):
-    """Hands on all arrays that are observed, centred and scaled: codes come in any size.
+    """Returns all arrays of an observation, standardised, since codes may have any scale.
 
     Args:
         observation_space: a Box, or a Dict of them.
-        arrays: how many numbers are scaled; by default all.
-        more: how many features a subclass has beside them.
+        arrays: how many numbers are standardised; by default all.
+        more: how many features a subclass adds.
     """
 
     mean: Tensor
@@ -41,7 +41,7 @@ class ArrayExtractor(BaseFeaturesExtractor):
         self.register_buffer("deviation", torch.ones(arrays))
 
     def arrays(self, observations: Observations) -> Tensor:
-        """Return what is to be scaled, side by side, (n, d)."""
+        """Return the numbers to standardise, concatenated, (n, d)."""
         parts = _tensors(observations)
         return torch.cat([parts[name].flatten(1) for name in self._names], 1)
 
@@ -51,32 +51,32 @@ class ArrayExtractor(BaseFeaturesExtractor):
 
     @torch.no_grad()
     def fit(self, observations: Observations) -> None:
-        """Centre by the mean over some observations, and scale what is not constant by the deviation."""
+        """Standardise by the mean and standard deviation of some observations; only centre constants."""
         arrays = self.arrays(observations)
         if not arrays.shape[1]:
             return
         self.mean.copy_(arrays.mean(0))
-        deviation = arrays.std(0, correction=0)
-        self.deviation.copy_(torch.where(deviation < 1e-6, 1.0, deviation))
+        std = arrays.std(0, correction=0)
+        self.deviation.copy_(torch.where(std < 1e-6, 1.0, std))
 
 
 class Places(nn.Module):
-    """Reads images at a few places that it looks for, by what is around them: the same wherever they are.
+    """Finds a few places in an image and reads the features there, which do not depend on the position.
 
-    A spatial softmax (Finn et al. 2016) of each map says where something is, the agent, say; there features
-    are read that residual 3 × 3 convolutions have gathered from further and further away.
+    A spatial softmax (Finn et al. 2016) of each map locates something, such as the agent; there it reads
+    features that residual 3 × 3 convolutions have gathered from an increasing neighbourhood.
 
     Args:
-        planes: channels of the images.
-        square: side of the squares of pixels that are places.
-        channels: of each convolution.
-        depth: convolutions after the first.
-        maps: how many places are looked for.
-        width: how many features come out.
+        planes: number of channels of the images.
+        square: side in pixels of a place, a square.
+        channels: number of channels of each convolution.
+        depth: number of convolutions after the first.
+        maps: number of places to find.
+        width: number of output features.
     """
 
     sharpness = 4.0
-    """Of the softmax: with less, maps would at first look everywhere at once."""
+    """Inverse temperature of the softmax: with a lower one, untrained maps would be almost uniform."""
 
     def __init__(self, planes: int, square: int, channels: int, depth: int, maps: int, width: int) -> None:
         super().__init__()
@@ -87,30 +87,30 @@ class Places(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features (n, width) of images (n, planes, h, w) in [0, 1]."""
-        what = squares = self.squares(images).relu()
+        content = squares = self.squares(images).relu()
         for convolution in self.convolutions:
-            what = (what + convolution(what)).relu()
-        axes = [torch.linspace(-1, 1, side, device=images.device) for side in what.shape[2:]]
+            content = (content + convolution(content)).relu()
+        axes = [torch.linspace(-1, 1, side, device=images.device) for side in content.shape[2:]]
         grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 1)
-        where = (self.sharpness * self.maps(squares)).flatten(2).softmax(2)
-        seen = torch.cat([where @ grid, where @ what.flatten(2).mT], 2)
-        features: Tensor = self.read(seen.flatten(1)).relu()
+        attention = (self.sharpness * self.maps(squares)).flatten(2).softmax(2)
+        places = torch.cat([attention @ grid, attention @ content.flatten(2).mT], 2)
+        features: Tensor = self.read(places.flatten(1)).relu()
         return features
 
 
 class PixelExtractor(ArrayExtractor):
-    """Sees images in squares of pixels, then in 3 × 3 neighbourhoods of squares, then as a whole.
+    """Convolves images by squares of pixels, then by 3 × 3 neighbourhoods of squares, then flattens them.
 
-    The images of a Dict, a scene and its goal, are seen together, channel beside channel; arrays beside
-    them (a goal as an array, say) are scaled.
+    The images of a Dict, a scene and its goal, are stacked along the channels; other arrays (a goal as an
+    array, say) are standardised.
 
     Args:
-        observation_space: a Box or a Dict; its images, channels first, have one size.
-        square: side of a square.
-        channels: of each convolution.
-        depth: convolutions after the first.
-        width: features of the images.
-        maps: look for so many places and read features there (`Places`); 0 reads everywhere.
+        observation_space: a Box or a Dict; its images, channels first, have the same size.
+        square: side of a square in pixels.
+        channels: number of channels of each convolution.
+        depth: number of convolutions after the first.
+        width: number of features of the images.
+        maps: number of places to find and read features at (`Places`); 0 reads everywhere.
 
     Raises:
         ValueError: a space without an image.
@@ -147,29 +147,29 @@ class PixelExtractor(ArrayExtractor):
         self.net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * places, width), nn.ReLU())
 
     def arrays(self, observations: Observations) -> Tensor:
-        """Return what is no image, (n, d)."""
+        """Return the entries that are not images, (n, d)."""
         parts = _tensors(observations)
         rest = [parts[name].flatten(1) for name in self._names if name not in self._images]
-        return torch.cat([parts[self._images[0]].flatten(1)[:, :0], *rest], 1)  # rest may be nothing
+        return torch.cat([parts[self._images[0]].flatten(1)[:, :0], *rest], 1)  # rest may be empty
 
     def forward(self, observations: Observations) -> Tensor:
         """Return features (n, d); images in [0, 1]."""
         parts = _tensors(observations)
-        seen = self.net(torch.cat([parts[name] for name in self._images], 1))
-        return torch.cat([seen, super().forward(observations)], 1)
+        features = self.net(torch.cat([parts[name] for name in self._images], 1))
+        return torch.cat([features, super().forward(observations)], 1)
 
 
 class EncoderExtractor(ArrayExtractor):
-    """A learner's codes of the images, scaled; the algorithm's gradients go on tuning the learner.
+    """A learner's codes of the images, standardised; the algorithm's gradients fine-tune the learner.
 
-    Needs a policy with `normalize_images=False`, since a learner takes images as they are.
+    It needs a policy with `normalize_images=False`, since a learner takes uint8 images.
 
     Args:
         observation_space: a Box or a Dict; images channels first.
-        encoder: the learner to begin with. It is copied: an actor and a critic each tune their own.
+        encoder: the learner to begin with. It is copied: an actor and a critic fine-tune one each.
 
     Raises:
-        ValueError: the encoder can't take such images, or passes no gradients on.
+        ValueError: the encoder can't take such images, or its codes have no gradients.
     """
 
     def __init__(self, observation_space: spaces.Space[Any], encoder: Learner) -> None:
@@ -177,41 +177,41 @@ class EncoderExtractor(ArrayExtractor):
         images = [name for name, part in parts.items() if _is_image(part)]
         codes = {name: _encode_blank(encoder, parts[name].shape) for name in images}
         if not all(code.requires_grad for code in codes.values()):
-            raise ValueError(f"encoder is a {type(encoder).__name__}, which gives codes without gradients")
+            raise ValueError(f"encoder must give codes with gradients, unlike {type(encoder).__name__}")
         rest = {name: part for name, part in parts.items() if name not in images}
         super().__init__(observation_space, _size(rest) + sum(code.shape[1] for code in codes.values()))
         self._images = images
         self.encoder = copy.deepcopy(encoder).eval()
 
     def arrays(self, observations: Observations) -> Tensor:
-        """Return codes, and what is no image, side by side, (n, d)."""
+        """Return codes and the entries that are not images, concatenated, (n, d)."""
         parts = _tensors(observations)
         coded = {name: _encode(self.encoder, part) for name, part in parts.items() if name in self._images}
         return super().arrays({**parts, **coded})
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode, but leave the encoder in evaluation, in which its codes depend on no batch."""
+        """Set the mode, but keep the encoder in evaluation mode, where codes don't depend on the batch."""
         super().train(mode)
         self.encoder.eval()
         return self
 
 
 def standardize(policy: nn.Module, observations: Observations) -> None:
-    """Fit all that scales in a policy to some observations, given as its extractors take them."""
+    """Fit all `ArrayExtractor`s of a policy to some observations, in the form that extractors take."""
     for module in policy.modules():
         if isinstance(module, ArrayExtractor):
             module.fit(observations)
 
 
 def _encode(encoder: Learner, images: Tensor) -> Tensor:
-    """Encode float images (n, c, h, w), 0 to 255, as Stable-Baselines3 makes them of uint8 ones."""
+    """Encode float images (n, c, h, w), 0 to 255, to which Stable-Baselines3 converts uint8 ones."""
     return encoder.encode(images.movedim(1, -1).to(torch.uint8))
 
 
 def _encode_blank(encoder: Learner, shape: tuple[int, ...]) -> Tensor:
     try:
         return _encode(encoder, torch.zeros(2, *shape))
-    except RuntimeError as error:  # torch's, of layers of other sizes
+    except RuntimeError as error:  # torch's, from layers of other sizes
         raise ValueError(f"encoder can't take images of shape {shape}, channels first: {error}") from error
 
 

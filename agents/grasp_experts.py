@@ -1,7 +1,7 @@
-"""Ceilings for grasping: experts that know the mesh, and try in a world of their own before they act.
+"""Oracles for grasping: experts that know the mesh and try grasps in their own simulation before they act.
 
-They declare `privileged = True` and are handed true factors, of one environment or of n. Grasps are those of
-the demonstrations' sampler, the best first.
+They declare `privileged = True` and get true factors, of one environment or of n. Their grasps come from the
+demonstrations' sampler, best first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ TrueState = Mapping[str, Mapping[str, NDArray[Any]]]
 
 
 class GraspExpert:
-    """Chooses, for `unknot/Grasp-v0`, the first grasp that holds.
+    """Chooses the first grasp that holds, in `unknot/Grasp-v0`.
 
     Args:
-        objects: those of the environment it acts in, in their order.
-        candidates: how many grasps it tries at most before it takes the best, though it did not hold.
-        seed: of what is random.
+        objects: the objects of the environment it acts in, in the same order.
+        candidates: maximum number of grasps to try; if none holds, it takes the first.
+        seed: seed of the random numbers.
     """
 
     privileged = True
@@ -48,13 +48,13 @@ class GraspExpert:
         episode_start: ArrayLike | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[np.float32], Any]:
-        """Return poses (n, 6) float32, or (6,) for one, that held where the factors say the object is.
+        """Return poses (n, 6) float32, or (6,) for one, that held with the object placed by the factors.
 
         Args:
             observation: `factors`, of one environment or of n.
-            state: how often it was called; None at first.
-            episode_start: not needed; there for the interface.
-            deterministic: no other way is known; there for the interface.
+            state: the number of calls so far; None at first.
+            episode_start: ignored; kept for the Stable-Baselines3 interface.
+            deterministic: ignored; kept for the Stable-Baselines3 interface.
         """
         calls = 0 if state is None else int(state)
         poses = [
@@ -75,21 +75,21 @@ class GraspExpert:
 
 @dataclass(frozen=True, kw_only=True)
 class _Course(Course):
-    """What is to be done where these are the factors."""
+    """A course and the factors it was planned for."""
 
     factors: dict[str, list[float]]
 
 
 class ReachExpert:
-    """Steers, in `unknot/GraspReach-v0`, from where episodes begin to a grasp, closes, and lifts.
+    """Steers to a grasp, closes, and lifts, in `unknot/GraspReach-v0`.
 
-    It acts out grasps in a world of its own and takes the first that ends held and lifted. What follows in
-    the environment is the same to the bit; so all it remembers is where it is in its course.
+    It simulates grasps in its own world and takes the first that ends held and lifted. The environment then
+    behaves the same to the bit, so the expert's state is only its position in its course.
 
     Args:
-        objects: those of the environment it acts in, in their order.
-        candidates: how many grasps it acts out at most before it takes the best, though it did not hold.
-        seed: of what is random.
+        objects: the objects of the environment it acts in, in the same order.
+        candidates: maximum number of grasps to simulate; if none holds, it takes the first.
+        seed: seed of the random numbers.
     """
 
     privileged = True
@@ -111,20 +111,20 @@ class ReachExpert:
 
         Args:
             observation: `factors`, of one environment or of n.
-            state: what the last call returned; None at first.
-            episode_start: where courses begin again; where factors are others than before they do anyway.
-            deterministic: no other way is known; there for the interface.
+            state: the state that the last call returned; None at first.
+            episode_start: bool (n,), where courses begin again; new factors begin a new course anyway.
+            deterministic: ignored; kept for the Stable-Baselines3 interface.
         """
         rows = _rows(observation["factors"])
-        known = [None] * len(rows) if state is None else state
-        begun = np.broadcast_to(False if episode_start is None else episode_start, len(rows))
+        before = [None] * len(rows) if state is None else state
+        begins = np.broadcast_to(False if episode_start is None else episode_start, len(rows))
         courses = []
-        for factors, course, begins in zip(rows, known, begun, strict=True):
+        for factors, course, again in zip(rows, before, begins, strict=True):
             scene = {name: np.ravel(value).tolist() for name, value in factors.items()}
             if course is None or course.factors != scene:
                 courses.append(_Course(self._plan(factors), factors=scene))
             else:
-                courses.append(replace(course, taken=0) if begins else course)
+                courses.append(replace(course, taken=0) if again else course)
         actions, after = advance(courses)
         return _like(observation, list(actions)), after
 
@@ -153,13 +153,13 @@ class ReachExpert:
 
 
 class _Table:
-    """Where an expert has the object that it knows of."""
+    """An expert's own environment, in which it places the object."""
 
     def __init__(self, objects: str | Sequence[GraspObject], candidates: int) -> None:
         self._env, self._candidates = GraspEnv(objects=objects), candidates
 
     def set(self, factors: Mapping[str, Any], rng: np.random.Generator) -> tuple[GraspWorld, Floats]:
-        """Place the object of some factors; return the world, and grasps (k, 6) of it, the best first."""
+        """Place the object by its factors; return the world, and grasps (k, 6) of the object, best first."""
         self._env.reset(seed=0, options={"factors": factors})
         return self._env.simulation.world(0), self._env.sample_grasps(self._candidates, rng)
 
@@ -169,13 +169,13 @@ class _Table:
 
 
 def _rows(factors: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """Return the factors of each environment, of one or of n."""
+    """Return the factors of each environment, given those of one or of n."""
     if np.ndim(factors["yaw"]) == 0:
         return [dict(factors)]
     return [{name: value[row] for name, value in factors.items()} for row in range(len(factors["yaw"]))]
 
 
 def _like(observation: TrueState, actions: Sequence[Floats]) -> NDArray[np.float32]:
-    """Return actions as an array, without its first axis where the observation is of one environment."""
+    """Return actions as an array, without its first axis if the observation is a single one."""
     stacked = np.stack(actions).astype(np.float32)
     return stacked[0] if np.ndim(observation["factors"]["yaw"]) == 0 else stacked

@@ -1,4 +1,4 @@
-"""Agents that grasp what they imagine: in one attempt, or step by step."""
+"""Agents that grasp by a learnt score: in one attempt, or step by step."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn import functional
 
+from unknot.checks import count
 from unknot.files import find_seed
 from unknot.planners import PoseCEM
 from unknot.representation import WEIGHTS, load_learner
@@ -21,31 +22,31 @@ from .steering import Course, advance, steer
 
 __all__ = ["GraspAgent", "ReachAgent", "propose", "without_gripper"]
 
-INTO = 0.02
-"""Metres behind the surface that is seen, at most, where a proposed grasp has its centre."""
-LOWEST = -0.3
-"""Least height of the unit vector from the fingertips to the palm: a hand is hardly ever held from below."""
-HAND = 0.05
-"""Metres below the middle of an open gripper's fingertips above which all that is seen is the gripper, where
-episodes begin."""
+MAX_DEPTH = 0.02
+"""Maximum distance in metres of a proposed grasp's centre behind the visible surface."""
+LOWEST_PALM = -0.3
+"""Lowest z of the unit vector from the fingertips to the palm: a hand hardly ever grasps from below."""
+HAND_BELOW = 0.05
+"""When an episode begins, everything visible above this many metres below the gripper's centre belongs to the
+gripper."""
 
 Observation = Mapping[str, NDArray[Any]]
 
 
 class GraspAgent:
-    """Proposes poses about what it sees, has the net score them, and improves the best by `PoseCEM`.
+    """Proposes poses around the visible surface, scores them by the net, and improves the best by `PoseCEM`.
 
-    It acts as Stable-Baselines3's models do. Of `unknot/Grasp-v0` it takes observations as they are; it plans
-    each anew, and all it remembers is how often it has, from which the random numbers follow.
+    It has the interface of Stable-Baselines3's models and takes the observations of `unknot/Grasp-v0`. It
+    plans each observation anew; its state is the number of calls, which determines the random numbers.
 
     Args:
         net: trained.
-        proposals: poses at first, for each observation.
-        starts: the best of them, from each of which the search starts.
-        population: poses that the search samples about each start in an iteration.
-        elites: how many of these decide on the next.
-        iterations: of the search, at least 1.
-        seed: of what is random.
+        proposals: number of initial poses for each observation.
+        starts: how many of the best proposals the search starts from.
+        population: number of poses that the search samples about each start in an iteration.
+        elites: how many of the best samples the next distribution is computed from.
+        iterations: number of iterations of the search, at least 1.
+        seed: seed of the random numbers.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -62,8 +63,9 @@ class GraspAgent:
         iterations: int = 6,
         seed: int = 0,
     ) -> None:
-        if not 1 <= starts <= proposals:
-            raise ValueError(f"starts must be from 1 to the {proposals} proposals there are, not {starts}")
+        count(1, starts=starts)
+        if starts > proposals:
+            raise ValueError(f"starts must be at most proposals = {proposals}, not {starts}")
         self.net, self.proposals, self.starts, self.seed = net.eval(), proposals, starts, seed
         self.generator = torch.Generator()
         self.search = PoseCEM(
@@ -77,19 +79,14 @@ class GraspAgent:
         Args:
             run: a run folder, its name, or weights that ship ("pretrained/grasping").
             name: which of the run's nets.
-            seed: which of the run's seeds; the lowest unless told.
-            settings: those of the constructor.
+            seed: which of the run's seeds; the lowest by default.
+            settings: keyword arguments of the constructor.
 
         Raises:
             FileNotFoundError: no such run, seed or net.
-            WeightsError: a file that can't be used.
-            TypeError: a learner of another kind.
+            WeightsError: a file can't be used, or its learner is not a `GraspNet`.
         """
-        folder = find_seed(run, seed) / name
-        net = load_learner(folder / WEIGHTS)
-        if not isinstance(net, GraspNet):
-            raise TypeError(f"{folder} holds a {type(net).__name__}, which scores no grasps")
-        return cls(net, **settings)
+        return cls(load_learner(find_seed(run, seed) / name / WEIGHTS, kind=GraspNet), **settings)
 
     @torch.no_grad()
     def predict(
@@ -104,16 +101,16 @@ class GraspAgent:
         Args:
             observation: `image`, `depth`, `view` and `projection`, as `unknot/Grasp-v0` gives them, of n
                 environments or of one.
-            state: what the last call returned; None at first.
-            episode_start: not needed; there for the interface.
-            deterministic: no other way is known; there for the interface.
+            state: the state that the last call returned; None at first.
+            episode_start: ignored; kept for the Stable-Baselines3 interface.
+            deterministic: ignored; kept for the Stable-Baselines3 interface.
 
         Returns:
             float32 (n, 6), or (6,) for one: the gripper's centre in metres and a rotation vector; and the
             state.
 
         Raises:
-            ValueError: another observation.
+            ValueError: the observation doesn't fit.
         """
         batch, single = _batched(observation)
         features = self.net.observe(batch)
@@ -126,16 +123,15 @@ class GraspAgent:
         proposals = propose(features, self.proposals, self.generator)
         best = self.net.score(features, proposals).topk(self.starts, 1).indices
         starts = proposals.gather(1, best[..., None].expand(-1, -1, 6))
-        return self.search.search(lambda poses: torch.sigmoid(self.net.score(features, poses)), starts).poses[
-            :, -1
-        ]
+        path = self.search.search(lambda poses: torch.sigmoid(self.net.score(features, poses)), starts)
+        return path.poses[:, -1]
 
 
 class ReachAgent:
     """Plans a grasp when an episode begins, steers to it, closes, and lifts, in `unknot/GraspReach-v0`.
 
-    It looks once, with the gripper taken out of the picture (`without_gripper`), and acts as
-    Stable-Baselines3's models do.
+    It looks once, at an image with the gripper removed (`without_gripper`), and has the interface of
+    Stable-Baselines3's models.
 
     Args:
         planner: plans the grasps.
@@ -146,7 +142,7 @@ class ReachAgent:
 
     @classmethod
     def load(cls, run: str | Path, name: str = "geometry", seed: int | None = None, **settings: Any) -> Self:
-        """Load the net of a run: as `GraspAgent.load`."""
+        """Load the net of a run; see `GraspAgent.load`."""
         return cls(GraspAgent.load(run, name, seed, **settings))
 
     def predict(
@@ -160,21 +156,21 @@ class ReachAgent:
 
         Args:
             observation: as `unknot/GraspReach-v0` gives it, of n environments or of one.
-            state: what the last call returned; None at first.
-            episode_start: where episodes begin, (n,); nowhere but at first unless told.
-            deterministic: no other way is known; there for the interface.
+            state: the state that the last call returned; None at first.
+            episode_start: bool (n,), which rows begin an episode; by default none but at the first call.
+            deterministic: ignored; kept for the Stable-Baselines3 interface.
 
         Returns:
             float32 (n, 7), or (7,) for one, in metres and radians; and the state.
 
         Raises:
-            ValueError: another observation.
+            ValueError: the observation doesn't fit.
         """
         batch, single = _batched(observation)
-        count = len(batch["image"])
-        courses: list[Any] = [None] * count if state is None else list(state)
-        begun = np.broadcast_to(False if episode_start is None else episode_start, count)
-        rows = np.flatnonzero(begun | (state is None))
+        n = len(batch["image"])
+        courses: list[Any] = [None] * n if state is None else list(state)
+        begins = np.broadcast_to(False if episode_start is None else episode_start, n)
+        rows = np.flatnonzero(begins | (state is None))
         if len(rows):
             seen = without_gripper({name: value[rows] for name, value in batch.items()})
             poses, _ = self.planner.predict(seen)
@@ -185,15 +181,15 @@ class ReachAgent:
 
 
 def _batched(observation: Observation) -> tuple[dict[str, NDArray[Any]], bool]:
-    """Return the observation of n environments, and whether it was of a single one."""
+    """Return the observation as a batch, and whether it was a single one."""
     single = np.ndim(observation["image"]) == 3
     return {name: np.asarray(value)[None] if single else value for name, value in observation.items()}, single
 
 
 def without_gripper(observation: Observation) -> dict[str, NDArray[Any]]:
-    """Return what a camera would see if the gripper, still above the object, were not there.
+    """Remove the gripper, while it is still above the object, from the depth of observations.
 
-    Where it was nothing is seen, whatever it hid.
+    Its pixels get the depth of the background, whatever the gripper hides.
 
     Args:
         observation: `image`, `depth`, `view`, `projection` and `gripper` of n environments, as
@@ -203,28 +199,28 @@ def without_gripper(observation: Observation) -> dict[str, NDArray[Any]]:
     depth, view, projection = (torch.from_numpy(np.asarray(observation[name])) for name in names)
     height = surface_points(depth, view, projection)[..., 2].numpy()
     far = far_depth(projection)[:, None, None].numpy()
-    hidden = height > observation["gripper"][:, 2, None, None] - HAND
-    kept = {name: observation[name] for name in ("image", "view", "projection")}
-    return {**kept, "depth": np.where(hidden, far, observation["depth"])}
+    gripper = height > observation["gripper"][:, 2, None, None] - HAND_BELOW
+    others = {name: observation[name] for name in ("image", "view", "projection")}
+    return {**others, "depth": np.where(gripper, far, observation["depth"])}
 
 
-def propose(features: Features, count: int, generator: torch.Generator) -> Tensor:
-    """Draw poses (b, count, 6) about what is seen of each object: centres at it or a little behind it.
+def propose(features: Features, number: int, generator: torch.Generator) -> Tensor:
+    """Sample poses (b, number, 6) with centres on the visible surface of each object or a little behind it.
 
     Args:
         features: of b observations.
-        count: for each.
-        generator: a CPU's; draws them.
+        number: how many for each observation.
+        generator: of a CPU.
     """
     sight = features.sight
     shown = sight.image[:, 3].flatten(1).cpu() + 1e-6
-    rows = torch.multinomial(shown, count, replacement=True, generator=generator).to(sight.points.device)
+    rows = torch.multinomial(shown, number, replacement=True, generator=generator).to(sight.points.device)
     surface = sight.points.gather(1, rows[..., None].expand(-1, -1, 3))
     eye = -(sight.view[:, None, :3, 3:].mT @ sight.view[:, None, :3, :3])[:, :, 0]
-    into = INTO * torch.rand((*rows.shape, 1), generator=generator).to(surface)
-    centres = surface + into * functional.normalize(surface - eye, dim=-1)
+    depth = MAX_DEPTH * torch.rand((*rows.shape, 1), generator=generator).to(surface)
+    centres = surface + depth * functional.normalize(surface - eye, dim=-1)
     turns = Rotation.from_quat(torch.randn((rows.numel(), 4), generator=generator).numpy())
-    below = turns.as_matrix()[:, 2, 2] < LOWEST
-    turns = turns * Rotation.from_rotvec(np.outer(np.pi * below, (1, 0, 0)))
+    from_below = turns.as_matrix()[:, 2, 2] < LOWEST_PALM
+    turns = turns * Rotation.from_rotvec(np.outer(np.pi * from_below, (1, 0, 0)))
     vectors = torch.from_numpy(turns.as_rotvec()).view(*rows.shape, 3).to(surface)
     return torch.cat([centres, vectors], -1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from unknot.checks import require, unknown
+from unknot.checks import one_of, require
 
 __all__ = ["ALGORITHMS", "REWARDS", "algorithm_class", "check_fit", "hyperparameters_for", "is_off_policy"]
 
@@ -18,7 +18,7 @@ ALGORITHMS: dict[str, tuple[type[spaces.Space[Any]], ...]] = {
     "SAC": (spaces.Box,),
     "TD3": (spaces.Box,),
 }
-"""Name to the action spaces it takes."""
+"""Algorithm to the action spaces it takes."""
 ON_POLICY = ("A2C", "PPO")
 
 REWARDS: dict[str, dict[str, Any]] = {
@@ -27,9 +27,9 @@ REWARDS: dict[str, dict[str, Any]] = {
     "unknot/MnistGrid-v0": {"reward": "dense"},
     "unknot/Planar-v0": {"reward": "dense", "terminate_on_success": True},
 }
-"""What an environment is told while agents learn in it, unless the user says otherwise; agents are measured
-without it. The dense reward is handed on as progress (`Progress`). Where success asks for staying at the goal
-to the end, as on grids, episodes go on after it is reached, so that agents learn to stay."""
+"""Options of an environment while agents learn in it, unless the user sets others; evaluations ignore them.
+The dense reward becomes progress (`Progress`). Where success means being at the goal at the end, as on
+grids, episodes continue after it is reached, so that agents learn to stay."""
 
 EVERY: dict[str, dict[str, Any]] = {
     "A2C": {"num_envs": 32, "n_steps": 16, "learning_rate": 5e-4, "gamma": 0.9, "ent_coef": 0.01},
@@ -77,23 +77,23 @@ EVERY: dict[str, dict[str, Any]] = {
         "noise": 0.3,
     },
 }
-"""By algorithm. Those not here are Stable-Baselines3's own; `num_envs` and `noise` (TD3's, of normal deviates
-added to actions, in units of half the actions' range) are ours."""
+"""By algorithm; all others keep Stable-Baselines3's defaults. `num_envs` and `noise` are ours: the latter is
+the standard deviation of the normal noise that TD3 adds to actions, in units of half the actions' range."""
 
 PIXELS: dict[str, dict[str, Any]] = {
     "unknot/Maze-v0": {"square": 8, "channels": 24, "depth": 6, "maps": 8},
     "unknot/MnistGrid-v0": {"channels": 48, "width": 256},
     "unknot/Planar-v0": {"square": 4, "channels": 16, "depth": 1},
 }
-"""By environment, what `PixelExtractor` is told, whatever the algorithm."""
+"""By environment, the arguments of `PixelExtractor`, for every algorithm."""
 
 OURS = ("channels", "depth", "log_std_init", "maps", "noise", "num_envs", "square", "width")
-"""Hyperparameters that Stable-Baselines3's classes don't take: see `EVERY` and `PixelExtractor`; its policies
-of continuous actions take `log_std_init`, the logarithm of the deviation that they begin with."""
+"""Hyperparameters that Stable-Baselines3's algorithms don't take: see `EVERY` and `PixelExtractor`. Policies
+of continuous actions take `log_std_init`, the logarithm of their initial standard deviation."""
 
 STEPWISE = {"num_envs": 256, "n_steps": 16, "batch_size": 512, "gamma": 0.0, "vf_coef": 0.05}
-"""PPO's on grids, where progress says of each step whether it was right. With more weight on values their
-gradients swamp the features that both share; with less entropy policies settle on "straight to the goal"."""
+"""PPO's on grids, where progress rewards each right step. With a higher weight, the gradients of the value
+function dominate the shared features; with less entropy, policies settle on "straight to the goal"."""
 
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("PPO", "unknot/GraspReach-v0"): {"num_envs": 16},  # a copy takes 30 MB
@@ -101,15 +101,15 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
     ("PPO", "unknot/MnistGrid-v0"): {**STEPWISE, "ent_coef": 0.02, "learning_rate": 1e-3},
     ("PPO", "unknot/Planar-v0"): {"num_envs": 128},
 }
-"""By algorithm and environment, what differs there."""
+"""By algorithm and environment, the hyperparameters that differ there."""
 
 
-GIVEN = {"_init_setup_model", "device", "env", "policy", "seed", "tensorboard_log", "verbose"}
-"""What else those classes take, and isn't for hyperparameters to say."""
+RESERVED = {"_init_setup_model", "device", "env", "policy", "seed", "tensorboard_log", "verbose"}
+"""Arguments of those classes that are not hyperparameters."""
 
 
 def is_off_policy(algorithm: str) -> bool:
-    """Say whether an algorithm has a replay buffer."""
+    """Return whether an algorithm has a replay buffer."""
     return algorithm not in ON_POLICY
 
 
@@ -117,23 +117,26 @@ def algorithm_class(algorithm: str) -> Any:
     """Return Stable-Baselines3's class.
 
     Raises:
-        ValueError: an unknown name, with those near to it.
+        ValueError: an unknown name; the sentence gives near matches.
         ModuleNotFoundError: Stable-Baselines3 is not installed.
     """
-    if algorithm not in ALGORITHMS:
-        raise ValueError(unknown("algorithm", algorithm, ALGORITHMS))
+    one_of("algorithm", algorithm, ALGORITHMS)
     require("agents", "stable_baselines3")
     return getattr(import_module("stable_baselines3"), algorithm)
 
 
 def check_fit(algorithm: str, space: spaces.Space[Any]) -> None:
-    """Raise ValueError if an algorithm can't act in an action space, with the names of those that can."""
+    """Refuse an action space that an algorithm can't act in.
+
+    Raises:
+        ValueError: the algorithm can't; the sentence names those that can.
+    """
     if not isinstance(space, ALGORITHMS[algorithm]):
         fitting = [name for name, kinds in ALGORITHMS.items() if isinstance(space, kinds)]
         kinds = " or ".join(kind.__name__ for kind in ALGORITHMS[algorithm])
         raise ValueError(
             f"{algorithm} acts in {kinds}, but this environment's action space is {space}; "
-            f"{', '.join(fitting) or 'no algorithm here'} would do"
+            f"{', '.join(fitting) or 'no algorithm'} can act there"
         )
 
 
@@ -142,15 +145,14 @@ def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, 
 
     Args:
         algorithm: a name in `ALGORITHMS`.
-        environment: its id; one that no row speaks of has the algorithm's own.
-        changes: what the user sets otherwise.
+        environment: its id; one without a row gets the algorithm's own.
+        changes: hyperparameters that the user sets.
 
     Raises:
-        ValueError: the algorithm has no hyperparameter of a name in `changes`.
+        ValueError: `changes` has a name that is no hyperparameter of the algorithm.
     """
     chosen = EVERY[algorithm] | SPECIAL.get((algorithm, environment), {}) | PIXELS.get(environment, {})
-    known = {*inspect.signature(algorithm_class(algorithm)).parameters, *OURS} - GIVEN
+    known = {*inspect.signature(algorithm_class(algorithm)).parameters, *OURS} - RESERVED
     for name in changes:
-        if name not in known:
-            raise ValueError(unknown(f"hyperparameter of {algorithm}", name, known))
+        one_of(f"hyperparameter of {algorithm}", name, known)
     return {**chosen, **changes}

@@ -1,4 +1,4 @@
-"""An agent that searches a way through what a learner learnt, from an image to an image."""
+"""An agent that searches a path through a learnt latent space, from an image to an image."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from unknot.representation.latent_moves import LatentMoves
 
 from .planning import goal_images
 
-DOUBTS = (2.0, 0.0, -4.0)
-"""Log odds from which a move is believed to happen; the next where the one before leaves no way."""
+THRESHOLDS = (2.0, 0.0, -4.0)
+"""Log odds above which a move is expected to happen; the next one is used where the last leaves no path."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class _State:
     """What the agent remembers of n episodes."""
 
     h: Tensor
-    """(n, dim), where they were at the last call."""
+    """(n, dim), the codes at the last call."""
     move: Tensor
     """(n,), the move tried then; -1 for none."""
     refused: Tensor
@@ -36,55 +36,55 @@ class _State:
     refused_moves: Tensor
     """(n, any), which moves those were."""
     plan: Plan | None = None
-    """What was last planned for each."""
+    """The last plan of each."""
     used: Tensor | None = None
-    """(n,), how many moves of it were made."""
+    """(n,), how many of its moves were made."""
 
 
 @dataclass(frozen=True)
 class _Scenes:
-    """Learnt moves in some scenes, as dynamics: a state is h and, as its last number, which scene."""
+    """Learnt moves in some scenes, as dynamics: a state is h followed by the index of its scene."""
 
     moves: LatentMoves
     maps: Tensor
-    """(scenes, any), as the moves' `encode` gives them."""
+    """(scenes, any), the features that `LatentMoves` reads off the scenes' images."""
     memory: _State
-    doubt: float
-    """Log odds from which a move is believed to happen."""
+    threshold: float
+    """Log odds above which a move is expected to happen."""
 
     def step(self, z: Tensor, u: Tensor) -> Tensor:
         h, scene = z[:, :-1], z[:, -1].long()
         rows, move = torch.arange(len(z)), self.moves.nearest(u)
-        happens = self.moves.chance(self.maps, h, scene)[rows, move] > self.doubt
-        known = (self.memory.refused[scene] - h[:, None]).norm(dim=2) <= self.moves.reach / 2
-        barred = (known & (self.memory.refused_moves[scene] == move[:, None])).any(1)
-        goes = happens & ~barred & (move >= 0)
-        return torch.cat([torch.where(goes[:, None], self.moves.end(h)[rows, move], h), z[:, -1:]], 1)
+        happens = self.moves.chance(self.maps, h, scene)[rows, move] > self.threshold
+        here = (self.memory.refused[scene] - h[:, None]).norm(dim=2) <= self.moves.reach / 2
+        barred = (here & (self.memory.refused_moves[scene] == move[:, None])).any(1)
+        moved = happens & ~barred & (move >= 0)
+        return torch.cat([torch.where(moved[:, None], self.moves.end(h)[rows, move], h), z[:, -1:]], 1)
 
 
 class _Sums:
-    """Moves that only add up, whatever the scene and the position: Thomas et al. (2018), appendix B.2."""
+    """Moves that add up, independent of scene and position: Thomas et al. (2018), appendix B.2."""
 
     def step(self, z: Tensor, u: Tensor) -> Tensor:
         return torch.cat([z[:, :-1] + u, z[:, -1:]], 1)
 
 
 class LatentPathAgent:
-    """Finds its way from an image of the scene to an image of the goal by search over learnt moves.
+    """Finds a path from an image of the scene to an image of the goal by search over learnt moves.
 
-    Both images are encoded. From one code a breadth-first search looks for the other, by the moves that
-    `LatentMoves` expects to happen in this scene; it searches anew where it finds itself elsewhere than
-    planned. A move that changed nothing is barred there for the rest of the episode. Where no way is believed
-    open, unlikely moves are believed too.
+    Both images are encoded. A breadth-first search leads from one code to the other, by the moves that
+    `LatentMoves` expects to happen in this scene. The agent searches again when it is not where it planned to
+    be. A move that changed nothing is barred there for the rest of the episode. If no path is found, less
+    likely moves are tried, too.
 
-    It acts as Stable-Baselines3's models do: all memory is in the state that `predict` returns.
+    It has the interface of Stable-Baselines3's models: all memory is in the state that `predict` returns.
 
     Args:
         learner: turns images into codes h.
-        moves: what can be done with them.
-        greedy: do as appendix B.2 of Thomas et al. (2018) instead: decompose the difference of the two codes
-            into moves, as if nothing were in the way. Such an agent remembers nothing.
-        horizon: the most moves in a plan.
+        moves: the moves of those codes.
+        greedy: plan as in appendix B.2 of Thomas et al. (2018) instead: decompose the difference of the two
+            codes into moves, as if there were no obstacles.
+        horizon: maximum number of moves in a plan.
     """
 
     def __init__(
@@ -96,23 +96,22 @@ class LatentPathAgent:
 
     @classmethod
     def load(cls, run: str | Path, name: str, seed: int | None = None, **settings: Any) -> Self:
-        """Load the learner and the moves of a run; moves that have not learnt where they happen add up.
+        """Load the learner and the moves of a run.
 
         Args:
             run: a run folder, its name, or weights that ship.
-            name: the folder of the pair in the seed's, such as "planning/reach".
-            seed: which of the run's seeds; the lowest unless told.
-            settings: those of the constructor; `greedy` is as the moves need it unless told.
+            name: the folder of the pair below the seed's, such as "planning/reach".
+            seed: which of the run's seeds; the lowest by default.
+            settings: keyword arguments of the constructor; by default `greedy` is whether the moves are
+                untrained, so that they can only be added.
 
         Raises:
             FileNotFoundError: no such run, seed or learner.
-            WeightsError: a file that can't be used.
-            TypeError: what lies in the place of the moves is something else.
+            WeightsError: a file can't be used, or its learner is of another kind.
         """
         folder = find_seed(run, seed) / name
-        learner, moves = (load_learner(folder / part / WEIGHTS) for part in ("learner", "moves"))
-        if not isinstance(moves, LatentMoves):
-            raise TypeError(f"{folder / 'moves'} holds a {type(moves).__name__}, expected LatentMoves")
+        learner = load_learner(folder / "learner" / WEIGHTS)
+        moves = load_learner(folder / "moves" / WEIGHTS, kind=LatentMoves)
         return cls(learner, moves, **{"greedy": not int(moves.done), **settings})
 
     @torch.no_grad()
@@ -127,15 +126,15 @@ class LatentPathAgent:
 
         Args:
             observation: `observation` and `desired_goal`, uint8 images (n, h, w, c), or (h, w, c) for one.
-            state: what the last call returned; None at first.
-            episode_start: (n,), bool, which rows begin an episode: what is remembered of them is dropped.
-            deterministic: no other way is known; there for the interface.
+            state: the state that the last call returned; None at first.
+            episode_start: (n,), bool, which rows begin an episode: their memory is dropped.
+            deterministic: ignored; kept for the Stable-Baselines3 interface.
 
         Returns:
             int64 (n,), or () for one, and the state.
 
         Raises:
-            ValueError: an observation without the two images.
+            ValueError: an image is missing.
         """
         images = goal_images(observation)
         single = images[0].ndim == 3
@@ -147,32 +146,32 @@ class LatentPathAgent:
         move = self.moves.nearest(plan.actions[torch.arange(len(h)), used])
         actions = self.moves.actions[torch.where(move >= 0, move, self._still(h, maps))]
         result = actions.numpy(force=True)
-        used = (used + 1).clamp(max=plan.actions.shape[1] - 1)  # at the goal it may rest for longer
+        used = (used + 1).clamp(max=plan.actions.shape[1] - 1)  # at the goal it may stay for longer
         memory = _State(h, move, memory.refused, memory.refused_moves, plan, used)
         return (result[0] if single else result), memory
 
     def _current_plan(
         self, h: Tensor, goal: Tensor, maps: Tensor, memory: _State, episode_start: Any
     ) -> tuple[Plan, Tensor]:
-        """Plan anew where h isn't as planned, or a plan ended short of the goal; (n,) are moves made."""
+        """Return plans and (n,) the moves made of them; new plans where h isn't as planned, or one failed."""
         plan, used = memory.plan, memory.used
         if plan is None or used is None:
             return self._plan(h, goal, maps, memory), torch.zeros(len(h), dtype=torch.long)
         began = _began(episode_start, len(h))
         expected = plan.states[torch.arange(len(h)), used][:, :-1]
-        off = ~((h - expected).norm(dim=1) <= self.moves.reach / 2)
-        moves = (plan.actions != 0).any(2).sum(1)  # of a plan with none another would be the same
-        ended = (plan.status != Status.CONVERGED) & (used == moves) & (moves > 0)
-        rows = torch.nonzero(began | off | ended)[:, 0]
+        off_plan = ~((h - expected).norm(dim=1) <= self.moves.reach / 2)
+        moves = (plan.actions != 0).any(2).sum(1)  # replanning a plan without moves would change nothing
+        failed = (plan.status != Status.CONVERGED) & (used == moves) & (moves > 0)
+        rows = torch.nonzero(began | off_plan | failed)[:, 0]
         if not len(rows):
             return plan, used
-        some = _State(h[rows], memory.move[rows], memory.refused[rows], memory.refused_moves[rows])
-        again = self._plan(h[rows], goal[rows], maps[rows], some)
+        selected = _State(h[rows], memory.move[rows], memory.refused[rows], memory.refused_moves[rows])
+        again = self._plan(h[rows], goal[rows], maps[rows], selected)
         return _replaced(plan, rows, again), used.index_fill(0, rows, 0)
 
     @torch.no_grad()
     def plan(self, observation: Mapping[str, NDArray[np.uint8]]) -> Plan:
-        """Return the whole plan for one observation: its states are h and a last number without meaning."""
+        """Return the whole plan for one observation; the last number of its states has no meaning."""
         scene, goal = (image[None] for image in goal_images(observation))
         h, target = self._codes(scene, goal)
         return self._plan(h, target, self.moves.encode(scene), self._remember(h, None, None))
@@ -182,7 +181,7 @@ class LatentPathAgent:
         return h, target
 
     def _remember(self, h: Tensor, state: Any, episode_start: Any) -> _State:
-        """Add moves that changed nothing to what is remembered, and drop that of new episodes."""
+        """Add moves that changed nothing to the memory, and drop the memory of new episodes."""
         n, dim = h.shape
         if not isinstance(state, _State) or state.h.shape != h.shape:
             none = torch.full((n,), -1)
@@ -200,12 +199,12 @@ class LatentPathAgent:
         cost = Arrival(torch.cat([goal, scene], 1), self.moves.reach / 2)
         if self.greedy:
             return self._greedy.plan(_Sums(), cost, start)
-        plan = self._search.plan(_Scenes(self.moves, maps, memory, DOUBTS[0]), cost, start)
-        for doubt in DOUBTS[1:]:
+        plan = self._search.plan(_Scenes(self.moves, maps, memory, THRESHOLDS[0]), cost, start)
+        for threshold in THRESHOLDS[1:]:
             rows = torch.nonzero(plan.status != Status.CONVERGED)[:, 0]
             if len(rows):
                 again = self._search.plan(
-                    _Scenes(self.moves, maps, memory, doubt),
+                    _Scenes(self.moves, maps, memory, threshold),
                     Arrival(cost.goal[rows], cost.tolerance),
                     start[rows],
                 )
@@ -213,17 +212,18 @@ class LatentPathAgent:
         return plan
 
     def _still(self, h: Tensor, maps: Tensor) -> Tensor:
-        """Return the move (n,) that is least likely to change anything: to stay by."""
+        """Return the move (n,) that is least likely to change anything, as a way to stay."""
         return self.moves.chance(maps, h, torch.arange(len(h))).argmin(1)
 
 
 def _replaced(plan: Plan, rows: Tensor, by: Plan) -> Plan:
+    """Return the plans with those of `rows` replaced."""
     fields = ("actions", "states", "costs", "status")
     return Plan(*(getattr(plan, name).index_copy(0, rows, getattr(by, name)) for name in fields))
 
 
 def _began(episode_start: Any, count: int) -> Tensor:
-    """Return which of `count` episodes begin, bool (count,); None says that none does."""
+    """Return which of `count` episodes begin, bool (count,); None means none."""
     return torch.from_numpy(
         np.broadcast_to(False if episode_start is None else episode_start, (count,)).copy()
     )

@@ -1,4 +1,4 @@
-"""Floor and ceiling for the maze: what is achieved from true positions, with and without foresight."""
+"""Oracle and trivial baseline for the maze: acting from true positions, with and without planning."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,17 +15,17 @@ WALKS = ("down", "left", "right", "up")
 
 
 class MazeExpert:
-    """Follows a shortest path on the true grid; where a switch is to be set, it goes there first.
+    """Follows a shortest path on the true grid; if the goal needs a switch set, it goes to the switch first.
 
     Args:
         maze: the world of the environment it acts in (`env.unwrapped.simulation`), whose layouts it reads.
-            Its actions have the four steps along rows and columns, and `toggle` where there are switches,
-            of which there is one at most, with two states.
-        greedy: look at true positions only: take the step that leads nearer to where it is bound, along rows
-            and columns, if one is open. It stays where none is. The floor, for the other is the ceiling.
+            Its actions must include the four steps along rows and columns, and `toggle` if there is a
+            switch. It may have at most one switch, with two states.
+        greedy: be the trivial baseline: use true positions only and take an open step that reduces the
+            distance along rows and columns; stay if there is none.
 
     Raises:
-        ValueError: a maze with more than it knows of.
+        ValueError: the maze has more switches, or switches of more states.
     """
 
     privileged = True
@@ -33,8 +33,8 @@ class MazeExpert:
     def __init__(self, maze: Maze, *, greedy: bool = False) -> None:
         if maze.switch_count > 1 or maze.switch_states != 2:
             raise ValueError(
-                f"maze has {maze.switch_count} switches of {maze.switch_states} states, "
-                "expected one at most, of two"
+                "maze must have at most one switch, of two states, "
+                f"not {maze.switch_count} switches of {maze.switch_states} states"
             )
         self._maze, self._greedy = maze, greedy
         self._steps = np.array([maze.actions.index(name) for name in WALKS])
@@ -47,27 +47,27 @@ class MazeExpert:
         episode_start: Any = None,
         deterministic: bool = True,
     ) -> tuple[Array, None]:
-        """Return actions (n,) for true factors and goals, one for each copy in the maze."""
+        """Return actions (n,) for true factors and goals, one for each copy of the maze."""
         agent, goal = observation["factors"]["agent"], observation["goal"]["agent"]
         unset = self._unset(observation)
-        bound = np.where(unset[:, None], self._switches(), goal) if unset.any() else goal
+        target = np.where(unset[:, None], self._switches(), goal) if unset.any() else goal
         free = self._maze.layouts != BLOCK
         ends = move(free, np.repeat(agent[:, None], len(WALKS), 1), self._offsets)
-        remaining = self._distance(free, bound, ends)
+        remaining = self._distance(free, target, ends)
         best = remaining.argmin(1)
         actions = self._steps[best]
-        stuck = remaining.min(1) >= self._distance(free, bound, agent[:, None])[:, 0]
+        stuck = remaining.min(1) >= self._distance(free, target, agent[:, None])[:, 0]
         blocked = (ends == agent[:, None]).all(2)
         actions = np.where(stuck & blocked.any(1), self._steps[blocked.argmax(1)], actions)
         if "pass" in self._maze.actions:
             actions = np.where(stuck, self._maze.actions.index("pass"), actions)
-        arrived = (agent == bound).all(1)
+        arrived = (agent == target).all(1)
         if unset.any():
             actions = np.where(arrived & unset, self._maze.actions.index("toggle"), actions)
         return actions, None
 
     def _unset(self, observation: Mapping[str, Mapping[str, Array]]) -> Array:
-        """Tell where the switch isn't yet as it is wanted: (n,)."""
+        """Return where the switch is not yet in the goal's state: bool (n,)."""
         factors, goal = observation["factors"], observation["goal"]
         if "switches" not in goal:
             return np.zeros(len(factors["agent"]), bool)
@@ -78,25 +78,25 @@ class MazeExpert:
         """Return the cell of each copy's switch, (n, 2)."""
         return np.argwhere(self._maze.layouts == SWITCH)[:, 1:]
 
-    def _distance(self, free: Array, bound: Array, cells: Array) -> Array:
-        """Return how far from `bound` (n, 2) cells (n, any, 2) are: (n, any)."""
+    def _distance(self, free: Array, target: Array, cells: Array) -> Array:
+        """Return the distances (n, any) of cells (n, any, 2) from `target` (n, 2)."""
         if self._greedy:
-            distance: Array = np.abs(cells - bound[:, None]).sum(2)
+            distance: Array = np.abs(cells - target[:, None]).sum(2)
             return distance
-        ways = shortest_paths(free, bound)
-        steps: Array = ways[np.arange(len(cells))[:, None], cells[..., 0], cells[..., 1]]
+        lengths = shortest_paths(free, target)
+        steps: Array = lengths[np.arange(len(cells))[:, None], cells[..., 0], cells[..., 1]]
         return steps
 
 
 def fewest_steps(maze: Maze) -> Array:
-    """Return how many actions each copy of a maze is from success, as `MazeExpert` would act: (n,), int64."""
+    """Return how many actions `MazeExpert` takes to success in each copy of a maze: (n,), int64."""
     free, every = maze.layouts != BLOCK, np.arange(maze.num_envs)
     straight: Array = shortest_paths(free, maze.goal)[every, maze.agent[:, 0], maze.agent[:, 1]]
     if maze.task != "switch":
         return straight
     switch = np.argwhere(maze.layouts == SWITCH)[:, 1:]
-    ways = shortest_paths(free, switch)
-    there, back = (ways[every, cells[:, 0], cells[:, 1]] for cells in (maze.agent, maze.goal))
+    lengths = shortest_paths(free, switch)
+    to_switch, to_goal = (lengths[every, cells[:, 0], cells[:, 1]] for cells in (maze.agent, maze.goal))
     unset = (maze.switches != maze.wanted).any(1)
-    steps: Array = np.where(unset, there + 1 + back, straight)
+    steps: Array = np.where(unset, to_switch + 1 + to_goal, straight)
     return steps

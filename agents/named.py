@@ -1,4 +1,4 @@
-"""Agents by the names that the command line has for them, and the experts of each environment."""
+"""Agents by their names on the command line, and the expert of each environment."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 from gymnasium.vector import VectorEnv
 
-from unknot.checks import require, unknown
-from unknot.files import AGENT, find_seed, pretrained_names, read_json, run_names
+from unknot.checks import count, require, unknown
+from unknot.files import AGENT, CONFIG, find_seed, pretrained_names, read_json, run_names
+from unknot.learners import PLANNING_AGENTS
 
 from .digit_expert import DigitExpert
 from .environments import copies_for, make_environment
@@ -21,7 +22,7 @@ __all__ = ["EXPERTS", "Opened", "compare_agents", "find_agent"]
 
 Vector: TypeAlias = VectorEnv[Any, Any, Any]
 Opened: TypeAlias = Callable[[int], tuple[Agent, Vector]]
-"""Makes so many copies of an environment as an agent sees it, and hands over both."""
+"""Takes a number of copies; returns the agent and so many copies of its environment as it observes them."""
 
 
 def _grasp_expert(env: Any) -> Agent:
@@ -50,18 +51,7 @@ EXPERTS: dict[str, Callable[[Any], Agent]] = {
     "unknot/MnistGrid-v0": lambda env: DigitExpert(env.simulation.size),
     "unknot/Planar-v0": _planar_expert,
 }
-"""By environment, what makes its expert of the innermost vector environment."""
-
-PLANNERS = {
-    ("agents", "unknot/Maze-v0"): (".latent_path", "LatentPathAgent", "mazes/planning"),
-    ("agents", "unknot/MnistGrid-v0"): (".latent_path", "LatentPathAgent", "digits/planning"),
-    ("controllable-factors", "unknot/Maze-v0"): (".latent_path", "LatentPathAgent", "planning/reach"),
-    ("dynamics-content", "unknot/Planar-v0"): (".planning", "PlanningAgent", "published"),
-    ("grasping", "unknot/Grasp-v0"): (".grasping", "GraspAgent", "geometry"),
-    ("grasping", "unknot/GraspReach-v0"): (".grasping", "ReachAgent", "geometry"),
-}
-"""By experiment and environment, the agent that plans in what was learnt: its module, its class, the models
-it loads."""
+"""By environment, the function that makes its expert from the innermost vector environment."""
 
 
 def compare_agents(
@@ -76,20 +66,19 @@ def compare_agents(
     """Evaluate agents on the same problems; all are found before the first one acts.
 
     Args:
-        names: of agents, as for `find_agent`.
+        names: names of agents, as for `find_agent`.
         environment: the id of the environment.
         options: the environment's keyword arguments.
-        episodes: how many each plays, at least 1.
-        seed: of the first episode.
-        trust_pickle: whether authors of zip files are trusted.
+        episodes: number of episodes of each agent, at least 1.
+        seed: seed of the first episode.
+        trust_pickle: whether the authors of zip files are trusted.
 
     Raises:
-        FileNotFoundError: an agent that isn't there.
-        FileError: a file that can't be used.
-        ValueError: an agent or an option that doesn't go with the environment, or no episodes.
+        FileNotFoundError: an agent does not exist.
+        FileError: a file can't be used.
+        ValueError: an agent or an option doesn't fit the environment, or there are no episodes.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, not {episodes}")
+    count(1, episodes=episodes)
     found = [find_agent(name, environment, options, seed=seed, trust_pickle=trust_pickle) for name in names]
     results = {}
     for name, opened in zip(names, found, strict=True):
@@ -105,39 +94,38 @@ def find_agent(
     """Find an agent.
 
     Args:
-        name: "random"; "expert"; the run of a trained agent; a run, or weights that ship, to plan in
+        name: "random"; "expert"; the run of a trained agent; a run, or weights that ship, to plan with
             ("pretrained/dynamics-content", or "pretrained/dynamics-content/solid" for another of its models);
-            or a zip file of Stable-Baselines3's.
+            or a zip file of Stable-Baselines3.
         environment: the id of the environment it is for.
         options: the environment's keyword arguments.
-        seed: of what it draws.
+        seed: seed of a random agent's actions.
         trust_pickle: whether a zip file's author is trusted (see `load_zip`).
 
     Raises:
-        FileNotFoundError: there is none of that name; the sentence gives near matches.
-        FileError: a file that can't be used.
+        FileNotFoundError: no agent has this name; the sentence gives near matches.
+        FileError: a file can't be used.
         ValueError: the agent is for another environment, or the environment refuses its options.
     """
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, not {seed}")
-    space = make_environment(environment, 1, options).single_action_space  # tells a wrong name or option
+    count(0, seed=seed)
+    space = make_environment(environment, 1, options).single_action_space  # refuses a wrong name or option
     if name == "random":
-        return _seeing_all(lambda env: RandomAgent(space, seed), environment, options)
+        return _unwrapped(lambda env: RandomAgent(space, seed), environment, options)
     if name == "expert":
         if environment not in EXPERTS:
-            raise ValueError(f"{environment} has no expert; {', '.join(EXPERTS)} have")
-        return _seeing_all(EXPERTS[environment], environment, _in_own_units(options))
+            raise ValueError(f"{environment} has no expert; {', '.join(EXPERTS)} have one")
+        return _unwrapped(EXPERTS[environment], environment, _in_own_units(options))
     if name.endswith(".zip") and Path(name).is_file():
         require("agents", "stable_baselines3")
         from .saved import load_zip
 
         model = load_zip(Path(name), trust_pickle=trust_pickle)
-        return _seeing_all(lambda env: model, environment, options)
+        return _unwrapped(lambda env: model, environment, options)
     return _of_run(name, environment, options)
 
 
-def _seeing_all(make: Callable[[Any], Agent], environment: str, options: Mapping[str, Any]) -> Opened:
-    """Open the environment as it is, and an agent for it."""
+def _unwrapped(make: Callable[[Any], Agent], environment: str, options: Mapping[str, Any]) -> Opened:
+    """Open the environment without wrappers, and an agent for it."""
 
     def opened(copies: int) -> tuple[Agent, Vector]:
         env = make_environment(environment, copies, options)
@@ -147,27 +135,27 @@ def _seeing_all(make: Callable[[Any], Agent], environment: str, options: Mapping
 
 
 def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
-    """Find what a run trained: an agent, or what an agent can plan in."""
+    """Find what a run trained: an agent, or learners that an agent plans with."""
     folder, model = _run_and_model(name)
     if (folder / AGENT).exists():
         require("agents", "stable_baselines3")
         from .saved import SavedAgent
 
         agent = SavedAgent.load(folder)
-        agent.make_environment(environment, 1, options)  # tells if it doesn't fit
+        agent.make_environment(environment, 1, options)  # refuses an environment that doesn't fit
         return lambda copies: (agent, agent.make_environment(environment, copies, options))
-    if not (folder / "config.json").exists():
-        raise FileNotFoundError(f"{folder} has neither agent.json nor config.json: there is no agent in it")
-    experiment = read_json(folder / "config.json")["experiment"]
-    if (experiment, environment) not in PLANNERS:
-        planners = "; ".join(f"{there} in runs of {run!r}" for run, there in PLANNERS)
+    if not (folder / CONFIG).exists():
+        raise FileNotFoundError(f"{folder} has neither {AGENT} nor {CONFIG}: there is no agent in it")
+    experiment = read_json(folder / CONFIG)["experiment"]
+    if (experiment, environment) not in PLANNING_AGENTS:
+        known = "; ".join(f"{there} with runs of {run!r}" for run, there in PLANNING_AGENTS)
         raise ValueError(
-            f"{folder} is a run of {experiment!r}, in which no agent plans for {environment}: {planners}"
+            f"{folder} is a run of {experiment!r}, with which no agent plans in {environment}: {known}"
         )
     require("learn", "torch")
-    module, kind, models = PLANNERS[experiment, environment]
-    planner: Agent = getattr(import_module(module, __package__), kind).load(folder, model or models)
-    return _seeing_all(lambda env: planner, environment, _in_own_units(options))
+    module, kind, models = PLANNING_AGENTS[experiment, environment]
+    planner: Agent = getattr(import_module(module), kind).load(folder, model or models)
+    return _unwrapped(lambda env: planner, environment, _in_own_units(options))
 
 
 def _run_and_model(name: str) -> tuple[Path, str | None]:
@@ -183,5 +171,5 @@ def _run_and_model(name: str) -> tuple[Path, str | None]:
 
 
 def _in_own_units(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options for agents that answer in the actions' own units: the same problems otherwise."""
+    """Return the options of the same problems for agents whose actions are in the environment's own units."""
     return {name: value for name, value in options.items() if name != "normalize_actions"}

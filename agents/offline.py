@@ -1,4 +1,4 @@
-"""Offline data: episodes recorded as Minari datasets, and transitions for learners read from any."""
+"""Offline data: recording episodes as Minari datasets, and reading transitions for learners from them."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ from minari.dataset.minari_dataset import parse_dataset_id
 from minari.storage import get_dataset_path
 from numpy.typing import NDArray
 
-from unknot.checks import unknown
+from unknot.checks import count, one_of
 from unknot.envs.vector import VectorWrapper
 from unknot.representation.training import progress_bar
 
@@ -32,9 +32,9 @@ Tree: TypeAlias = Any
 """An array, or a dict of trees."""
 
 VECTOR_SETTINGS = ("num_envs", "vectorization_mode", "autoreset_mode", "vector_kwargs", "wrappers")
-"""What `gym.make_vec` takes beside an environment's own arguments."""
+"""Arguments of `gym.make_vec` besides an environment's own."""
 DATA = "main_data.hdf5"
-"""Where Minari keeps a dataset's episodes, a group each."""
+"""The file in which Minari keeps a dataset's episodes, one group each."""
 
 
 def record(
@@ -49,76 +49,76 @@ def record(
 ) -> Evaluation:
     """Record an agent's episodes as a Minari dataset.
 
-    Episode k is what `evaluate_agent` would count: reset with seed + k, the agent acting deterministically.
-    Those that a vector environment plays at a time are written when all of them have ended; Ctrl-C keeps
-    what is written. Infos are recorded, too, so that the dataset knows true factors. Images are stored
-    losslessly and channels first, (c, h, w): Minari would make JPEGs of (h, w, c). The dataset lies where the
-    environment variable MINARI_DATASETS_PATH says, and `minari.load_dataset(dataset).recover_environment()`
-    makes the environment again (without the wrappers that a vector environment had).
+    Episode k is the one that `evaluate_agent` would count: reset with seed + k, the agent acting
+    deterministically. Episodes that a vector environment plays together are written when all of them have
+    ended; Ctrl-C keeps what is written. Infos are recorded, too, and with them the true factors. Images are
+    stored losslessly and channels first, (c, h, w), since Minari would store (h, w, c) as JPEG. The
+    environment variable MINARI_DATASETS_PATH is the folder of datasets, and
+    `minari.load_dataset(dataset).recover_environment()` makes the environment again (without the wrappers of
+    a vector environment).
 
     Args:
-        env: what it shows is recorded. It stays open.
+        env: its observations are recorded. It stays open.
         agent: anything with Stable-Baselines3's `predict`, experts included.
-        episodes: how many the dataset will have, those it has already included.
-        seed: of the first episode.
+        episodes: number of episodes that the dataset will have, including those it already has.
+        seed: seed of the first episode.
         dataset: its id, NAMESPACE/NAME-vK; the namespace may be left out.
-        resume: go on with a dataset of the same environment. (An agent with a random state of its own begins
-            with the one it is handed over with.)
-        progress: show a bar.
+        resume: continue a dataset of the same environment. (An agent's own random state is not restored.)
+        progress: show a progress bar.
 
     Returns:
-        What the agent did in the episodes that were recorded now.
+        The evaluation of the episodes recorded now.
 
     Raises:
-        FileExistsError: there is such a dataset, and `resume` is False.
-        ValueError: the dataset is of another environment, or has all these episodes; a bad id; a vector
-            environment that restarts copies in the step that ends them.
+        FileExistsError: the dataset exists, and `resume` is False.
+        ValueError: the dataset is of another environment or already complete, the id is malformed, or `env`
+            has the autoreset mode SAME_STEP.
     """
     _check_id(dataset)
-    if episodes < 1:
-        raise ValueError(f"episodes is {episodes}; expected at least 1")
+    count(1, episodes=episodes)
     vector = env if isinstance(env, VectorEnv) else SyncVectorEnv([lambda: env])
     if vector.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP:
-        raise ValueError("env restarts in the mode SAME_STEP, expected NEXT_STEP or DISABLED")
+        raise ValueError("env must have the autoreset mode NEXT_STEP or DISABLED, not SAME_STEP")
     writer, done = _Writer(dataset, vector, _spec_of_one(env), type(agent).__name__), 0
     if get_dataset_path(dataset).exists():
         if not resume:
             raise FileExistsError(f"dataset {dataset} exists already: resume it or give another name")
         done = writer.resume()
     if done >= episodes:
-        raise ValueError(f"episodes={episodes}, but dataset {dataset} has {done} already")
+        raise ValueError(
+            f"episodes must be above {done}, which dataset {dataset} already has, not {episodes}"
+        )
     with progress_bar(progress) as bar:
         task = bar.add_task("recording", completed=done, total=episodes)
-        recorder = _Recorder(vector, writer, episodes - done, lambda count: bar.advance(task, count))
+        recorder = _Recorder(vector, writer, episodes - done, lambda written: bar.advance(task, written))
         result = evaluate_agent(agent, recorder, episodes - done, seed + done)
         recorder.flush()
     return result
 
 
 def transitions(dataset: MinariDataset, key: str = "observation") -> dict[str, Array]:
-    """Read what learners learn from: every step of every episode.
+    """Read training data for learners: every step of every episode.
 
     Args:
-        dataset: recorded by `record` or brought by a user.
-        key: what is taken of Dict observations.
+        dataset: recorded by `record`, or any other.
+        key: the entry to take of Dict observations.
 
     Returns:
-        `observation` and `next_observation`, images as uint8 (n, h, w, c) however they were stored, and
-        `action` (n, ...).
+        `observation` and `next_observation`, images as uint8 (n, h, w, c) in any storage order, and `action`
+        (n, ...).
 
     Raises:
-        ValueError: there is no step, or Dict observations have no such key.
+        ValueError: the dataset has no steps, or its Dict observations have no such key.
     """
     columns: dict[str, list[Array]] = {"observation": [], "action": [], "next_observation": []}
     for episode in dataset.iterate_episodes():
-        seen: Any = episode.observations
-        if isinstance(seen, Mapping):
-            if key not in seen:
-                raise ValueError(unknown(f"key of what dataset {dataset.id} observes,", key, seen))
-            seen = seen[key]
-        columns["observation"].append(seen[:-1])
+        observations: Any = episode.observations
+        if isinstance(observations, Mapping):
+            one_of(f"entry of the observations of dataset {dataset.id}", key, observations)
+            observations = observations[key]
+        columns["observation"].append(observations[:-1])
         columns["action"].append(episode.actions)
-        columns["next_observation"].append(seen[1:])
+        columns["next_observation"].append(observations[1:])
     if not sum(map(len, columns["action"])):
         raise ValueError(f"dataset {dataset.id} has no steps")
     result = {name: np.concatenate(arrays) for name, arrays in columns.items()}
@@ -126,7 +126,7 @@ def transitions(dataset: MinariDataset, key: str = "observation") -> dict[str, A
 
 
 def _check_id(dataset: str) -> None:
-    """Tell a bad id before anything is played."""
+    """Refuse a malformed id before anything is played."""
     try:
         parse_dataset_id(dataset)
     except (ValueError, TypeError):  # TypeError where the version is missing
@@ -134,7 +134,7 @@ def _check_id(dataset: str) -> None:
 
 
 def _spec_of_one(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSpec | None:
-    """Return what makes one copy of an environment again."""
+    """Return the spec that makes one copy of an environment again."""
     spec = copy.deepcopy(env.spec)
     if spec is not None:
         for name in VECTOR_SETTINGS:
@@ -149,10 +149,10 @@ class _Writer:
         self._dataset, self._env, self._spec, self._agent = dataset, env, spec, agent
 
     def resume(self) -> int:
-        """Return how many episodes there are, and drop what was being written when it was cut off.
+        """Return the number of complete episodes, and drop one that was cut off while it was written.
 
         Raises:
-            ValueError: they are of another environment.
+            ValueError: the dataset is of another environment.
         """
         found = minari.load_dataset(self._dataset)
         theirs, ours = (
@@ -188,7 +188,7 @@ class _Writer:
 
 
 class _Recorder(VectorWrapper):
-    """Keeps the episodes that run at a time, and writes the first `remaining` of all, in their order."""
+    """Collects the episodes that run together, and writes the first `remaining` of them in their order."""
 
     def __init__(
         self,
@@ -204,38 +204,38 @@ class _Recorder(VectorWrapper):
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin episodes."""
         observations, infos = self.env.reset(seed=seed, options=options)
-        if seed is not None:  # else copies go on whose episodes have been recorded
+        if seed is not None:  # otherwise these copies' episodes are already recorded
             self.flush()
-            self._seeds, self._seen, self._told = seed, [observations], [_unmasked(infos)]
-            self._done: list[tuple[Any, ...]] = []
+            self._seeds, self._observations, self._infos = seed, [observations], [_unmasked(infos)]
+            self._steps: list[tuple[Any, ...]] = []
         return observations, infos
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Act."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
-        self._seen.append(observations)
-        self._told.append(_unmasked(infos))
-        self._done.append((actions, rewards, terminated, truncated))
+        self._observations.append(observations)
+        self._infos.append(_unmasked(infos))
+        self._steps.append((actions, rewards, terminated, truncated))
         return observations, rewards, terminated, truncated, infos
 
     def flush(self) -> None:
-        """Write the episodes that were begun together."""
+        """Write the episodes that began together."""
         seeds = self._seeds[: self._remaining]
         if not len(seeds):
             return
-        seen, told = _storable(_stacked(self._seen)), _stacked(self._told)
-        actions, rewards, terminations, truncations = map(np.stack, zip(*self._done, strict=True))
+        observations, infos = _storable(_stacked(self._observations)), _stacked(self._infos)
+        actions, rewards, terminations, truncations = map(np.stack, zip(*self._steps, strict=True))
         lengths = 1 + (terminations | truncations).argmax(axis=0)
         self._write(
             [
                 EpisodeBuffer(
                     seed=seed,
-                    observations=_cut(seen, length + 1, row),
+                    observations=_cut(observations, length + 1, row),
                     actions=actions[:length, row],
                     rewards=rewards[:length, row],
                     terminations=terminations[:length, row],
                     truncations=truncations[:length, row],
-                    infos=_cut(told, length + 1, row),
+                    infos=_cut(infos, length + 1, row),
                 )
                 for row, (seed, length) in enumerate(zip(seeds, lengths[: len(seeds)], strict=True))
             ]
@@ -245,7 +245,7 @@ class _Recorder(VectorWrapper):
 
 
 def _unmasked(infos: Mapping[str, Tree]) -> dict[str, Tree]:
-    """Drop the masks of infos."""
+    """Remove the masks from infos."""
     return {
         key: _unmasked(value) if isinstance(value, Mapping) else value
         for key, value in infos.items()
@@ -254,14 +254,14 @@ def _unmasked(infos: Mapping[str, Tree]) -> dict[str, Tree]:
 
 
 def _cut(tree: Tree, length: int, row: int) -> Tree:
-    """Return a copy's first entries of arrays (steps, copies, ...)."""
+    """Return the first `length` steps of copy `row` of arrays (steps, copies, ...)."""
     if isinstance(tree, Mapping):
         return {key: _cut(value, length, row) for key, value in tree.items()}
     return tree[:length, row]
 
 
 def _stacked(trees: list[Tree]) -> Tree:
-    """Stack trees of one form."""
+    """Stack trees of the same structure."""
     if isinstance(trees[0], Mapping):
         return {key: _stacked([tree[key] for tree in trees]) for key in trees[0]}
     return np.stack(trees)
@@ -284,7 +284,7 @@ def _storable_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
 
 
 def _is_image(dtype: Any, shape: tuple[int, ...]) -> bool:
-    """Tell whether something is (h, w, c)."""
+    """Return whether an array is an image (h, w, c)."""
     return dtype == np.uint8 and len(shape) == 3 and shape[2] < shape[0]
 
 

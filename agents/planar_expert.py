@@ -1,4 +1,4 @@
-"""What the planar world's expert does: iLQR on the true system."""
+"""The planar world's expert: iLQR on the true system."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,18 +18,18 @@ from .true_map import ACTION_COST, ROUNDING
 Array = NDArray[Any]
 
 HORIZON = 25
-"""Actions in a plan."""
-ARRIVAL = 100.0
-"""How many times its usual cost the last place of a plan has: a plan is not to save itself a detour."""
+"""Number of actions in a plan."""
+LAST_STATE_WEIGHT = 100.0
+"""Extra weight of the distance to the goal at the end of a plan: otherwise a plan would avoid a detour."""
 REPLAN_EVERY = 5
-"""Actions taken of a plan before the next; an agent that is elsewhere than planned plans at once."""
-SURPRISE = 0.1
-"""Pixels from the place that a plan expects at which the agent is elsewhere."""
+"""Number of actions taken from a plan before the next."""
+REPLAN_DISTANCE = 0.1
+"""Distance in pixels from the position that a plan expects at which the expert replans early."""
 SPACING = 1.0
 """Distance in pixels between the roadmap's nodes."""
 CAUTION, MARGIN, SOFTNESS = 100.0, 0.1, 0.05
-"""A place costs CAUTION softplus((MARGIN - clearance) / SOFTNESS), nearer to things than MARGIN pixels more
-than a detour."""
+"""A position costs CAUTION softplus((MARGIN - clearance) / SOFTNESS): with a clearance of less than MARGIN
+pixels, it costs more than a detour."""
 
 
 class TrueMoves:
@@ -43,7 +43,7 @@ class TrueMoves:
         return torch.from_numpy(self._world.move(z.numpy(), u.numpy())).to(z)
 
     def linearize(self, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return A, B (n, 2, 2) and c: B is 0 if a move is refused, A too along axes that the edge stops."""
+        """Return A, B (n, 2, 2), c (n, 2): B is 0 for a refused move, A and B on an axis at the edge."""
         end = self.step(z, u)
         refused = ((end == z).all(1) & u.any(1))[:, None]
         free = ((end - z - u).abs() < ROUNDING) & ~refused
@@ -52,34 +52,35 @@ class TrueMoves:
 
 
 class ArrivalCost(QuadraticCost):
-    """The planning loss, more of it at the end of the plan, since the episode doesn't end there."""
+    """The planning loss with a higher weight at the end of the plan, since the episode doesn't end there."""
 
     def __call__(self, states: Tensor, actions: Tensor) -> Tensor:
         """Return the cost (batch,) of states (batch, T + 1, 2) and actions (batch, T, 2)."""
-        return super().__call__(states, actions) + ARRIVAL * (states[:, -1] - self.goal).square().sum(1)
+        distance = (states[:, -1] - self.goal).square().sum(1)
+        return super().__call__(states, actions) + LAST_STATE_WEIGHT * distance
 
     def select(self, rows: Tensor) -> QuadraticCost:
-        """Return the cost of the problems rows, which may repeat."""
+        """Return the cost of the problems `rows`, which may repeat."""
         return ArrivalCost(self.Q, self.R, self.goal[rows], self.penalty, self.sweep)
 
     def quadratize(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Return gradient and Hessian as `RowCost.quadratize` has them."""
         gradient, hessian = super().quadratize(states, actions)
-        gradient[:, -1, :2] += 2 * ARRIVAL * (states[:, -1] - self.goal)
-        hessian[:, -1, :2, :2] += 2 * ARRIVAL * torch.eye(2).to(states)
+        gradient[:, -1, :2] += 2 * LAST_STATE_WEIGHT * (states[:, -1] - self.goal)
+        hessian[:, -1, :2, :2] += 2 * LAST_STATE_WEIGHT * torch.eye(2).to(states)
         return gradient, hessian
 
 
 class ILQRExpert:
     """Plans by iLQR with the true moves and the true map, from true positions.
 
-    It is `PlanningAgent` with nothing learnt: the same planner, cost (the planning loss, equation 7 of
-    Banijamali et al. 2018, Q = I, R = 0.1 I) and way to begin, the shortest one on a roadmap, here of a grid.
-    `GridExpert` bounds that loss; this one says how near planning comes if the model is perfect. A detour may
-    be another than the best: the roadmap's has the fewest moves, and iLQR leaves the way round as it is.
+    It is `PlanningAgent` with a perfect model: the same planner, cost (the planning loss, equation 7 of
+    Banijamali et al. 2018, Q = I, R = 0.1 I) and first guess, the shortest path on a roadmap, here over a
+    grid. `GridExpert` bounds that loss; this expert shows how near planning comes with a perfect model. Its
+    detour may not be the best one: the roadmap's has the fewest moves, and iLQR passes obstacles on its side.
 
     Args:
-        world: the true world (`env.unwrapped.world`); its noise is not planned for, but seen at each step.
+        world: the true world (`env.unwrapped.world`). Plans ignore its noise, but every step sees the result.
     """
 
     privileged = True
@@ -89,18 +90,18 @@ class ILQRExpert:
         self._sweep = torch.eye(2, dtype=torch.float64) if world.collision == "solid" else None
         limits = (torch.full((2,), -MAX_ACTION), torch.full((2,), MAX_ACTION))
         self._planner = RecedingHorizon(
-            ILQR(HORIZON, limits=limits, iterations=10, tolerance=1e-3), REPLAN_EVERY, SURPRISE
+            ILQR(HORIZON, limits=limits, iterations=10, tolerance=1e-3), REPLAN_EVERY, REPLAN_DISTANCE
         )
         axis = np.arange(world.low, world.high + 1e-9, SPACING)
         nodes = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         nodes = nodes[world.in_region(nodes)]
 
-        def passable(z: Tensor, following: Tensor) -> Tensor:
+        def move_cost(z: Tensor, following: Tensor) -> Tensor:
             within = ((following - z).abs() <= MAX_ACTION).all(1)
             barred = torch.from_numpy(world.blocked(z.numpy(), following.numpy()))
             return torch.where(within & ~barred, self._danger(following).clamp(max=1.0), torch.inf)
 
-        self._roadmap = Roadmap(torch.from_numpy(nodes), passable, reach=MAX_ACTION * 2**0.5)
+        self._roadmap = Roadmap(torch.from_numpy(nodes), move_cost, reach=MAX_ACTION * 2**0.5)
 
     def predict(
         self,
@@ -132,11 +133,11 @@ class ILQRExpert:
 
 
 class Clearance:
-    """How far positions are from where the agent would touch something, in pixels, differentiably.
+    """The distance in pixels to the nearest position where the agent touches something; differentiable.
 
     Args:
-        world: whose collision rule says what is touched: the boxes around obstacles' centres ("published"),
-            or the boxes rounded by their radii ("solid"), and boxes around walls.
+        world: its collision rule determines the shapes: boxes around obstacles' centres ("published"), or
+            boxes rounded by their radii ("solid"), and boxes around walls.
     """
 
     def __init__(self, world: PlanarWorld) -> None:
@@ -149,7 +150,7 @@ class Clearance:
         self._radii = torch.from_numpy(np.concatenate([radii, np.zeros(len(walls))]))
 
     def __call__(self, positions: Tensor) -> Tensor:
-        """Return the signed distance (...) of positions (..., 2), negative inside of a thing."""
+        """Return the signed distance (...) of positions (..., 2), negative inside an obstacle."""
         if not len(self._radii):
             return torch.full_like(positions[..., 0], torch.inf) + 0 * positions.sum(-1)
         beyond = (positions[..., None, :] - self._centres).abs() - self._halves

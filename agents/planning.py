@@ -1,4 +1,4 @@
-"""An agent that plans in what a learner learnt."""
+"""An agent that plans in a learner's latent space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unknot.representation import WEIGHTS, LocallyLinear, load_learner
 from .true_map import ACTION_COST
 
 LIMITS = (-MAX_ACTION, MAX_ACTION)
-"""The planar world's limits of an action, in pixels."""
+"""The lowest and highest component of an action in the planar world, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -30,40 +30,40 @@ class _State:
 
     memory: Memory
     latent: Tensor
-    """(batch, dim), where they were at the last call."""
+    """(batch, dim), the latents at the last call."""
     taken: Tensor
     """(batch, action dim), the actions returned then."""
     refused: Tensor
-    """(batch,), int64, how many actions in a row have moved nothing."""
+    """(batch,), int64, how many actions in a row have not moved the latent."""
     calls: int
 
 
 class PlanningAgent:
     """Plans with iLQR in a learner's latent space, from an image of the scene to an image of the goal.
 
-    The cost is the planning loss (05, eq. 7) in units of actions, (z − g)' Q (z − g) / gain² + u' R u,
-    and `caution` times softplus(odds + `margin`) for moves through where the learner takes passage to be
-    barred. iLQR begins from what is left of the last plan and from the shortest way on a roadmap of encoded
-    data. An agent that finds itself where its plan does not expect it plans anew; one whose action moved
-    nothing, though it should have, adds noise to the next, more each time, until something moves.
+    The cost is the planning loss (05, eq. 7) in units of actions, (z − g)' Q (z − g) / gain² + u' R u, and
+    `caution` times softplus(log odds + `margin`) for moves through places that the learner expects to be
+    obstructed. iLQR begins from the rest of the last plan and from the shortest path on a roadmap of encoded
+    data. The agent replans early when it is not where its plan expects it. After an action that should have
+    moved the latent and did not, it adds noise to the next one, more each time, until it moves.
 
-    It acts as Stable-Baselines3's models do: all memory is in the state that `predict` returns.
+    It has the interface of Stable-Baselines3's models: all memory is in the state that `predict` returns.
 
     Args:
         learner: trained and surveyed.
-        horizon: actions in a plan.
-        replan_every: actions taken of a plan before the next; `horizon` for one plan in one go (then nothing
-            is planned anew in between).
+        horizon: number of actions in a plan.
+        replan_every: number of actions taken from a plan before the next; with `horizon`, the agent takes a
+            whole plan and never replans early.
         limits: lowest and highest component of an action.
         Q: weight of the distance to the goal, in units of action.
         R: weight of the actions.
-        caution: weight of barred passage; 0 ignores obstacles.
-        margin: log odds by which to keep clear of it.
-        iterations: iLQR's at most.
-        seed: of the noise after refused actions.
+        caution: weight of obstructions; 0 ignores obstacles.
+        margin: log odds by which plans keep clear of obstructions.
+        iterations: maximum number of iterations of iLQR.
+        seed: seed of the noise after refused actions.
 
     Raises:
-        ValueError: the learner was not surveyed, and obstacles are not to be ignored.
+        ValueError: the learner was not surveyed, and obstacles are not ignored.
     """
 
     def __init__(
@@ -81,46 +81,40 @@ class PlanningAgent:
         seed: int = 0,
     ) -> None:
         self.learner, self.limits, self.Q, self.R = learner.eval(), limits, Q, R
-        self.caution = caution if learner.blocked else 0.0  # what is not known can't be avoided
+        self.caution = caution if learner.blocked else 0.0  # unknown obstacles can't be avoided
         if self.caution and not learner.surveyed:
             raise ValueError(
-                f"learner: this {type(learner).__name__} was not surveyed (its training had not ended), "
-                "expected one after survey(), or caution=0"
+                f"learner must be surveyed, unlike this {type(learner).__name__}, whose training had not "
+                "ended: call survey(), or set caution=0"
             )
         self.margin, self.seed = margin, seed
         self.horizon, self.one_shot = horizon, replan_every >= horizon
         low, high = (torch.full((learner.action_dim,), limit) for limit in limits)
         planner = ILQR(horizon, limits=(low, high), iterations=iterations, tolerance=1e-3)
-        surprise = float("inf") if self.one_shot else 0.5 * learner.gain
-        self.planner = RecedingHorizon(planner, replan_every, surprise)
-        B = learner.B.detach()
-        self._drive: Tensor = B
-        self._inverse: Tensor = torch.linalg.pinv(B)
-        reach = float((B.abs() * max(abs(limit) for limit in limits)).sum(1).norm())
-        self.roadmap = Roadmap(learner.landmarks, self._passable, reach=reach) if self.caution else None
+        replan_distance = float("inf") if self.one_shot else 0.5 * learner.gain
+        self.planner = RecedingHorizon(planner, replan_every, replan_distance)
+        self._B: Tensor = learner.B.detach()
+        self._inverse: Tensor = torch.linalg.pinv(self._B)
+        reach = float((self._B.abs() * max(abs(limit) for limit in limits)).sum(1).norm())
+        self.roadmap = Roadmap(learner.landmarks, self._move_cost, reach=reach) if self.caution else None
 
     @classmethod
     def load(cls, run: str | Path, name: str = "published", seed: int | None = None, **settings: Any) -> Self:
-        """Load the learner of a run and plan in it.
+        """Load the learner of a run and plan with it.
 
         Args:
             run: a run folder, its name, or weights that ship ("pretrained/dynamics-content").
             name: which of the run's learners.
-            seed: which of the run's seeds; the lowest unless told.
-            settings: those of the constructor.
+            seed: which of the run's seeds; the lowest by default.
+            settings: keyword arguments of the constructor.
 
         Raises:
             FileNotFoundError: no such run, seed or learner.
-            WeightsError: a file that can't be used.
-            TypeError: a learner without latent dynamics.
-            ValueError: one that was not surveyed.
+            WeightsError: a file can't be used, or its learner is not `LocallyLinear`.
+            ValueError: the learner was not surveyed.
         """
-        folder = find_seed(run, seed) / name
-        learner = load_learner(folder / WEIGHTS)
-        if not isinstance(learner, LocallyLinear):
-            raise TypeError(
-                f"{folder} holds a {type(learner).__name__}, which has no latent dynamics to plan in"
-            )
+        weights = find_seed(run, seed) / name / WEIGHTS
+        learner = load_learner(weights, kind=LocallyLinear)  # type: ignore[type-abstract]
         return cls(learner, **settings)
 
     @torch.no_grad()
@@ -135,15 +129,15 @@ class PlanningAgent:
 
         Args:
             observation: `observation` and `desired_goal`, uint8 images (n, h, w, c), or (h, w, c) for one.
-            state: what the last call returned; None at first.
-            episode_start: (n,), bool, which rows begin an episode: what is remembered of them is dropped.
-            deterministic: no other way is known; there for the interface.
+            state: the state that the last call returned; None at first.
+            episode_start: (n,), bool, which rows begin an episode: their memory is dropped.
+            deterministic: ignored; kept for the Stable-Baselines3 interface.
 
         Returns:
             float32 (n, action dim), or (action dim,) for one, and the state.
 
         Raises:
-            ValueError: an observation without the two images, or images of another shape than the learner's.
+            ValueError: an image is missing or has a different shape from the learner's.
         """
         images = goal_images(observation)
         single = images[0].ndim == 3
@@ -160,7 +154,7 @@ class PlanningAgent:
             lambda rows: self._guesses(z[rows], goal[rows]),
         )
         calls = 0 if before is None else before.calls + 1
-        actions = self._shaken(actions.nan_to_num(0.0), refused, calls)  # without a plan it stays
+        actions = self._with_noise(actions.nan_to_num(0.0), refused, calls)  # without a plan it stays
         memory = replace(memory, used=torch.where(refused > 0, self.horizon, memory.used))
         result = actions.numpy(force=True).astype(np.float32)
         return (result[0] if single else result), _State(memory, z, actions, refused, calls)
@@ -168,7 +162,7 @@ class PlanningAgent:
     def _encode(self, images: NDArray[np.uint8]) -> Tensor:
         if images.shape[1:] != self.learner.shape:
             raise ValueError(
-                f"images are {images.shape[1:]}, but the learner was trained on {self.learner.shape}"
+                f"images must have the shape {self.learner.shape}, as in training, not {images.shape[1:]}"
             )
         return self.learner.encode(images)
 
@@ -177,19 +171,19 @@ class PlanningAgent:
         R = self.R * torch.eye(self.learner.action_dim)
         if not self.caution:
             return QuadraticCost(Q, R, goal)
-        return QuadraticCost(Q, R, goal, self._barred, sweep=self._drive)
+        return QuadraticCost(Q, R, goal, self._obstruction_cost, sweep=self._B)
 
-    def _barred(self, z: Tensor) -> Tensor:
-        odds: Tensor = functional.softplus(self.learner.obstruction(z) + self.margin)
-        return self.caution * odds
+    def _obstruction_cost(self, z: Tensor) -> Tensor:
+        penalty: Tensor = functional.softplus(self.learner.obstruction(z) + self.margin)
+        return self.caution * penalty
 
-    def _passable(self, z: Tensor, following: Tensor) -> Tensor:
-        """Bar moves that need too large an action or lead through obstacles; charge for those close by."""
+    def _move_cost(self, z: Tensor, following: Tensor) -> Tensor:
+        """Bar moves that need too large an action or lead through obstacles; charge for moves near them."""
         actions = (following - z) @ self._inverse.mT
         within = ((actions >= self.limits[0]) & (actions <= self.limits[1])).all(-1)
-        odds = self.learner.passable(z, following)
-        cost = functional.softplus(2 * (odds + self.margin))
-        return torch.where(within & (odds < 0), cost, torch.inf)
+        log_odds = self.learner.passable(z, following)  # of an obstruction on the way
+        cost = functional.softplus(2 * (log_odds + self.margin))
+        return torch.where(within & (log_odds < 0), cost, torch.inf)
 
     def _guesses(self, z: Tensor, goal: Tensor) -> Tensor:
         if self.roadmap is None:
@@ -201,23 +195,28 @@ class PlanningAgent:
         """Count the actions in a row that should have moved the latent and did not."""
         if before is None or self.one_shot:
             return torch.zeros(len(z), dtype=torch.long, device=z.device)
-        meant = before.taken @ self._drive.mT
-        still = (z - before.latent).norm(dim=1) < 0.1 * meant.norm(dim=1).clamp(max=self.learner.gain)
-        counted = torch.where(still & (meant.norm(dim=1) > 0.5 * self.learner.gain), before.refused + 1, 0)
-        return counted if restart is None else counted * ~restart.to(z.device)
+        intended = (before.taken @ self._B.mT).norm(dim=1)
+        still = (z - before.latent).norm(dim=1) < 0.1 * intended.clamp(max=self.learner.gain)
+        refused = torch.where(still & (intended > 0.5 * self.learner.gain), before.refused + 1, 0)
+        return refused if restart is None else refused * ~restart.to(z.device)
 
-    def _shaken(self, actions: Tensor, refused: Tensor, calls: int) -> Tensor:
+    def _with_noise(self, actions: Tensor, refused: Tensor, calls: int) -> Tensor:
+        """Add noise to actions after refused ones, its standard deviation the number of refusals in a row."""
         if not bool((refused > 0).any()):
             return actions
         noise = np.random.default_rng([self.seed, calls]).standard_normal(actions.shape)
-        shaken = actions + refused[:, None] * torch.from_numpy(noise).to(actions)
-        return torch.where(refused[:, None] > 0, shaken.clamp(*self.limits), actions)
+        noisy = actions + refused[:, None] * torch.from_numpy(noise).to(actions)
+        return torch.where(refused[:, None] > 0, noisy.clamp(*self.limits), actions)
 
 
 def goal_images(observation: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return the scene and the goal of an observation."""
+    """Return the scene and the goal of an observation.
+
+    Raises:
+        ValueError: an image is missing.
+    """
     keys = ("observation", "desired_goal")
     if not isinstance(observation, Mapping) or not set(keys) <= observation.keys():
         given = sorted(observation) if isinstance(observation, Mapping) else type(observation).__name__
-        raise ValueError(f"observation={given}, expected a mapping with the keys {', '.join(keys)}")
+        raise ValueError(f"observation must be a mapping with the keys {', '.join(keys)}, not {given}")
     return [np.asarray(observation[key]) for key in keys]

@@ -1,4 +1,4 @@
-"""Agents as files: tensors and JSON, which can't run code; Stable-Baselines3's own files only on trust."""
+"""Agents as files: tensors and JSON, which can't run code; Stable-Baselines3's own files only if trusted."""
 
 import json
 import zipfile
@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.her import HerReplayBuffer
 
-from unknot.checks import unknown
+from unknot.checks import one_of
 from unknot.files import AGENT, FileError, find_seed, load_weights, read_json, save_weights, write_json
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.learner import arrays, load_state
@@ -39,18 +39,18 @@ __all__ = [
 ]
 
 POLICY = "policy.safetensors"
-"""The weights of the policy that did best."""
+"""The weights of the best policy."""
 ENCODER = f"encoder/{WEIGHTS}"
-"""The encoder through which it sees, if it sees codes; in a folder of its own, as a model of a run."""
+"""The agent's encoder, if it observes codes; in a folder of its own, as a model of a run."""
 
-LEAST: dict[str, dict[str, Any]] = {
+SMALLEST_BUFFERS: dict[str, dict[str, Any]] = {
     "A2C": {"n_steps": 2},
     "DQN": {"buffer_size": 1},
     "PPO": {"n_steps": 2, "batch_size": 2},
     "SAC": {"buffer_size": 1},
     "TD3": {"buffer_size": 1},
 }
-"""Buffers of those that learn no more."""
+"""Hyperparameters that save memory in algorithms that only act."""
 
 HALLMARKS = {
     "clip_range": "PPO",
@@ -59,15 +59,16 @@ HALLMARKS = {
     "target_entropy": "SAC",
     "gae_lambda": "A2C",
 }
-"""What in a file of Stable-Baselines3's tells the algorithm, the first that is there (PPO has A2C's, too)."""
+"""Attributes that identify the algorithm of a Stable-Baselines3 file; the first one found counts (PPO has
+A2C's, too)."""
 
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """What an agent is and where it learns; all of it is JSON.
+    """An agent's algorithm and environment; all of it is JSON.
 
     Raises:
-        ValueError: what doesn't go together, or an unknown name, with those near to it.
+        ValueError: settings that contradict each other, or an unknown name, with near matches.
     """
 
     algorithm: str
@@ -79,24 +80,25 @@ class AgentSettings:
     observe: str = "pixels"
     """One of `OBSERVED`."""
     finetune: bool = False
-    """Whether the encoder goes on learning with the policy."""
+    """Whether the encoder is trained with the policy."""
     her: bool = False
-    """Whether transitions are replayed with goals in hindsight."""
+    """Whether to use hindsight experience replay."""
     hyperparameters: dict[str, Any] = field(default_factory=dict)
-    """Those that differ from what `hyperparameters_for` gives."""
+    """Those that differ from the result of `hyperparameters_for`."""
     seed: int = 0
-    """Of the weights, the actions and the episodes."""
+    """The seed of the weights, the actions and the episodes."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without an environment."""
         algorithm_class(self.algorithm)
         self.resolved()
-        if self.observe not in OBSERVED:
-            raise ValueError(unknown("observe", self.observe, OBSERVED))
+        one_of("observe", self.observe, OBSERVED)
         if self.finetune and self.observe != "codes":
-            raise ValueError(f"finetune is for observe='codes', not for {self.observe!r}")
+            raise ValueError(f"observe must be 'codes' with finetune, not {self.observe!r}")
         if self.her and not is_off_policy(self.algorithm):
-            raise ValueError(f"her needs a replay buffer, as DQN, SAC and TD3 have it, not {self.algorithm}")
+            raise ValueError(
+                f"algorithm must have a replay buffer with her (DQN, SAC or TD3), not {self.algorithm!r}"
+            )
 
     def resolved(self) -> dict[str, Any]:
         """Return all hyperparameters."""
@@ -105,12 +107,12 @@ class AgentSettings:
     def make_environment(
         self, num_envs: int, encoder: Learner | None = None, *, learning: bool = False, **options: Any
     ) -> VectorEnv[Any, Any, Any]:
-        """Make copies of the environment, seen as the agent sees it.
+        """Make copies of the environment, with the observations that the agent takes.
 
         Args:
-            num_envs: how many.
-            encoder: encodes images where codes are observed and the policy doesn't do it (`finetune`).
-            learning: for the agent to learn in.
+            num_envs: number of copies.
+            encoder: encodes the images, if codes are observed and the policy does not encode (`finetune`).
+            learning: whether the agent learns in it.
             options: keyword arguments that replace some of the settings'.
 
         Raises:
@@ -137,17 +139,17 @@ def make_model(
     device: str = "cpu",
     **changes: Any,
 ) -> BaseAlgorithm:
-    """Make the algorithm, untrained.
+    """Make the untrained algorithm.
 
     Args:
-        settings: of the agent.
-        venv: around what `settings.make_environment` makes for learning.
-        encoder: what it sees through, where codes are observed.
-        device: torch's name of it.
-        changes: hyperparameters that matter for learning alone, such as the size of a buffer.
+        settings: settings of the agent.
+        venv: wraps the result of `settings.make_environment(..., learning=True)`.
+        encoder: the agent's encoder, if codes are observed.
+        device: a name of torch's.
+        changes: hyperparameters that only matter for learning, such as the size of a buffer.
 
     Raises:
-        ValueError: the algorithm can't act there, hyperparameters are refused, or there is no such device.
+        ValueError: the algorithm can't act there, hyperparameters are refused, or the device is unavailable.
     """
     check_fit(settings.algorithm, venv.action_space)
     _check_device(device)
@@ -172,7 +174,7 @@ def make_model(
         raise ValueError(f"{settings.algorithm} refuses its hyperparameters {chosen}: {error}") from error
     if encoder is not None:
         for module in model.policy.modules():
-            if isinstance(module, EncoderExtractor):  # A2C and PPO begin all layers anew, learnt ones too
+            if isinstance(module, EncoderExtractor):  # A2C and PPO reinitialise all layers, the encoder's too
                 module.encoder.load_state_dict(encoder.state_dict())
     return model
 
@@ -182,9 +184,9 @@ def _policy_settings(
 ) -> dict[str, Any]:
     chosen = {name: value for name, value in ours.items() if name == "log_std_init"}
     if settings.observe == "pixels":
-        elsewhere = ("log_std_init", "noise", "num_envs")
-        seeing = {name: value for name, value in ours.items() if name not in elsewhere}
-        return {**chosen, "features_extractor_class": PixelExtractor, "features_extractor_kwargs": seeing}
+        others = ("log_std_init", "noise", "num_envs")
+        arguments = {name: value for name, value in ours.items() if name not in others}
+        return {**chosen, "features_extractor_class": PixelExtractor, "features_extractor_kwargs": arguments}
     if settings.finetune:
         return {
             **chosen,
@@ -196,12 +198,12 @@ def _policy_settings(
 
 
 class SavedAgent:
-    """A trained agent: it sees what its environment shows, encodes it if need be, and acts.
+    """A trained agent: it takes its environment's observations, encodes images if it needs codes, and acts.
 
     Args:
-        settings: what it is.
+        settings: the agent's settings.
         model: the algorithm, whose policy acts.
-        encoder: what it sees through, where codes are observed.
+        encoder: the agent's encoder, if codes are observed.
     """
 
     def __init__(self, settings: AgentSettings, model: BaseAlgorithm, encoder: Learner | None = None) -> None:
@@ -213,23 +215,23 @@ class SavedAgent:
 
     @classmethod
     def load(cls, run: str | Path, seed: int | None = None, device: str = "cpu") -> Self:
-        """Load what `unknot train-agent` trained.
+        """Load an agent that `unknot train-agent` trained.
 
         Args:
             run: a run folder, its name, or one of its seeds' folders.
-            seed: which of the run's seeds; the lowest unless told.
-            device: torch's name of it.
+            seed: which of the run's seeds; the lowest by default.
+            device: a name of torch's.
 
         Raises:
             FileNotFoundError: no such run, or no agent in it.
-            WeightsError: a file that can't be used.
-            ValueError: settings that don't go with this version.
+            WeightsError: a file can't be used.
+            ValueError: the settings don't fit this version.
         """
         folder = find_seed(run, seed)
         settings = read_settings(folder)
         encoder = load_learner(folder / ENCODER, device) if settings.observe == "codes" else None
         venv = GymVecEnv(settings.make_environment(1, encoder, learning=True))
-        model = make_model(settings, venv, encoder, device=device, **LEAST[settings.algorithm])
+        model = make_model(settings, venv, encoder, device=device, **SMALLEST_BUFFERS[settings.algorithm])
         tensors, _ = load_weights(folder / POLICY, settings.algorithm)
         load_state(model.policy, tensors, folder / POLICY)
         return cls(settings, model, encoder)
@@ -242,46 +244,46 @@ class SavedAgent:
     def make_environment(
         self, environment: str, num_envs: int, options: Mapping[str, Any]
     ) -> VectorEnv[Any, Any, Any]:
-        """Make copies of an environment as the agent sees it, before anything is encoded.
+        """Make copies of an environment with the agent's observations, before encoding.
 
         Args:
             environment: its id.
-            num_envs: how many copies.
+            num_envs: number of copies.
             options: its keyword arguments.
 
         Raises:
-            ValueError: it shows or takes something else than the one where the agent learnt.
+            ValueError: its observation space or action space is not that of the training environment.
         """
         settings = self.settings
         env = make_environment(environment, num_envs, options, observe=settings.observe, goals=settings.her)
-        known = settings.make_environment(1)
-        for what in ("single_observation_space", "single_action_space"):
-            was, now = getattr(known, what), getattr(env, what)
+        training = settings.make_environment(1)
+        for name in ("single_observation_space", "single_action_space"):
+            was, now = getattr(training, name), getattr(env, name)
             if was != now:
-                raise ValueError(f"the agent learnt with the {what[7:]} {was}, but {environment} has {now}")
+                raise ValueError(f"the agent learnt with the {name[7:]} {was}, but {environment} has {now}")
         return env
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[NDArray[Any], Any]:
-        """Return actions, as Stable-Baselines3's models do; images are encoded here."""
-        seen = observation if self._encode is None else self._encode(observation)
-        return self.model.predict(seen, state, episode_start, deterministic)
+        """Return actions, as Stable-Baselines3's models do, after encoding the images."""
+        encoded = observation if self._encode is None else self._encode(observation)
+        return self.model.predict(encoded, state, episode_start, deterministic)
 
 
 def save_settings(settings: AgentSettings, encoder: Learner | None, folder: Path) -> None:
-    """Write what an agent is, and the encoder through which it sees."""
+    """Write an agent's settings and its encoder."""
     if encoder is not None:
         save_learner(encoder, folder / ENCODER)
     write_json(folder / AGENT, asdict(settings))
 
 
 def read_settings(folder: Path) -> AgentSettings:
-    """Read what an agent is.
+    """Read an agent's settings.
 
     Raises:
-        FileNotFoundError: no agent is there.
-        FileError: settings that don't go with this version.
+        FileNotFoundError: the folder holds no agent.
+        FileError: the settings don't fit this version.
     """
     if not (folder / AGENT).exists():
         raise FileNotFoundError(f"{folder} has no {AGENT}: it holds no trained agent")
@@ -293,37 +295,37 @@ def read_settings(folder: Path) -> AgentSettings:
 
 
 def _check_device(name: str) -> None:
-    """Raise ValueError for a device that torch has not: Stable-Baselines3 would take the CPU in its place."""
+    """Refuse an unavailable device, for which Stable-Baselines3 would silently use the CPU."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise ValueError(f"device must be torch's name of one, such as cpu or cuda, not {name!r}") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={name!r} is not to be had on this machine")
+        raise ValueError(f"device must be available on this machine, unlike {name!r}")
 
 
 def load_zip(path: Path, *, trust_pickle: bool) -> BaseAlgorithm:
-    """Load a file of Stable-Baselines3's own.
+    """Load a zip file of Stable-Baselines3.
 
     Args:
-        path: what `model.save` wrote.
-        trust_pickle: whoever says so trusts the file's author.
+        path: a file that `model.save` wrote.
+        trust_pickle: whether the file's author is trusted.
 
     Raises:
-        FileError: it isn't trusted, or isn't such a file.
+        FileError: the file isn't trusted, or isn't such a file.
     """
     if not trust_pickle:
         raise FileError(
-            f"{path} is a file of Stable-Baselines3's own, which holds pickles, and opening a pickle runs "
+            f"{path} is a zip file of Stable-Baselines3, which holds pickles, and opening a pickle runs "
             "whatever code its author put there; if you trust that author, say so (--trust-pickle)"
         )
     try:
         with zipfile.ZipFile(path) as archive:
             keys = json.loads(archive.read("data")).keys()
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} is no file of Stable-Baselines3's: {error}") from error
+        raise FileError(f"{path} is no file of Stable-Baselines3: {error}") from error
     algorithm = next((name for key, name in HALLMARKS.items() if key in keys), None)
     if algorithm is None:
-        raise FileError(f"{path} is of none of the algorithms {', '.join(HALLMARKS.values())}")
+        raise FileError(f"{path} must hold one of the algorithms {', '.join(HALLMARKS.values())}")
     model: BaseAlgorithm = algorithm_class(algorithm).load(path, device="cpu")
     return model

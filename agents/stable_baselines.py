@@ -1,4 +1,4 @@
-"""Native vector environments for Stable-Baselines3, whose algorithms then train at their speed."""
+"""Native vector environments for Stable-Baselines3's algorithms."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,27 +16,27 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvO
 __all__ = ["GymVecEnv"]
 
 SINGLE = {"observation_space": "single_observation_space", "action_space": "single_action_space"}
-"""What a copy calls its own to what the batch calls it."""
+"""A copy's name of an attribute to the batch's."""
 
 
 class GymVecEnv(VecEnv):
     """A Gymnasium vector environment as a Stable-Baselines3 `VecEnv`: one array step for all copies.
 
-    It gives what `DummyVecEnv` of as many single environments, each in a `Monitor`, would: observations
-    (arrays, or a dict of them), float32 rewards, a list of infos. Where an episode has ended the copy is
-    reset at once; its info is the last of the episode, with `terminal_observation`, `TimeLimit.truncated`,
-    and `episode` of return "r", length "l" and seconds since the start "t"; the new episode's info is in
-    `reset_infos`. `seed` and `set_options` count for the next `reset`.
+    Its results are those of a `DummyVecEnv` of as many single environments, each in a `Monitor`: observations
+    (arrays, or a dict of them), float32 rewards, a list of infos. When an episode ends, its copy is reset at
+    once. The copy's info is then the last of the old episode, with `terminal_observation`,
+    `TimeLimit.truncated`, and `episode`: return "r", length "l" and seconds since the start "t". The new
+    episode's info is in `reset_infos`. `seed` and `set_options` apply to the next `reset`.
 
         venv = GymVecEnv(gym.make_vec("unknot/Maze-v0", num_envs=64, autoreset_mode="SameStep"))
         PPO("CnnPolicy", venv).learn(100_000)
 
-    Copies that live in one batch share attributes and methods: `get_attr` gives everyone the batch's,
-    `env_method` calls the batch's method once with arguments as the batch takes them, and shares out a
-    result that is a list or tuple of an entry a copy.
+    The copies of a batch share attributes and methods: `get_attr` returns the batch's attribute for every
+    copy. `env_method` calls the batch's method once, with the batch's arguments; if the result is a list or
+    tuple with one entry per copy, each copy gets its entry.
 
     Args:
-        env: it restarts copies in the step that ends them.
+        env: a vector environment in the autoreset mode SAME_STEP.
 
     Raises:
         ValueError: another autoreset mode.
@@ -46,7 +46,7 @@ class GymVecEnv(VecEnv):
         mode = env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.SAME_STEP:
             raise ValueError(
-                f"env restarts in the mode {mode}, expected SAME_STEP: "
+                f"env must have the autoreset mode SAME_STEP, not {mode}: "
                 'gym.make_vec(..., autoreset_mode="SameStep")'
             )
         self.env = env
@@ -58,10 +58,10 @@ class GymVecEnv(VecEnv):
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> VecEnvObs:
-        """Begin episodes everywhere, with the seeds and options that were set since the last reset.
+        """Begin episodes in all copies, with the seeds and options that were set since the last reset.
 
         Raises:
-            ValueError: options that the environment refuses, or of other keys in one copy than in another.
+            ValueError: the environment refuses the options, or their keys differ between copies.
         """
         observations, infos = self._listing.reset(
             seed=self._seeds,  # type: ignore[arg-type]  # vector environments take a list, too
@@ -74,11 +74,11 @@ class GymVecEnv(VecEnv):
         return observations  # type: ignore[no-any-return]
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Take the actions (num_envs, ...) of the next step."""
+        """Store the actions (num_envs, ...) of the next step."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Act: observations, rewards (num_envs,), whether episodes ended (num_envs,), infos."""
+        """Act; return observations, rewards (num_envs,), whether episodes ended (num_envs,), and infos."""
         observations, rewards, terminated, truncated, steps = self._listing.step(self._actions)
         ended = terminated | truncated
         infos: list[dict[str, Any]] = list(steps)
@@ -91,7 +91,7 @@ class GymVecEnv(VecEnv):
         return observations, rewards.astype(np.float32), ended, infos
 
     def _finish(self, row: int, info: dict[str, Any]) -> dict[str, Any]:
-        """Return the last info of the episode that ended, and keep the first of the one that began."""
+        """Return the last info of the episode that ended, and store the first of the new episode."""
         last: dict[str, Any] = info.pop("final_info")
         last["terminal_observation"] = info.pop("final_obs")
         last["episode"] = {
@@ -112,10 +112,10 @@ class GymVecEnv(VecEnv):
         return self.env.render() or [None] * self.num_envs  # type: ignore[return-value]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """Return the attribute for each of the copies asked for: the batch's, the spaces a copy's.
+        """Return the batch's attribute for each of the copies `indices`; spaces are those of a single copy.
 
         Raises:
-            AttributeError: neither the environment nor what it wraps has it.
+            AttributeError: neither the environment nor one that it wraps has it.
         """
         value = getattr(self._owner(attr_name), SINGLE.get(attr_name, attr_name))
         return [value for _ in self._get_indices(indices)]
@@ -124,40 +124,40 @@ class GymVecEnv(VecEnv):
         """Set an attribute of the batch.
 
         Raises:
-            ValueError: for a part of the copies.
+            ValueError: `indices` are not all copies.
         """
         if sorted(self._get_indices(indices)) != list(range(self.num_envs)):
-            raise ValueError(f"indices={indices!r}: copies share attributes; set {attr_name} for all (None)")
+            raise ValueError(f"indices must be None, since copies share {attr_name}, not {indices!r}")
         setattr(self._owner(attr_name), attr_name, value)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of the batch once; return a result for each of the copies asked for.
+        """Call a method of the batch once; return a result for each of the copies `indices`.
 
         Raises:
-            AttributeError: neither the environment nor what it wraps has it.
+            AttributeError: neither the environment nor one that it wraps has it.
         """
         result = getattr(self._owner(method_name), method_name)(*method_args, **method_kwargs)
-        shared_out = isinstance(result, list | tuple) and len(result) == self.num_envs
-        return [result[row] if shared_out else result for row in self._get_indices(indices)]
+        one_each = isinstance(result, list | tuple) and len(result) == self.num_envs
+        return [result[row] if one_each else result for row in self._get_indices(indices)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
-        """Say whether copies are wrapped so: in a Monitor yes, as its work is done here."""
+        """Return whether copies have a wrapper; always true of Monitor, whose work this class does."""
         wrapped = issubclass(Monitor, wrapper_class) or any(
             isinstance(layer, wrapper_class) for layer in _layers(self.env)
         )
         return [wrapped for _ in self._get_indices(indices)]
 
     def _owner(self, name: str) -> VectorEnv[Any, Any, Any]:
-        """Return the outermost layer that has an attribute, the innermost if none has."""
+        """Return the outermost layer that has an attribute, or the innermost if none has."""
         return next((layer for layer in _layers(self.env) if hasattr(layer, name)), self.env.unwrapped)
 
 
 def _layers(env: VectorEnv[Any, Any, Any]) -> Iterable[VectorEnv[Any, Any, Any]]:
-    """Yield an environment and what it wraps, outermost first."""
+    """Yield an environment and those it wraps, outermost first."""
     yield env
     while isinstance(env, VectorWrapper):
         env = env.env
@@ -165,10 +165,10 @@ def _layers(env: VectorEnv[Any, Any, Any]) -> Iterable[VectorEnv[Any, Any, Any]]
 
 
 def _batch_options(options: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Turn the options of each copy into those of the batch: a leading axis of copies.
+    """Stack the options of the copies along a leading axis.
 
     Raises:
-        ValueError: copies have different keys.
+        ValueError: the keys differ between copies.
     """
     first = options[0]
     if any(other.keys() != first.keys() for other in options):
@@ -177,7 +177,7 @@ def _batch_options(options: Sequence[Mapping[str, Any]]) -> dict[str, Any] | Non
 
 
 def _batched(values: Sequence[Any]) -> Any:
-    """Batch factors by name; scenes, which are lists of their own kind, stay a list."""
+    """Stack factors by name; scenes stay a list."""
     if isinstance(values[0], Mapping) and "random_state" not in values[0]:
         return {name: np.stack([np.asarray(value[name]) for value in values]) for name in values[0]}
     return list(values)

@@ -1,4 +1,4 @@
-"""Train Stable-Baselines3's algorithms: evaluations, checkpoints, resuming, the best policy kept."""
+"""Training of Stable-Baselines3's algorithms, with evaluations, checkpoints, resuming and the best policy."""
 
 import contextlib
 import time
@@ -16,7 +16,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.preprocessing import preprocess_obs
 
-from unknot.files import AGENT, create_folder, write_json
+from unknot.checks import count, within
+from unknot.files import AGENT, METRICS, create_folder, write_json
 from unknot.representation import Learner
 from unknot.representation.training import deferred_interrupts, progress_bar
 
@@ -27,39 +28,35 @@ from .extractors import standardize
 from .saved import AgentSettings, SavedAgent, make_model, read_settings, save_settings
 from .stable_baselines import GymVecEnv
 
-__all__ = ["FIRST_EVALUATION", "METRICS", "Schedule", "best_episode", "train_agent"]
+__all__ = ["FIRST_EVALUATION", "Schedule", "best_episode", "train_agent"]
 
-METRICS = "metrics.json"
 FIRST_EVALUATION = 1_000_000
-"""Seed of the first episode of the evaluations while training."""
-FRAMES = 256
-"""Copies at most whose first observations codes are scaled by."""
+"""Seed of the first episode of the evaluations during training."""
+SCALING_OBSERVATIONS = 256
+"""Number of initial observations from which the standardisation of codes is computed, at most."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long training lasts, and how often it is looked at.
+    """How long training lasts, and how often it is evaluated.
 
     Raises:
         ValueError: a count below 1, or a rate outside [0, 1].
     """
 
     steps: int = 200_000
-    """Environment steps, all copies counted."""
+    """Number of environment steps, summed over copies."""
     evaluate_every: int = 10_000
-    """Environment steps from one evaluation, and checkpoint, to the next."""
+    """Number of environment steps between two evaluations and checkpoints."""
     episodes: int = 100
-    """Episodes of an evaluation; they are the same in all."""
+    """Number of episodes of an evaluation, always the same ones."""
     until: float = 1.0
-    """Success rate of an evaluation at which training ends."""
+    """Success rate of an evaluation at which training ends, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        """Refuse what leaves nothing to train on or to measure."""
-        for name in ("steps", "evaluate_every", "episodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not 0 <= self.until <= 1:
-            raise ValueError(f"until is a success rate, from 0 to 1, not {self.until}")
+        """Check the arguments."""
+        count(1, steps=self.steps, evaluate_every=self.evaluate_every, episodes=self.episodes)
+        within(0, 1, until=self.until)
 
 
 def train_agent(
@@ -73,36 +70,36 @@ def train_agent(
     device: str = "cpu",
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train an agent, and keep the policy that did best in an evaluation.
+    """Train an agent, and keep the policy with the best evaluation.
 
-    All is checked before anything is written: that the algorithm fits the actions, the encoder the images,
-    the options the environment. Ctrl-C lets the rollout in hand be learnt from, writes a checkpoint and
-    raises KeyboardInterrupt. A resumed A2C or PPO reaches the numbers of an unbroken run (see
-    `save_checkpoint`); what DQN, SAC and TD3 lose is their replay buffer, unless it is kept.
+    Before anything is written, the function checks that the algorithm fits the actions, the encoder the
+    images and the options the environment. Ctrl-C finishes the current rollout and its updates, writes a
+    checkpoint and raises KeyboardInterrupt. A resumed A2C or PPO gives the numbers of an uninterrupted run
+    (see `save_checkpoint`); DQN, SAC and TD3 lose their replay buffer, unless it is kept.
 
     Args:
-        settings: what learns where.
-        folder: of this seed; what is written there is said in docs/architecture.md.
-        schedule: how long.
-        encoder: where `settings` observes codes.
-        resume: go on from the checkpoint in `folder`, if there is one.
-        keep_replay: write the replay buffer with each checkpoint; it takes as much room as in memory.
-        device: torch's name of it.
-        progress: show a bar.
+        settings: the agent's algorithm and environment.
+        folder: the folder of this seed; docs/architecture.md lists its files.
+        schedule: how long to train.
+        encoder: the agent's encoder, if `settings` observes codes.
+        resume: continue from the checkpoint in `folder`, if there is one.
+        keep_replay: write the replay buffer with each checkpoint; it takes as much space as in memory.
+        device: a name of torch's.
+        progress: show a progress bar.
 
     Returns:
-        What is in `metrics.json`: `curve`, an entry an evaluation (`steps`, `episodes`, `success_rate`,
-        `mean_return`, `seconds` of training until then), and `best`, the entry of the policy that was kept.
+        The content of `metrics.json`: `curve`, an entry for each evaluation (`steps`, `episodes`,
+        `success_rate`, `mean_return`, `seconds` of training so far), and `best`, that of the policy kept.
 
     Raises:
-        ValueError: settings that don't go together, or another setting than the run that is resumed has.
-        FileExistsError: `folder` holds something, and `resume` is False.
-        WeightsError: a checkpoint that can't be used.
+        ValueError: settings contradict each other, or differ from those of the run to resume.
+        FileExistsError: `folder` is not empty, and `resume` is False.
+        WeightsError: the checkpoint can't be used.
     """
     if (encoder is None) != (settings.observe != "codes"):
         given = "none" if encoder is None else type(encoder).__name__
         raise ValueError(
-            f"observe={settings.observe!r} got the encoder {given}; codes, and they alone, need one"
+            f"encoder must be given if and only if observe is 'codes', not {given} with {settings.observe!r}"
         )
     venv = GymVecEnv(settings.make_environment(settings.resolved()["num_envs"], encoder, learning=True))
     model = make_model(settings, venv, encoder, device=device)
@@ -112,7 +109,7 @@ def train_agent(
     agent = SavedAgent(settings, model, encoder)
     watch = _Watch(agent, venv, folder, schedule, keep_replay)
     if (folder / CHECKPOINT).exists():
-        watch.recall(restore(model, venv, folder))
+        watch.resume(restore(model, venv, folder))
     else:
         _scale(model, settings, encoder)
         save_settings(settings, encoder, folder)
@@ -128,11 +125,11 @@ def train_agent(
 
 
 def best_episode(agent: SavedAgent, episodes: int) -> list[NDArray[np.uint8]]:
-    """Play again the best of the first episodes of the evaluations, and return what people see of it.
+    """Replay the best of the first episodes of the evaluations, and render it.
 
     Args:
-        agent: acts.
-        episodes: among how many; the best is one that succeeds, and of those the one of highest return.
+        agent: the agent.
+        episodes: how many episodes to choose from; the best is the success with the highest return.
 
     Returns:
         Frames uint8 (h, w, 3), from the first observation on.
@@ -142,38 +139,38 @@ def best_episode(agent: SavedAgent, episodes: int) -> list[NDArray[np.uint8]]:
     result = evaluate_agent(agent, env, episodes, FIRST_EVALUATION)
     env.close()
     best = int(np.lexsort((result.returns, result.successes))[-1])
-    shown = {**settings.options, "render_mode": "rgb_array"}
-    env = agent.make_environment(settings.environment, 1, shown)
+    options = {**settings.options, "render_mode": "rgb_array"}
+    env = agent.make_environment(settings.environment, 1, options)
     filmed = _Filmed(agent, env)
     evaluate_agent(filmed, env, 1, FIRST_EVALUATION + best)
-    filmed.shoot()
+    filmed.render()
     env.close()
     return filmed.frames
 
 
 class _Filmed:
-    """An agent that keeps a frame of each scene it acts in."""
+    """An agent that renders a frame before each action."""
 
     def __init__(self, agent: SavedAgent, env: VectorEnv[Any, Any, Any]) -> None:
         self._agent, self._env = agent, env
         self.frames: list[NDArray[np.uint8]] = []
 
-    def shoot(self) -> None:
-        """Keep a frame."""
+    def render(self) -> None:
+        """Append a frame."""
         frames: Any = self._env.render()
         self.frames.append(np.asarray(frames[0]))
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[NDArray[Any], Any]:
-        """Keep a frame, and act."""
-        self.shoot()
+        """Render, and act."""
+        self.render()
         return self._agent.predict(observation, state, episode_start, deterministic)
 
 
 def _scale(model: BaseAlgorithm, settings: AgentSettings, encoder: Learner | None) -> None:
-    """Fit what scales codes to the first observations of some episodes."""
-    env = settings.make_environment(copies_for(settings.environment, FRAMES), encoder)
+    """Fit the standardisation of arrays to the first observations of some episodes."""
+    env = settings.make_environment(copies_for(settings.environment, SCALING_OBSERVATIONS), encoder)
     observations, _ = env.reset(seed=settings.seed)
     env.close()
     tensors, _ = model.policy.obs_to_tensor(observations)
@@ -185,9 +182,9 @@ class _Reached(Exception):
 
 
 class _Watch(BaseCallback):
-    """Evaluates between rollouts, keeps the best policy and checkpoints, and stops where it is asked to.
+    """Evaluates between rollouts, saves the best policy and checkpoints, and ends training.
 
-    Between rollouts nothing is under way, so that a checkpoint is exact.
+    Between rollouts the algorithm holds no temporary data, so a checkpoint is exact.
     """
 
     def __init__(
@@ -205,11 +202,11 @@ class _Watch(BaseCallback):
 
     @property
     def reached(self) -> bool:
-        """Whether the last evaluation was as good as is asked for."""
+        """Whether the last evaluation reached the success rate at which training ends."""
         return bool(self.curve) and self.curve[-1]["success_rate"] >= self._schedule.until
 
     def begin(self, stack: ExitStack, shown: bool) -> None:
-        """Show a bar, and collect interrupts, until the stack is left."""
+        """Show a progress bar and defer interrupts until the stack is closed."""
         settings = self._agent.settings
         self._interrupted = stack.enter_context(deferred_interrupts(True))
         self._bar = stack.enter_context(progress_bar(shown))
@@ -217,8 +214,8 @@ class _Watch(BaseCallback):
         self._task = self._bar.add_task(label, total=self._schedule.steps)
         self._began = time.perf_counter()
 
-    def recall(self, notes: dict[str, Any]) -> None:
-        """Go on from the notes of a checkpoint."""
+    def resume(self, notes: dict[str, Any]) -> None:
+        """Continue from the notes of a checkpoint."""
         self.curve, self.best, self._seconds = notes["curve"], notes["best"], notes["seconds"]
 
     def _on_step(self) -> bool:
@@ -228,17 +225,17 @@ class _Watch(BaseCallback):
     def _on_rollout_start(self) -> None:
         due = len(self.curve) * self._schedule.evaluate_every
         if self._interrupted or self.num_timesteps >= due:
-            self._look(evaluate=self.num_timesteps >= due)
+            self._check(evaluate=self.num_timesteps >= due)
         if self._interrupted:
             raise KeyboardInterrupt
         if self.reached:
             raise _Reached
 
     def _on_training_end(self) -> None:
-        self._look(evaluate=True)
+        self._check(evaluate=True)
 
-    def _look(self, *, evaluate: bool) -> None:
-        """Evaluate, keep the policy if it is the best so far, and write a checkpoint."""
+    def _check(self, *, evaluate: bool) -> None:
+        """Evaluate if asked to, save the policy if it is the best so far, and write a checkpoint."""
         self._seconds += time.perf_counter() - self._began
         if evaluate:
             self._evaluate()
@@ -265,5 +262,5 @@ class _Watch(BaseCallback):
 
 
 def _score(entry: Mapping[str, Any]) -> tuple[float, float, bool]:
-    """Return what the best policy is chosen by: of two alike one that was trained, and of those the first."""
+    """Return the key by which policies are compared; on a tie, a trained policy beats an untrained one."""
     return entry["success_rate"], entry["mean_return"], entry["steps"] > 0

@@ -2,7 +2,7 @@
 
 Both minimise equation 7 of Banijamali et al. (2018), "Disentangling Dynamics and Content for Control
 and Planning", with Q = I and R = 0.1 I: the sum over steps of |s - goal|² after the move + 0.1 |u|².
-The true world is asked for nothing but its moves, so this holds for every map and collision rule.
+They use only the moves of the true world, so they work for every map and collision rule.
 """
 
 from functools import cached_property, lru_cache
@@ -20,36 +20,36 @@ ACTION_COST = 0.1
 SPACING = 0.5
 """Distance between a grid's nodes in pixels."""
 OFFSETS = ((0.0, 0.0), (0.25, 0.25), (0.0, 0.25), (0.25, 0.0))
-"""Where the grids begin, in pixels. Which of two ways round an obstacle is the shorter can hang on how
-the start lies to the nodes, so that several grids are asked and the best refined path is kept."""
+"""Where the grids begin, in pixels. Which of two detours is shorter can depend on where the start lies
+between the nodes, so several grids are searched and the best refined path is kept."""
 MARGIN = 1e-4
-"""Pixels by which the agent is taken to be wider than it is: rounding an action to float32 must not turn
-a touch into a collision, nor may a path use a gap that only an agent without any error gets through."""
+"""Pixels added to the agent's half width: rounding an action to float32 must not turn a touch into a
+collision, and a path must not use a gap that only exact actions pass."""
 REFUSED = 1e-6
-"""A move that ends further than this, in pixels, from where it aimed was refused or clipped."""
+"""A move that ends further than this, in pixels, from its aim was refused or clipped."""
 ROUNDING = 1e-9
 """Pixels by which a difference of positions may exceed an action's limit; the action itself is clipped."""
 PADDING = 3
-"""Steps that a refined path may take beyond its route on the grid."""
+"""Steps that a refined path may take in addition to its route on the grid."""
 SHORTLIST = 1 / 8
-"""Lattice spacing in pixels to which all candidates for a problem are refined; rivals go on from there."""
+"""Lattice spacing in pixels to which all candidates for a problem are refined; rivals are refined further."""
 RIVAL_COST, RIVAL_DISTANCE = 1.01, 1.0
-"""A candidate is a rival of the best if it costs no more than so many times as much, and is another path:
-somewhere further away than that, in pixels."""
+"""A candidate is a rival of the best path if its cost is at most RIVAL_COST times as high and it is somewhere
+more than RIVAL_DISTANCE pixels away."""
 FINEST = 2e-4
-"""Lattice spacing in pixels at which a path is finished."""
+"""Lattice spacing in pixels of a finished path."""
 BLOCK = 64
-"""Problems and paths that are worked on at a time, to bound memory."""
+"""Number of problems or paths computed at a time, to bound memory."""
 CHUNK = 4096
-"""Moves that are tested at a time: what the test computes then stays in the processor's cache."""
+"""Number of moves tested at a time: intermediate results then stay in the processor's cache."""
 
 
 class Grid:
     """A square grid of positions, the moves between its nodes, and the cost to go from each.
 
     Attributes:
-        nodes: the positions (count, 2), float64, row by row.
-        free: whether the agent fits there, bool (count,).
+        nodes: positions (nodes, 2), float64, row by row.
+        free: whether the agent fits there, bool (nodes,).
 
     Args:
         world: the true dynamics.
@@ -70,8 +70,8 @@ class Grid:
     def _measure_moves(self) -> None:
         """Find `shadowed`, the free nodes from which moves to other free nodes are refused, and their moves.
 
-        From all others every free node within reach can be reached, so that the best is found axis by
-        axis.
+        From all other nodes every free node within reach can be reached, so their best move is found one
+        axis at a time.
         """
         span = range(-self.radius, self.radius + 1)
         row, column = np.divmod(np.arange(len(self.nodes)), self.side)
@@ -99,7 +99,7 @@ class Grid:
 
     @cached_property
     def _clear_cells(self) -> Array:
-        """Cells between four nodes, bool (side - 1, side - 1), from where nothing is in any move's way.
+        """Cells between four nodes from which no move is obstructed, bool (side - 1, side - 1).
 
         That is, no move is refused from any of the 16 nodes in and around the cell.
         """
@@ -108,11 +108,11 @@ class Grid:
         return clear
 
     def reaches(self, start: Array, end: Array) -> Array:
-        """Whether one move, limits aside, leads from start (n, 2) to end (n, 2): bool (n,)."""
+        """Return whether one move, its length ignored, leads from start (n, 2) to end (n, 2): bool (n,)."""
         inside: Array = ((self.world.low <= end) & (end <= self.world.high)).all(axis=-1)
         cell = np.clip(((start - self.corner) / SPACING).astype(int), 0, self.side - 2)
-        doubtful = np.flatnonzero(inside & ~self._clear_cells[cell[:, 0], cell[:, 1]])
-        for part in np.split(doubtful, range(CHUNK, len(doubtful), CHUNK)):
+        to_test = np.flatnonzero(inside & ~self._clear_cells[cell[:, 0], cell[:, 1]])
+        for part in np.split(to_test, range(CHUNK, len(to_test), CHUNK)):
             inside[part] = ~self.world.blocked(start[part], end[part])
         return inside
 
@@ -133,13 +133,13 @@ class Grid:
         direct = value
         while True:
             better = np.minimum(self._best_moves(state_cost + value), direct)
-            # Values start at infinity and only fall; at the end none falls.
+            # Values start at infinity and only fall, until none falls further.
             if not (better < value - 1e-3).any():
                 return value
             value = better
 
     def _last_moves(self, goals: Array, difference: Array) -> Array:
-        """Cost (nodes, n) of going to the goal in one move, inf where that can't be."""
+        """Return the cost (nodes, n) of going to the goal in one move, inf where that is impossible."""
         cost = np.full(difference.shape[:2], np.inf, np.float32)
         node, goal = np.nonzero((np.abs(difference) <= self.reach).all(-1) & self.free[:, None])
         possible = self.reaches(self.nodes[node], goals[goal])
@@ -148,7 +148,7 @@ class Grid:
         return cost
 
     def _best_moves(self, after: Array) -> Array:
-        """Cost of the best move from each node, `after` being the cost once there: (nodes, n)."""
+        """Return the cost of the best move from each node (nodes, n), given the cost `after` the move."""
         square = after.reshape(self.side, self.side, -1)
         best = self._best_along(self._best_along(square).swapaxes(0, 1)).swapaxes(0, 1).reshape(after.shape)
         shadow = np.full((len(self.shadowed), after.shape[1]), np.inf, np.float32)
@@ -158,7 +158,7 @@ class Grid:
         return best
 
     def _best_along(self, after: Array) -> Array:
-        """Cost of the best move along the first axis."""
+        """Return the cost of the best move along the first axis."""
         best = after.copy()
         for k in range(1, self.radius + 1):
             cost = np.float32(ACTION_COST * (k * SPACING) ** 2)
@@ -167,9 +167,9 @@ class Grid:
         return best
 
     def routes(self, starts: Array, goals: Array) -> Array:
-        """Paths over the nodes from starts (n, 2) to goals (n, 2): (n, steps + 1, 2).
+        """Return paths over the nodes from starts (n, 2) to goals (n, 2): (n, steps + 1, 2).
 
-        All last as long as the longest; a path rests at its goal, or where it can't go on.
+        All have the length of the longest; a shorter path stays at its end.
         """
         value = self.costs_to_go(goals)
         path, moving = [starts], np.arange(len(starts))
@@ -181,7 +181,7 @@ class Grid:
         return np.stack(path, axis=1)
 
     def _next_on_route(self, positions: Array, goals: Array, value: Array) -> Array:
-        """The best node within one move of positions (n, 2), or the goal; the position, if there is none."""
+        """Return the best node, or the goal, within one move of positions (n, 2); else the positions."""
         index = np.ceil((positions - self.reach - self.corner) / SPACING - 1e-9).astype(int)
         index = np.clip(index[:, :, None] + np.arange(2 * self.radius + 1), 0, self.side - 1)
         node = (index[:, 0, :, None] * self.side + index[:, 1, None, :]).reshape(len(positions), -1)
@@ -204,20 +204,20 @@ def _grids(world: PlanarWorld, reach: float) -> tuple[Grid, ...]:
 
 
 def grids_of(world: PlanarWorld, reach: float) -> tuple[Grid, ...]:
-    """The grids of a world whose agent is wider by MARGIN; remembered by map, rule and size of the agent."""
+    """Return the grids of a world with an agent wider by MARGIN; cached by map, rule and agent size."""
     dynamics = PlanarWorld(world.map, world.collision, half_agent=world.half_agent + MARGIN)
     return _grids(dynamics, reach)
 
 
 def path_costs(paths: Array, goals: Array) -> Array:
-    """Equation 7 for paths (n, steps + 1, 2) to goals (n, 2): (n,)."""
+    """Return equation 7 for paths (n, steps + 1, 2) to goals (n, 2): (n,)."""
     costs: Array = np.square(paths[:, 1:] - goals[:, None]).sum((1, 2))
     costs += ACTION_COST * np.square(np.diff(paths, axis=1)).sum((1, 2))
     return costs
 
 
 def straight_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) -> Array:
-    """Where moves straight towards the goals lead, clipped to reach on each axis: (n, steps + 1, 2)."""
+    """Return the paths of moves straight to the goals, clipped to reach on each axis: (n, steps + 1, 2)."""
     path = [starts]
     while len(path) < 2 or (path[-1] != path[-2]).any():
         path.append(world.move(path[-1], np.clip(goals - path[-1], -reach, reach)))
@@ -225,17 +225,17 @@ def straight_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float
 
 
 def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) -> Array:
-    """Paths of least cost (equation 7) that anyone could find, never costlier than the straight one.
+    """Return paths of nearly the lowest cost (equation 7), never higher than that of the straight path.
 
     Args:
-        world: the true world; its noise is not looked at.
+        world: the true world; its noise is ignored.
         starts: float64 (n, 2), pixels.
         goals: float64 (n, 2), pixels.
         reach: largest component of an action, in pixels.
 
     Returns:
-        float64 (n, steps + 1, 2): the start, then the state after each move; at the goal in the end.
-        Where no way to the goal is found, the straight path as far as it leads.
+        float64 (n, steps + 1, 2): the start, then the state after each move, ending at the goal. Where no
+        path to the goal is found, the straight path as far as it leads.
     """
     grids = grids_of(world, reach)
     straight = straight_paths(world, starts, goals, reach)
@@ -244,7 +244,7 @@ def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) ->
     arrived = np.isclose(candidates[:, :, -1], goals, rtol=0, atol=REFUSED).all(-1)
     candidates[arrived, -1] = np.broadcast_to(goals, candidates[:, :, -1].shape)[arrived]
     costs = np.full(arrived.shape, np.inf)
-    costs[-1] = 1e30  # what is left where nothing arrives
+    costs[-1] = 1e30  # the straight path remains where no candidate arrives
     every = np.arange(len(starts))
 
     def improve(which: Array, coarse: float, fine: float, width: int) -> Array:
@@ -254,19 +254,19 @@ def best_paths(world: PlanarWorld, starts: Array, goals: Array, reach: float) ->
         return best
 
     best = improve(arrived, SPACING, SHORTLIST, width=3)
-    apart = np.abs(candidates - candidates[best, every]).max(axis=(2, 3)) > RIVAL_DISTANCE
-    apart[-1] = True  # near the best or not, the straight path stays in, so that none beats the result
-    rivals = arrived & apart & (costs <= RIVAL_COST * costs[best, every])
+    different = np.abs(candidates - candidates[best, every]).max(axis=(2, 3)) > RIVAL_DISTANCE
+    different[-1] = True  # always refine the straight path, so that the result is never worse
+    rivals = arrived & different & (costs <= RIVAL_COST * costs[best, every])
     rivals[best, every] = arrived[best, every]
-    # Where a path turns round a corner, two states must slide along it at once, in directions that the
-    # wider lattice has and the narrow one hasn't.
+    # Where a path turns round a corner, two states must slide along it at once, in directions that only
+    # the wider lattice has.
     best = improve(rivals, SHORTLIST / 2, FINEST, width=5)
     chosen: Array = candidates[best, every]
     return chosen
 
 
 def _same_length(paths: list[Array]) -> Array:
-    """Stack paths, resting at their ends as long as the longest lasts and PADDING steps more."""
+    """Stack paths, staying at their ends up to the length of the longest and PADDING steps more."""
     length = max(path.shape[1] for path in paths) + PADDING
     return np.stack(
         [np.pad(path, ((0, 0), (0, length - path.shape[1]), (0, 0)), mode="edge") for path in paths]
@@ -274,18 +274,18 @@ def _same_length(paths: list[Array]) -> Array:
 
 
 def refine(grid: Grid, paths: Array, coarse: float, fine: float, width: int) -> Array:
-    """Improve paths (n, steps + 1, 2) that end at their goals until no state can be bettered.
+    """Improve paths (n, steps + 1, 2) that end at their goals until no state can be improved.
 
-    Each round puts a square lattice of candidates around every state and finds the best path through
-    the lattices by dynamic programming over time; a path's lattice is halved once it brings nothing. No
-    round makes a path costlier, and every move stays one that the world makes.
+    Each round puts a square lattice of candidates around every state and finds the best path through the
+    lattices by dynamic programming over time. When a path no longer improves, its lattice's spacing is
+    halved. No round raises a path's cost, and every move remains possible in the world.
 
     Args:
-        grid: knows the world and which of its moves are possible.
-        paths: first and last states stay as they are.
+        grid: determines which moves are possible.
+        paths: their first and last states are not changed.
         coarse: spacing of the first lattice in pixels.
-        fine: spacing in pixels of the last.
-        width: candidates on a lattice's side, odd.
+        fine: spacing of the last lattice in pixels.
+        width: number of candidates on a lattice's side, odd.
     """
     side = np.arange(width) - width // 2
     lattice = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -303,18 +303,18 @@ def refine(grid: Grid, paths: Array, coarse: float, fine: float, width: int) -> 
 
 
 def _best_through_lattices(grid: Grid, paths: Array, offsets: Array) -> Array:
-    """The best paths whose states lie off theirs by one of the offsets (n, k, 2), the first of them zero."""
+    """Return the best paths with each state moved by one of the offsets (n, k, 2); the first is zero."""
     candidates = paths[:, :, None] + offsets[:, None]
     move_cost = _move_costs(grid, candidates)
     state_cost = np.square(candidates - paths[:, -1, None, None]).sum(-1)
     to_go = np.full(state_cost[:, -1].shape, np.inf)
-    to_go[:, 0] = 0  # the last state stays
+    to_go[:, 0] = 0  # the last state is fixed
     choices = []
     for t in reversed(range(move_cost.shape[1])):
         total = move_cost[:, t] + (state_cost[:, t + 1] + to_go)[:, None]
         choices.append(total.argmin(-1))
         to_go = total.min(-1)
-    best, every, chosen = paths.copy(), np.arange(len(paths)), 0  # the first state stays
+    best, every, chosen = paths.copy(), np.arange(len(paths)), 0  # the first state is fixed
     for t, choice in enumerate(reversed(choices), start=1):
         chosen = choice[every, chosen]
         best[:, t] = candidates[every, t, chosen]
@@ -322,7 +322,7 @@ def _best_through_lattices(grid: Grid, paths: Array, offsets: Array) -> Array:
 
 
 def _move_costs(grid: Grid, candidates: Array) -> Array:
-    """Cost (n, steps, k, k) of moves between candidates (n, steps + 1, k, 2); inf for impossible ones."""
+    """Return move costs (n, steps, k, k) between candidates (n, steps + 1, k, 2), inf where impossible."""
     start, end = np.broadcast_arrays(candidates[:, :-1, :, None], candidates[:, 1:, None])
     step = end - start
     cost: Array = ACTION_COST * np.square(step).sum(-1)

@@ -1,11 +1,11 @@
-"""How many latent problems a second does ILQR solve, beside mpc.pytorch at equal final cost?
+"""How many latent problems per second does ILQR solve, compared with mpc.pytorch at equal final cost?
 
-Dynamics: z + 0.5 u and the output of a random network of two hidden layers of 64, times 0.1 (mild, as a
-learnt map of a plane is) or 1 (wild); two states, two controls within [-1, 1], horizon 40, Q = I, R = 0.1 I.
-Both begin with zeros. ILQR plans until its own test of convergence. mpc.pytorch (its other settings its own,
-derivatives by automatic differentiation) gets the fewest iterations of a short list with which its mean cost
-is within 0.1% of ILQR's, or lower. Both run on one thread and are timed by the processor's seconds, so that
-other work on the machine does not count; ILQR runs before each run of mpc.pytorch, and its median is taken.
+Dynamics: z + 0.5 u plus the output of a random network with two hidden layers of 64, times 0.1 (mild, like a
+learnt map of a plane) or 1 (wild). Two states, two controls within [-1, 1], horizon 40, Q = I, R = 0.1 I.
+Both planners begin with zeros. ILQR stops by its own convergence test. mpc.pytorch (default settings,
+derivatives by automatic differentiation) gets the fewest iterations, from a short list, with which its mean
+cost is at most 0.1% above ILQR's. Both run on one thread. Times are processor seconds, so that other work on
+the machine does not count. ILQR runs before each run of mpc.pytorch, and its median time is taken.
 
     python benchmarks/ilqr_problems.py
 """
@@ -29,7 +29,7 @@ HORIZON, LIMIT = 40, 1.0
 
 
 class Residual(nn.Module):
-    """Neural latent dynamics, seeded; as a module it is what mpc.pytorch calls."""
+    """Seeded neural latent dynamics; mpc.pytorch calls it as a module."""
 
     def __init__(self, scale: float) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def ours(dynamics: Residual, start: Tensor, goal: Tensor) -> Tensor:
 def theirs(dynamics: Residual, start: Tensor, goal: Tensor, iterations: int) -> Tensor:
     """Plan with mpc.pytorch and return the costs reached (batch,).
 
-    It charges states z_0..z_T-1 with the actions taken there; one more step with a free action charges z_T.
+    Its cost covers z_0..z_T-1 and the actions taken there; one more step, whose action can be zero, adds z_T.
     """
     batch, steps = len(start), HORIZON + 1
     C = torch.diag(torch.tensor([2.0, 2.0, 0.2, 0.2])).expand(steps, batch, 4, 4).contiguous()
@@ -73,29 +73,29 @@ def theirs(dynamics: Residual, start: Tensor, goal: Tensor, iterations: int) -> 
 
 
 def timed(solve: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """Return the costs reached and the processor's seconds it took."""
+    """Return the costs reached and the processor seconds taken."""
     begin = time.process_time()
     costs = solve()
     return costs, time.process_time() - begin
 
 
 def compare(dynamics: Residual, batch: int) -> None:
-    """Raise the iterations of mpc.pytorch until it reaches ILQR's cost, timing both at each."""
+    """Raise the iterations of mpc.pytorch until it reaches ILQR's cost; time both each time."""
     generator = torch.Generator().manual_seed(batch)
     start, goal = (4 * torch.rand(batch, 2, generator=generator) - 2 for _ in range(2))
-    each = []
+    times = []
     for iterations in (4, 6, 8, 10, 12, 14, 16, 20, 30):
-        costs, took = timed(lambda: ours(dynamics, start, goal))
-        each.append(took)
-        their, longer = timed(partial(theirs, dynamics, start, goal, iterations))
-        if float(their.mean()) <= 1.001 * float(costs.mean()):
+        our_costs, seconds = timed(lambda: ours(dynamics, start, goal))
+        times.append(seconds)
+        their_costs, their_seconds = timed(partial(theirs, dynamics, start, goal, iterations))
+        if float(their_costs.mean()) <= 1.001 * float(our_costs.mean()):
             break
-    seconds = median(each)
+    our_seconds = median(times)
     print(
         f"residual x {dynamics.scale}, {batch} problems: "
-        f"ILQR {batch / seconds:.0f} a second, cost {costs.mean():.4f}; "
-        f"mpc.pytorch {batch / longer:.0f} a second, cost {their.mean():.4f} ({iterations} iterations); "
-        f"ratio {longer / seconds:.1f}"
+        f"ILQR {batch / our_seconds:.0f} per second, cost {our_costs.mean():.4f}; "
+        f"mpc.pytorch {batch / their_seconds:.0f} per second, cost {their_costs.mean():.4f} "
+        f"({iterations} iterations); ratio {their_seconds / our_seconds:.1f}"
     )
 
 

@@ -1,10 +1,10 @@
-"""Planners: they see a dynamics and a cost, and find actions.
+"""Planners: given a dynamics and a cost, they find actions.
 
-`ILQR` follows derivatives, `CEM` samples, `RecedingHorizon` plans again as it goes with either, and
-`Roadmap` finds the way among known states where neither would. Where moves are few, `BreadthFirst` and
-`Greedy` search over them. All of these take batches of problems and tell for each how it ended. `PoseCEM` and
-`DirectionSearch` look for a single pose in SE(3), by a score. What the states mean, where a dynamics comes
-from and who acts is not known here.
+`ILQR` follows derivatives and `CEM` samples; `RecedingHorizon` acts with either and replans on the way.
+`Roadmap` finds paths through known states, where both would miss a detour. `BreadthFirst` and `Greedy` search
+over a finite set of moves. All of these take batches of problems and report how each ended. `PoseCEM` and
+`DirectionSearch` look for a single pose in SE(3), by a score. Planners do not know what states mean, where a
+dynamics comes from or who acts.
 """
 
 from unknot.checks import require

@@ -11,13 +11,13 @@ from torch import Tensor
 from unknot.planners.base import Cost, check_tensors
 from unknot.planners.derivatives import pieces, psd, rows_jacobian
 
-_PARTS = (1 / 3, 2 / 3, 1.0)
-"""Where along a move a swept penalty looks."""
+_SWEEP_FRACTIONS = (1 / 3, 2 / 3, 1.0)
+"""Fractions of a move at which a swept penalty is evaluated."""
 
 
 @runtime_checkable
 class RowCost(Protocol):
-    """A cost that can be asked for some of its problems and says how it is quadratised."""
+    """A cost that can select some of its problems and quadratise itself."""
 
     def __call__(self, states: Tensor, actions: Tensor, /) -> Tensor:
         """Return (rows,) from states (rows, horizon + 1, dim) and actions (rows, horizon, action dim)."""
@@ -28,7 +28,7 @@ class RowCost(Protocol):
         ...
 
     def select(self, rows: Tensor, /) -> RowCost:
-        """Return the cost of the problems rows (any number,), which may repeat."""
+        """Return the cost of the problems `rows` (any number,), which may repeat."""
         ...
 
     def quadratize(self, states: Tensor, actions: Tensor, /) -> tuple[Tensor, Tensor]:
@@ -36,7 +36,7 @@ class RowCost(Protocol):
 
         Returns:
             (rows, horizon + 1, dim + action dim) and (rows, horizon + 1, dim + action dim, the same), the
-            latter positive semidefinite. There is no last action: its entries are not used.
+            latter positive semidefinite. The last state has no action: those entries are not used.
         """
         ...
 
@@ -44,21 +44,21 @@ class RowCost(Protocol):
 class QuadraticCost:
     """Sum over t = 1..T of (z_t - g)' Q (z_t - g) + u_(t-1)' R u_(t-1), and a penalty on the states.
 
-    This is the planning loss of the papers on latent control (paper 05, eq. 7): the start costs nothing,
-    every action and every state after it does.
+    This is the planning loss of the papers on latent control (paper 05, eq. 7): every action and every state
+    has a cost, except the start.
 
     Args:
         Q: (dim, dim), positive semidefinite.
         R: (action dim, action dim), positive semidefinite.
         goal: (batch, dim), one for each problem.
-        penalty: What more a state costs: (..., dim) -> (...), differentiable twice, added for t = 1..T.
-            Quadratised by its Hessian's nearest positive semidefinite matrix.
+        penalty: Extra cost of a state: (..., dim) -> (...), twice differentiable, added for t = 1..T. It is
+            quadratised with the nearest positive semidefinite matrix to its Hessian.
         sweep: (dim, action dim): moves are straight lines from z_t to about z_t + sweep u_t, and the penalty
-            is the mean over three points of each line instead, so that no plan jumps over what it avoids.
+            is the mean over three points of each line instead, so that no plan jumps over an obstacle.
 
     Raises:
-        TypeError: Something else than tensors.
-        ValueError: A shape does not fit.
+        TypeError: An argument is not a tensor.
+        ValueError: A shape is wrong.
     """
 
     def __init__(
@@ -71,23 +71,22 @@ class QuadraticCost:
     ) -> None:
         check_tensors(Q=Q, R=R, goal=goal)
         if goal.ndim != 2:
-            raise ValueError(f"goal has the shape {tuple(goal.shape)}, expected (batch, dim)")
+            raise ValueError(f"goal must have the shape (batch, dim), not {tuple(goal.shape)}")
         if Q.shape != (goal.shape[1], goal.shape[1]):
-            raise ValueError(
-                f"Q has the shape {tuple(Q.shape)}, expected (dim, dim) for the dim {goal.shape[1]}"
-            )
+            expected = 2 * tuple(goal.shape[1:])
+            raise ValueError(f"Q must have the shape (dim, dim) = {expected}, not {tuple(Q.shape)}")
         if R.ndim != 2 or R.shape[0] != R.shape[1]:
-            raise ValueError(f"R has the shape {tuple(R.shape)}, expected (action dim, action dim)")
+            raise ValueError(f"R must have the shape (action dim, action dim), not {tuple(R.shape)}")
         if sweep is not None and sweep.shape != (len(Q), len(R)):
             raise ValueError(
-                f"sweep has the shape {tuple(sweep.shape)}, expected (dim, action dim) = {(len(Q), len(R))}"
+                f"sweep must have the shape (dim, action dim) = {(len(Q), len(R))}, not {tuple(sweep.shape)}"
             )
         self.Q, self.R, self.goal, self.penalty = Q.to(goal), R.to(goal), goal, penalty
         self.sweep = None if sweep is None else sweep.to(goal)
 
     @property
     def action_dim(self) -> int:
-        """How many numbers an action has."""
+        """The number of components of an action."""
         return len(self.R)
 
     def __call__(self, states: Tensor, actions: Tensor) -> Tensor:
@@ -106,7 +105,7 @@ class QuadraticCost:
         return len(self.goal)
 
     def select(self, rows: Tensor) -> QuadraticCost:
-        """Return the cost of the problems rows, which may repeat."""
+        """Return the cost of the problems `rows`, which may repeat."""
         return QuadraticCost(self.Q, self.R, self.goal[rows], self.penalty, self.sweep)
 
     def quadratize(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,20 +125,21 @@ class QuadraticCost:
             hessian[:, 1:, :n, :n] += curvature
         elif self.penalty is not None and self.sweep is not None:
             slope, curvature = self._penalty_derivatives(self._swept(states, actions))
-            for part, point_slope, point_curvature in zip(_PARTS, slope, curvature, strict=True):
-                J = torch.cat([torch.eye(n).to(states), part * self.sweep], 1)  # the point by z and u
-                gradient[:, :-1] += point_slope @ J / len(_PARTS)
-                hessian[:, :-1] += J.mT @ point_curvature @ J / len(_PARTS)
+            points = zip(_SWEEP_FRACTIONS, slope, curvature, strict=True)
+            for fraction, point_slope, point_curvature in points:
+                J = torch.cat([torch.eye(n).to(states), fraction * self.sweep], 1)  # d(point)/d(z, u)
+                gradient[:, :-1] += point_slope @ J / len(_SWEEP_FRACTIONS)
+                hessian[:, :-1] += J.mT @ point_curvature @ J / len(_SWEEP_FRACTIONS)
         return gradient, hessian
 
     def _swept(self, states: Tensor, actions: Tensor) -> Tensor:
-        """Return the points (parts, batch, T, dim) that moves pass."""
+        """Return points along the moves (fractions, batch, T, dim)."""
         assert self.sweep is not None
-        way = actions @ self.sweep.mT
-        return torch.stack([states[:, :-1] + part * way for part in _PARTS])
+        move = actions @ self.sweep.mT
+        return torch.stack([states[:, :-1] + fraction * move for fraction in _SWEEP_FRACTIONS])
 
     def _penalty_derivatives(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Return slope (..., dim) and curvature (..., dim, dim) of the penalty, the latter semidefinite."""
+        """Return the penalty's slope (..., dim) and curvature (..., dim, dim), positive semidefinite."""
         assert self.penalty is not None
         slopes, curvatures = [], []
         for piece in pieces(states.flatten(0, -2)):
@@ -156,28 +156,28 @@ class QuadraticCost:
         batch, n = self.goal.shape
         if states.ndim != 3 or states.shape[::2] != (batch, n):
             raise ValueError(
-                f"states have the shape {tuple(states.shape)}, "
-                f"expected ({batch}, horizon + 1, {n}), as goal has"
+                f"states must have the shape ({batch}, horizon + 1, {n}), as goal has, "
+                f"not {tuple(states.shape)}"
             )
         if actions.shape != (batch, states.shape[1] - 1, len(self.R)):
             raise ValueError(
-                f"actions have the shape {tuple(actions.shape)}, "
-                f"expected ({batch}, {states.shape[1] - 1}, {len(self.R)}), as states and R have"
+                f"actions must have the shape ({batch}, {states.shape[1] - 1}, {len(self.R)}), "
+                f"as states and R have, not {tuple(actions.shape)}"
             )
 
 
 class FunctionCost:
     """Any callable as a `RowCost`, quadratised by automatic differentiation.
 
-    The function must be a sum over time of terms that each see one state and the action taken there: only
-    the blocks of the Hessian that belong to one time are computed, and their nearest positive semidefinite
-    matrices taken. It is always called with all problems in their order, once for each plan that a problem
-    tries at the same time.
+    The function must be a sum over time of terms that each depend on one state and the action taken there:
+    only the blocks of the Hessian at one time are computed and replaced by the nearest positive
+    semidefinite matrices. It is always called with all problems in their order, once for each of the plans
+    that a problem tries at the same time.
 
     Args:
         function: states (batch, horizon + 1, dim), actions (batch, horizon, action dim) -> (batch,).
         batch: Number of problems.
-        rows: The problem of each row; every problem once unless given.
+        rows: The problem of each row; by default every problem once.
     """
 
     def __init__(self, function: Cost, batch: int, rows: Tensor | None = None) -> None:
@@ -198,7 +198,7 @@ class FunctionCost:
         costs = [self.function(*layer) for layer in zip(all_states, all_actions, strict=True)]
         for cost in costs:
             if cost.shape != (self.batch,):
-                raise ValueError(f"cost returned the shape {tuple(cost.shape)}, expected ({self.batch},)")
+                raise ValueError(f"cost must return the shape ({self.batch},), not {tuple(cost.shape)}")
         return torch.stack(costs)[place] if costs else states.new_zeros(0)
 
     def __len__(self) -> int:
@@ -223,18 +223,18 @@ class FunctionCost:
 
 def _slope(values: Tensor, inputs: tuple[Tensor, ...], name: str) -> tuple[Tensor, ...]:
     if not values.requires_grad:
-        raise ValueError(f"{name} returned a result that cannot be differentiated: let it record gradients")
+        raise ValueError(f"{name} must return a result that can be differentiated: let it record gradients")
     return torch.autograd.grad(values.sum(), inputs, create_graph=True)
 
 
 def as_row_cost(cost: Cost, batch: int) -> RowCost:
-    """Return a cost that can be asked for rows: itself, or a `FunctionCost` around a plain function.
+    """Return a `RowCost`: the cost itself, or a `FunctionCost` around a plain function.
 
     Raises:
-        ValueError: The cost is of another number of problems than `batch`.
+        ValueError: The cost has a different number of problems than `batch`.
     """
     if not isinstance(cost, RowCost):
         return FunctionCost(cost, batch)
     if len(cost) != batch:
-        raise ValueError(f"cost is of {len(cost)} problems (its goals), expected {batch}, as start has")
+        raise ValueError(f"cost must have {batch} problems (goals), as start has, not {len(cost)}")
     return cost

@@ -1,4 +1,4 @@
-"""Derivatives of functions that treat their rows alike, by a few backward passes for all rows at once."""
+"""Derivatives of functions that compute each row independently, by a few backward passes for all rows."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 from unknot.planners.base import Dynamics
 
 _CPU_ROWS = 1024
-"""Rows computed at once on a CPU: hidden layers of this many rows stay in its cache."""
+"""Rows computed at once on a CPU: the hidden layers of so many rows fit into its cache."""
 
 
 def pieces(rows: Tensor) -> tuple[Tensor, ...]:
-    """Split rows (rows, ...) into as many as are best computed at once."""
+    """Split rows (rows, ...) into parts of the size that is fastest to compute at once."""
     return torch.split(rows, _CPU_ROWS if rows.device.type == "cpu" else max(len(rows), 1))
 
 
 @runtime_checkable
 class Linearizable(Protocol):
-    """A dynamics that brings its own derivative; it is called while torch records no gradients."""
+    """A dynamics with its own derivative; it is called while torch records no gradients."""
 
     def linearize(self, z: Tensor, u: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
         """Return A (rows, dim, dim), B (rows, dim, action dim), c (rows, dim): step is near A z + B u + c."""
@@ -30,10 +30,10 @@ class Linearizable(Protocol):
 def linearize(dynamics: Dynamics, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """Return the Jacobians A (rows, dim, dim) and B (rows, dim, action dim) of a step at z and u.
 
-    They come from `dynamics.linearize` where it exists, from automatic differentiation otherwise.
+    They come from `dynamics.linearize` if it exists, from automatic differentiation otherwise.
 
     Raises:
-        ValueError: The step cannot be differentiated, or `linearize` returns other shapes.
+        ValueError: The step cannot be differentiated, or `linearize` returns wrong shapes.
     """
     parts = [
         _own_jacobians(dynamics, *part) if isinstance(dynamics, Linearizable) else _jacobians(dynamics, *part)
@@ -48,7 +48,8 @@ def _own_jacobians(dynamics: Linearizable, z: Tensor, u: Tensor) -> tuple[Tensor
     wanted = ((*z.shape, z.shape[1]), (*z.shape, u.shape[1]))
     if (A.shape, B.shape) != wanted:
         raise ValueError(
-            f"dynamics.linearize returned {tuple(A.shape)} and {tuple(B.shape)}, expected {wanted}"
+            f"dynamics.linearize must return A and B of the shapes {wanted}, "
+            f"not {tuple(A.shape)} and {tuple(B.shape)}"
         )
     return A.detach(), B.detach()
 
@@ -59,7 +60,7 @@ def _jacobians(dynamics: Dynamics, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor
         following = dynamics.step(*inputs)
         if not following.requires_grad:
             raise ValueError(
-                "dynamics.step returned a result that cannot be differentiated: let it record gradients, "
+                "dynamics.step must return a result that can be differentiated: let it record gradients, "
                 "or give the dynamics a method linearize(z, u) -> A, B, c"
             )
         A, B = rows_jacobian(following, inputs)
@@ -70,7 +71,7 @@ def rows_jacobian(output: Tensor, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     """Differentiate each row of output (rows..., k) by the same row of every input (rows..., size).
 
     Returns:
-        For each input (rows..., k, size), detached; zeros where the output does not depend on it.
+        A Jacobian (rows..., k, size) for each input, detached; zero if the output does not depend on it.
     """
     size = output.shape[-1]
     if not output.requires_grad:
@@ -87,7 +88,7 @@ def rows_jacobian(output: Tensor, inputs: tuple[Tensor, ...]) -> list[Tensor]:
 def psd(matrices: Tensor) -> Tensor:
     """Return the nearest positive semidefinite matrices to symmetric ones (..., n, n).
 
-    Where an entry is not finite the result is NaN, for that matrix alone.
+    A matrix with an entry that is not finite becomes NaN; the others are not affected.
     """
     symmetric = (matrices + matrices.mT) / 2
     n = matrices.shape[-1]
@@ -102,7 +103,7 @@ def psd(matrices: Tensor) -> Tensor:
 
 
 def _psd_of_two(H: Tensor) -> Tensor:
-    """Keep the part of 2 x 2 matrices that belongs to their positive eigenvalues; eigh is slow on many."""
+    """Keep the positive eigenvalues of 2 x 2 matrices; `eigh` is slow on many small ones."""
     a, b, c = H[..., 0, 0], H[..., 0, 1], H[..., 1, 1]
     mean, radius = (a + c) / 2, torch.hypot((a - c) / 2, b)
     small, large = (mean - radius)[..., None, None], (mean + radius)[..., None, None]

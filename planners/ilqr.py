@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from unknot.checks import count
 from unknot.planners.base import (
     Cost,
     Dynamics,
@@ -16,31 +17,32 @@ from unknot.planners.base import (
     Status,
     action_dim,
     as_limits,
+    check_below_one,
     check_start,
     first_actions,
     unroll,
-    whole,
 )
 from unknot.planners.costs import RowCost, as_row_cost
 from unknot.planners.derivatives import linearize
 
-# Inside, the batch is the last axis: products of many small matrices are then sums of a few long
+# In this module the batch is the last axis: products of many small matrices are then sums of a few long
 # products, several times faster on a CPU than batched matrix multiplication.
 # x is (horizon + 1, n, rows), u is (horizon, m, rows), matrices (..., n, m, rows).
 
-_SHORTER = ((0.5, 0.25), (0.1, 0.03, 0.01))
-"""Fractions of a step tried where the full one is refused; the second ones where the first are, too."""
-_GOOD = 0.1
-"""A full step is taken unseen by the line search if it brings this share of what its model promised."""
+_STEP_FRACTIONS = ((0.5, 0.25), (0.1, 0.03, 0.01))
+"""Fractions of a step tried where the full step is refused; the second group where the first fails, too."""
+_GOOD_STEP = 0.1
+"""A full step skips the line search if it lowers the cost by this fraction of the model's prediction."""
 _DAMPING = (1e-3, 1e4)
-"""The least damping above zero and the one at which a problem is stuck, relative to the control Hessian."""
-_UNDAMPED = 1e-2
-"""Up to this damping a small promise means an optimum, and not a small step."""
+"""The lowest damping above zero, and the damping above which a problem is stuck; relative to the control
+Hessian."""
+_NEARLY_UNDAMPED = 1e-2
+"""Up to this damping a small predicted decrease means an optimum; above it, it may only mean a small step."""
 
 
 @dataclass
 class _Work:
-    """The plans still being improved, a row each (the last axis)."""
+    """The plans still being improved, one per row (the last axis)."""
 
     index: Tensor
     x: Tensor
@@ -56,11 +58,11 @@ class _Work:
 
 @dataclass
 class _Step:
-    """An affine change of plan, u + a k + K (z - x), and what its quadratic model promises of it."""
+    """An affine change of plan, u + a k + K (z - x), and the decrease in cost that its model predicts."""
 
     k: Tensor
     K: Tensor
-    promise: Tensor
+    decrease: Tensor
 
     def select(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return self.k[..., rows], self.K[..., rows]
@@ -70,9 +72,10 @@ class ILQR:
     """Iterative LQR (Li and Todorov 2004) with control limits (box-DDP, Tassa et al. 2014).
 
     Each iteration linearises the dynamics and quadratises the cost along the current plan, solves that
-    problem backwards in time with every action kept within its limits, and rolls the new plan out,
-    shortening the step where the cost would not fall. Damping, line search and the end are each problem's
-    own, and a finished problem costs nothing more. Second derivatives of the dynamics are left out.
+    problem backwards in time with every action kept within its limits, and rolls out the new plan,
+    shortening the step where the cost would not fall. Each problem has its own damping, line search and
+    stopping, and a finished problem takes no more computation. Second derivatives of the dynamics are
+    ignored.
 
     ```
     @inproceedings{tassa2014control,
@@ -84,13 +87,13 @@ class ILQR:
     Args:
         horizon: Number of actions in a plan.
         limits: Lowest and highest action, numbers or tensors (action dim,); none by default.
-        starts: Action sequences from which each problem is planned; the plan of least cost is returned.
-            The first is the warm start (zeros without one), the others are uniform within the limits
+        starts: Initial action sequences for each problem; the plan of lowest cost is returned. The first
+            is the warm start (zeros without one), the others are sampled uniformly within the limits
             (standard normal without limits).
-        generator: Draws the other starts; torch's default generator if none is given.
-        iterations: The most iterations, those included that only raise the damping.
-        tolerance: A problem has converged when its next full step promises to lower its cost by less than
-            this share of it. That step is still taken.
+        generator: For the sampled starts; torch's default generator if None.
+        iterations: Maximum number of iterations, including those that only raise the damping.
+        tolerance: A problem has converged when the predicted decrease of its next full step is less than
+            this fraction of its cost, in [0, 1). That step is still taken.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -106,13 +109,10 @@ class ILQR:
         iterations: int = 50,
         tolerance: float = 1e-6,
     ) -> None:
-        if not 0 <= tolerance < 1:
-            raise ValueError(f"tolerance={tolerance!r}, expected 0 <= tolerance < 1")
-        self.horizon = whole("horizon", horizon, 1)
-        self.limits = as_limits(limits)
-        self.starts = whole("starts", starts, 1)
-        self.generator = generator
-        self.iterations = whole("iterations", iterations, 1)
+        check_below_one(tolerance=tolerance)
+        count(1, horizon=horizon, starts=starts, iterations=iterations)
+        self.horizon, self.iterations, self.limits = horizon, iterations, as_limits(limits)
+        self.starts, self.generator = starts, generator
         self.tolerance = tolerance
 
     @torch.no_grad()
@@ -120,15 +120,15 @@ class ILQR:
         """Plan for a batch of problems.
 
         Args:
-            dynamics: Moves states; see `Dynamics`. Its `linearize`, if it has one, is used.
+            dynamics: See `Dynamics`. Its `linearize`, if it has one, is used.
             cost: Sum over time; see `Cost`.
-            start: (batch, dim), floating; its dtype and device are those of the plan.
+            start: (batch, dim), floating point; the plan has its dtype and device.
             warm_start: Actions to begin with, already shifted: (batch, horizon, action dim), or
-                (batch, starts, horizon, action dim) in place of the starts drawn. Actions that are not
-                finite count as zeros.
+                (batch, starts, horizon, action dim) in place of sampled starts. Actions that are not
+                finite are replaced by zeros.
 
         Raises:
-            ValueError: A shape does not fit.
+            ValueError: A shape is wrong.
         """
         check_start(start)
         size = action_dim(self.limits, cost, dynamics, warm_start)
@@ -144,19 +144,19 @@ class ILQR:
         if self.starts > 1 and actions.shape[1] == 1:
             shape = (len(start), self.starts - 1, self.horizon, size)
             device = start.device if self.generator is None else self.generator.device
-            draw = torch.rand if self.limits else torch.randn
-            more = draw(shape, generator=self.generator, dtype=start.dtype, device=device).to(start.device)
+            sample = torch.rand if self.limits else torch.randn
+            other = sample(shape, generator=self.generator, dtype=start.dtype, device=device).to(start.device)
             if self.limits:
                 low, high = (limit.to(start) for limit in self.limits)
-                more = low + (high - low) * more
-            actions = torch.cat([actions, more], 1)
+                other = low + (high - low) * other
+            actions = torch.cat([actions, other], 1)
         if self.limits:
             low, high = (limit.to(start) for limit in self.limits)
             actions = actions.clamp(low, high)
         return actions
 
     def _improve(self, dynamics: Dynamics, cost: RowCost, start: Tensor, actions: Tensor) -> Plan:
-        """Improve each row's plan until it converges; rows are problems of their own here."""
+        """Improve each row's plan until it converges; here every start is a problem of its own."""
         limits = _box(self.limits, actions)
         u = actions.permute(1, 2, 0).contiguous()
         x = unroll(dynamics, start, actions).permute(1, 2, 0).contiguous()
@@ -184,29 +184,29 @@ class ILQR:
     def _iterate(
         self, dynamics: Dynamics, cost: RowCost, work: _Work, limits: tuple[Tensor, Tensor] | None
     ) -> Tensor:
-        """Improve the plans in place by a step each and return how each stands, a Status (rows,)."""
+        """Improve the plans in place by one step each and return the Status of each (rows,)."""
         step = _backward(_model(dynamics, cost, work), work, limits)
         x, u = _forward(dynamics, work.x, work.u, step.k, step.K, limits)
         value = cost(*_batch_first(x, u))
-        settled = step.promise <= self.tolerance * work.value.abs() + work.noise
-        settled &= work.damping <= _UNDAMPED
-        full = value <= work.value - _GOOD * step.promise
-        # A promise that is not a number, from a control Hessian that is not positive, compares as false.
-        search = (step.promise.isfinite() & ~full & ~settled).nonzero()[:, 0]
+        converged = step.decrease <= self.tolerance * work.value.abs() + work.noise
+        converged &= work.damping <= _NEARLY_UNDAMPED
+        full = value <= work.value - _GOOD_STEP * step.decrease
+        # A decrease of NaN, from a control Hessian that is not positive definite, compares as false.
+        search = (step.decrease.isfinite() & ~full & ~converged).nonzero()[:, 0]
         if len(search):
             _shorten(dynamics, cost, work, step, limits, search, (x, u, value))
-        better = step.promise.isfinite() & (value < work.value)
+        better = step.decrease.isfinite() & (value < work.value)
         work.x = torch.where(better, x, work.x)
         work.u = torch.where(better, u, work.u)
         work.value = torch.where(better, value, work.value)
         work.damping = _damp(work.damping, full & better, better)
-        stuck = ~settled & (work.damping > _DAMPING[1])
+        stuck = ~converged & (work.damping > _DAMPING[1])
         status = torch.full_like(work.index, int(Status.ITERATION_LIMIT))
-        return status.masked_fill(stuck, int(Status.STUCK)).masked_fill(settled, int(Status.CONVERGED))
+        return status.masked_fill(stuck, int(Status.STUCK)).masked_fill(converged, int(Status.CONVERGED))
 
 
 def _damp(damping: Tensor, full: Tensor, better: Tensor) -> Tensor:
-    """Relax the damping after a full step, keep it after a shorter one, raise it after none."""
+    """Lower the damping after a full step, keep it after a shorter one, raise it after a failed one."""
     least, _ = _DAMPING
     relaxed = torch.where(damping > least, damping / 10, 0.0)
     return torch.where(full, relaxed, torch.where(better, damping, (damping * 10).clamp(min=least)))
@@ -228,7 +228,7 @@ def _backward(
 ) -> _Step:
     """Solve the linear-quadratic problem around the plans, every action within its limits.
 
-    The promise is NaN where a control Hessian is not positive definite: more damping is needed there.
+    The predicted decrease is NaN where a control Hessian is not positive definite: it needs more damping.
     """
     F, gradient, hessian = model
     n = F.shape[1]
@@ -247,28 +247,28 @@ def _backward(
             Quu = Quu + damping * eye
         P, law = _control(Quu, S, None if rooms is None else (rooms[0][t], rooms[1][t]))
         parts.append((P[:, n], law, S[:, n], Quu))
-        # Where the action is free Quu P = -S, where it is held its slope K is zero: what is left of
-        # [V v] = [Qxx qx] + S_x' P + K' S + K' Quu P, its damping taken out again, is this.
-        left = S[:, :n] - damping * P[:, :n] if damped else S[:, :n]
-        value = _beside(Q[:n, :n], q[:n]) + (left[:, :, None] * P[:, None]).sum(0)
+        # Where the action is free, Quu P = -S; where a limit holds it, its slope K is zero. So
+        # [V v] = [Qxx qx] + S_x' P + K' S + K' Quu P, without the damping, reduces to this.
+        undamped = S[:, :n] - damping * P[:, :n] if damped else S[:, :n]
+        value = _beside(Q[:n, :n], q[:n]) + (undamped[:, :, None] * P[:, None]).sum(0)
     k, law, slope, curvature = (torch.stack(part) for part in zip(*reversed(parts), strict=True))
     curved = (curvature * k[:, None]).sum(2)
-    promise = -(k * (slope + curved / 2)).sum((0, 1))
-    return _Step(law[:, :, n], law[:, :, :n], torch.where(_positive(curvature), promise, torch.nan))
+    decrease = -(k * (slope + curved / 2)).sum((0, 1))
+    return _Step(law[:, :, n], law[:, :, :n], torch.where(_positive(curvature), decrease, torch.nan))
 
 
 def _beside(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Return [matrix vector]: a function of the state and its constant are solved for together."""
+    """Return [matrix vector]: a linear function of the state and its constant are solved for together."""
     return torch.cat([matrix, vector[:, None]], 1)
 
 
 def _control(Quu: Tensor, S: Tensor, room: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
-    """Minimise k' Quu k / 2 + k' q with k in the room left, where S = [Qux q].
+    """Minimise k' Quu k / 2 + k' q with k within `room`, where S = [Qux q].
 
     Returns:
-        [K k], (m, n + 1, rows): the control and its slope by the state, zero where a limit holds it; and
-        the law to act by: the same, but for a held control where it would go if its limit were lifted.
-        The limit cuts that back until a state far enough from the old plan lets it go.
+        [K k], (m, n + 1, rows): the control and its slope by the state, which is zero where a limit holds
+        the control; and the control law: the same, except that a held control gets the value it would have
+        without its limit. Clipping restores the limit, unless the state is far enough from the old plan.
     """
     P = -(_inverse(Quu)[:, :, None] * S).sum(1)
     if room is None:
@@ -287,10 +287,10 @@ def _control(Quu: Tensor, S: Tensor, room: tuple[Tensor, Tensor] | None) -> tupl
 def _box_of_two(
     Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return k and K for at most two controls, exactly, from the free optimum P and that moved inside, k.
+    """Return k and K for at most two controls, exactly, from the free optimum P and its clipped value k.
 
-    One control at least is then where the optimum has it, and a step of the other along its own axis
-    finds the optimum.
+    At least one control of k is then optimal, and one step of the other along its own axis finds the
+    optimum.
     """
     diagonal = torch.stack([Quu[i, i] for i in range(len(k))])
     free, slope = _free(Quu, S[:, -1], k, low, high)
@@ -304,12 +304,12 @@ def _box_of_many(
 ) -> tuple[Tensor, Tensor]:
     """Return k and K by projected Newton steps from k (Tassa et al. 2014, their algorithm 1)."""
     eye = torch.eye(len(k), dtype=k.dtype, device=k.device)[..., None]
-    shares = k.new_tensor([1.0, 0.5, 0.1, 0.01, 0.0])[:, None, None]
+    fractions = k.new_tensor([1.0, 0.5, 0.1, 0.01, 0.0])[:, None, None]
     for _ in range(4 * len(k)):
         free, slope = _free(Quu, S[:, -1], k, low, high)
         inverse = _inverse(torch.where(free[:, None] & free, Quu, eye))
         change = -(inverse * (slope * free)).sum(1) * free
-        tries = torch.clamp(k + shares * change, low, high)
+        tries = torch.clamp(k + fractions * change, low, high)
         values = (tries * ((Quu * tries[:, None]).sum(2) / 2 + S[:, -1])).sum(1)
         k = tries.gather(0, values.argmin(0).expand(1, *k.shape))[0]
     free, _ = _free(Quu, S[:, -1], k, low, high)
@@ -318,13 +318,13 @@ def _box_of_many(
 
 
 def _free(Quu: Tensor, q: Tensor, k: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Return which controls no limit holds, and the slope of the cost at k."""
+    """Return which controls are held by no limit, and the slope of the cost at k."""
     slope = q + (Quu * k).sum(1)
     return ~(((k <= low) & (slope > 0)) | ((k >= high) & (slope < 0))), slope
 
 
 def _inverse(matrices: Tensor) -> Tensor:
-    """Invert symmetric matrices (m, m, rows); what comes of singular ones is not said."""
+    """Invert symmetric matrices (m, m, rows); the result for singular ones is undefined."""
     m = len(matrices)
     if m == 1:
         return matrices.reciprocal()
@@ -337,7 +337,7 @@ def _inverse(matrices: Tensor) -> Tensor:
 
 
 def _positive(matrices: Tensor) -> Tensor:
-    """Say for each row whether all its matrices (T, m, m, rows) are positive definite."""
+    """Return, for each row, whether all its matrices (T, m, m, rows) are positive definite."""
     m = matrices.shape[1]
     if m == 1:
         return (matrices[:, 0, 0] > 0).all(0)
@@ -359,15 +359,16 @@ def _shorten(
     search: Tensor,
     found: tuple[Tensor, Tensor, Tensor],
 ) -> None:
-    """Try shorter steps on the rows search, and write into found (x, u, value) where one is better."""
+    """Try shorter steps on the rows `search`, and write those that are better into found (x, u, value)."""
     found_x, found_u, found_value = found
-    for shares in _SHORTER:
-        rows = search.repeat(len(shares))
-        share = torch.tensor(shares, dtype=work.x.dtype, device=rows.device).repeat_interleave(len(search))
+    for fractions in _STEP_FRACTIONS:
+        rows = search.repeat(len(fractions))
+        fraction = torch.tensor(fractions, dtype=work.x.dtype, device=rows.device)
+        fraction = fraction.repeat_interleave(len(search))
         k, K = step.select(rows)
-        x, u = _forward(dynamics, work.x[..., rows], work.u[..., rows], share * k, K, limits)
+        x, u = _forward(dynamics, work.x[..., rows], work.u[..., rows], fraction * k, K, limits)
         value = cost.select(rows)(*_batch_first(x, u)).nan_to_num(torch.inf)
-        least, which = value.view(len(shares), -1).min(0)
+        least, which = value.view(len(fractions), -1).min(0)
         better = ~(found_value[search] <= least)
         place, source = search[better], (which * len(search) + torch.arange(len(search)).to(rows))[better]
         found_x[..., place], found_u[..., place] = x[..., source], u[..., source]
@@ -412,7 +413,7 @@ def _box(limits: tuple[Tensor, Tensor] | None, actions: Tensor) -> tuple[Tensor,
 
 
 def _best(plan: Plan, batch: int, starts: int) -> Plan:
-    """Return of each problem's plans the one of least cost."""
+    """Return the plan of lowest cost for each problem."""
     values = plan.costs[:, -1].view(batch, starts)
     best = values.nan_to_num(torch.inf).argmin(1)
     rows = torch.arange(batch, device=best.device) * starts + best

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unknot.planners.base import Cost, Dynamics, Planner, check_start, whole
+from unknot.checks import count
+from unknot.planners.base import Cost, Dynamics, Planner, check_start
 from unknot.planners.costs import as_row_cost
 
 Guesses = Callable[[Tensor], Tensor]
-"""From the numbers of some problems (rows,) to action sequences (rows, any, horizon, action dim)."""
+"""From the indices of some problems (rows,) to action sequences (rows, any, horizon, action dim)."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Memory:
 
     Attributes:
         actions: (batch, horizon, action dim), the latest plan of each problem.
-        states: (batch, horizon + 1, dim), the states it expects.
-        used: (batch,), int64, how many of its actions were returned.
+        states: (batch, horizon + 1, dim), the states that plan expects.
+        used: (batch,), int64, how many of its actions have been returned.
         status: (batch,), int64, how that plan ended, a `Status`.
     """
 
@@ -33,23 +34,25 @@ class Memory:
 
 
 class RecedingHorizon:
-    """Plan, act, and plan again from where that led.
+    """Plan, act, and plan again from the state reached.
 
     Args:
-        planner: Plans; its horizon stays the same however long one acts.
-        replan_every: Number of actions of a plan to take before the next plan.
-        surprise: Distance from the state that the plan expects beyond which a problem is planned for anew
-            before that.
+        planner: Makes the plans; its horizon does not shrink over time.
+        replan_every: Number of actions taken from a plan before the next plan.
+        replan_distance: Euclidean distance from the state that the plan expects, beyond which a problem is
+            planned again early; infinite by default.
 
     Raises:
-        ValueError: replan_every is not a whole number of at least 1, or surprise is negative or NaN.
+        ValueError: replan_every is not a whole number of at least 1, or replan_distance is negative or NaN.
     """
 
-    def __init__(self, planner: Planner, replan_every: int = 1, surprise: float = float("inf")) -> None:
-        if not surprise >= 0:
-            raise ValueError(f"surprise={surprise}, expected a distance of at least 0")
-        self.planner, self.surprise = planner, surprise
-        self.replan_every = whole("replan_every", replan_every, 1)
+    def __init__(
+        self, planner: Planner, replan_every: int = 1, replan_distance: float = float("inf")
+    ) -> None:
+        count(1, replan_every=replan_every)
+        if not replan_distance >= 0:
+            raise ValueError(f"replan_distance must be at least 0, not {replan_distance}")
+        self.planner, self.replan_every, self.replan_distance = planner, replan_every, replan_distance
 
     @torch.no_grad()
     def act(
@@ -61,30 +64,29 @@ class RecedingHorizon:
         restart: Tensor | None = None,
         guesses: Guesses | None = None,
     ) -> tuple[Tensor, Memory]:
-        """Return the next action of each problem and what to hand in at the next call.
+        """Return the next action of each problem, and the memory for the next call.
 
-        Only the problems whose plan is used up, as far as it is to be used, and those that are not where
-        their plan expects them, are planned for. What is left of the old plan, with zeros after it, is the
-        warm start.
+        A problem is planned again when `replan_every` actions of its plan are used or its state is not the
+        one that the plan expects. The warm start is the rest of the old plan, followed by zeros.
 
         Args:
-            dynamics: Moves states; see `Dynamics`.
+            dynamics: See `Dynamics`.
             cost: Sum over time; see `Cost`.
-            start: (batch, dim), where the problems are now.
+            start: (batch, dim), the current states.
             memory: What the last call returned; None at first. It is not changed.
-            restart: (batch,), bool, the problems that begin anew: what memory holds of them is not used.
+            restart: (batch,), bool, the problems that begin anew: their part of the memory is ignored.
             guesses: Further action sequences to begin with, for a planner that takes several.
 
         Returns:
             (batch, action dim), NaN where a problem is invalid, and the memory.
 
         Raises:
-            ValueError: A shape does not fit, or a plan is shorter than replan_every.
+            ValueError: A shape is wrong, or a plan is shorter than replan_every.
         """
         check_start(start)
         batch = len(start)
-        _check("restart", restart, batch)
-        _check("memory.used", None if memory is None else memory.used, batch)
+        _check_batch("restart", restart, batch)
+        _check_batch("memory.used", None if memory is None else memory.used, batch)
         rows = self._rows(start, memory, restart)
         if memory is None:
             plan = self.planner.plan(dynamics, cost, start, None if guesses is None else guesses(rows))
@@ -93,18 +95,19 @@ class RecedingHorizon:
             memory = self._replan(dynamics, cost, start, memory, rows, restart, guesses)
         if memory.actions.shape[1] < self.replan_every:
             raise ValueError(
-                f"replan_every={self.replan_every}, expected at most the horizon {memory.actions.shape[1]}"
+                f"replan_every must be at most the horizon {memory.actions.shape[1]}, not {self.replan_every}"
             )
         actions = memory.actions[torch.arange(batch, device=start.device), memory.used]
         return actions, Memory(memory.actions, memory.states, memory.used + 1, memory.status)
 
     def _rows(self, start: Tensor, memory: Memory | None, restart: Tensor | None) -> Tensor:
-        """Return the problems that are fresh, at the end of what is used of their plan, or off it."""
+        """Return the problems to plan: new ones, those whose plan is used up, and those off their plan."""
         every = torch.arange(len(start), device=start.device)
         if memory is None:
             return every
         expected = memory.states[every, memory.used.clamp(max=memory.states.shape[1] - 1)]
-        due = (memory.used >= self.replan_every) | ~((start - expected).norm(dim=1) <= self.surprise)
+        on_plan = (start - expected).norm(dim=1) <= self.replan_distance
+        due = (memory.used >= self.replan_every) | ~on_plan
         return every[due if restart is None else due | restart.to(start.device)]
 
     def _replan(
@@ -132,18 +135,18 @@ class RecedingHorizon:
 
 
 def shifted(actions: Tensor, used: Tensor) -> Tensor:
-    """Drop the first actions of each row and put zeros behind.
+    """Drop the first actions of each row and append zeros.
 
     Args:
         actions: (batch, horizon, action dim).
-        used: (batch,), whole numbers, how many to drop.
+        used: (batch,), int64, how many to drop.
     """
     horizon = actions.shape[1]
     later = used[:, None] + torch.arange(horizon, device=actions.device)
-    taken = actions.gather(1, later.clamp(max=horizon - 1)[..., None].expand_as(actions))
-    return torch.where((later < horizon)[..., None], taken, 0.0)
+    rest = actions.gather(1, later.clamp(max=horizon - 1)[..., None].expand_as(actions))
+    return torch.where((later < horizon)[..., None], rest, 0.0)
 
 
-def _check(name: str, values: Tensor | None, batch: int) -> None:
+def _check_batch(name: str, values: Tensor | None, batch: int) -> None:
     if values is not None and values.shape != (batch,):
-        raise ValueError(f"{name} has the shape {tuple(values.shape)}, expected ({batch},), as start has")
+        raise ValueError(f"{name} must have the shape ({batch},), as start has, not {tuple(values.shape)}")

@@ -1,8 +1,8 @@
-"""Searching gripper poses, elements of SE(3), by a score, for many problems at once.
+"""Search for gripper poses, elements of SE(3), by a score, for many problems at once.
 
 A pose is six numbers: a position in metres and a rotation vector in radians. Rotations are composed, never
-added up. A score is any callable of poses (batch, n, 6) that returns (batch, n), the higher the better; both
-searches ask it for all the poses of a step at once.
+added. A score is any callable of poses (batch, n, 6) that returns (batch, n), higher is better; both searches
+score all the poses of a step in one call.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,8 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from unknot.planners.base import whole
+from unknot.checks import count
+from unknot.planners.base import check_below_one
 from unknot.planners.cem import best_rows, normal
 
 __all__ = ["DirectionSearch", "PoseCEM", "PosePath", "Score", "compose"]
@@ -23,7 +24,7 @@ Score = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PosePath:
-    """The poses that a search came through."""
+    """The poses that a search passed through."""
 
     poses: Tensor
     """(batch, steps + 1, 6); the last one is the result."""
@@ -36,10 +37,10 @@ def compose(poses: Tensor, moves: Tensor) -> Tensor:
 
     Args:
         poses: (..., 6).
-        moves: (..., 6), in the axes of the pose that is moved.
+        moves: (..., 6), each in the axes of its pose.
 
     Returns:
-        (..., 6); the angles are at most pi.
+        (..., 6); rotation angles are at most pi.
     """
     pose, move = (x.numpy(force=True).astype(float) for x in (poses, moves))
     shape = np.broadcast_shapes(pose.shape, move.shape)
@@ -51,17 +52,17 @@ def compose(poses: Tensor, moves: Tensor) -> Tensor:
 
 
 class DirectionSearch:
-    """Goes where the best of a few random directions leads, step by step (Yan et al. 2018, section 2).
+    """Moves step by step along the best of a few random directions (Yan et al. 2018, section 2).
 
     The paper calls it the cross-entropy method: each step samples 10 directions of the 6-dimensional space
-    and takes the top one, better than where it is or not, and a grasp is a success if one of up to 20 steps
-    is. The length of a step, which the paper does not give, is the caller's.
+    and takes the best one, even if it is worse than the current pose; a grasp is a success if one of up to
+    20 steps is. The paper does not give the length of a step.
 
     Args:
-        length: Of a step along a pure translation in metres, and along a pure rotation in radians.
-        directions: Of which one is taken.
-        steps: Taken in all.
-        generator: Draws the directions; torch's default generator if none is given.
+        length: Length of a step, in metres for a pure translation and in radians for a pure rotation.
+        directions: Number of directions sampled for each step.
+        steps: Number of steps.
+        generator: For the directions; torch's default generator if None.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -75,21 +76,20 @@ class DirectionSearch:
         steps: int = 20,
         generator: torch.Generator | None = None,
     ) -> None:
+        count(1, directions=directions, steps=steps)
         self.length = _scale("length", length)
-        self.directions = whole("directions", directions, 1)
-        self.steps = whole("steps", steps, 1)
-        self.generator = generator
+        self.directions, self.steps, self.generator = directions, steps, generator
 
     @torch.no_grad()
     def search(self, score: Score, start: Tensor) -> PosePath:
-        """Search from poses.
+        """Search from given poses.
 
         Args:
             score: See the module.
-            start: (batch, 6), floating.
+            start: (batch, 6), floating point.
 
         Raises:
-            ValueError: A shape does not fit.
+            ValueError: A shape is wrong.
         """
         _check_poses("start", start, 2)
         poses, scores = [start], [_scores(score, start[:, None])[:, 0]]
@@ -106,23 +106,23 @@ class DirectionSearch:
 class PoseCEM:
     """Cross-entropy method (Rubinstein 1999) on SE(3): a normal distribution in the frame of a mean pose.
 
-    The mean moves by the mean of the elites' moves; the next covariance is theirs about the old mean, with a
-    share of the old one. (About their own mean it would shrink before the mean arrives.) A problem may have
-    several starts, each with a distribution of its own, of which the best ends as the result: grasps of an
-    object are of several kinds, and a mean of two kinds is of none.
+    The mean moves by the mean of the elites' moves. The next covariance is that of the elites about the old
+    mean, smoothed with the old covariance. (About their own mean it would shrink before the mean arrives.)
+    A problem may have several starts, each with its own distribution, and the best one is the result: an
+    object has grasps of several kinds, and the mean of two kinds is often no grasp.
 
-    A learned score has peaks where it errs, and the best of hundreds of samples is likely to be on one. So
-    the result is no sample but a mean, of the distribution whose samples score best on average, and `noise`
-    keeps these from shrinking to a point: what is found is good for all its surroundings.
+    A learned score has peaks where it is wrong, and the best of hundreds of samples is likely to lie on one.
+    So the result is not a sample but the mean of the distribution whose samples score best on average, and
+    `noise` keeps this distribution from shrinking to a point: all the surroundings of the result score well.
 
     Args:
-        deviation: Of the first samples, in metres and in radians along each axis.
-        noise: Deviation that samples have beside that of the elites, in the same units.
+        deviation: Standard deviation of the first samples along each axis, in metres and in radians.
+        noise: Standard deviation added to that of the elites, in the same units.
         population: Poses sampled about each mean in an iteration; the mean is one of them.
-        elites: How many of them the next mean and covariance are taken from.
-        smoothing: Share of the old covariance in the new one, in [0, 1).
-        iterations: How often the means move.
-        generator: Draws the samples; torch's default generator if none is given.
+        elites: How many of the best the next mean and covariance are computed from.
+        smoothing: Weight of the old covariance in the new one, in [0, 1).
+        iterations: Number of moves of the means.
+        generator: For the samples; torch's default generator if None.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -139,30 +139,29 @@ class PoseCEM:
         iterations: int = 6,
         generator: torch.Generator | None = None,
     ) -> None:
-        if not 0 <= smoothing < 1:
-            raise ValueError(f"smoothing={smoothing!r}, expected 0 <= smoothing < 1")
-        self.deviation = _scale("deviation", deviation)
-        self.noise = _scale("noise", noise)
-        self.elites = whole("elites", elites, 2)
-        self.population = whole("population", population, self.elites)
-        self.smoothing = smoothing
-        self.iterations = whole("iterations", iterations, 1)
-        self.generator = generator
+        check_below_one(smoothing=smoothing)
+        count(1, iterations=iterations)
+        count(2, elites=elites)
+        count(elites, population=population)
+        self.deviation, self.noise = _scale("deviation", deviation), _scale("noise", noise)
+        self.population, self.elites = population, elites
+        self.smoothing, self.iterations, self.generator = smoothing, iterations, generator
 
     @torch.no_grad()
     def search(self, score: Score, start: Tensor) -> PosePath:
-        """Search from poses.
+        """Search from given poses.
 
         Args:
-            score: See the module; it is asked for starts x population poses a problem. What is best on
-                average depends on its scale: of probabilities, it is what succeeds most often.
-            start: (batch, starts, 6), floating.
+            score: See the module; called with starts x population poses for each problem. The best average
+                depends on its scale: if scores are probabilities, it is the most frequent success.
+            start: (batch, starts, 6), floating point.
 
         Returns:
-            At first and after each iteration, the mean whose samples score best on average, and that average.
+            Initially and after each iteration, the mean whose samples score best on average, and that
+            average.
 
         Raises:
-            ValueError: A shape does not fit.
+            ValueError: A shape is wrong.
         """
         _check_poses("start", start, 3)
         batch, starts, _ = start.shape
@@ -178,22 +177,22 @@ class PoseCEM:
             path.append(means.view(batch, starts, 6)[rows, best])
             values.append(value)
             elite, _ = best_rows(moves, -scores.flatten(0, 1), self.elites)
-            fresh = elite.mT @ elite / self.elites
-            covariance = self.smoothing * covariance + (1 - self.smoothing) * fresh
+            elite_covariance = elite.mT @ elite / self.elites
+            covariance = self.smoothing * covariance + (1 - self.smoothing) * elite_covariance
             means = compose(means, elite.mean(1))
         return PosePath(torch.stack(path, 1), torch.stack(values, 1))
 
     def _sample(self, covariance: Tensor) -> Tensor:
-        """Return moves (problems, population, 6), the first of which stays."""
+        """Return moves (problems, population, 6), the first of which is zero."""
         root = torch.linalg.cholesky(covariance + torch.diag(self.noise.to(covariance) ** 2))
         noise = normal((len(root), self.population - 1, 6), covariance, self.generator)
         return torch.cat([torch.zeros_like(noise[:, :1]), noise @ root.mT], 1)
 
 
 def _scale(name: str, pair: tuple[float, float]) -> Tensor:
-    """Return lengths along the six axes of metres and radians."""
+    """Return lengths along the six axes from one in metres and one in radians."""
     if len(pair) != 2 or not all(0 < value < float("inf") for value in pair):
-        raise ValueError(f"{name}={pair!r}, expected two positive numbers: metres, radians")
+        raise ValueError(f"{name} must be two positive numbers, metres and radians, not {pair!r}")
     return torch.tensor(pair, dtype=torch.float64).repeat_interleave(3)
 
 
@@ -201,13 +200,14 @@ def _check_poses(name: str, poses: Tensor, axes: int) -> None:
     if poses.ndim != axes or poses.shape[-1] != 6 or not poses.is_floating_point():
         expected = "(batch, 6)" if axes == 2 else "(batch, starts, 6)"
         raise ValueError(
-            f"{name} has the shape {tuple(poses.shape)} and {poses.dtype}, expected {expected}, floating"
+            f"{name} must be floating point of the shape {expected}, "
+            f"not {poses.dtype} of the shape {tuple(poses.shape)}"
         )
 
 
 def _scores(score: Score, poses: Tensor) -> Tensor:
-    """Return the scores (batch, n) of poses (batch, n, 6), minus infinity for one that is no number."""
+    """Return the scores (batch, n) of poses (batch, n, 6), minus infinity in place of NaN."""
     values = score(poses)
     if values.shape != poses.shape[:2]:
-        raise ValueError(f"score returned the shape {tuple(values.shape)}, expected {tuple(poses.shape[:2])}")
+        raise ValueError(f"score must return the shape {tuple(poses.shape[:2])}, not {tuple(values.shape)}")
     return values.nan_to_num(-torch.inf, torch.inf, -torch.inf)

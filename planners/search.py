@@ -1,4 +1,4 @@
-"""Search over finitely many moves, for many problems at once: breadth first, and greedy."""
+"""Search over a finite set of moves, for many problems at once: breadth-first and greedy."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unknot.planners.base import Dynamics, Plan, Status, check_start, unroll, whole
+from unknot.checks import at_least, count
+from unknot.planners.base import Dynamics, Plan, Status, check_start, unroll
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A cost in moves: how many states of a plan, its start apart, are not at the goal.
+    """A cost in moves: how many states of a plan, except its start, are not at the goal.
 
     Attributes:
         goal: (batch, dim), one for each problem.
-        tolerance: Distance from the goal, Euclidean, within which a state is at it.
+        tolerance: Euclidean distance from the goal within which a state counts as at the goal.
+
+    Raises:
+        ValueError: The goal has another shape, or the tolerance is negative or not finite.
     """
 
     goal: Tensor
     tolerance: float
 
     def __post_init__(self) -> None:
-        """Refuse goals that are not a batch, and a tolerance that nothing keeps."""
+        """Check the arguments."""
         if self.goal.ndim != 2:
-            raise ValueError(f"goal has the shape {tuple(self.goal.shape)}, expected (batch, dim)")
-        if not self.tolerance >= 0:
-            raise ValueError(f"tolerance={self.tolerance}, expected a distance of at least 0")
+            raise ValueError(f"goal must have the shape (batch, dim), not {tuple(self.goal.shape)}")
+        at_least(0, tolerance=self.tolerance)
 
     def distance(self, states: Tensor) -> Tensor:
-        """Return how far from the goal states (batch, any, dim) are: (batch, any)."""
+        """Return the distances (batch, any) of states (batch, any, dim) from the goal."""
         distance: Tensor = torch.linalg.vector_norm(states - self.goal[:, None], dim=2)
         return distance
 
@@ -43,31 +46,30 @@ class Arrival:
 class BreadthFirst:
     """Breadth-first search (Moore 1959): no plan that arrives has fewer moves.
 
-    All problems are searched together, wave by wave. States closer than `merge` count as one, the first
-    found, so that a search in a learnt space, where no two are equal, ends as one on a grid does. Memory
-    and time grow with the square of how many are told apart.
+    All problems are searched together, one move deeper at a time. States within `merge` of each other are
+    merged into the first one found, so that a search in a learnt space, where no two states are equal, ends
+    as one on a grid does. Memory and time grow with the square of the number of distinct states.
 
-    A problem whose goal is reached has converged; it is stuck where nothing new can be reached, and has
-    run into a limit where the horizon ends before, or there are too many states. It then gets the way to
-    the nearest state found.
+    A problem has converged when its goal is reached. It is stuck when no new state can be reached, and ends
+    at the iteration limit when the horizon or the limit of states comes first. Its plan then leads to the
+    state found that is nearest to the goal.
 
     Args:
-        actions: (moves, action dim), what can be done. In a plan zeros follow the arrival, so dynamics take
-            the action 0 as staying.
-        horizon: The most moves in a plan.
-        merge: Distance, Euclidean, up to which two states of a problem are one.
-        limit: States of a problem from which on no more are looked for.
+        actions: (moves, action dim), the possible actions. Plans are filled up with zeros after the arrival,
+            so the dynamics must take the action 0 as staying.
+        horizon: Maximum number of moves in a plan.
+        merge: Euclidean distance up to which two states of a problem are merged.
+        limit: Number of states of a problem at which its search stops.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
     def __init__(self, actions: Tensor, horizon: int, *, merge: float, limit: int = 1000) -> None:
-        if not merge >= 0:
-            raise ValueError(f"merge={merge}, expected a distance of at least 0")
-        self.actions, self.merge = _checked_moves(actions), merge
-        self.horizon = whole("horizon", horizon, 1)
-        self.limit = whole("limit", limit, 1)
+        at_least(0, merge=merge)
+        count(1, horizon=horizon, limit=limit)
+        self.actions, self.horizon = _checked_moves(actions), horizon
+        self.merge, self.limit = merge, limit
 
     @torch.no_grad()
     def plan(
@@ -76,13 +78,13 @@ class BreadthFirst:
         """Plan for a batch of problems.
 
         Args:
-            dynamics: Moves states; see `Dynamics`.
+            dynamics: See `Dynamics`.
             cost: The goals.
-            start: (batch, dim), floating.
-            warm_start: Not used, since a search needs no guess; there for the interface.
+            start: (batch, dim), floating point; the plan has its dtype and device.
+            warm_start: Ignored; kept for the `Planner` interface.
 
         Raises:
-            ValueError: A shape does not fit.
+            ValueError: A shape is wrong.
         """
         batch, device = len(start), start.device
         valid, start = _valid(cost, start)
@@ -107,69 +109,69 @@ class BreadthFirst:
             arrived = arrived | (frontier & _at_goal(cost, found)).any(1)
         distance = torch.where(known, cost.distance(states), torch.inf)
         near = distance <= cost.tolerance
-        # Of states at the goal the first found: the fewest moves lead there.
+        # The first state found at the goal is the one with the fewest moves.
         last = torch.where(near.any(1), near.to(torch.int8).argmax(1), distance.argmin(1))
-        more = (frontier & ~arrived[:, None]).any(1)
-        status = torch.where(arrived, int(Status.CONVERGED), int(Status.STUCK))
-        status = torch.where(more, int(Status.ITERATION_LIMIT), status)
-        return _finish(dynamics, cost, start, self._way(last, parents, moves), status, valid)
+        limited = frontier.any(1) | (known.sum(1) >= self.limit)
+        status = torch.where(limited, int(Status.ITERATION_LIMIT), int(Status.STUCK))
+        status = torch.where(arrived, int(Status.CONVERGED), status)
+        actions = self._actions_to(last, parents, moves).to(start)
+        return _finish(dynamics, cost, start, actions, status, valid)
 
     def _expand(self, dynamics: Dynamics, states: Tensor, open_: Tensor) -> Tensor:
         """Return where every move leads from the open states: (batch, states x moves, dim), else NaN."""
-        batch, count, dim = states.shape
-        count *= len(self.actions)
+        batch, width, dim = states.shape
         rows = open_.repeat_interleave(len(self.actions), 1)
-        actions = self.actions.to(states).repeat(batch * count // len(self.actions), 1)[rows.flatten()]
+        actions = self.actions.to(states).repeat(batch * width, 1)[rows.flatten()]
         origins = states.repeat_interleave(len(self.actions), 1)[rows]
-        reached = states.new_full((batch, count, dim), torch.nan)
+        reached = states.new_full((batch, width * len(self.actions), dim), torch.nan)
         reached[rows] = dynamics.step(origins, actions)
         return reached
 
     def _fresh(self, reached: Tensor, states: Tensor, known: Tensor) -> Tensor:
-        """Tell which of the states reached (batch, n, dim) are finite and new: (batch, n)."""
+        """Return which of the states reached (batch, n, dim) are finite and new: (batch, n)."""
         fresh = reached.isfinite().all(2)
-        rows = fresh.any(1)  # the other problems' searches have ended
-        clear = reached[rows].nan_to_num(0.0)
-        old = self._close(clear, states[rows].nan_to_num(0.0)) & known[rows][:, None]
+        rows = fresh.any(1)  # the searches of the other problems have ended
+        finite = reached[rows].nan_to_num(0.0)
+        old = self._merged(finite, states[rows].nan_to_num(0.0)) & known[rows][:, None]
         new = fresh[rows] & ~old.any(2)
-        earlier = self._close(clear, clear) & new[:, None]
+        earlier = self._merged(finite, finite) & new[:, None]
         fresh[rows] = new & ~earlier.tril(-1).any(2)
         return fresh
 
-    def _close(self, some: Tensor, others: Tensor) -> Tensor:
-        # By differences: the faster way, by products, is off by more than a small `merge`.
+    def _merged(self, some: Tensor, others: Tensor) -> Tensor:
+        # The faster mode, by matrix products, has errors larger than a small `merge`.
         return torch.cdist(some, others, compute_mode="donot_use_mm_for_euclid_dist") <= self.merge
 
-    def _way(self, last: Tensor, parents: Tensor, moves: Tensor) -> Tensor:
+    def _actions_to(self, last: Tensor, parents: Tensor, moves: Tensor) -> Tensor:
         """Return the actions (batch, horizon, action dim) from the start to the states `last`."""
-        backwards, ended = [], []
+        backwards, stays_backwards = [], []
         for _ in range(self.horizon):
-            ended.append(last == 0)
+            stays_backwards.append(last == 0)
             backwards.append(moves.gather(1, last[:, None])[:, 0])
             last = parents.gather(1, last[:, None])[:, 0]
-        index, rest = torch.stack(backwards[::-1], 1), torch.stack(ended[::-1], 1)
-        order = rest.to(torch.int8).argsort(dim=1, stable=True)  # the rest at the end, not at the start
+        index, stays = torch.stack(backwards[::-1], 1), torch.stack(stays_backwards[::-1], 1)
+        order = stays.to(torch.int8).argsort(dim=1, stable=True)  # staying comes last, not first
         actions = self.actions.to(last.device)[index.gather(1, order)]
-        return actions * ~rest.gather(1, order)[..., None]
+        return actions * ~stays.gather(1, order)[..., None]
 
 
 class Greedy:
-    """Takes the move that leads nearest to the goal, for as long as one leads nearer.
+    """Takes the move that leads nearest to the goal, as long as one leads nearer.
 
-    With dynamics that only add moves up it decomposes the difference of two states into moves, as in
-    Thomas et al. (2018), appendix B.2.
+    With dynamics that only add moves, it decomposes the difference of two states into moves, as in Thomas
+    et al. (2018), appendix B.2.
 
     Args:
         actions: (moves, action dim), as for `BreadthFirst`.
-        horizon: The most moves in a plan.
+        horizon: Maximum number of moves in a plan.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
     def __init__(self, actions: Tensor, horizon: int) -> None:
-        self.actions = _checked_moves(actions)
-        self.horizon = whole("horizon", horizon, 1)
+        count(1, horizon=horizon)
+        self.actions, self.horizon = _checked_moves(actions), horizon
 
     @torch.no_grad()
     def plan(
@@ -183,7 +185,7 @@ class Greedy:
         better = torch.ones_like(rows, dtype=torch.bool)
         for _ in range(self.horizon):
             tried = dynamics.step(z.repeat_interleave(len(moves), 0), moves.repeat(len(z), 1))
-            tried = tried.view(len(z), len(moves), -1)
+            tried = tried.view(len(z), len(moves), z.shape[1])
             distance, best = cost.distance(tried).nan_to_num(torch.inf).min(1)
             now = cost.distance(z[:, None])[:, 0]
             better = (now > cost.tolerance) & (distance < now)
@@ -198,18 +200,18 @@ class Greedy:
 def _checked_moves(actions: Tensor) -> Tensor:
     if actions.ndim != 2 or not len(actions) or not bool(actions.isfinite().all()):
         raise ValueError(
-            f"actions have the shape {tuple(actions.shape)}, expected (moves, action dim), at least one move "
-            "and all finite"
+            "actions must be finite and have the shape (moves, action dim), with at least one move, "
+            f"not {tuple(actions.shape)}"
         )
     return actions.detach()
 
 
 def _valid(cost: Arrival, start: Tensor) -> tuple[Tensor, Tensor]:
-    """Check the shapes; return which problems (batch,) are finite, and the starts with 0 for the others."""
+    """Check shapes; return which problems (batch,) are finite, and the starts, 0 where they are not."""
     check_start(start)
     if cost.goal.shape != start.shape:
         raise ValueError(
-            f"cost.goal has the shape {tuple(cost.goal.shape)}, expected {tuple(start.shape)}, as start has"
+            f"cost.goal must have the shape {tuple(start.shape)}, as start has, not {tuple(cost.goal.shape)}"
         )
     valid = start.isfinite().all(1) & cost.goal.isfinite().all(1)
     return valid, torch.where(valid[:, None], start, 0.0)

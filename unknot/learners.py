@@ -1,11 +1,11 @@
-"""The learners that weight files can be of: data alone.
+"""The learners that weight files can hold, and the agents that plan with them: data alone.
 
-A weight file names a class, never a module. `unknot.representation.load_learner` imports the module that this
-table gives for the class; a class that has no row is refused. `unknot.representation.register_learner` adds a
-learner of one's own.
+A weight file names a class, never a module. `unknot.representation.load_learner` imports the module that
+`LEARNERS` gives for the class and refuses a class without a row. `unknot.representation.register_learner`
+adds a learner of one's own.
 """
 
-__all__ = ["LEARNERS"]
+__all__ = ["LEARNERS", "PLANNING_AGENTS"]
 
 LEARNERS: dict[str, str] = {
     "RCE": "unknot.representation.rce",
@@ -30,3 +30,21 @@ LEARNERS: dict[str, str] = {
     "Embedding": "unknot.models.image.embedding",
 }
 """Class name to module."""
+
+PLANNING_AGENTS: dict[tuple[str, str], tuple[str, str, str]] = {
+    ("agents", "unknot/Maze-v0"): ("unknot.agents.latent_path", "LatentPathAgent", "mazes/planning"),
+    ("agents", "unknot/MnistGrid-v0"): ("unknot.agents.latent_path", "LatentPathAgent", "digits/planning"),
+    ("controllable-factors", "unknot/Maze-v0"): (
+        "unknot.agents.latent_path",
+        "LatentPathAgent",
+        "planning/reach",
+    ),
+    ("dynamics-content", "unknot/Planar-v0"): ("unknot.agents.planning", "PlanningAgent", "published"),
+    ("grasping", "unknot/Grasp-v0"): ("unknot.agents.grasping", "GraspAgent", "geometry"),
+    ("grasping", "unknot/GraspReach-v0"): ("unknot.agents.grasping", "ReachAgent", "geometry"),
+}
+"""The agent that plans with the learners of a run, by experiment and environment.
+
+Each row gives the agent's module, its class, and the models it loads by default, a folder below the seed's of
+the run. `unknot.agents.named.find_agent` looks agents up here.
+"""

@@ -1,4 +1,4 @@
-"""Training: it learns, it resumes to the bit, and what can't work is told before anything is written."""
+"""Training: agents learn, runs resume to the bit, bad settings are refused before anything is written."""
 
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def test_ppo_learns_to_find_a_goal(tmp_path: Path) -> None:
     metrics = train_agent(settings, tmp_path / "seed-0", schedule, progress=False)
     assert metrics["curve"][0]["success_rate"] < 0.4
     assert metrics["best"]["success_rate"] >= 0.9
-    assert metrics["curve"][-1] == metrics["best"]  # where it was reached, training ended
+    assert metrics["curve"][-1] == metrics["best"]  # training ended when it was reached
     agent = SavedAgent.load(tmp_path)
     env = agent.make_environment(MAZE, 50, options)
     assert evaluate_agent(agent, env, 50, seed=5).success_rate > 0.75
@@ -60,7 +60,7 @@ def test_ppo_learns_to_find_a_goal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["PPO", "A2C"])
-def test_a_resumed_run_is_that_of_an_unbroken_one(algorithm: str, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(algorithm: str, tmp_path: Path) -> None:
     small = {name: SMALL[name] for name in SMALL if algorithm == "PPO" or name in ("num_envs", "n_steps")}
     settings = AgentSettings(algorithm, PLANAR, {"max_steps": 10, "noise": 0.5}, hyperparameters=small)
     whole = train(settings, tmp_path / "whole", 192)
@@ -73,7 +73,7 @@ def test_a_resumed_run_is_that_of_an_unbroken_one(algorithm: str, tmp_path: Path
     assert [entry["steps"] for entry in parts["curve"]] == [0, 64, 128, 192]
 
 
-def test_ctrl_c_ends_between_rollouts_and_loses_nothing(
+def test_ctrl_c_stops_between_rollouts_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import signal
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_between_rollouts_and_loses_nothing(
     assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
 
 
-def test_the_replay_buffer_is_kept_on_demand(tmp_path: Path) -> None:
+def test_the_replay_buffer_is_kept_if_asked_for(tmp_path: Path) -> None:
     settings = AgentSettings("SAC", PLANAR, {"max_steps": 10}, "factors", hyperparameters=OFF_POLICY)
     train(settings, tmp_path / "whole", 160)
     train(settings, tmp_path / "kept", 80, keep_replay=True)
@@ -112,7 +112,7 @@ def test_the_replay_buffer_is_kept_on_demand(tmp_path: Path) -> None:
     assert not same(whole, state(tmp_path / "lost"))
 
 
-def test_a_resume_keeps_the_settings(tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path) -> None:
     settings = AgentSettings("PPO", PLANAR, {"max_steps": 10}, hyperparameters=SMALL)
     train(settings, tmp_path, 64)
     other = AgentSettings("PPO", PLANAR, {"max_steps": 11}, hyperparameters=SMALL)
@@ -145,7 +145,7 @@ def test_algorithms_learn(settings: AgentSettings, tmp_path: Path) -> None:
     assert changed
 
 
-def test_an_environment_without_a_native_vector_environment(tmp_path: Path) -> None:
+def test_an_environment_without_a_native_vector_environment_is_learnt(tmp_path: Path) -> None:
     name = "test/Planar-v0"
     gym.register(name, entry_point=PlanarEnv)
     try:
@@ -159,7 +159,7 @@ def test_an_environment_without_a_native_vector_environment(tmp_path: Path) -> N
         del gym.registry[name]
 
 
-def test_progress_is_what_the_dense_reward_gained() -> None:
+def test_progress_is_the_gain_in_the_dense_reward() -> None:
     options: dict[str, Any] = {"max_steps": 3, "terminate_on_success": False}
     env = make_environment(PLANAR, 2, options, learning=True)
     dense = gym.make_vec(PLANAR, 2, reward="dense", autoreset_mode=AutoresetMode.SAME_STEP, **options)
@@ -171,7 +171,7 @@ def test_progress_is_what_the_dense_reward_gained() -> None:
     assert gained[0].tolist() == gained[3].tolist() == gained[6].tolist() == [0, 0]
     np.testing.assert_allclose(gained[[1, 2, 4, 5]], np.diff(rewards, axis=0)[[0, 1, 3, 4]])
     sparse = make_environment(PLANAR, 2, {"reward": "sparse"}, learning=True)
-    assert not isinstance(sparse, Progress)  # a reward that is asked for is learnt from as it is
+    assert not isinstance(sparse, Progress)  # a reward that the user sets is not changed
 
 
 # Bad input
@@ -183,11 +183,11 @@ def test_progress_is_what_the_dense_reward_gained() -> None:
         ({"algorithm": "PP0"}, "unknown algorithm 'PP0'; did you mean 'PPO'"),
         ({"observe": "pixel"}, "unknown observe 'pixel'; did you mean 'pixels'"),
         ({"hyperparameters": {"gama": 0.9}}, "unknown hyperparameter of PPO 'gama'; did you mean 'gamma'"),
-        ({"her": True}, "replay buffer, as DQN, SAC and TD3 have it, not PPO"),
-        ({"finetune": True}, "finetune is for observe='codes', not for 'pixels'"),
+        ({"her": True}, r"algorithm must have a replay buffer with her \(DQN, SAC or TD3\), not 'PPO'"),
+        ({"finetune": True}, "observe must be 'codes' with finetune, not 'pixels'"),
     ],
 )
-def test_settings_that_do_not_go_together(settings: dict[str, Any], sentence: str) -> None:
+def test_contradictory_settings_are_refused(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         AgentSettings(**{"algorithm": "PPO", "environment": PLANAR, **settings})
 
@@ -195,16 +195,20 @@ def test_settings_that_do_not_go_together(settings: dict[str, Any], sentence: st
 @pytest.mark.parametrize(
     ("settings", "coded", "sentence"),
     [
-        (AgentSettings("SAC", MAZE), False, r"SAC acts in Box.*Discrete\(6\); A2C, DQN, PPO would do"),
-        (AgentSettings("DQN", PLANAR), False, r"DQN acts in Discrete.*A2C, PPO, SAC, TD3 would do"),
+        (AgentSettings("SAC", MAZE), False, r"SAC acts in Box.*Discrete\(6\); A2C, DQN, PPO can act there"),
+        (AgentSettings("DQN", PLANAR), False, r"DQN acts in Discrete.*A2C, PPO, SAC, TD3 can act there"),
         (AgentSettings("PPO", "unknot/Planer-v0"), False, "did you mean 'unknot/Planar-v0'"),
         (AgentSettings("PPO", PLANAR, {"maps": "gates"}), False, "unexpected keyword argument 'maps'"),
         (AgentSettings("PPO", PLANAR, {"map": "gate"}), False, "did you mean 'gates'"),
         (AgentSettings("DQN", MAZE, her=True), False, "goal='image'"),
         (AgentSettings("PPO", PLANAR, observe="codes"), True, r"40, 40, 1"),
         (AgentSettings("PPO", PLANAR, observe="codes", finetune=True), True, r"1, 40, 40"),
-        (AgentSettings("PPO", PLANAR, observe="codes"), False, "got the encoder none"),
-        (AgentSettings("PPO", PLANAR), True, "got the encoder Autoencoder"),
+        (
+            AgentSettings("PPO", PLANAR, observe="codes"),
+            False,
+            "encoder must be given .* not none with 'codes'",
+        ),
+        (AgentSettings("PPO", PLANAR), True, "encoder must be given .* not Autoencoder with 'pixels'"),
     ],
 )
 def test_errors_come_before_anything_is_written(
@@ -219,25 +223,25 @@ def test_errors_come_before_anything_is_written(
 def test_a_schedule_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="episodes must be at least 1, not 0"):
         Schedule(episodes=0)
-    with pytest.raises(ValueError, match="until is a success rate, from 0 to 1, not 90"):
+    with pytest.raises(ValueError, match="until must be from 0 to 1, not 90"):
         Schedule(until=90)
 
 
-def test_rows_of_hyperparameters_are_ones_that_algorithms_have() -> None:
+def test_algorithms_have_the_hyperparameters_of_their_rows() -> None:
     assert EVERY.keys() == ALGORITHMS.keys()
     for algorithm in ALGORITHMS:
         hyperparameters_for(algorithm, PLANAR, EVERY[algorithm])
 
 
 @pytest.mark.parametrize(("algorithm", "environment"), SPECIAL)
-def test_rows_for_an_environment_are_of_algorithms_that_act_there(algorithm: str, environment: str) -> None:
+def test_algorithms_with_a_row_for_an_environment_can_act_there(algorithm: str, environment: str) -> None:
     if "Grasp" in environment:
         pytest.importorskip("pybullet", reason="PyBullet has no wheels for this Python")
     hyperparameters_for(algorithm, environment, SPECIAL[algorithm, environment])
     check_fit(algorithm, make_environment(environment, 1, {}).single_action_space)
 
 
-def test_episodes_are_shared_out_among_as_many_copies_as_memory_allows() -> None:
+def test_episodes_are_divided_among_as_many_copies_as_memory_allows() -> None:
     assert copies_for(PLANAR, 500) == 500
     assert copies_for(PLANAR, 600) == 300
     assert copies_for("unknot/GraspReach-v0", 100) == 25

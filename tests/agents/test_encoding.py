@@ -1,4 +1,4 @@
-"""Observations come encoded, alike from single and from vector environments."""
+"""Encoded observations are the same from single and from vector environments."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ class Image(gym.ObservationWrapper[Any, Any, Any]):
         return observation["observation"]
 
 
-def test_images_of_a_dict_are_encoded_together() -> None:
+def test_images_of_a_dict_are_encoded_in_one_call() -> None:
     encode = Counted()
     env = EncodedObservation(gym.make(PLANAR), encode)
     encode.calls = 0
@@ -65,7 +65,7 @@ def test_a_plain_image_becomes_a_vector() -> None:
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_a_vector_environment_gives_what_single_ones_give(mode: AutoresetMode) -> None:
+def test_a_vector_environment_gives_the_codes_of_single_ones(mode: AutoresetMode) -> None:
     settings: dict[str, Any] = {"max_steps": 3, "autoreset_mode": mode}
     vector = EncodedVectorObservation(gym.make_vec(PLANAR, num_envs=2, **settings), Counted())
     plain = gym.make_vec(PLANAR, num_envs=2, **settings)
@@ -98,10 +98,10 @@ def test_a_learner_encodes_without_gradients() -> None:
     np.testing.assert_allclose(codes["observation"], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_entries_that_belong_together_become_one_code() -> None:
-    def difference(seen: dict[str, NDArray[np.uint8]]) -> NDArray[np.float64]:
-        between: NDArray[np.float64] = seen[KEYS[0]].mean((2, 3)) - seen[KEYS[1]].mean((2, 3))
-        return between
+def test_several_entries_become_one_code() -> None:
+    def difference(images: dict[str, NDArray[np.uint8]]) -> NDArray[np.float64]:
+        means: NDArray[np.float64] = images[KEYS[0]].mean((2, 3)) - images[KEYS[1]].mean((2, 3))
+        return means
 
     env = EncodedObservation(gym.make(PLANAR), difference, KEYS)
     vector = EncodedVectorObservation(gym.make_vec(PLANAR, num_envs=2), difference, KEYS)
@@ -123,16 +123,16 @@ def test_stable_baselines3_accepts_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "encode", "said"),
+    ("env", "encode", "message"),
     [
-        ("CartPole-v1", Counted(), "expected an image"),
-        (PLANAR, lambda images: images.mean(), r"encode returned \(\) for 2 images"),
-        (PLANAR, lambda images: images, r"encode returned \(2, 40, 40, 1\)"),
+        ("CartPole-v1", Counted(), "env must observe an image"),
+        (PLANAR, lambda images: images.mean(), r"encode must return \(2, d\) for 2 images, not \(\)"),
+        (PLANAR, lambda images: images, r"encode must return .* not \(2, 40, 40, 1\)"),
         (PLANAR, RCE(shape=(8, 8, 1), action_dim=2, sets=1).encode, "network is for"),
     ],
 )
-def test_what_does_not_fit_is_refused_at_once(env: str, encode: Callable[..., Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_an_encoder_that_does_not_fit_is_refused(env: str, encode: Callable[..., Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         EncodedObservation(gym.make(env), encode)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         EncodedVectorObservation(gym.make_vec(env, num_envs=1), encode)

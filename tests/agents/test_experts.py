@@ -1,4 +1,4 @@
-"""Floors and ceilings: the straight line's known rates, and an expert that nothing beats."""
+"""Trivial baselines and the oracle: the straight line's known rates, and an expert that nothing beats."""
 
 from typing import Any
 
@@ -52,14 +52,14 @@ def state(position: Any, goal: Any) -> dict[str, dict[str, Array]]:
         ("solid", "anywhere", 0.25, 0.45),
     ],
 )
-def test_the_straight_line_is_the_known_floor(collision: str, task: str, low: float, high: float) -> None:
+def test_the_straight_line_has_its_known_rates(collision: str, task: str, low: float, high: float) -> None:
     result, _ = losses(StraightLineExpert(), 300, collision=collision, task=task)
     assert low <= result.success_rate <= high
 
 
 @pytest.mark.parametrize("collision", ["published", "solid"])
 @pytest.mark.parametrize("task", ["corners", "anywhere"])
-def test_the_grid_expert_is_the_ceiling(collision: str, task: str) -> None:
+def test_the_grid_expert_is_never_worse_than_the_straight_line(collision: str, task: str) -> None:
     kwargs = {"collision": collision, "task": task}
     best, best_loss = losses(expert(**kwargs), 40, **kwargs)
     straight, straight_loss = losses(StraightLineExpert(), 40, **kwargs)
@@ -69,13 +69,13 @@ def test_the_grid_expert_is_the_ceiling(collision: str, task: str) -> None:
 
 
 @pytest.mark.parametrize("map_name", ["gates", "door", "random"])
-def test_the_grid_expert_masters_every_map(map_name: str) -> None:
+def test_the_grid_expert_succeeds_on_every_map(map_name: str) -> None:
     kwargs = {"collision": "solid", "task": "anywhere", "map": map_name}
     result, _ = losses(expert(**kwargs), 25, **kwargs)
     assert result.success_rate == 1
 
 
-def test_the_grid_expert_under_noise() -> None:
+def test_the_grid_expert_is_better_than_the_straight_line_under_noise() -> None:
     kwargs = {"collision": "solid", "noise": 1.0}
     best, best_loss = losses(expert(**kwargs), 40, **kwargs)
     straight, straight_loss = losses(StraightLineExpert(), 40, **kwargs)
@@ -83,8 +83,8 @@ def test_the_grid_expert_under_noise() -> None:
     assert best.success_rate >= straight.success_rate
 
 
-def test_in_the_empty_plane_the_best_path_is_the_regulators() -> None:
-    # From 1 px away no limit binds: Riccati's P for A = B = Q = 1, R = 0.1 is the least cost a pixel².
+def test_in_the_empty_plane_the_best_path_is_that_of_a_linear_quadratic_regulator() -> None:
+    # From 1 px away no limit binds: Riccati's P for A = B = Q = 1, R = 0.1 is the lowest cost per pixel².
     p = 0.0
     for _ in range(50):
         p = 0.1 * (1 + p) / (1.1 + p)
@@ -93,22 +93,22 @@ def test_in_the_empty_plane_the_best_path_is_the_regulators() -> None:
     assert path_costs(path, goal)[0] == pytest.approx(p * 1.25, rel=1e-3)
 
 
-def test_a_detour_by_hand() -> None:
-    """Level with a disc under `solid`: the way round is symmetric, and longer than straight."""
+def test_a_detour_is_that_computed_by_hand() -> None:
+    """Start and goal are level with a disc under `solid`: the detour is symmetric."""
     world = PlanarWorld(ONE_DISC, collision="solid")
     start, goal = np.array([[20.0, 10.0], [20.0, 10.0]]), np.array([[20.0, 31.0], [10.0, 10.0]])
     paths = best_paths(world, start, goal, reach=3.0)
     assert np.array_equal(paths[:, -1], goal)
     blocked, free = paths
-    # Half a body and a radius aside; a little more, since it is passed on chords.
+    # Half a body and a radius aside, and a little more, since the path consists of chords.
     assert 4 <= np.abs(blocked[:, 0] - 20).max() < 4.5
     assert np.abs(np.diff(blocked[:, 1])).max() <= 3
     assert not world.blocked(blocked[:-1], blocked[1:]).any()
-    assert free[:, 1] == pytest.approx(10)  # nothing in the way: no detour
+    assert free[:, 1] == pytest.approx(10)  # no obstacle, no detour
 
 
-def test_a_gap_without_clearance_is_no_way() -> None:
-    """Two walls leave exactly the body's width: allowed on paper, out of reach of rounded actions."""
+def test_no_path_leads_through_a_gap_without_clearance() -> None:
+    """Two walls leave exactly the body's width: allowed in theory, impossible with rounded actions."""
     slit = PlanarMap(walls=((19.0, 0.0, 21.0, 10.0), (19.0, 13.0, 21.0, 40.0)))
     world = PlanarWorld(slit, collision="solid")
     start, goal = np.array([[10.0, 11.0]]), np.array([[30.0, 11.0]])
@@ -132,7 +132,7 @@ def test_refinement_only_improves() -> None:
 
 
 def test_clear_cells_refuse_no_move() -> None:
-    """The shortcut that skips the collision test gives what the test would."""
+    """The shortcut that skips the collision test gives the same result."""
     for name in ("paper", "gates", "door"):
         for collision in ("published", "solid"):
             grid = grids_of(PlanarWorld(find_map(name), collision=collision), 3.0)[0]
@@ -149,7 +149,7 @@ def test_the_grid_expert_plans_again_when_pushed() -> None:
     pushed = state([[30.0, 27.5], [5.0, 8.0]], goals)
     actions, memory = agent.predict(pushed, memory, np.zeros(2, bool))
     assert actions == pytest.approx(np.array([[0.0, 2.29], [0.0, 3.0]]), abs=0.01)
-    # A new episode in the first row; the second goes on as if alone.
+    # A new episode in the first row does not affect the second.
     moved = state([[5.0, 5.0], [5.0, 11.0]], goals)
     actions, _ = agent.predict(moved, memory, np.array([True, False]))
     assert actions[1] == pytest.approx([0.0, 3.0], abs=0.02)
@@ -157,7 +157,7 @@ def test_the_grid_expert_plans_again_when_pushed() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 1.0])
-def test_experts_take_one_as_they_take_many(noise: float) -> None:
+def test_experts_take_single_observations_and_batches(noise: float) -> None:
     for agent in (GridExpert(PlanarWorld(find_map("paper"), noise=noise)), StraightLineExpert()):
         one, _ = agent.predict(state([5.0, 6.0], [30.0, 31.0]))
         many, _ = agent.predict(state([[5.0, 6.0], [9.0, 9.0]], [[30.0, 31.0], [8.0, 9.0]]))
@@ -172,7 +172,7 @@ def test_an_unreachable_goal_is_approached() -> None:
     assert action == pytest.approx([3.0, 2.0])
 
 
-def test_random_agents() -> None:
+def test_random_agents_sample_reproducibly_and_leave_the_space_alone() -> None:
     env = gym.make(PLANAR)
     observation, _ = env.reset(seed=0)
     batch = {key: image[None].repeat(5, axis=0) for key, image in observation.items()}

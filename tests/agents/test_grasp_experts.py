@@ -1,4 +1,4 @@
-"""The ceilings of grasping: what they do by hand, their success, and what they remember."""
+"""The oracles for grasping: their courses by hand, their success, and their state."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_the_expert_holds_what_chance_does_not() -> None:
     found = evaluate_agent(expert, "unknot/Grasp-v0", 6, env_kwargs={"objects": "test"})
     again = evaluate_agent(expert, "unknot/Grasp-v0", 6, env_kwargs={"objects": "test"})
     expert.close()
-    options = {"objects": "test", "normalize_actions": True}  # which is not for experts
+    options = {"objects": "test", "normalize_actions": True}  # experts ignore the latter
     named = compare_agents(["expert", "random"], "unknot/Grasp-v0", options, episodes=6)
     assert found.success_rate > 0.8 > named["random"].success_rate
     assert np.array_equal(found.successes, again.successes)
@@ -45,7 +45,7 @@ def test_an_expert_steers_to_what_it_lifts(expert: ReachExpert) -> None:
     assert np.array_equal(result.lengths, again.lengths)
 
 
-def test_a_course_begins_again_with_an_episode_and_anew_with_other_factors(expert: ReachExpert) -> None:
+def test_a_course_begins_again_with_an_episode_and_is_replanned_for_new_factors(expert: ReachExpert) -> None:
     env: Any = gym.make(REACH, objects="test").unwrapped
     factors = env.reset(seed=1)[1]["factors"]
     other = env.reset(seed=2)[1]["factors"]
@@ -73,7 +73,7 @@ def test_a_course_leads_to_the_grasp_and_up() -> None:
     turn = Rotation.identity()
     for action in going:
         turn = Rotation.from_rotvec(action[3:6]) * turn
-    # The fingers may change places, by a turn of pi about where they point.
+    # The fingers may be exchanged, by a turn of pi about their direction.
     turned = Rotation.from_rotvec(pose[3:]).inv() * turn
     assert min(turned.magnitude(), (turned * Rotation.from_euler("z", np.pi)).magnitude()) < 1e-9
     assert turn.magnitude() < 1

@@ -1,4 +1,4 @@
-"""An agent that grasps: the best pose by a known score, what is refused."""
+"""Agents that grasp: the best pose by a known score, and what is refused."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import EncodedVectorObservation, evaluate_agent
 from unknot.agents.grasping import GraspAgent, ReachAgent, propose, without_gripper
 from unknot.agents.named import find_agent
-from unknot.files import write_json
+from unknot.files import WeightsError, write_json
 from unknot.representation import RCE, WEIGHTS, save_learner
 from unknot.representation.grasp_net import Features, GraspNet
 from unknot.representation.projection import look
@@ -25,7 +25,7 @@ Observation = dict[str, Any]
 
 
 class Near(GraspNet):
-    """Scores poses by how near they are to one that points down, 3 cm above where the middle is seen."""
+    """Scores poses by their nearness to one that points down, 3 cm above the middle of what is visible."""
 
     def score(self, features: Features, poses: Tensor) -> Tensor:
         turn = Rotation.from_rotvec(poses[..., 3:].reshape(-1, 3).numpy())
@@ -92,7 +92,7 @@ def test_one_observation_gives_one_pose(observations: Observation) -> None:
     np.testing.assert_array_equal(one, batch[0])
 
 
-def test_proposals_are_at_what_is_seen_and_not_from_below(observations: Observation) -> None:
+def test_proposals_are_on_the_visible_surface_and_not_from_below(observations: Observation) -> None:
     features = small().observe(observations)
     poses = propose(features, 200, torch.Generator().manual_seed(0))
     shown = features.sight.image[:, 3].flatten(1) > 0.5
@@ -104,17 +104,19 @@ def test_proposals_are_at_what_is_seen_and_not_from_below(observations: Observat
     assert up.std() > 0.3
 
 
-def test_a_net_is_loaded_by_its_run_and_other_learners_are_refused(tmp_path: Path) -> None:
+def test_a_net_is_loaded_from_a_run_and_other_learners_are_refused(tmp_path: Path) -> None:
     save_learner(small(), tmp_path / "seed-0/geometry" / WEIGHTS)
     save_learner(RCE(content_dim=2, sets=2), tmp_path / "seed-0/other" / WEIGHTS)
     assert GraspAgent.load(tmp_path).net.settings() == small().settings()
-    with pytest.raises(TypeError, match="other holds a RCE, which scores no grasps"):
+    with pytest.raises(WeightsError, match="holds the weights of RCE, which is no GraspNet"):
         GraspAgent.load(tmp_path, "other")
 
 
 def test_more_starts_than_proposals_are_refused() -> None:
-    with pytest.raises(ValueError, match="starts must be from 1 to the 4 proposals there are, not 5"):
+    with pytest.raises(ValueError, match="starts must be at most proposals = 4, not 5"):
         GraspAgent(small(), proposals=4, starts=5)
+    with pytest.raises(ValueError, match="starts must be at least 1, not 0"):
+        GraspAgent(small(), starts=0)
 
 
 # Step by step
@@ -128,13 +130,13 @@ def begun() -> Observation:
     return dict(seen)
 
 
-def test_the_gripper_is_taken_out_of_the_picture_and_nothing_else(begun: Observation) -> None:
+def test_only_the_gripper_is_removed_from_the_depth(begun: Observation) -> None:
     seen = without_gripper(begun)
     hidden = seen["depth"] != begun["depth"]
     assert hidden.sum() > 50
     assert "gripper" not in seen
     np.testing.assert_allclose(seen["depth"][hidden], 2.0, rtol=1e-4)
-    # what is left stands on the table
+    # the rest stands on the table
     points = look(seen, 64).points
     assert points[..., 2].max() < 0.23
     low = {**begun, "gripper": begun["gripper"] + 1}
@@ -149,7 +151,7 @@ def test_it_steers_to_what_it_lifts() -> None:
     assert result.success_rate > 0
 
 
-def test_it_plans_where_episodes_begin_and_goes_on_where_they_do_not(begun: Observation) -> None:
+def test_it_plans_where_episodes_begin_and_continues_elsewhere(begun: Observation) -> None:
     agent = ReachAgent(GraspAgent(small(), proposals=32, starts=2, iterations=1))
     first, state = agent.predict(begun)
     _, later = agent.predict(begun, state)
@@ -163,19 +165,19 @@ def test_it_plans_where_episodes_begin_and_goes_on_where_they_do_not(begun: Obse
     assert one.shape == (7,)
 
 
-def test_a_run_is_opened_by_what_its_environment_needs(tmp_path: Path) -> None:
+def test_a_run_is_opened_by_the_agent_of_its_environment(tmp_path: Path) -> None:
     save_learner(small(), tmp_path / "seed-0/geometry" / WEIGHTS)
     write_json(tmp_path / "seed-0/config.json", {"experiment": "grasping"})
     for name, kind in {"Grasp": GraspAgent, "GraspReach": ReachAgent}.items():
         agent, env = find_agent(str(tmp_path), f"unknot/{name}-v0", {})(1)
         env.close()
         assert isinstance(agent, kind)
-    with pytest.raises(ValueError, match="'grasping', in which no agent plans for unknot/Planar-v0"):
+    with pytest.raises(ValueError, match="'grasping', with which no agent plans in unknot/Planar-v0"):
         find_agent(str(tmp_path), "unknot/Planar-v0", {})
 
 
 @pytest.mark.parametrize("env", ["unknot/Grasp-v0", "unknot/GraspReach-v0"])
-def test_what_the_net_makes_of_all_that_is_seen_can_be_observed(env: str) -> None:
+def test_the_nets_code_of_all_its_entries_can_be_observed(env: str) -> None:
     net = GraspNet(width=2, hidden=4).eval()
     options: dict[str, Any] = {"objects": "pybullet"}
     vector = EncodedVectorObservation(gym.make_vec(env, num_envs=2, **options), net.encode, net.entries)

@@ -1,4 +1,4 @@
-"""Stable-Baselines3's hindsight experience replay runs on goal-conditioned environments, by their rule."""
+"""Stable-Baselines3's hindsight experience replay on goal-conditioned environments uses their reward rule."""
 
 from typing import Any
 
@@ -45,8 +45,8 @@ def learn(algorithm: Any, venv: VecEnv) -> HerReplayBuffer:
 
 
 def pairs(buffer: HerReplayBuffer) -> tuple[Any, Any, Any]:
-    """Draw transitions, four fifths of them relabelled: what was achieved, what was desired, the rewards."""
-    np.random.seed(0)  # noqa: NPY002  the buffer draws from it
+    """Sample transitions, four fifths of them relabelled; return achieved and desired goals and rewards."""
+    np.random.seed(0)  # noqa: NPY002  the buffer samples from it
     batch = buffer.sample(500)
     goals: Any = batch.next_observations
     achieved, desired = (goals[key].numpy() for key in ("achieved_goal", "desired_goal"))
@@ -55,7 +55,7 @@ def pairs(buffer: HerReplayBuffer) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("observe", ["pixels", "factors"])
 @pytest.mark.parametrize("make", [native, dummy])
-def test_relabelled_rewards_are_the_planar_rule(make: Any, observe: str) -> None:
+def test_relabelled_rewards_follow_the_planar_rule(make: Any, observe: str) -> None:
     venv = make("unknot/Planar-v0", observe, max_steps=10)
     achieved, desired, rewards = pairs(learn(SAC, venv))
     expected = np.hypot(*(achieved - desired).T) <= 2.0
@@ -63,7 +63,7 @@ def test_relabelled_rewards_are_the_planar_rule(make: Any, observe: str) -> None
     assert 0.05 < expected.mean() < 0.95  # random moves hardly ever reach the goal of the task
 
 
-def test_relabelled_rewards_are_the_maze_s_rule() -> None:
+def test_relabelled_rewards_follow_the_mazes_rule() -> None:
     venv = native("unknot/Maze-v0", "pixels", max_steps=10, goal="image", task="switch", switches=1)
     achieved, desired, rewards = pairs(learn(DQN, venv))
     assert achieved.shape == (500, 3)  # a cell and a switch

@@ -1,4 +1,4 @@
-"""A latent path agent whose codes and moves are known: h is the agent's cell."""
+"""A latent path agent with known codes and moves: h is the agent's cell."""
 
 from typing import Any, cast
 
@@ -35,7 +35,7 @@ class Cells(Learner):
 
 
 class Grid(LatentMoves):
-    """Knows where blocks are, but for those it is told to overlook."""
+    """Knows where blocks are, unless it overlooks them."""
 
     def __init__(self, overlook: bool = False) -> None:
         super().__init__(OFFSETS, [0, 1, 2, 3], centre=[3.5, 3.5])
@@ -64,7 +64,7 @@ def mazes(n: int, **options: Any) -> Any:
     return gym.make_vec("unknot/Maze-v0", num_envs=n, goal="image", actions=STEPS, **options)
 
 
-def test_it_goes_as_short_as_the_expert() -> None:
+def test_its_paths_are_as_short_as_the_experts() -> None:
     env = mazes(40, terminate_on_success=True)
     env.reset(seed=list(range(40)))
     fewest = fewest_steps(env.unwrapped.simulation)
@@ -74,7 +74,7 @@ def test_it_goes_as_short_as_the_expert() -> None:
     assert expert.steps.tolist() == fewest.tolist()
 
 
-def test_what_refused_is_not_tried_again() -> None:
+def test_a_refused_move_is_not_tried_again() -> None:
     env = mazes(40, terminate_on_success=True)
     agent = LatentPathAgent(Cells(), Grid(overlook=True))
     greedy = LatentPathAgent(Cells(), Grid(overlook=True), greedy=True)
@@ -83,7 +83,7 @@ def test_what_refused_is_not_tried_again() -> None:
     assert evaluate_agent(greedy, env, 40, 0).success_rate < found
 
 
-def test_at_the_goal_it_leans_on_a_block() -> None:
+def test_at_the_goal_it_stays_by_moving_against_a_block() -> None:
     layout = ["........", ".#......", *6 * ["........"]]
     env = gym.make_vec("unknot/Maze-v0", num_envs=1, goal="image", actions=STEPS, layout=layout, max_steps=30)
     options = {"factors": {"agent": [[0, 5]]}, "goal": {"agent": [[0, 0]]}}
@@ -95,7 +95,7 @@ def test_at_the_goal_it_leans_on_a_block() -> None:
     assert info["is_success"].all()
 
 
-def test_one_observation_is_as_one_of_a_batch() -> None:
+def test_one_observation_gets_the_action_it_gets_in_a_batch() -> None:
     env = mazes(3)
     seen, _ = env.reset(seed=5)
     agent = LatentPathAgent(Cells(), Grid())
@@ -106,7 +106,7 @@ def test_one_observation_is_as_one_of_a_batch() -> None:
         assert one == many[row]
 
 
-def test_a_new_episode_forgets() -> None:
+def test_a_new_episode_drops_refused_moves() -> None:
     env = mazes(2)
     seen, _ = env.reset(seed=0)
     agent = LatentPathAgent(Cells(), Grid())
@@ -130,6 +130,6 @@ def test_the_expert_sets_the_switch_first() -> None:
     assert 0 < floor < 1
 
 
-def test_images_are_asked_for() -> None:
+def test_an_observation_without_a_goal_image_is_refused() -> None:
     with pytest.raises(ValueError, match="desired_goal"):
         LatentPathAgent(Cells(), Grid()).predict(cast(Any, {"observation": np.zeros((64, 64, 3), np.uint8)}))

@@ -1,4 +1,4 @@
-"""Minari datasets hold what happened, to the bit, and learners read any."""
+"""Minari datasets hold episodes to the bit, and learners read any dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def test_episodes_can_be_played_again(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_transitions_are_what_environments_show(name: str) -> None:
+def test_transitions_are_those_of_the_environment(name: str) -> None:
     env = make(name)
     record(env, RandomAgent(env.action_space), 2, seed=1, dataset="tests/a-v0", progress=False)
     dataset = minari.load_dataset("tests/a-v0")
@@ -88,7 +88,7 @@ def test_transitions_are_what_environments_show(name: str) -> None:
     assert {len(array) for array in data.values()} == {dataset.total_steps}
 
 
-def test_it_records_what_evaluation_counts() -> None:
+def test_it_records_the_episodes_that_evaluation_counts() -> None:
     recorded = record(make(), StraightLineExpert(), 20, seed=3, dataset="tests/a-v0", progress=False)
     counted = evaluate_agent(
         StraightLineExpert(), "unknot/Planar-v0", 20, seed=3, env_kwargs=ENVIRONMENTS["unknot/Planar-v0"]
@@ -101,7 +101,7 @@ def test_it_records_what_evaluation_counts() -> None:
 
 
 class Interrupted(StraightLineExpert):
-    """Is stopped by Ctrl-C in its third episode."""
+    """Raises KeyboardInterrupt in its third episode."""
 
     begun = 0
 
@@ -112,13 +112,13 @@ class Interrupted(StraightLineExpert):
         return super().predict(observation)
 
 
-def test_what_was_interrupted_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_recording_is_resumed(tmp_path: Path) -> None:
     record(make(), StraightLineExpert(), 4, seed=3, dataset="whole-v0", progress=False)
     with pytest.raises(KeyboardInterrupt):
         record(make(), Interrupted(), 4, seed=3, dataset="part-v0", progress=False)
     assert minari.load_dataset("part-v0").total_episodes == 2
     with h5py.File(tmp_path / "part-v0" / "data" / "main_data.hdf5", "a") as file:
-        file["episode_2/rewards"] = [1.0]  # as if it had been cut off while writing
+        file["episode_2/rewards"] = [1.0]  # as if writing had been cut off
     with pytest.raises(FileExistsError, match="dataset part-v0 exists already"):
         record(make(), StraightLineExpert(), 4, seed=3, dataset="part-v0", progress=False)
     record(make(), StraightLineExpert(), 4, seed=3, dataset="part-v0", resume=True, progress=False)
@@ -129,16 +129,18 @@ def test_what_was_interrupted_goes_on(tmp_path: Path) -> None:
     )
 
 
-def test_what_can_t_go_on_is_refused() -> None:
+def test_a_complete_dataset_or_one_of_another_environment_is_not_resumed() -> None:
     record(make(), StraightLineExpert(), 2, seed=3, dataset="tests/a-v0", progress=False)
-    with pytest.raises(ValueError, match=r"episodes=2, but dataset tests/a-v0 has 2"):
+    with pytest.raises(
+        ValueError, match=r"episodes must be above 2, which dataset tests/a-v0 already has, not 2"
+    ):
         record(make(), StraightLineExpert(), 2, seed=3, dataset="tests/a-v0", resume=True, progress=False)
     with pytest.raises(ValueError, match=r'is of the environment .*"anywhere".*, not of .*"corners"'):
         record(make(task="corners"), StraightLineExpert(), 3, 3, "tests/a-v0", resume=True, progress=False)
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
-def test_copies_record_what_one_environment_does(mode: str) -> None:
+def test_copies_record_the_episodes_of_a_single_environment(mode: str) -> None:
     """Five episodes of different lengths, three at a time."""
     name, agent = "unknot/Planar-v0", StraightLineExpert()
     settings = ENVIRONMENTS[name] | {"max_steps": 25}
@@ -154,9 +156,9 @@ def test_copies_record_what_one_environment_does(mode: str) -> None:
     assert one.env_spec == more.env_spec
 
 
-def test_copies_that_restart_at_once_are_refused() -> None:
+def test_same_step_autoreset_is_refused() -> None:
     copies = gym.make_vec("unknot/Planar-v0", num_envs=2, autoreset_mode="SameStep")
-    with pytest.raises(ValueError, match="restarts in the mode SAME_STEP"):
+    with pytest.raises(ValueError, match="the autoreset mode NEXT_STEP or DISABLED, not SAME_STEP"):
         record(copies, StraightLineExpert(), 2, seed=3, dataset="a-v0", progress=False)
 
 
@@ -169,8 +171,8 @@ def test_goals_as_arrays_are_recorded() -> None:
     assert dataset.recover_environment().observation_space == env.observation_space
 
 
-def brought(observations: Any, space: gym.Space[Any]) -> minari.MinariDataset:
-    """A dataset of two steps, written by somebody else."""
+def foreign(observations: Any, space: gym.Space[Any]) -> minari.MinariDataset:
+    """A dataset of two steps that `record` did not write."""
     episode = EpisodeBuffer(
         observations=observations,
         actions=np.array([0, 1]),
@@ -184,13 +186,13 @@ def brought(observations: Any, space: gym.Space[Any]) -> minari.MinariDataset:
 
 
 @pytest.mark.filterwarnings("ignore:.*is set to None.*", "ignore:env_spec is None.*")
-def test_datasets_of_others_are_read() -> None:
-    """Colour images as Minari stores them, as JPEG."""
+def test_datasets_that_record_did_not_write_are_read() -> None:
+    """Minari stores colour images as JPEG."""
     smooth = np.linspace(0, 255, 48, dtype=np.uint8)
     images = np.stack(
         [np.broadcast_to(value[:, None, None], (48, 48, 3)) for value in (smooth, smooth[::-1], smooth)]
     )
-    dataset = brought(list(images), gym.spaces.Box(0, 255, (48, 48, 3), np.uint8))
+    dataset = foreign(list(images), gym.spaces.Box(0, 255, (48, 48, 3), np.uint8))
     data = transitions(dataset)
     assert data["next_observation"].shape == (2, 48, 48, 3)
     np.testing.assert_allclose(data["observation"].astype(int), images[:2], atol=4)
@@ -198,10 +200,12 @@ def test_datasets_of_others_are_read() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*is set to None.*", "ignore:env_spec is None.*")
-def test_what_has_no_observation_is_refused() -> None:
+def test_a_missing_entry_or_an_empty_dataset_is_refused() -> None:
     space = gym.spaces.Dict({"camera": gym.spaces.Box(0, 1, (2,), np.float64)})
-    dataset = brought({"camera": np.zeros((3, 2))}, space)
-    with pytest.raises(ValueError, match=r"unknown key of what .* 'observation'; there is 'camera'"):
+    dataset = foreign({"camera": np.zeros((3, 2))}, space)
+    with pytest.raises(
+        ValueError, match=r"unknown entry of the observations .* 'observation'; there is 'camera'"
+    ):
         transitions(dataset)
     with pytest.raises(ValueError, match="no steps"):
         transitions(dataset.filter_episodes(lambda episode: False))

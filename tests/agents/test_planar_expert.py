@@ -1,4 +1,4 @@
-"""iLQR on the true planar system: its derivatives, its distances, and how near to the best it comes."""
+"""iLQR on the true planar system: its derivatives, its distances, and how near it comes to the optimum."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def rows(*values: Any) -> torch.Tensor:
 
 
 def losses(agent: Agent, episodes: int, **options: Any) -> tuple[float, NDArray[Any]]:
-    """The success rate, and equation 7 for each episode."""
+    """Return the success rate, and equation 7 for each episode."""
     loss = np.zeros(episodes)
 
     def add(running: NDArray[Any], actions: NDArray[Any], infos: dict[str, Any]) -> None:
@@ -52,10 +52,10 @@ def test_derivatives_are_those_of_the_true_moves() -> None:
     torch.testing.assert_close(free, A[:1].sum(2))
 
 
-def test_clearance_by_hand() -> None:
+def test_clearance_is_that_computed_by_hand() -> None:
     plane = PlanarMap(obstacles=((20.0, 20.0, 2.5),), walls=((0.0, 30.0, 10.0, 32.0),))
     solid, published = (Clearance(PlanarWorld(plane, rule)) for rule in ("solid", "published"))
-    # Half an agent is 1.5: a disc is a box of 1.5 around its centre, rounded by its radius where it's solid.
+    # Half an agent is 1.5: a disc is a box of 1.5 around its centre, rounded by its radius if it is solid.
     at = rows([20.0, 28.0], [24.5, 25.5], [20.0, 20.0], [5.0, 26.5])
     expected = [8 - 1.5 - 2.5, (3**2 + 4**2) ** 0.5 - 2.5, -1.5 - 2.5, 2.0]
     torch.testing.assert_close(solid(at), rows(*expected), atol=1e-5, rtol=0)
@@ -64,7 +64,7 @@ def test_clearance_by_hand() -> None:
 
 
 @pytest.mark.parametrize("collision", ["published", "solid"])
-def test_places_with_clearance_are_the_free_ones(collision: str) -> None:
+def test_positions_with_clearance_are_the_free_ones(collision: str) -> None:
     true = PlanarWorld(find_map("random"), collision)
     at = np.random.default_rng(0).uniform(true.low, true.high, (2000, 2))
     clearance = Clearance(true)(torch.from_numpy(at)).numpy()
@@ -78,25 +78,25 @@ def test_places_with_clearance_are_the_free_ones(collision: str) -> None:
     [
         ({}, 1.01),
         ({"collision": "solid"}, 1.05),
-        ({"collision": "solid", "task": "anywhere", "map": "door"}, 1.3),  # it may go round the other way
+        ({"collision": "solid", "task": "anywhere", "map": "door"}, 1.3),  # its detour may be another
     ],
     ids=["published", "solid", "door"],
 )
-def test_it_comes_near_to_the_least_loss(options: dict[str, Any], most: float) -> None:
+def test_it_comes_near_the_lowest_loss(options: dict[str, Any], most: float) -> None:
     success, loss = losses(ILQRExpert(world(**options)), 10, **options)
     best_success, best = losses(GridExpert(world(**options)), 10, **options)
     assert success == best_success == 1
     assert (loss <= most * best).all()
-    assert (loss >= best * (1 - 1e-3)).all()  # the bound is one
+    assert (loss >= best * (1 - 1e-3)).all()  # nothing beats the oracle
 
 
-def test_it_goes_on_from_where_noise_leads() -> None:
+def test_it_replans_after_noise() -> None:
     options = {"collision": "solid", "noise": 1.0}
     success, _ = losses(ILQRExpert(world(**options)), 6, **options)
     assert success >= 0.5
 
 
-def test_one_observation_is_as_one_of_a_batch() -> None:
+def test_one_observation_gets_the_action_it_gets_in_a_batch() -> None:
     at, to = np.array([[5.0, 5.0], [30.0, 12.0]]), np.array([[35.0, 35.0], [6.0, 33.0]])
     expert = ILQRExpert(world(collision="solid"))
     many, _ = expert.predict({"factors": {"position": at}, "goal": {"position": to}})
@@ -107,7 +107,7 @@ def test_one_observation_is_as_one_of_a_batch() -> None:
         np.testing.assert_allclose(one, many[row], atol=1e-6)
 
 
-def test_a_new_episode_is_planned_anew() -> None:
+def test_a_new_episode_gets_a_new_plan() -> None:
     expert = ILQRExpert(world())
     first = {"factors": {"position": np.array([[5.0, 5.0]])}, "goal": {"position": np.array([[35.0, 35.0]])}}
     turned = {"factors": first["goal"], "goal": first["factors"]}

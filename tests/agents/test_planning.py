@@ -1,4 +1,4 @@
-"""The planning agent, in a latent space that is the true position, so that only planning is tested."""
+"""The planning agent in a latent space that is the true position, so that only planning is tested."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +54,7 @@ def agent(**settings: Any) -> PlanningAgent:
 
 
 def see(start: Any, goal: Any) -> dict[str, Images]:
-    """Draw starts and goals, (2,) for one or (n, 2)."""
+    """Render starts and goals, (2,) for one or (n, 2)."""
     images = [WORLD.draw(np.atleast_2d(np.asarray(place, dtype=float))) for place in (start, goal)]
     if np.ndim(start) == 1:
         images = [image[0] for image in images]
@@ -79,7 +79,7 @@ def test_it_reaches_every_corner() -> None:
     assert result.success_rate == 1
 
 
-def test_it_goes_round_what_bars_the_straight_way_and_without_caution_does_not() -> None:
+def test_it_goes_round_an_obstacle_and_without_caution_does_not() -> None:
     centre, way = CENTRES[4].numpy(), np.array([6.0, 0.0])
     options = {"factors": {"position": centre - way}, "goal": {"position": centre + way}}
     reached = []
@@ -108,7 +108,7 @@ def test_actions_keep_to_the_limits() -> None:
     assert action.min() == pytest.approx(-2)
 
 
-def test_at_its_goal_it_rests_and_nothing_shakes_it() -> None:
+def test_at_its_goal_it_stays_and_gets_no_noise() -> None:
     here = see([20.0, 10.0], [20.0, 10.0])
     planning, state = agent(), None
     for _ in range(6):
@@ -119,7 +119,7 @@ def test_at_its_goal_it_rests_and_nothing_shakes_it() -> None:
 # Memory
 
 
-def test_a_batch_acts_as_its_rows_do_alone() -> None:
+def test_a_batch_acts_as_its_rows_alone() -> None:
     rng = np.random.default_rng(2)
     starts, goals = WORLD.sample_free(4, rng), WORLD.sample_free(4, rng)
     planning, state = agent(), None
@@ -144,8 +144,8 @@ def test_all_memory_is_in_the_state() -> None:
     assert np.array_equal(agent().predict(moved, state)[0], first)
 
 
-def test_the_start_of_an_episode_drops_what_is_remembered_of_that_row_alone() -> None:
-    planning = agent(replan_every=25)  # one that keeps to its plan as long as it may
+def test_the_start_of_an_episode_drops_the_memory_of_that_row_alone() -> None:
+    planning = agent(replan_every=25)  # keeps its plan
     starts, goals = np.array([[3.0, 10.0], [3.0, 10.0]]), np.array([[18.0, 10.0], [18.0, 10.0]])
     _, state = planning.predict(see(starts, goals))
     away = see(np.array([[33.0, 10.0], [6.0, 10.0]]), goals)
@@ -156,7 +156,7 @@ def test_the_start_of_an_episode_drops_what_is_remembered_of_that_row_alone() ->
     assert np.array_equal(dropped[1], kept[1])
 
 
-def test_a_state_of_another_number_of_episodes_is_not_used() -> None:
+def test_a_state_of_a_different_number_of_episodes_is_ignored() -> None:
     planning = agent()
     _, state = planning.predict(see(np.full((3, 2), 3.0), np.full((3, 2), 37.0)))
     assert np.array_equal(planning.predict(OPEN, state)[0], planning.predict(OPEN)[0])
@@ -178,7 +178,7 @@ class Counted:
 
 
 def plans_made(planning: PlanningAgent, steps: int, push: NDArray[np.float64]) -> int:
-    """Steps that lead where actions say and, after the first, elsewhere by `push`."""
+    """Take steps that move as the actions say; the first is displaced by `push`. Count the plans."""
     counted, state, place = Counted(planning), None, np.array([[8.0, 10.0]])
     for k in range(steps):
         action, state = planning.predict(see(place, [[18.0, 10.0]]), state)
@@ -186,19 +186,19 @@ def plans_made(planning: PlanningAgent, steps: int, push: NDArray[np.float64]) -
     return counted.plans
 
 
-def test_it_plans_anew_as_often_as_asked_and_when_it_is_elsewhere_than_expected() -> None:
+def test_it_replans_every_few_actions_and_when_it_is_not_where_it_expects_to_be() -> None:
     still, pushed = np.zeros(2), np.array([0.0, -3.0])
     assert plans_made(agent(replan_every=4), 8, still) == 2
     assert plans_made(agent(replan_every=4), 4, pushed) == 2
     assert plans_made(agent(replan_every=1), 4, still) == 4
 
 
-def test_one_shot_never_plans_anew() -> None:
+def test_one_shot_never_replans() -> None:
     for push in (np.zeros(2), np.array([0.0, -3.0])):
         assert plans_made(agent(replan_every=25), 20, push) == 1
 
 
-def test_one_shot_keeps_to_its_plan_after_a_refusal() -> None:
+def test_one_shot_keeps_its_plan_after_a_refusal() -> None:
     planning = agent(replan_every=25)
     counted, state = Counted(planning), None
     for _ in range(4):
@@ -222,14 +222,14 @@ def test_after_a_refused_action_it_tries_others() -> None:
     np.testing.assert_allclose(after, agent().predict(moved)[0], atol=0.2)
 
 
-def test_a_new_episode_begins_without_shaking() -> None:
+def test_a_new_episode_begins_without_noise() -> None:
     planning = agent()
     first, state = planning.predict(OPEN)
     again, _ = planning.predict(OPEN, state, np.array([True]))
     np.testing.assert_allclose(again, first, atol=0.05)
 
 
-def test_refusals_in_a_row_are_shaken_more_and_more() -> None:
+def test_noise_grows_with_refusals_in_a_row() -> None:
     places, goals = np.tile([20.0, 10.0], (300, 1)), np.tile([20.0, 12.0], (300, 1))
     planning = agent(limits=(-30.0, 30.0), horizon=5, replan_every=1, caution=0.0)
     state, spreads = None, []
@@ -256,35 +256,33 @@ def test_stable_baselines_evaluates_it() -> None:
 )
 def test_images_of_another_shape_are_refused(seen: tuple[int, ...], goal: tuple[int, ...]) -> None:
     observation = {"observation": np.zeros(seen, np.uint8), "desired_goal": np.zeros(goal, np.uint8)}
-    with pytest.raises(ValueError, match=r"the learner was trained on \(40, 40, 1\)"):
+    with pytest.raises(ValueError, match=r"images must have the shape \(40, 40, 1\), as in training"):
         PlanningAgent(E2C(landmarks=20), caution=0).predict(observation)
 
 
 @pytest.mark.parametrize(
     ("observation", "given"),
     [
-        (OPEN["observation"], "observation=ndarray"),
+        (OPEN["observation"], "ndarray"),
         ({"observation": OPEN["observation"]}, r"\['observation'\]"),
     ],
 )
 def test_an_observation_without_both_images_is_refused(observation: Any, given: str) -> None:
-    with pytest.raises(
-        ValueError, match=f"{given}, expected a mapping with the keys observation, desired_goal"
-    ):
+    with pytest.raises(ValueError, match=f"a mapping with the keys observation, desired_goal, not {given}"):
         agent().predict(observation)
 
 
 def test_a_learner_that_was_not_surveyed_is_refused_unless_obstacles_are_ignored() -> None:
-    with pytest.raises(ValueError, match="this E2C was not surveyed"):
+    with pytest.raises(ValueError, match="learner must be surveyed, unlike this E2C"):
         PlanningAgent(E2C(landmarks=20))
     assert PlanningAgent(E2C(landmarks=20), caution=0).roadmap is None
 
 
-def test_what_does_not_know_obstacles_plans_without_them() -> None:
-    knowing, ignorant = (PlanningAgent(TruePosition(blocked=blocked)) for blocked in (True, False))
-    assert knowing.roadmap is not None
-    assert ignorant.roadmap is None
-    assert ignorant.predict(OPEN)[0][0] > 2
+def test_a_learner_that_does_not_know_obstacles_plans_without_them() -> None:
+    informed, uninformed = (PlanningAgent(TruePosition(blocked=blocked)) for blocked in (True, False))
+    assert informed.roadmap is not None
+    assert uninformed.roadmap is None
+    assert uninformed.predict(OPEN)[0][0] > 2
 
 
 class Still(Learner):
@@ -305,7 +303,7 @@ class Still(Learner):
         return {}
 
 
-def test_loading_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_learner_is_loaded_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(learners.LEARNERS, "Still", __name__)
     run = Path("runs/dynamics-content/first")
@@ -328,7 +326,7 @@ def test_loading_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         PlanningAgent.load(run, seed=4)
     with pytest.raises(FileNotFoundError, match="solid"):
         PlanningAgent.load(run, name="solid")
-    with pytest.raises(TypeError, match="a Still, which has no latent dynamics"):
+    with pytest.raises(WeightsError, match="holds the weights of Still, which is no LocallyLinear"):
         PlanningAgent.load(run, name="still")
     weights = run / "seed-3/published" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -336,7 +334,7 @@ def test_loading_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         PlanningAgent.load(run)
 
 
-def test_a_model_of_a_run_is_named_behind_it() -> None:
+def test_a_model_of_a_run_is_named_after_it() -> None:
     agent, _ = find_agent("pretrained/dynamics-content/solid", "unknot/Planar-v0", {"collision": "solid"})(1)
     first, _ = find_agent("pretrained/dynamics-content", "unknot/Planar-v0", {})(1)
     assert isinstance(agent, PlanningAgent)

@@ -1,4 +1,4 @@
-"""Agents as files: what is saved acts as it did, and no file runs code that wasn't trusted."""
+"""Agents as files: a saved agent acts as before, and no file runs code unless it is trusted."""
 
 import json
 import zipfile
@@ -53,11 +53,11 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_saved_agent_acts_as_it_did(case: str, tmp_path: Path) -> None:
+def test_a_saved_agent_acts_as_before(case: str, tmp_path: Path) -> None:
     settings, coded = CASES[case]
     encoder = make_encoder() if coded else None
     agent = untrained(settings, encoder)
-    for module in agent.model.policy.modules():  # what scales has to come back, too
+    for module in agent.model.policy.modules():  # standardisation is saved, too
         if isinstance(module, ArrayExtractor):
             module.mean.fill_(0.5)
     save_settings(settings, encoder, tmp_path / "seed-0")
@@ -71,7 +71,7 @@ def test_a_saved_agent_acts_as_it_did(case: str, tmp_path: Path) -> None:
     assert evaluate_agent(again, env, 3).lengths.tolist() == [4] * 3
 
 
-def test_an_agent_meets_other_environments_that_look_alike_alone(tmp_path: Path) -> None:
+def test_an_agent_acts_in_other_environments_only_if_their_spaces_are_the_same(tmp_path: Path) -> None:
     settings = AgentSettings("PPO", PLANAR, SHORT, hyperparameters=SMALL)
     agent = untrained(settings)
     save_settings(settings, None, tmp_path / "seed-0")
@@ -84,7 +84,7 @@ def test_an_agent_meets_other_environments_that_look_alike_alone(tmp_path: Path)
         find_agent(str(tmp_path), PLANAR, {"normalize_actions": True})
 
 
-def test_weights_of_another_algorithm_or_size_are_refused(tmp_path: Path) -> None:
+def test_weights_of_a_different_algorithm_or_size_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "seed-0"
     settings = AgentSettings("PPO", PLANAR, SHORT, hyperparameters=SMALL)
     save_settings(settings, None, folder)
@@ -103,11 +103,11 @@ def test_weights_of_another_algorithm_or_size_are_refused(tmp_path: Path) -> Non
         SavedAgent.load(folder)
 
 
-# Files of Stable-Baselines3's own
+# Zip files of Stable-Baselines3
 
 
 class Evil:
-    """Leaves a mark where it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -139,23 +139,23 @@ def test_a_malicious_file_does_not_run(zipped: Path, tmp_path: Path) -> None:
         find_agent(str(evil), PLANAR, {})
     (tmp_path / "seed-0").mkdir()
     save_settings(AgentSettings("A2C", PLANAR, SHORT, "factors"), None, tmp_path / "seed-0")
-    (tmp_path / "seed-0" / POLICY).write_bytes(evil.read_bytes())  # or under a name that is trusted
+    (tmp_path / "seed-0" / POLICY).write_bytes(evil.read_bytes())  # nor under a trusted name
     with pytest.raises(WeightsError, match="is a pickle"):
         SavedAgent.load(tmp_path)
     assert not mark.exists()
-    with pytest.raises(Exception):  # noqa: B017, PT011  it runs, and then isn't a policy
+    with pytest.raises(Exception):  # noqa: B017, PT011  it runs, and is no policy
         load_zip(evil, trust_pickle=True)
     assert mark.exists()
 
 
-def test_an_honest_file_is_opened_on_trust(zipped: Path, tmp_path: Path) -> None:
+def test_an_honest_file_is_opened_if_trusted(zipped: Path, tmp_path: Path) -> None:
     assert isinstance(load_zip(zipped, trust_pickle=True), A2C)
     (tmp_path / "text.zip").write_text("no archive")
     with pytest.raises(FileError, match=r"text\.zip is no file of Stable-Baselines3"):
         load_zip(tmp_path / "text.zip", trust_pickle=True)
 
 
-def test_the_algorithm_of_a_file_is_told_by_its_hallmark(tmp_path: Path) -> None:
+def test_the_algorithm_of_a_file_is_identified_by_its_hallmark(tmp_path: Path) -> None:
     venv = GymVecEnv(AgentSettings("PPO", PLANAR, SHORT, "factors").make_environment(1, learning=True))
     PPO("MlpPolicy", venv, device="cpu", n_steps=4, batch_size=4).save(tmp_path / "ppo.zip")
     assert isinstance(load_zip(tmp_path / "ppo.zip", trust_pickle=True), PPO)
@@ -164,7 +164,7 @@ def test_the_algorithm_of_a_file_is_told_by_its_hallmark(tmp_path: Path) -> None
 # Encoders
 
 
-def test_a_tuned_encoder_starts_as_it_was_and_gets_gradients() -> None:
+def test_a_fine_tuned_encoder_starts_unchanged_and_gets_gradients() -> None:
     encoder = make_encoder()
     settings = AgentSettings("A2C", MAZE, BOARD, "codes", finetune=True)
     policy: Any = untrained(settings, encoder).model.policy
@@ -175,17 +175,17 @@ def test_a_tuned_encoder_starts_as_it_was_and_gets_gradients() -> None:
     tensors, _ = policy.obs_to_tensor(observation)
     features = policy.extract_features(tensors)
     space: Any = env.single_observation_space
-    assert list(space) != list(observation)  # the space's order counts
+    assert list(space) != list(observation)  # features are in the space's order
     expected = torch.cat([encoder.encode(observation[key]) for key in space], 1)
     torch.testing.assert_close(features, expected)
     features.square().sum().backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in extractor.encoder.parameters())
-    assert all(p.grad is None for p in encoder.parameters())  # the learner itself is left alone
+    assert all(p.grad is None for p in encoder.parameters())  # the learner itself is a different copy
     policy.set_training_mode(True)
     assert not extractor.encoder.training
 
 
-def test_pixels_are_seen_together_and_arrays_scaled() -> None:
+def test_images_are_stacked_and_arrays_standardised() -> None:
     space = AgentSettings("SAC", PLANAR, SHORT, her=True).make_environment(1).single_observation_space
     extractor = PixelExtractor(_channels_first(space), square=4, channels=2, depth=1, width=5)
     batch = {
@@ -201,32 +201,32 @@ def test_pixels_are_seen_together_and_arrays_scaled() -> None:
     )
 
 
-def test_what_is_constant_at_first_is_centred_and_not_blown_up() -> None:
+def test_a_constant_number_is_centred_and_not_scaled() -> None:
     extractor = ArrayExtractor(gym.spaces.Box(-9, 9, (2,), np.float32))
     extractor.fit(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
     torch.testing.assert_close(extractor(torch.tensor([[4.0, 5.5]])), torch.tensor([[2.0, 0.5]]))
 
 
-def test_policies_begin_with_the_deviation_they_are_told() -> None:
+def test_policies_begin_with_the_given_standard_deviation() -> None:
     settings = AgentSettings("PPO", PLANAR, SHORT, "factors", hyperparameters={**SMALL, "log_std_init": -1.5})
     policy: Any = untrained(settings).model.policy
     assert policy.log_std.tolist() == [-1.5, -1.5]
 
 
-def test_what_is_read_at_a_place_does_not_hang_on_where_it_is() -> None:
+def test_features_read_at_a_place_do_not_depend_on_its_position() -> None:
     torch.manual_seed(0)
     net = Places(3, square=8, channels=6, depth=2, maps=4, width=5)
-    thing = torch.rand(3, 24, 24)
+    patch = torch.rand(3, 24, 24)
     images = torch.zeros(3, 3, 80, 80)
     for image, (row, column) in zip(images, [(24, 24), (32, 24), (27, 24)], strict=True):
-        image[:, row : row + 24, column : column + 24] = thing
+        image[:, row : row + 24, column : column + 24] = patch
     one, moved, cut = net(images)
-    assert not torch.allclose(one, moved, atol=1e-4)  # it says where the thing is
+    assert not torch.allclose(one, moved, atol=1e-4)  # the features include the position
     with torch.no_grad():
         net.read.weight.view(5, 4, 8)[:, :, :2] = 0
     one, moved, cut = net(images)
     torch.testing.assert_close(one, moved)
-    assert not torch.allclose(one, cut, atol=1e-4)  # squares cut the thing otherwise
+    assert not torch.allclose(one, cut, atol=1e-4)  # squares cut this patch differently
 
 
 def _channels_first(space: Any) -> Any:

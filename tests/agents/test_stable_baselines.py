@@ -1,4 +1,4 @@
-"""The VecEnv does what DummyVecEnv of single environments does, and Stable-Baselines3 trains on it."""
+"""The VecEnv behaves like a DummyVecEnv of single environments, and Stable-Baselines3 trains on it."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def timeless(infos: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Drop what a clock says, and round returns as Monitor does."""
+    """Remove times, and round returns as Monitor does."""
     for info in infos:
         if "episode" in info:
             del info["episode"]["t"]
@@ -51,7 +51,7 @@ def timeless(infos: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("terminate", [False, True])
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_it_is_a_dummy_vec_env_that_is_fast(name: str, terminate: bool) -> None:
+def test_it_behaves_like_a_dummy_vec_env(name: str, terminate: bool) -> None:
     venv, dummy = (build(name, terminate_on_success=terminate) for build in (make, make_dummy))
     assert venv.observation_space == dummy.observation_space
     assert venv.action_space == dummy.action_space
@@ -72,10 +72,10 @@ def test_it_is_a_dummy_vec_env_that_is_fast(name: str, terminate: bool) -> None:
         assert equal(venv.reset_infos, dummy.reset_infos)
         endings += int(ended.sum())
     assert endings >= 3 * N
-    assert equal(venv.reset(), dummy.reset())  # a second reset goes on with the random states
+    assert equal(venv.reset(), dummy.reset())  # a second reset continues the random states
 
 
-def test_arriving_is_no_timeout() -> None:
+def test_arriving_is_not_a_timeout() -> None:
     venv = make(noise=0.0, terminate_on_success=True)
     goal = np.array([20.0, 31.0])
     venv.set_options([{"factors": {"position": goal + k}, "goal": {"position": goal}} for k in (0, 0, 7)])
@@ -88,7 +88,7 @@ def test_arriving_is_no_timeout() -> None:
     assert [info["goal"]["position"].tolist() for info in infos] == [goal.tolist()] * 3
 
 
-def test_options_and_seeds_count_once() -> None:
+def test_options_and_seeds_apply_to_one_reset() -> None:
     venv = make()
     venv.seed(3)
     venv.set_options({"factors": {"position": [4.0, 36.0]}})
@@ -101,7 +101,7 @@ def test_options_and_seeds_count_once() -> None:
         venv.reset()
 
 
-def test_scenes_go_on() -> None:
+def test_restored_scenes_continue() -> None:
     venv = make()
     venv.seed(0)
     venv.reset()
@@ -113,7 +113,7 @@ def test_scenes_go_on() -> None:
     assert equal(venv.step(actions)[0], after)
 
 
-def test_attributes_and_methods() -> None:
+def test_attributes_and_methods_are_the_batchs() -> None:
     venv = make(render_mode="rgb_array")
     venv.reset()
     assert venv.get_attr("render_mode", [0, 2]) == ["rgb_array"] * 2
@@ -124,7 +124,7 @@ def test_attributes_and_methods() -> None:
     assert venv.env_is_wrapped(gym.wrappers.TimeLimit) == [False] * N
     venv.set_attr("mark", 7)
     assert venv.get_attr("mark") == [7] * N
-    with pytest.raises(ValueError, match="copies share attributes"):
+    with pytest.raises(ValueError, match="copies share mark"):
         venv.set_attr("mark", 8, indices=[0])
     images = venv.get_images()
     assert len(images) == N
@@ -133,7 +133,7 @@ def test_attributes_and_methods() -> None:
     assert picture.shape[2] == 3
 
 
-def test_attributes_of_what_is_wrapped() -> None:
+def test_attributes_of_a_wrapped_environment_are_found() -> None:
     inner = gym.make_vec("unknot/Planar-v0", num_envs=2, autoreset_mode="SameStep")
     venv = GymVecEnv(EncodedVectorObservation(inner, lambda images: images[:, :3, 0, 0]))
     venv.reset()
@@ -145,12 +145,12 @@ def test_attributes_of_what_is_wrapped() -> None:
 
 def test_another_autoreset_mode_is_refused() -> None:
     env: VectorEnv[Any, Any, Any] = gym.make_vec("unknot/Planar-v0", num_envs=2)
-    with pytest.raises(ValueError, match="expected SAME_STEP"):
+    with pytest.raises(ValueError, match="must have the autoreset mode SAME_STEP"):
         GymVecEnv(env)
 
 
-def test_ppo_learns_alike_in_both() -> None:
-    """Same seed, same steps: the same weights."""
+def test_ppo_learns_the_same_weights_in_both() -> None:
+    """Same seed and same steps give the same weights."""
     weights = []
     for venv in (make(), make_dummy("unknot/Planar-v0")):
         model = PPO("MultiInputPolicy", venv, n_steps=12, batch_size=18, n_epochs=1, seed=1, device="cpu")

@@ -1,4 +1,4 @@
-"""CEM: near the linear-quadratic optimum, within limits, and unharmed by bad problems."""
+"""CEM comes near the linear-quadratic optimum and uses its warm start."""
 
 from __future__ import annotations
 
@@ -42,10 +42,9 @@ def test_it_comes_near_the_optimum(limits: tuple[float, float] | None) -> None:
         assert plan.actions.abs().max() <= 0.4
 
 
-def test_the_same_generator_gives_the_same_plan() -> None:
+def test_another_seed_gives_another_plan() -> None:
     cost, start = problem(2)
-    one, same, other = (planner(seed).plan(Push(), cost, start).actions for seed in (1, 1, 2))
-    assert torch.equal(one, same)
+    one, other = (planner(seed).plan(Push(), cost, start).actions for seed in (1, 2))
     assert not torch.equal(one, other)
 
 
@@ -57,42 +56,23 @@ def test_the_warm_start_is_the_first_plan_tried() -> None:
     assert (plan.status == Status.ITERATION_LIMIT).all()
 
 
-def test_a_function_that_knows_its_problems_is_a_cost() -> None:
+def test_a_plain_function_is_a_cost() -> None:
     cost, start = problem(3)
     plain = planner(limits=(-torch.ones(2), torch.ones(2))).plan(Push(), lambda s, a: cost(s, a), start)
-    known = planner(limits=(-torch.ones(2), torch.ones(2))).plan(Push(), cost, start)
-    torch.testing.assert_close(plain.actions, known.actions)
-
-
-def test_an_invalid_problem_spoils_no_other() -> None:
-    cost, start = problem(4)
-    good = planner().plan(Push(), cost, start)
-    start[1] = torch.nan
-    plan = planner().plan(Push(), cost, start)
-    assert plan.status[1] == Status.INVALID
-    assert plan.actions[1].isnan().all()
-    assert plan.costs[1].isnan().all()
-    fine = [0, 2, 3]
-    torch.testing.assert_close(plan.actions[fine], good.actions[fine])
-
-
-def test_no_problems_at_all() -> None:
-    cost, start = problem(0)
-    assert planner().plan(Push(), cost, start).actions.shape == (0, 5, 2)
+    quadratic = planner(limits=(-torch.ones(2), torch.ones(2))).plan(Push(), cost, start)
+    torch.testing.assert_close(plain.actions, quadratic.actions)
 
 
 @pytest.mark.parametrize(
     "settings", [{"elites": 1}, {"population": 8}, {"smoothing": 1.0}, {"tolerance": -1.0}, {"iterations": 0}]
 )
-def test_arguments_out_of_range_are_named(settings: dict[str, Any]) -> None:
+def test_an_argument_out_of_range_is_refused_by_name(settings: dict[str, Any]) -> None:
     name, value = next(iter(settings.items()))
-    with pytest.raises(ValueError, match=f"{name}={value}"):
+    with pytest.raises(ValueError, match=f"^{name} must be at least .*not {value}$"):
         planner(**settings)
 
 
-def test_wrong_shapes_are_named() -> None:
+def test_several_warm_starts_are_refused() -> None:
     cost, start = problem(2)
-    with pytest.raises(ValueError, match="warm_start has the shape"):
+    with pytest.raises(ValueError, match="warm_start must have the shape"):
         planner().plan(Push(), cost, start, torch.zeros(2, 3, 5, 2))
-    with pytest.raises(ValueError, match="start has the shape"):
-        planner().plan(Push(), cost, start[0])

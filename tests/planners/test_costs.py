@@ -1,4 +1,4 @@
-"""The quadratic models of costs, against finite differences."""
+"""The quadratic models of costs, compared with finite differences."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plain(states: Tensor, actions: Tensor) -> Tensor:
 
 
 def finite_differences(cost: RowCost, states: Tensor, actions: Tensor, t: int) -> tuple[Tensor, Tensor]:
-    """Gradient and Hessian of the cost by state and action at time t, from its values alone."""
+    """Return gradient and Hessian of the cost by state and action at time t, from its values alone."""
     n, h = states.shape[-1], 1e-4
     size = n + actions.shape[-1]
 
@@ -66,18 +66,18 @@ def finite_differences(cost: RowCost, states: Tensor, actions: Tensor, t: int) -
 def test_gradient_and_hessian_are_those_of_finite_differences(cost: RowCost, t: int) -> None:
     states, actions = normal(3, 5, 2, seed=2), normal(3, 4, 1, seed=3)
     gradient, hessian = cost.quadratize(states, actions)
-    near_gradient, near_hessian = finite_differences(cost, states, actions, t)
-    torch.testing.assert_close(gradient[:, t], near_gradient, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(hessian[:, t], near_hessian, atol=1e-5, rtol=1e-5)
+    expected_gradient, expected_hessian = finite_differences(cost, states, actions, t)
+    torch.testing.assert_close(gradient[:, t], expected_gradient, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(hessian[:, t], expected_hessian, atol=1e-5, rtol=1e-5)
 
 
-def test_the_cost_is_the_sum_its_docstring_gives() -> None:
+def test_the_cost_is_the_sum_in_its_docstring() -> None:
     cost = QuadraticCost(2 * torch.eye(1), 3 * torch.eye(1), torch.tensor([[1.0]]), lambda z: 10 * z[..., 0])
     states, actions = torch.tensor([[[50.0], [2.0], [4.0]]]), torch.tensor([[[1.0], [2.0]]])
     assert cost(states, actions).tolist() == [2 * (1 + 9) + 3 * (1 + 4) + 10 * (2 + 4)]
 
 
-def test_a_swept_penalty_is_the_mean_over_the_way() -> None:
+def test_a_swept_penalty_is_the_mean_along_the_move() -> None:
     cost = QuadraticCost(
         torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), lambda z: z[..., 0], 3 * ONE
     )
@@ -107,7 +107,7 @@ def test_a_swept_plan_does_not_jump_over_what_an_unswept_one_does() -> None:
         states = ILQR(6, limits=(-1.0, 1.0)).plan(Push(), cost, start, guesses).states[0, :, 0]
         ends[name] = states[-1].item()
         if sweep is not None:
-            assert states.max() < 0.3  # all of the way, since moves are lines between states
+            assert states.max() < 0.3  # and so are the moves, lines between states
     assert ends["points"] == pytest.approx(1.6, abs=0.05)
     assert ends["lines"] > 0.1  # it still goes as near as it may
 
@@ -123,7 +123,7 @@ def test_the_nearest_positive_semidefinite_matrix(n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_matrix_that_is_not_finite_spoils_no_other(n: int) -> None:
+def test_a_matrix_that_is_not_finite_does_not_affect_others(n: int) -> None:
     matrices = torch.eye(n).repeat(3, 1, 1)
     matrices[1] = torch.nan
     result = psd(matrices)
@@ -140,26 +140,26 @@ def test_a_penalty_that_curves_down_still_gives_a_model_with_a_minimum() -> None
 def test_selected_rows_cost_what_they_cost_in_the_batch() -> None:
     goal = normal(3, 2)
 
-    def each_its_goal(states: Tensor, actions: Tensor) -> Tensor:
+    def to_each_goal(states: Tensor, actions: Tensor) -> Tensor:
         assert len(states) == 3
         return ((states - goal[:, None]) ** 2).sum((1, 2)) + actions.sum((1, 2))
 
     rows = torch.tensor([2, 0, 2, 2])
     states, actions = normal(4, 5, 2), normal(4, 4, 1)
     expected = ((states - goal[rows][:, None]) ** 2).sum((1, 2)) + actions.sum((1, 2))
-    selected = as_row_cost(each_its_goal, 3).select(rows)
+    selected = as_row_cost(to_each_goal, 3).select(rows)
     torch.testing.assert_close(selected(states, actions), expected)
     again = torch.tensor([3, 1])
     torch.testing.assert_close(selected.select(again)(states[again], actions[again]), expected[again])
 
 
-def test_a_cost_that_says_how_is_taken_at_its_word() -> None:
+def test_only_a_plain_function_is_wrapped() -> None:
     cost = quadratic()
     assert as_row_cost(cost, 3) is cost
     assert isinstance(as_row_cost(plain, 3), FunctionCost)
 
 
-def test_what_is_no_tensor_is_named() -> None:
+def test_an_argument_that_is_not_a_tensor_is_refused_by_name() -> None:
     eye: Any = np.eye(2)
     with pytest.raises(TypeError, match="Q must be a torch tensor, not ndarray"):
         QuadraticCost(eye, torch.eye(2), torch.zeros(1, 2))
@@ -168,17 +168,22 @@ def test_what_is_no_tensor_is_named() -> None:
         check_start(start)
 
 
-def test_shapes_that_do_not_fit_are_named() -> None:
-    with pytest.raises(ValueError, match="goal has the shape"):
+def test_wrong_shapes_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"goal must have the shape \(batch, dim\), not \(2,\)"):
         QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(2))
-    with pytest.raises(ValueError, match="Q has the shape"):
+    with pytest.raises(ValueError, match=r"Q must have the shape .* \(2, 2\), not \(3, 3\)"):
         QuadraticCost(torch.eye(3), torch.eye(1), torch.zeros(1, 2))
-    with pytest.raises(ValueError, match="R has the shape"):
+    with pytest.raises(ValueError, match="R must have the shape"):
         QuadraticCost(torch.eye(2), torch.ones(1, 2), torch.zeros(1, 2))
-    with pytest.raises(ValueError, match=r"sweep has the shape \(1, 2\), expected .* \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"sweep must have the shape .* \(2, 1\), not \(1, 2\)"):
         QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(1, 2), bowl, torch.ones(1, 2))
-    with pytest.raises(ValueError, match="actions have the shape"):
+    with pytest.raises(ValueError, match=r"actions must have the shape \(3, 4, 1\)"):
         quadratic()(torch.zeros(3, 5, 2), torch.zeros(3, 5, 1))
+    with pytest.raises(ValueError, match=r"states must have the shape \(3, horizon \+ 1, 2\)"):
+        quadratic()(torch.zeros(3, 5, 1), torch.zeros(3, 4, 1))
+
+
+def test_a_penalty_without_gradients_is_refused() -> None:
     cut = QuadraticCost(torch.eye(2), torch.eye(1), torch.zeros(3, 2), lambda z: z.detach().sum(-1))
-    with pytest.raises(ValueError, match="penalty returned a result that cannot be differentiated"):
+    with pytest.raises(ValueError, match="penalty must return a result that can be differentiated"):
         cut.quadratize(torch.zeros(3, 5, 2), torch.zeros(3, 4, 1))

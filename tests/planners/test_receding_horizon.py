@@ -1,4 +1,4 @@
-"""What a receding horizon remembers, when it plans again, and with what."""
+"""What a receding horizon remembers, when it plans again, and from which guesses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Push:
 
 
 class Counting:
-    """Plans 10 n, 10 n + 1, ... at its n-th call, and keeps what it was asked."""
+    """Plans 10 n, 10 n + 1, ... at its n-th call, and records its arguments."""
 
     def __init__(self) -> None:
         self.starts: list[Tensor] = []
@@ -36,7 +36,7 @@ def cost(states: Tensor, actions: Tensor) -> Tensor:
     return states.sum((1, 2))
 
 
-def test_a_plan_is_used_as_far_as_it_is_to_be_and_then_made_anew() -> None:
+def test_it_plans_again_after_replan_every_actions() -> None:
     planner = Counting()
     horizon, memory = RecedingHorizon(planner, replan_every=3), None
     taken = []
@@ -50,7 +50,7 @@ def test_a_plan_is_used_as_far_as_it_is_to_be_and_then_made_anew() -> None:
     assert planner.warm[1][0].ravel().tolist() == [13, 0, 0, 0]
 
 
-def test_a_restart_plans_at_once_for_that_problem_alone_and_forgets() -> None:
+def test_a_restart_plans_at_once_for_that_problem_alone_and_drops_its_memory() -> None:
     planner = Counting()
     horizon = RecedingHorizon(planner, replan_every=3)
     start = torch.tensor([[0.0], [1.0], [2.0]])
@@ -67,7 +67,7 @@ def test_a_restart_plans_at_once_for_that_problem_alone_and_forgets() -> None:
     assert actions.ravel().tolist() == [30, 22, 30]
 
 
-def test_the_memory_handed_in_is_not_changed() -> None:
+def test_the_memory_passed_in_is_not_changed() -> None:
     horizon = RecedingHorizon(Counting())
     _, memory = horizon.act(Push(), cost, torch.zeros(2, 1))
     before = memory.actions.clone(), memory.used.clone()
@@ -88,9 +88,9 @@ def test_each_problem_keeps_its_own_goal_when_only_some_are_planned_for() -> Non
     torch.testing.assert_close(z, goals, atol=1e-2, rtol=0)
 
 
-def test_only_what_is_further_from_its_plan_than_the_surprise_is_planned_for() -> None:
+def test_only_problems_beyond_the_replan_distance_are_planned_early() -> None:
     planner = Counting()  # all its plans expect to be at 0
-    horizon = RecedingHorizon(planner, replan_every=4, surprise=0.5)
+    horizon = RecedingHorizon(planner, replan_every=4, replan_distance=0.5)
     _, memory = horizon.act(Push(), cost, torch.zeros(4, 1))
     now = torch.tensor([[0.4], [0.6], [-0.6], [torch.nan]])
     actions, memory = horizon.act(Push(), cost, now, memory)
@@ -99,21 +99,21 @@ def test_only_what_is_further_from_its_plan_than_the_surprise_is_planned_for() -
     assert memory.used.tolist() == [2, 1, 1, 1]
 
 
-def test_surprise_is_measured_from_the_state_that_is_due_now() -> None:
+def test_the_replan_distance_is_measured_from_the_state_expected_now() -> None:
     planner = ILQR(6)
-    horizon = RecedingHorizon(planner, replan_every=6, surprise=0.01)
+    horizon = RecedingHorizon(planner, replan_every=6, replan_distance=0.01)
     quadratic = QuadraticCost(torch.eye(1), torch.eye(1), torch.tensor([[5.0]]))
     z = torch.zeros(1, 1)
     actions, memory = horizon.act(Push(), quadratic, z)
     first = memory.actions
-    for used in range(2, 7):  # where the plan leads is no surprise
+    for used in range(2, 7):  # the plan is followed exactly
         z = Push().step(z, actions)
         actions, memory = horizon.act(Push(), quadratic, z, memory)
         assert memory.used.tolist() == [used]
         assert torch.equal(memory.actions, first)
 
 
-def test_guesses_come_after_what_is_left_of_the_plan_and_only_for_the_rows_planned_for() -> None:
+def test_guesses_follow_the_rest_of_the_plan_and_are_asked_only_for_the_rows_planned() -> None:
     asked: list[list[int]] = []
 
     def guesses(rows: Tensor) -> Tensor:
@@ -166,22 +166,22 @@ def test_an_invalid_problem_recovers_when_its_start_does() -> None:
     assert memory.status.tolist() == [Status.CONVERGED, Status.CONVERGED]
 
 
-def test_shifting_puts_zeros_behind() -> None:
+def test_shifting_appends_zeros() -> None:
     actions = torch.arange(1.0, 7.0).view(2, 3, 1)
     assert shifted(actions, torch.tensor([1, 3])).squeeze(-1).tolist() == [[2, 3, 0], [0, 0, 0]]
 
 
-def test_bad_arguments_are_named() -> None:
-    with pytest.raises(ValueError, match="replan_every=0"):
+def test_bad_arguments_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="replan_every must be at least 1, not 0"):
         RecedingHorizon(Counting(), replan_every=0)
-    for surprise in (-1.0, float("nan")):
-        with pytest.raises(ValueError, match=f"surprise={surprise}"):
-            RecedingHorizon(Counting(), surprise=surprise)
-    with pytest.raises(ValueError, match="replan_every=5"):
+    for distance in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match=f"replan_distance must be at least 0, not {distance}"):
+            RecedingHorizon(Counting(), replan_distance=distance)
+    with pytest.raises(ValueError, match="replan_every must be at most the horizon 4, not 5"):
         RecedingHorizon(Counting(), replan_every=5).act(Push(), cost, torch.zeros(2, 1))
     horizon = RecedingHorizon(Counting())
     _, memory = horizon.act(Push(), cost, torch.zeros(2, 1))
-    with pytest.raises(ValueError, match="restart has the shape"):
+    with pytest.raises(ValueError, match=r"restart must have the shape \(2,\)"):
         horizon.act(Push(), cost, torch.zeros(2, 1), memory, torch.zeros(3, dtype=torch.bool))
-    with pytest.raises(ValueError, match=r"memory\.used has the shape"):
+    with pytest.raises(ValueError, match=r"memory\.used must have the shape \(3,\)"):
         horizon.act(Push(), cost, torch.zeros(3, 1), memory)

@@ -1,4 +1,4 @@
-"""Ways through a small grid, checked by hand."""
+"""Paths through a small grid, checked by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def barred(z: Tensor, following: Tensor) -> Tensor:
     return torch.full((len(z),), torch.inf)
 
 
-def test_around_a_wall() -> None:
+def test_paths_lead_around_a_wall() -> None:
     start, goal = torch.tensor([[2.0, 4.0], [2.0, 4.0]]), torch.tensor([[4.0, 4.0], [1.0, 4.0]])
     paths = Roadmap(GRID, wall, reach=1.0).paths(start, goal, 8)
     assert paths.found.all()
@@ -36,7 +36,7 @@ def test_around_a_wall() -> None:
     assert paths.states[1].tolist() == [[2, 4]] + 8 * [[1, 4]]
 
 
-def test_starts_and_goals_between_the_nodes() -> None:
+def test_starts_and_goals_may_lie_between_the_nodes() -> None:
     start, goal = torch.tensor([[0.2, 0.3]]), torch.tensor([[4.8, 0.4]])
     paths = Roadmap(GRID, free, reach=1.5).paths(start, goal, 6)
     assert torch.equal(paths.states[0, 0], start[0])
@@ -61,19 +61,19 @@ def test_a_penalty_is_worth_a_detour() -> None:
     assert paths.states[0].tolist() == [[0, 0], [0, 1], [1, 1], [2, 1], [2, 0]]
 
 
-def test_without_a_way_it_is_the_straight_line_and_says_so() -> None:
+def test_without_a_path_it_returns_the_straight_line_and_reports_it() -> None:
     start, goal = torch.tensor([[0.0, 0.0]]), torch.tensor([[4.0, 0.0]])
     paths = Roadmap(GRID, barred, reach=1.5).paths(start, goal, 4)
     assert paths.found.tolist() == [False]
     assert paths.states[0].tolist() == [[0, 0], [1.5, 0], [3, 0], [4, 0], [4, 0]]
 
 
-def test_a_way_longer_than_the_horizon_is_begun() -> None:
+def test_a_path_longer_than_the_horizon_is_cut_off() -> None:
     paths = Roadmap(GRID, free, reach=1.0).paths(torch.tensor([[0.0, 0.0]]), torch.tensor([[6.0, 0.0]]), 3)
     assert paths.states[0].tolist() == [[0, 0], [1, 0], [2, 0], [3, 0]]
 
 
-def test_what_is_not_finite_has_no_way_and_spoils_no_other() -> None:
+def test_a_start_that_is_not_finite_has_no_path_and_does_not_affect_others() -> None:
     start, goal = torch.tensor([[torch.nan, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     paths = Roadmap(GRID, wall, reach=1.0).paths(start, goal, 2)
     assert paths.found.tolist() == [False, True]
@@ -88,14 +88,14 @@ def test_few_neighbours_still_reach_far() -> None:
     assert (paths.states.diff(dim=1).norm(dim=2) <= 2).all()
 
 
-def test_bad_input_is_named() -> None:
-    with pytest.raises(ValueError, match="states have the shape"):
+def test_bad_arguments_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="states must be finite and have the shape"):
         Roadmap(GRID[0], free, reach=1.0)
-    with pytest.raises(ValueError, match="reach=0"):
+    with pytest.raises(ValueError, match="reach must be above 0, not 0"):
         Roadmap(GRID, free, reach=0.0)
-    with pytest.raises(ValueError, match="neighbours=0"):
+    with pytest.raises(ValueError, match="neighbours must be at least 1, not 0"):
         Roadmap(GRID, free, reach=1.0, neighbours=0)
-    with pytest.raises(ValueError, match="passable returned"):
+    with pytest.raises(ValueError, match="move_cost must return values of at least 0"):
         Roadmap(GRID, lambda z, following: -free(z, following) - 1, reach=1.0)
-    with pytest.raises(ValueError, match="start and goal have the shapes"):
+    with pytest.raises(ValueError, match=r"start and goal must both have the shape \(batch, 2\)"):
         Roadmap(GRID, free, reach=1.0).paths(torch.zeros(2, 2), torch.zeros(3, 2), 4)
