@@ -140,7 +140,7 @@ class LatentPathAgent:
         single = images[0].ndim == 3
         scene, goal = (image[None] if single else image for image in images)
         h, target = self._codes(scene, goal)
-        maps = self.moves.encode(scene)
+        maps = self.moves.maps_of(scene)
         memory = self._remember(h, state, episode_start)
         plan, used = self._current_plan(h, target, maps, memory, episode_start)
         move = self.moves.nearest(plan.actions[torch.arange(len(h)), used])
@@ -174,7 +174,7 @@ class LatentPathAgent:
         """Return the whole plan for one observation; the last number of its states has no meaning."""
         scene, goal = (image[None] for image in goal_images(observation))
         h, target = self._codes(scene, goal)
-        return self._plan(h, target, self.moves.encode(scene), self._remember(h, None, None))
+        return self._plan(h, target, self.moves.maps_of(scene), self._remember(h, None, None))
 
     def _codes(self, scene: NDArray[np.uint8], goal: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         h, target = (self.moves.in_scene(scene, self.learner.encode(images)) for images in (scene, goal))

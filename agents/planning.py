@@ -114,7 +114,7 @@ class PlanningAgent:
             ValueError: the learner was not surveyed.
         """
         weights = find_seed(run, seed) / name / WEIGHTS
-        learner = load_learner(weights, kind=LocallyLinear)  # type: ignore[type-abstract]
+        learner = load_learner(weights, kind=LocallyLinear)
         return cls(learner, **settings)
 
     @torch.no_grad()
@@ -181,7 +181,7 @@ class PlanningAgent:
         """Bar moves that need too large an action or lead through obstacles; charge for moves near them."""
         actions = (following - z) @ self._inverse.mT
         within = ((actions >= self.limits[0]) & (actions <= self.limits[1])).all(-1)
-        log_odds = self.learner.passable(z, following)  # of an obstruction on the way
+        log_odds = self.learner.obstruction_between(z, following)  # of an obstruction on the way
         cost = functional.softplus(2 * (log_odds + self.margin))
         return torch.where(within & (log_odds < 0), cost, torch.inf)
 

@@ -318,7 +318,7 @@ def collect_grasps(
     counts = count(dataset)
     totals = [*counts.items(), ("all", [sum(column) for column in zip(*counts.values(), strict=True)])]
     rows = tuple((name, *(f"{number:,}" for number in numbers)) for name, numbers in totals)
-    note = "Half of the grasps held. Simulated: perturbed grasps with room for the gripper; tried: all perturbed grasps."
+    note = "Half of the grasps held. Tried: all perturbed grasps; simulated: those with room for the gripper."
     print_tables([Table("Grasps", columns, rows, (note,))])
 
 

@@ -55,7 +55,7 @@ def agent(**settings: Any) -> PlanningAgent:
 
 def see(start: Any, goal: Any) -> dict[str, Images]:
     """Render starts and goals, (2,) for one or (n, 2)."""
-    images = [WORLD.draw(np.atleast_2d(np.asarray(place, dtype=float))) for place in (start, goal)]
+    images = [WORLD.render(np.atleast_2d(np.asarray(place, dtype=float))) for place in (start, goal)]
     if np.ndim(start) == 1:
         images = [image[0] for image in images]
     return {"observation": images[0], "desired_goal": images[1]}
@@ -67,7 +67,7 @@ OPEN = see([3.0, 10.0], [18.0, 10.0])
 
 def test_the_stand_in_sees_where_the_agent_is() -> None:
     places = WORLD.sample_free(200, np.random.default_rng(1))
-    seen = TruePosition().encode(WORLD.draw(places))
+    seen = TruePosition().encode(WORLD.render(places))
     torch.testing.assert_close(seen, torch.from_numpy(places).float(), atol=0.1, rtol=0)
 
 
