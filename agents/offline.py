@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from unknot.checks import count, one_of
 from unknot.envs.vector import VectorWrapper
-from unknot.representation.training import progress_bar
+from unknot.progress import progress_bar
 
 from .evaluation import Agent, Evaluation, evaluate_agent
 

@@ -18,8 +18,9 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 
 from unknot.checks import count, within
 from unknot.files import AGENT, METRICS, create_folder, write_json
+from unknot.progress import progress_bar
 from unknot.representation import Learner
-from unknot.representation.training import deferred_interrupts, progress_bar
+from unknot.representation.training import deferred_interrupts
 
 from .checkpoint import CHECKPOINT, restore, save_checkpoint
 from .environments import copies_for

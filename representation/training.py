@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.optim import Optimizer
 
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
+from unknot.progress import progress_bar
 from unknot.representation.learner import Trainable, arrays, load_state, save_learner
 
 if TYPE_CHECKING:
@@ -285,17 +285,6 @@ def _writer(folder: Path | None, start: int, fabric: Fabric, stack: ExitStack) -
 
     writer: SummaryWriter = stack.enter_context(SummaryWriter(str(folder), purge_step=start + 1))
     return writer
-
-
-def progress_bar(shown: bool) -> Progress:
-    """Return the progress bar of all long work: its label, its progress, the time left."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        disable=not shown,
-    )
 
 
 def _bar(description: str, start: int, steps: int, shown: bool, stack: ExitStack) -> Callable[[], None]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
@@ -26,6 +26,7 @@ from unknot.checks import at_least, require, unknown
 from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, shard_path
 from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
 from unknot.files import FileError, read_json, write_bytes, write_json
+from unknot.progress import progress_bar
 
 if TYPE_CHECKING:
     from unknot.envs.grasp.objects import GraspObject
@@ -365,14 +366,7 @@ def _with_progress(
     results: Iterable[tuple[int, bytes]], done: int, total: int, progress: bool
 ) -> Iterator[tuple[int, bytes]]:
     """Yield shards, below a progress bar with their rate."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} placements/min"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, disable=not progress) as bar:
+    with progress_bar(progress, TextColumn("{task.fields[rate]} placements/min")) as bar:
         task = bar.add_task("collecting", completed=done, total=total, rate="–")
         start = time.monotonic()
         for count, result in enumerate(results, start=1):
