@@ -42,6 +42,10 @@ ACTIONS = {
     "toggle": (0, 0),
 }
 """By name, the offset (row, column) that an action asks for."""
+STEPS = ("down", "left", "right", "up")
+"""Names of the actions that ask for one step along an axis."""
+PAPER_ACTIONS = (*STEPS, "up_again", "down_left")
+"""The actions of Thomas et al., section 4.1."""
 
 
 def read_layout(rows: Any) -> Layouts:
