@@ -82,6 +82,7 @@ def headline(seeds: list[dict[str, Any]]) -> Headline:
 
 
 def _mean_success(seeds: list[dict[str, Any]], row: str) -> str:
+    seeds = seeds if differs(TASKS["planar"], row) else seeds[:1]
     return mean_std([100 * seed[row]["success"] for seed in seeds], 1)
 
 
