@@ -187,7 +187,7 @@ def play(
         ValueError: as `evaluate_agent` does of the agent.
     """
     running = np.ones(vector.num_envs, bool) if counted is None else counted
-    # Gymnasium's vector environments take a list of seeds, though the base class says an int.
+    # Gymnasium's vector environments take a list of seeds, although the base class expects an int.
     observation, infos = vector.reset(seed=cast("int", seed), options=options)
     state, starts, step = None, np.ones(vector.num_envs, bool), 0
     mode = vector.metadata.get("autoreset_mode")
@@ -259,7 +259,7 @@ class _Tally:
 
 
 def _final_infos(infos: Infos, ended: Array, mode: Any) -> Infos:
-    """Return the infos of the step just made, which an environment that restarts at once keeps apart."""
+    """Return the infos of the step just made, which an environment that restarts at once keeps separately."""
     if mode != AutoresetMode.SAME_STEP or not ended.any():
         return infos
     return _merge(infos, infos["final_info"], ended)

@@ -6,7 +6,7 @@ encoders stand its trivial baselines: the first encoder untrained, and principal
 many as the widest code has dimensions. The true factors taken for a code are the oracle. The grasping net
 encodes depth and camera with the image. Selectivity in mazes finds factors along the diagonals of its two
 dimensions, by design, and most metrics look along dimensions: there the code and its baseline are also
-measured turned by 45°. What a metric says of a code depends on the environment: compare within one.
+measured turned by 45°. Scores depend on the environment: compare within one.
 
 `PRESETS["default"]` takes a quarter of an hour of one core, most of it for the grasping net;
 `PRESETS["paper"]` has as many samples as `evaluate_codes` by default.

@@ -182,7 +182,7 @@ def linear_fit(codes: Floats, values: NDArray[Any]) -> float:
 
 
 def worst_angle(effects: Mapping[str, Floats]) -> float:
-    """Return the largest deviation from a right angle, in degrees, of left or right from up or down."""
+    """Return the largest difference from a right angle, in degrees, between left or right and up or down."""
     cosines = [
         effects[side] @ effects[way] / (np.linalg.norm(effects[side]) * np.linalg.norm(effects[way]) + 1e-12)
         for side in ("left", "right")

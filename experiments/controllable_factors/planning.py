@@ -179,7 +179,7 @@ def options(settings: Settings, task: str) -> dict[str, Any]:
 
 
 def _measure(name: str, folder: Path, problems: int) -> dict[str, Any]:
-    learner, moves = load(folder, Learner)
+    learner, moves = load(folder, Learner)  # type: ignore[type-abstract]
     task, _, baseline = name.partition("-")
     problems = min(problems, BASELINE_PROBLEMS) if baseline else problems
     return {

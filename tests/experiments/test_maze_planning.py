@@ -33,7 +33,7 @@ def probabilities(behaviour: Any, mask: list[bool]) -> list[float]:
     action, probability = behaviour(IMAGES)(IMAGES, rows)
     found = torch.zeros(len(mask)).index_put((action,), probability)
     shares = torch.bincount(action, minlength=len(mask)) / len(rows)
-    torch.testing.assert_close(shares, found, atol=0.03, rtol=0)  # as often as it says
+    torch.testing.assert_close(shares, found, atol=0.03, rtol=0)  # as often as stated
     return [round(float(x), 4) for x in found]
 
 
