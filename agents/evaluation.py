@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from unknot.checks import count, within
 
-__all__ = ["LARGEST_BATCH", "Agent", "Evaluation", "Step", "evaluate_agent", "play", "wilson_interval"]
+__all__ = [
+    "LARGEST_BATCH",
+    "Agent",
+    "Evaluation",
+    "Step",
+    "evaluate_agent",
+    "play",
+    "pooled_interval",
+    "wilson_interval",
+]
 
 LARGEST_BATCH = 512
 """The most sub-environments that evaluation opens for an id; more episodes run in several batches."""
@@ -86,6 +95,12 @@ def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, flo
     centre = (rate + z * z / (2 * n)) / shrink
     half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / shrink
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def pooled_interval(rates: Sequence[float], counts: Sequence[int]) -> tuple[float, float]:
+    """Return Wilson's interval of several success rates, in [0, 1], of so many trials each, together."""
+    solved = sum(rate * count for rate, count in zip(rates, counts, strict=True))
+    return wilson_interval(round(solved), sum(counts))
 
 
 def evaluate_agent(

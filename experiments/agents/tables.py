@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from unknot.agents.evaluation import wilson_interval
+from unknot.agents.evaluation import pooled_interval
 from unknot.experiments.agents.tasks import LABELS, LEARNERS, TASKS, Task, differs
+from unknot.experiments.common.tables import over_seeds
 from unknot.report import Headline, Table, mean_std
 
 __all__ = ["headline", "learning_curves", "tabulate"]
@@ -109,9 +110,7 @@ def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
 def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
     if not differs(task, row):
         seeds = seeds[:1]
-    counts = [seed["episodes"] for seed in seeds]
-    solved = sum(seed["success"] * count for seed, count in zip(seeds, counts, strict=True))
-    low, high = wilson_interval(round(solved), sum(counts))
+    low, high = pooled_interval(*(over_seeds(seeds, key) for key in ("success", "episodes")))
     steps = [seed["steps"] for seed in seeds if seed["steps"] is not None]
     encoder, planner = task.encoder_steps, task.planner_steps
     before = {"codes": encoder, "tuned": encoder, "planning": planner}.get(row)

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent, wilson_interval
+from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
 from unknot.agents.encoding import Encode
-from unknot.agents.evaluation import Agent
+from unknot.agents.evaluation import Agent, pooled_interval
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
@@ -345,8 +345,7 @@ def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def _tested(tests: list[dict[str, Any]]) -> tuple[str, str]:
     success, counts = ([test[key] for test in tests] for key in ("success", "count"))
-    solved = sum(share * count for share, count in zip(success, counts, strict=True))
-    low, high = wilson_interval(round(solved), sum(counts))
+    low, high = pooled_interval(success, counts)
     steps = [test["steps"] for test in tests if test["steps"] is not None]
     share = mean_std([100 * share for share in success], 1)
     return f"{share} [{100 * low:.1f}, {100 * high:.1f}]", mean_std(steps, 1) if steps else ""

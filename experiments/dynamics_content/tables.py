@@ -1,12 +1,13 @@
 """The tables: the paper's numbers beside ours, a trivial baseline's and an oracle's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib import resources
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from unknot.agents import wilson_interval
+from unknot.agents.evaluation import pooled_interval
 from unknot.experiments.common.tables import cell, over_seeds
 from unknot.experiments.dynamics_content.problems import HORIZON, SETS, SLACK
 from unknot.files import RESULTS, read_json
@@ -19,6 +20,7 @@ SHIPPED = resources.files("unknot.pretrained") / "dynamics-content" / RESULTS
 
 LARGEST_RATIO = 1.15
 """The planning loss asked for, as a multiple of the least on the true map."""
+TASKS = ("corners", "anywhere")
 REFERENCES = {"floor": "straight line", "ceiling": "best on the true map"}
 """The trivial baseline and the oracle, by their names in the metrics."""
 
@@ -134,8 +136,7 @@ def _by_model(seeds: Iterable[Mapping[str, Any]]) -> dict[str, Seeds]:
 def _success(metrics: Seeds, images: str, task: str) -> str:
     """Return the mean over seeds and the Wilson interval of all their runs together, in percent."""
     rates, counts = (over_seeds(metrics, images, task, key) for key in ("success", "count"))
-    solved = sum(rate / 100 * count for rate, count in zip(rates, counts, strict=True))
-    low, high = wilson_interval(round(solved), round(sum(counts)))
+    low, high = pooled_interval([rate / 100 for rate in rates], counts)
     return f"{mean_std(rates, 1)} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
@@ -146,10 +147,7 @@ def _count(metrics: Seeds, task: str) -> int:
 
 def _paper_table(models: _Models) -> Table:
     ours = models.of("published")
-    rows = [
-        ("paper: X", *PAPER["X"][:3], "", "", PAPER["X"][3]),
-        ("paper: Y", *PAPER["Y"][:3], "", "", PAPER["Y"][3]),
-    ]
+    rows = [(f"paper: {images}", *PAPER[images][:3], "", "", PAPER[images][3]) for images in SETS]
     for images in SETS:
         rows.append(
             (
@@ -185,8 +183,7 @@ def _paper_table(models: _Models) -> Table:
 def _anywhere_table(models: _Models) -> Table:
     rows: list[tuple[str, ...]] = []
     for name in ("published", "solid"):
-        metrics = models.of(name)
-        if not metrics:
+        if not (metrics := models.of(name)):
             continue
         for images in SETS:
             rows.append(
@@ -198,7 +195,12 @@ def _anywhere_table(models: _Models) -> Table:
                     _success(metrics, images, "corners"),
                 )
             )
-        rows += _reference_rows(name, models)
+        known = models.references(name)
+        for key, label in REFERENCES.items() if known else ():
+            anywhere, corners = (known[task][key] for task in ("anywhere", "corners"))
+            ratio = anywhere["loss"] / known["anywhere"]["ceiling"]["loss"]
+            numbers = (f"{anywhere['success']:.1f}", f"{anywhere['loss']:.0f}", f"{ratio:.3f}")
+            rows.append((f"{name}: {label}", *numbers, f"{corners['success']:.1f}"))
     return Table(
         "Start and goal anywhere, both collision rules",
         ("", "success %", "planning loss", "× best", "corners: success %"),
@@ -208,23 +210,6 @@ def _anywhere_table(models: _Models) -> Table:
             "on the true map. Wilson's 95% interval in brackets.",
         ),
     )
-
-
-def _reference_rows(name: str, models: _Models) -> list[tuple[str, ...]]:
-    known = models.references(name)
-    if not known:
-        return []
-    anywhere, corners = known["anywhere"], known["corners"]
-    return [
-        (
-            f"{name}: {label}",
-            f"{anywhere[key]['success']:.1f}",
-            f"{anywhere[key]['loss']:.0f}",
-            f"{anywhere[key]['loss'] / anywhere['ceiling']['loss']:.3f}",
-            f"{corners[key]['success']:.1f}",
-        )
-        for key, label in REFERENCES.items()
-    ]
 
 
 def _pc3_table(models: _Models) -> Table:
@@ -284,8 +269,7 @@ _LOSS = _Last(
 def _comparison(title: str, names: Mapping[str, str], models: _Models, last: _Last) -> Table:
     rows = []
     for name, label in names.items():
-        metrics = models.of(name)
-        if not metrics:
+        if not (metrics := models.of(name)):
             continue
         cells = [f"{label}{models.mark(name)}", str(len(metrics))]
         for images in SETS:
@@ -296,7 +280,7 @@ def _comparison(title: str, names: Mapping[str, str], models: _Models, last: _La
         rows.append(tuple(cells))
     known = models.references(next(iter(names)))
     for key, label in REFERENCES.items() if known else ():
-        successes = [f"{known[task][key]['success']:.1f}" for task in ("corners", "anywhere")]
+        successes = [f"{known[task][key]['success']:.1f}" for task in TASKS]
         rows.append((label, "", *[*successes, "", ""] * len(SETS)))
     measures = ("corners %", "anywhere %", "map error px", last.head)
     columns = [f"{images}: {what}" for images in SETS for what in measures]
@@ -315,19 +299,19 @@ def _comparison(title: str, names: Mapping[str, str], models: _Models, last: _La
 def _against_references(title: str, names: Mapping[str, str], models: _Models) -> Table:
     rows: list[tuple[str, ...]] = []
     for name, label in names.items():
-        metrics = models.of(name)
-        if not metrics:
+        if not (metrics := models.of(name)):
             continue
         for images in SETS:
-            rows.append(_task_cells(f"{label}: {images}{models.mark(name)}", metrics, images))
+            cells = (
+                (_success(metrics, images, task), cell(metrics, images, task, "loss", digits=0))
+                for task in TASKS
+            )
+            rows.append((f"{label}: {images}{models.mark(name)}", *chain.from_iterable(cells)))
         known = models.references(name)
         for key, what in REFERENCES.items() if known else ():
-            rows.append(
-                (
-                    f"{label}: {what}",
-                    *_reference_cells([known[task][key] for task in ("corners", "anywhere")]),
-                )
-            )
+            both = (known[task][key] for task in TASKS)
+            cells = ((f"{each['success']:.1f}", f"{each['loss']:.0f}") for each in both)
+            rows.append((f"{label}: {what}", *chain.from_iterable(cells)))
     return Table(
         title,
         ("", "corners: success %", "corners: loss", "anywhere: success %", "anywhere: loss"),
@@ -336,15 +320,3 @@ def _against_references(title: str, names: Mapping[str, str], models: _Models) -
         if "noise-1" in names
         else (),
     )
-
-
-def _task_cells(label: str, metrics: Seeds, images: str) -> tuple[str, ...]:
-    cells = [label]
-    for task in ("corners", "anywhere"):
-        cells.append(_success(metrics, images, task))
-        cells.append(cell(metrics, images, task, "loss", digits=0))
-    return tuple(cells)
-
-
-def _reference_cells(known: Sequence[Mapping[str, float]]) -> list[str]:
-    return [cell for task in known for cell in (f"{task['success']:.1f}", f"{task['loss']:.0f}")]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401
 from unknot.agents import Evaluation, RandomAgent, StraightLineExpert, evaluate_agent, wilson_interval
+from unknot.agents.evaluation import play
 
 Array = NDArray[Any]
 PLANAR = "unknot/Planar-v0"
@@ -143,6 +144,17 @@ def test_every_batch_size_poses_the_same_problems() -> None:
         assert same(evaluate_agent(agent, env, episodes=20, seed=5), by_id)
     later = evaluate_agent(agent, PLANAR, episodes=15, seed=10, env_kwargs=ANYWHERE)
     assert later.returns.tolist() == by_id.returns.tolist()[5:]
+
+
+def test_play_begins_with_the_given_factors_and_yields_each_step() -> None:
+    vector = gym.make_vec(PLANAR, num_envs=2)
+    starts, goals = np.full((2, 2), 5.0), np.full((2, 2), 8.0)
+    options = {"factors": {"position": starts}, "goal": {"position": goals}}
+    steps = list(play(StraightLineExpert(), vector, 0, options=options, max_steps=3))
+    assert len(steps) == 3
+    np.testing.assert_allclose(steps[0].infos["factors"]["position"], starts + steps[0].actions, atol=1e-5)
+    assert steps[-1].infos["goal"]["position"].tolist() == goals.tolist()
+    assert all(step.running.all() for step in steps)
 
 
 def test_an_environment_given_stays_open() -> None:
