@@ -8,6 +8,7 @@ import torch
 
 from unknot.experiments import encoders
 from unknot.experiments.common.codes import Oracle, sample_images
+from unknot.experiments.common.study import CEILING
 from unknot.representation import load_learner
 from unknot.representation.metrics import Score, evaluate_codes
 from unknot.representation.metrics.components import encode_factors
@@ -83,7 +84,7 @@ def test_the_headline_compares_the_split_with_an_untrained_encoder() -> None:
         return {metric: {"value": value, "interval": [0.0, 1.0]}}
 
     rows = {name: scores(0.9) for name in encoders.ENCODERS["planar"]}
-    rows |= {encoders.UNTRAINED: scores(0.1), encoders.CEILING: scores(1.0)}
+    rows |= {encoders.UNTRAINED: scores(0.1), CEILING: scores(1.0)}
     found = encoders.headline([{"encoders": {"planar": rows}}])
     assert (found.ours, found.met) == ("0.90", True)
     assert found.floor.startswith("0.10")
