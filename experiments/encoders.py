@@ -31,7 +31,6 @@ from unknot.envs.maze_world import PAPER_ACTIONS, STEPS
 from unknot.experiments.common.codes import Oracle, sample_images, votes_for
 from unknot.experiments.common.study import CEILING, as_json
 from unknot.experiments.common.tables import cell
-from unknot.files import find_seed
 from unknot.models.image.pca import PCA
 from unknot.report import Headline, Table, save_figures
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
@@ -126,7 +125,7 @@ PRESETS = {
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Gather the encoders' weights in the folder, add those of the baselines, measure all."""
     for environment, encoders in ENCODERS.items():
-        learners = {name: load_learner(_shipped(path)) for name, path in encoders.items()}
+        learners = {name: load_learner(f"pretrained/{path}") for name, path in encoders.items()}
         learners |= _baselines(_source(environment), list(learners.values()), settings.fitted, seed)
         for name, learner in learners.items():
             save_learner(learner, _place(folder, environment, name) / WEIGHTS)
@@ -209,11 +208,6 @@ def _source(environment: str) -> FactorSource:
     env.reset(seed=0)
     source: Any = env.unwrapped
     return source  # type: ignore[no-any-return]
-
-
-def _shipped(path: str) -> Path:
-    experiment, _, model = path.partition("/")
-    return find_seed(f"pretrained/{experiment}") / model / WEIGHTS
 
 
 @torch.no_grad()

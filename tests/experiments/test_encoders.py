@@ -10,13 +10,14 @@ from unknot.experiments import encoders
 from unknot.experiments.common.codes import Oracle, sample_images
 from unknot.experiments.common.study import CEILING
 from unknot.representation import load_learner
+from unknot.representation.learner import find_weights
 from unknot.representation.metrics import Score, evaluate_codes
 from unknot.representation.metrics.components import encode_factors
 
 
 def test_the_untrained_encoder_has_the_network_and_none_of_the_weights() -> None:
     path = encoders.ENCODERS["maze"]["selectivity"]
-    learner = load_learner(encoders._shipped(path))
+    learner = load_learner(f"pretrained/{path}")
     source = encoders._source("maze")
     baselines = encoders._baselines(source, [learner], fitted=40, seed=0)
     untrained, again = (
@@ -44,7 +45,7 @@ def test_true_factors_are_a_perfect_code_in_every_environment() -> None:
 
 def test_a_net_for_depth_and_camera_encodes_its_environments_observations() -> None:
     source = encoders._source("grasps")
-    learner = load_learner(encoders._shipped(encoders.ENCODERS["grasps"]["geometry-aware grasping net"]))
+    learner = load_learner("pretrained/" + encoders.ENCODERS["grasps"]["geometry-aware grasping net"])
     seen = encoders._seen(source, learner)
     factors = source.sample_factors(3, np.random.default_rng(0))
     codes = encode_factors(learner.encode, seen, factors)
@@ -59,7 +60,7 @@ def test_a_net_for_depth_and_camera_encodes_its_environments_observations() -> N
 def test_every_encoder_is_of_an_environment_that_the_table_has() -> None:
     assert encoders.ENCODERS.keys() == encoders.ENVIRONMENTS.keys()
     for paths in encoders.ENCODERS.values():
-        assert all(encoders._shipped(path).is_file() for path in paths.values())
+        assert all(find_weights(f"pretrained/{path}").is_file() for path in paths.values())
 
 
 def test_too_wide_codes_have_no_diagram() -> None:
