@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -11,8 +11,21 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
+from unknot.checks import count, within
+
+__all__ = [
+    "LARGEST_BATCH",
+    "Agent",
+    "Evaluation",
+    "Step",
+    "evaluate_agent",
+    "play",
+    "pooled_interval",
+    "wilson_interval",
+]
+
 LARGEST_BATCH = 512
-"""Most sub-environments that evaluation opens for an id; more episodes run in several batches."""
+"""The most sub-environments that evaluation opens for an id; more episodes run in several batches."""
 
 Array: TypeAlias = NDArray[Any]
 Infos: TypeAlias = dict[str, Any]
@@ -22,8 +35,8 @@ OnStep: TypeAlias = Callable[[Array, Array, Infos], None]
 class Agent(Protocol):
     """Whatever acts as Stable-Baselines3's models do.
 
-    An agent whose class says `privileged = True` is an expert: instead of images it is handed what
-    the environment's `info` knows, `{"factors": {name: (n, ...)}, "goal": {name: (n, ...)}}`.
+    An agent whose class has `privileged = True` is an expert: instead of images it sees the true state in
+    the environment's `info`, `{"factors": {name: (n, ...)}, "goal": {name: (n, ...)}}`.
     """
 
     def predict(
@@ -39,7 +52,7 @@ class Agent(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an agent did in a number of episodes; row k of each array is the problem of seed + k."""
+    """What an agent achieved in some episodes; row k of each array is the problem of seed + k."""
 
     episodes: int
     """Number of episodes."""
@@ -50,7 +63,7 @@ class Evaluation:
     mean_return: float
     """Mean of `returns`."""
     decision_seconds: float
-    """Seconds `predict` took for one decision of one episode, mean over all of them."""
+    """Mean time of `predict` for one decision of one episode, in seconds."""
     successes: Array
     """bool (episodes,): `is_success` at the episode's last step."""
     returns: Array
@@ -62,7 +75,7 @@ class Evaluation:
 
 
 def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Confidence interval of a success rate, sound near 0 and 1 too (Wilson 1927).
+    """Return the confidence interval of a success rate, valid near 0 and 1 too (Wilson, 1927).
 
     Args:
         successes: number of successes, 0 to n.
@@ -73,17 +86,21 @@ def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, flo
         Lower and upper end, within [0, 1].
 
     Raises:
-        ValueError: if n < 1 or successes is not in 0..n.
+        ValueError: n is below 1, or successes is not in 0..n.
     """
-    if n < 1:
-        raise ValueError(f"n is {n}; a rate needs at least one trial")
-    if not 0 <= successes <= n:
-        raise ValueError(f"successes is {successes}; expected 0 to n = {n}")
+    count(1, n=n)
+    within(0, n, successes=successes)
     rate = successes / n
     shrink = 1 + z * z / n
     centre = (rate + z * z / (2 * n)) / shrink
     half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / shrink
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def pooled_interval(rates: Sequence[float], counts: Sequence[int]) -> tuple[float, float]:
+    """Return Wilson's interval of several success rates, in [0, 1], of so many trials each, together."""
+    solved = sum(rate * count for rate, count in zip(rates, counts, strict=True))
+    return wilson_interval(round(solved), sum(counts))
 
 
 def evaluate_agent(
@@ -98,43 +115,112 @@ def evaluate_agent(
 ) -> Evaluation:
     """Run an agent through the problems seed, seed + 1, ... and count its successes.
 
-    Episode k is always the problem that the environment draws when reset with seed + k, whoever
-    acts and however many episodes run at a time, so that agents are compared on the same problems.
-    An episode succeeds if `info["is_success"]` holds at its last step. Policies act
-    deterministically.
+    Episode k is always the problem that the environment samples when reset with seed + k, whichever agent
+    acts and however many episodes run at a time: agents are compared on the same problems. An episode
+    succeeds if `info["is_success"]` holds at its last step. Policies act deterministically.
 
     Args:
-        agent: anything with Stable-Baselines3's `predict`; handed batches of observations. One
-            that declares `privileged = True` is handed the true factors instead (see `Agent`).
-        env: the id of a registered environment; or an environment or a vector environment, which
-            stays open afterwards.
+        agent: anything with Stable-Baselines3's `predict`; it sees batches of observations. One with
+            `privileged = True` sees the true factors instead (see `Agent`).
+        env: the id of a registered environment; or an environment or a vector environment, which stays
+            open afterwards.
         episodes: number of episodes, at least 1.
         seed: seed of the first episode.
-        max_steps: cuts an episode off after so many steps, if the environment hasn't ended it.
+        max_steps: steps after which an episode is cut off, if the environment has not ended it; None for no
+            limit.
         env_kwargs: the environment's keyword arguments, if `env` is an id.
-        on_step: called after each step with the numbers of the running episodes (m,), their
-            actions (m, ...), and their infos, each array's first axis m.
+        on_step: called after each step with the numbers of the running episodes (m,), their actions
+            (m, ...), and their infos, each array's first axis m.
 
     Raises:
-        ValueError: if an argument is out of range, the environment tells no `is_success` (or, for
-            a privileged agent, no `factors` and `goal`), or the agent returns actions of a wrong
-            shape or not finite.
+        ValueError: an argument out of range; infos without `is_success` (or, for a privileged agent,
+            without `factors` and `goal`); actions of a wrong shape or not finite.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes is {episodes}; expected at least 1")
-    if max_steps is not None and max_steps < 1:
-        raise ValueError(f"max_steps is {max_steps}; expected at least 1, or None")
+    count(1, episodes=episodes)
+    if max_steps is not None:
+        count(1, max_steps=max_steps)
     if env_kwargs is not None and not isinstance(env, str):
-        raise ValueError("env_kwargs goes with an environment's id, but env is one already made")
+        raise ValueError("env_kwargs must be None for an environment that is already made")
     vector = _as_vector(env, episodes, env_kwargs or {})
     tally = _Tally(episodes)
     try:
         for first in range(0, episodes, vector.num_envs):
-            _run_batch(agent, vector, first, seed, max_steps, tally, on_step)
+            numbers = first + np.arange(vector.num_envs)
+            seeds = [seed + int(k) for k in numbers]  # episodes beyond the last are played, not counted
+            for step in play(agent, vector, seeds, counted=numbers < episodes, max_steps=max_steps):
+                tally.add(numbers, step)
+                if on_step is not None:
+                    rows = step.running
+                    on_step(numbers[rows], step.actions[rows], _rows(step.infos, rows))
     finally:
         if isinstance(env, str):
             vector.close()
     return tally.result()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of all sub-environments, as `play` makes it; every array's first axis is theirs."""
+
+    running: Array
+    """bool (n,): whose episode, counted, had not ended before."""
+    actions: Array
+    """(n, ...), as the agent returned them."""
+    rewards: Array
+    """float64 (n,)."""
+    infos: Infos
+    """After the step; where an episode ended, its last."""
+    seconds: float
+    """Time that `predict` took, for the share of the rows that are running."""
+
+
+def play(
+    agent: Agent,
+    vector: VectorEnv[Any, Any, Any],
+    seed: int | list[int],
+    *,
+    options: dict[str, Any] | None = None,
+    counted: Array | None = None,
+    max_steps: int | None = None,
+) -> Iterator[Step]:
+    """Let an agent act, deterministically, in all sub-environments at once: one episode in each.
+
+    What a sub-environment does after its episode's end is not counted, whichever way it restarts.
+
+    Args:
+        agent: as in `evaluate_agent`.
+        vector: the environment.
+        seed: of the reset: a seed for each sub-environment, or the first of them.
+        options: of the reset, such as the starts and goals of the episodes.
+        counted: bool (n,), which episodes count; it stops when all of them have ended. None for all.
+        max_steps: steps after which it ends at the latest.
+
+    Yields:
+        Each step.
+
+    Raises:
+        ValueError: as `evaluate_agent` does of the agent.
+    """
+    running = np.ones(vector.num_envs, bool) if counted is None else counted
+    # Gymnasium's vector environments take a list of seeds, although the base class expects an int.
+    observation, infos = vector.reset(seed=cast("int", seed), options=options)
+    state, starts, step = None, np.ones(vector.num_envs, bool), 0
+    mode = vector.metadata.get("autoreset_mode")
+    while running.any() and step != max_steps:
+        step += 1
+        seen = _true_state(infos) if getattr(agent, "privileged", False) else observation
+        began = time.perf_counter()
+        actions, state = agent.predict(seen, state, starts, True)
+        seconds = (time.perf_counter() - began) * running.mean()
+        _check_actions(actions, vector, agent, step, running)
+        observation, rewards, terminated, truncated, infos = vector.step(actions)
+        ended = terminated | truncated
+        yield Step(running, actions, rewards, _final_infos(infos, ended, mode), seconds)
+        if mode == AutoresetMode.DISABLED and ended.any():
+            observation, fresh = vector.reset(options={"reset_mask": ended})
+            infos = _merge(infos, fresh, ended)
+        running = running & ~ended
+        starts = ended
 
 
 def _as_vector(
@@ -152,7 +238,7 @@ def _as_vector(
 
 
 class _Tally:
-    """What is counted while episodes run, an array entry an episode."""
+    """What is counted while episodes run; each array has an entry per episode."""
 
     def __init__(self, episodes: int) -> None:
         self.successes = np.zeros(episodes, bool)
@@ -161,9 +247,12 @@ class _Tally:
         self.lengths = np.zeros(episodes, int)
         self.seconds = 0.0
 
-    def add(self, running: Array, rewards: Array, success: Array) -> None:
-        """Count one step of the episodes numbered `running`."""
-        self.returns[running] += rewards
+    def add(self, numbers: Array, step: Step) -> None:
+        """Count one step of the running episodes; `numbers` are those of all sub-environments."""
+        running = numbers[step.running]
+        success = _success(step.infos)[step.running]
+        self.seconds += step.seconds
+        self.returns[running] += step.rewards[step.running]
         self.lengths[running] += 1
         self.successes[running] = success
         first = running[success & (self.steps[running] < 0)]
@@ -184,55 +273,15 @@ class _Tally:
         )
 
 
-def _run_batch(
-    agent: Agent,
-    vector: VectorEnv[Any, Any, Any],
-    first: int,
-    seed: int,
-    max_steps: int | None,
-    tally: _Tally,
-    on_step: OnStep | None,
-) -> None:
-    """Run the episodes first, first + 1, ... at once, one in each sub-environment.
-
-    Episodes beyond the last one are played but not counted. What a sub-environment does after its
-    episode's end is not counted either, whichever way it starts again.
-    """
-    numbers = first + np.arange(vector.num_envs)
-    running = numbers < len(tally.lengths)
-    # Gymnasium's vector environments take a list of seeds, though the base class says an int.
-    observation, infos = vector.reset(seed=cast("int", [seed + int(k) for k in numbers]))
-    state, starts, step = None, np.ones(vector.num_envs, bool), 0
-    while running.any() and step != max_steps:
-        step += 1
-        seen = _true_state(infos) if getattr(agent, "privileged", False) else observation
-        began = time.perf_counter()
-        actions, state = agent.predict(seen, state, starts, True)
-        # The time of the whole batch is shared out among its rows, uncounted ones included.
-        tally.seconds += (time.perf_counter() - began) * running.mean()
-        _check_actions(actions, vector, agent, step, running)
-        observation, rewards, terminated, truncated, infos = vector.step(actions)
-        ended = terminated | truncated
-        final = _final_infos(infos, ended, vector.metadata.get("autoreset_mode"))
-        tally.add(numbers[running], rewards[running], _success(final)[running])
-        if on_step is not None:
-            on_step(numbers[running], actions[running], _rows(final, running))
-        if vector.metadata.get("autoreset_mode") == AutoresetMode.DISABLED and ended.any():
-            observation, fresh = vector.reset(options={"reset_mask": ended})
-            infos = _merge(infos, fresh, ended)
-        running = running & ~ended
-        starts = ended
-
-
 def _final_infos(infos: Infos, ended: Array, mode: Any) -> Infos:
-    """Infos of the step just made; an environment that restarts at once keeps them as final ones."""
+    """Return the infos of the step just made, which an environment that restarts at once keeps separately."""
     if mode != AutoresetMode.SAME_STEP or not ended.any():
         return infos
     return _merge(infos, infos["final_info"], ended)
 
 
 def _merge(infos: Infos, newer: Infos, mask: Array) -> Infos:
-    """Infos with the rows under `mask` replaced."""
+    """Return infos with the rows under `mask` replaced."""
     merged = dict(infos)
     for key, value in newer.items():
         if isinstance(value, dict):
@@ -255,14 +304,14 @@ def _rows(infos: Infos, rows: Array | slice) -> Infos:
 def _success(infos: Infos) -> Array:
     if "is_success" not in infos:
         raise ValueError(
-            'the environment does not tell success: its info has no "is_success" (it has '
+            'the environment does not report success: its info has no "is_success" (it has '
             f"{sorted(key for key in infos if not key.startswith('_'))})"
         )
     return np.asarray(infos["is_success"], bool)
 
 
 def _true_state(infos: Infos) -> Infos:
-    """What a privileged agent sees."""
+    """Return what a privileged agent sees."""
     missing = {"factors", "goal"} - infos.keys()
     if missing:
         raise ValueError(f"a privileged agent needs the infos factors and goal; {missing} missing")

@@ -1,10 +1,10 @@
-"""How many environment steps a second does PPO make, on a native vector environment and on DummyVecEnv?
+"""How many environment steps per second does PPO make, on a native vector environment and on DummyVecEnv?
 
-Side by side, in turns, the best of several, one thread: Stable-Baselines3's PPO on `GymVecEnv` around
-`gym.make_vec`, and on `DummyVecEnv` of as many single environments, each in a `Monitor`, as `make_vec_env`
-makes them; from pixels, and from a code (the mean colours of 8 × 8 squares) that two small layers read.
-`stepping` is done without a policy; `collecting` is PPO's own loop over a rollout, policy included;
-`training` is that and PPO's updates, which take the same time in both.
+In turns, the best of several, one thread: Stable-Baselines3's PPO on `GymVecEnv` around `gym.make_vec`, and
+on `DummyVecEnv` of as many single environments, each in a `Monitor`, as `make_vec_env` makes them; from
+pixels, and from a code (the mean colours of 8 × 8 squares) that two small layers read. `stepping` has no
+policy; `collecting` is PPO's own loop over a rollout, policy included; `training` adds PPO's updates, which
+take the same time in both.
 
     python benchmarks/ppo_steps.py
 """
@@ -28,13 +28,13 @@ WORLDS: dict[str, dict[str, Any]] = {
     "unknot/Maze-v0": {"size": 6},
 }
 SQUARE = 8
-"""Side in pixels of what a code has the mean colour of."""
+"""Side in pixels of the squares whose mean colours are the code."""
 ROLLOUT = 16
 """Steps of each copy in a rollout."""
 
 
 def main() -> None:
-    """Measure, and print the ratios."""
+    """Measure and print the ratios."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -105,7 +105,7 @@ def ppo(venv: VecEnv) -> PPO:
 
 
 def measure(model: PPO) -> dict[str, float]:
-    """Return environment steps a second by what is done."""
+    """Return environment steps per second, by what is done."""
     model.learn(0)  # sets the loop up
     callback = model._init_callback(None)
     venv = model.get_env()

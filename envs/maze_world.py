@@ -46,6 +46,8 @@ ACTIONS = {
 """By name, the offset (row, column) of an action."""
 STEPS = ("down", "left", "right", "up")
 """The names of the four actions that move by a cell along an axis."""
+PAPER_ACTIONS = (*STEPS, "up_again", "down_left")
+"""The actions of Thomas et al., section 4.1."""
 
 
 def read_layout(rows: Any) -> Layouts:

@@ -1,16 +1,15 @@
 """Every trained environment encoder that ships, by every metric of disentanglement, in one place.
 
-Nothing is trained. Encoders are read from the weights that ship with `dynamics-content`,
-`controllable-factors` and `grasping` (of the lowest seed) and measured on the environments they were trained
-in. Beside each environment's encoders stand its floors, the first of them with the weights that it began with
-and the principal components of the images, as many as the widest code has dimensions, and its ceiling, the
-true factors taken for a code. The grasping net encodes depth and camera with the image. Selectivity in mazes
-finds factors along the diagonals of its two dimensions, by design, and most metrics look along dimensions:
-there the code and its floor are measured turned by 45°, too. What a metric says of a code depends on the
-environment, so compare within one.
+Nothing is trained. Encoders are the weights that ship with `dynamics-content`, `controllable-factors` and
+`grasping` (of the lowest seed), measured on the environments they were trained in. Beside each environment's
+encoders stand its trivial baselines: the first encoder untrained, and principal components of the images, as
+many as the widest code has dimensions. The true factors taken for a code are the oracle. The grasping net
+encodes depth and camera with the image. Selectivity in mazes finds factors along the diagonals of its two
+dimensions, by design, and most metrics look along dimensions: there the code and its baseline are also
+measured turned by 45°. Scores depend on the environment: compare within one.
 
 `PRESETS["default"]` takes a quarter of an hour of one core, most of it for the grasping net;
-`PRESETS["paper"]` as many samples as `evaluate_codes` does.
+`PRESETS["paper"]` has as many samples as `evaluate_codes` by default.
 """
 
 from collections.abc import Mapping
@@ -26,21 +25,20 @@ from gymnasium import spaces
 from matplotlib.figure import Figure
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.checks import settings_at_least, unknown
+from unknot.checks import one_of, settings_at_least
 from unknot.envs.grasp.tabletop import TabletopEnv
+from unknot.envs.maze_world import PAPER_ACTIONS, STEPS
 from unknot.experiments.common.codes import Oracle, sample_images, votes_for
 from unknot.experiments.common.study import CEILING, as_json
 from unknot.experiments.common.tables import cell
-from unknot.experiments.controllable_factors import digits, maze, multistep, planning
-from unknot.files import find_seed, read_json, write_json
 from unknot.models.image.pca import PCA
-from unknot.report import Table, save_figures
+from unknot.report import Headline, Table, save_figures
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.metrics import METRICS, Score, evaluate_codes, hinton
 from unknot.representation.source import Encode, Factors, FactorSource
 from unknot.representation.training import progress_bar
 
-__all__ = ["PRESETS", "Settings", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
 
 PLANAR, MAZE, DIGITS = "unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"
 GRASP = "unknot/Grasp-v0"
@@ -48,20 +46,11 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "planar": (PLANAR, {}),
     "planar, another camera": (PLANAR, {"appearance": "oblique"}),
     "planar, solid": (PLANAR, {"collision": "solid"}),
-    "maze": (MAZE, {"size": 6, "layout": "paper", "task": "none", "actions": maze.ACTIONS}),
-    "open maze": (
-        MAZE,
-        {"size": multistep.SIZE, "layout": "open", "task": "none", "actions": multistep.ACTIONS},
-    ),
-    "maze with blocks": (MAZE, {"task": "none", "actions": planning.actions_of("reach")}),
-    "maze with a switch": (
-        MAZE,
-        {"task": "none", "actions": planning.actions_of("switch"), "switches": 1},
-    ),
-    "digits": (
-        DIGITS,
-        {"size": digits.SIZE, "pixels": digits.PIXELS, "split": "test", "task": "none"},
-    ),
+    "maze": (MAZE, {"size": 6, "layout": "paper", "task": "none", "actions": PAPER_ACTIONS}),
+    "open maze": (MAZE, {"size": 6, "layout": "open", "task": "none", "actions": STEPS}),
+    "maze with blocks": (MAZE, {"task": "none", "actions": STEPS}),
+    "maze with a switch": (MAZE, {"task": "none", "actions": (*STEPS, "toggle"), "switches": 1}),
+    "digits": (DIGITS, {"size": 5, "pixels": 40, "split": "test", "task": "none"}),
     "grasps": (GRASP, {}),
 }
 """Ids and arguments of the environments that encoders were trained in."""
@@ -94,14 +83,16 @@ ENCODERS: dict[str, dict[str, str]] = {
     "digits": {"selectivity": "controllable-factors/digits/selectivity"},
     "grasps": {"geometry-aware grasping net": "grasping/geometry"},
 }
-"""Encoders by their environment: what the table calls them, and the weights that ship."""
+"""Encoders by their environment: their names in the table, and the weights that ship."""
 DIAGONAL = ("maze", "open maze", "maze with blocks")
-"""Environments whose codes are measured turned by 45° as well."""
+"""Environments whose codes are also measured turned by 45°."""
+TURN = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
+"""To the diagonals of a code of two dimensions."""
 SHARES = {"grasps": 4}
-"""Environments whose scenes are drawn one after the other, slowly: of samples and votes one in so many."""
+"""Environments whose scenes are rendered one by one, slowly: of samples and votes, one in so many."""
 UNTRAINED, COMPONENTS = "untrained", "principal components"
 WIDEST = 30
-"""The most dimensions of a code whose Hinton diagram is drawn; the grasping net's has 772."""
+"""The most dimensions of a code with a Hinton diagram; the grasping net's has 772."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +106,13 @@ class Settings:
     votes: int = 200
     """Votes or examples that metrics which hold factors learn from, and as many that test them."""
     fitted: int = 1000
-    """Images that principal components are found in."""
+    """Images that principal components are fitted to."""
 
     def __post_init__(self) -> None:
         """Refuse unknown metrics and counts that leave nothing to measure."""
         settings_at_least(self, samples=100, votes=10, fitted=20)
         for name in self.metrics:
-            if name not in METRICS:
-                raise ValueError(unknown("metric", name, METRICS))
+            one_of("metric", name, METRICS)
 
 
 PRESETS = {
@@ -133,30 +123,26 @@ PRESETS = {
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Gather the encoders' weights in the folder, add those of the floors, measure all."""
+    """Gather the encoders' weights in the folder, add those of the baselines, measure all."""
     for environment, encoders in ENCODERS.items():
-        learners = {name: load_learner(_shipped(path)) for name, path in encoders.items()}
-        learners |= _floors(_source(environment), list(learners.values()), settings.fitted, seed)
+        learners = {name: load_learner(f"pretrained/{path}") for name, path in encoders.items()}
+        learners |= _baselines(_source(environment), list(learners.values()), settings.fitted, seed)
         for name, learner in learners.items():
             save_learner(learner, _place(folder, environment, name) / WEIGHTS)
     measured = _measure(settings, folder, seed, share=1)
     save_figures({"scores": chart(measured, settings.metrics), **diagrams(measured)}, folder)
-    metrics = {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
-    write_json(folder / "metrics.json", metrics)
-    return metrics
+    return {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
 
 
-def evaluate(folder: Path, full: bool) -> dict[str, Any]:
-    """Measure the encoders of a seed folder again, on a tenth of the samples unless `full`.
+def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
+    """Measure the encoders of a seed's folder, on a tenth of the samples unless `full`.
 
     Raises:
-        FileNotFoundError: an encoder's weights lack.
+        FileNotFoundError: an encoder's weights are missing.
         WeightsError: weights that can't be used.
     """
-    config = read_json(folder / "config.json")
-    settings = Settings(**config["settings"])
-    measured = _measure(settings, folder, config["seed"], share=1 if full else 10)
-    return {"seed": config["seed"], "encoders": {name: as_json(scores) for name, scores in measured.items()}}
+    measured = _measure(settings, folder, seed, share=1 if full else 10)
+    return {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
 
 
 def _measure(
@@ -189,7 +175,7 @@ def _measure(
 
 @dataclass(frozen=True)
 class Observed:
-    """An environment whose observations are more than images, for encoders that take all of it."""
+    """An environment whose observations are more than images, for encoders that see all of them."""
 
     env: TabletopEnv
 
@@ -199,16 +185,16 @@ class Observed:
         return self.env.factor_space
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Draw the environment's factors."""
+        """Sample the environment's factors."""
         return self.env.sample_factors(n, rng)
 
     def render_factors(self, factors: Mapping[str, Any]) -> Factors:
-        """Look at scenes: entries of an observation by name, first axis n."""
+        """Render the entries of observations, by name, each with first axis n."""
         return self.env.observe_factors(factors)
 
 
 def _seen(source: FactorSource, learner: Learner) -> FactorSource:
-    """Return the source of what a learner encodes."""
+    """Return the source of a learner's input."""
     if not learner.entries:
         return source
     assert isinstance(source, TabletopEnv)
@@ -216,7 +202,7 @@ def _seen(source: FactorSource, learner: Learner) -> FactorSource:
 
 
 def _source(environment: str) -> FactorSource:
-    """Make an environment and begin an episode: what is no factor stays as it is then."""
+    """Make an environment and begin an episode, which fixes everything that is not a factor."""
     name, arguments = ENVIRONMENTS[environment]
     env = gym.make(name, **arguments)
     env.reset(seed=0)
@@ -224,13 +210,8 @@ def _source(environment: str) -> FactorSource:
     return source  # type: ignore[no-any-return]
 
 
-def _shipped(path: str) -> Path:
-    experiment, _, model = path.partition("/")
-    return find_seed(f"pretrained/{experiment}") / model / WEIGHTS
-
-
 @torch.no_grad()
-def _floors(source: FactorSource, learners: list[Learner], fitted: int, seed: int) -> dict[str, Learner]:
+def _baselines(source: FactorSource, learners: list[Learner], fitted: int, seed: int) -> dict[str, Learner]:
     images = torch.from_numpy(sample_images(source, fitted, seed))
     widest = max(learner.encode(sample_images(_seen(source, learner), 1)).shape[1] for learner in learners)
     torch.manual_seed(seed)
@@ -242,7 +223,7 @@ def _floors(source: FactorSource, learners: list[Learner], fitted: int, seed: in
 
 
 def _turned(learner: Learner) -> Encode:
-    return lambda images: learner.encode(images) @ maze.TURN
+    return lambda images: learner.encode(images) @ TURN
 
 
 def _place(folder: Path, environment: str, name: str) -> Path:
@@ -254,7 +235,7 @@ def _file_name(name: str) -> str:
 
 
 def chart(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]], metrics: tuple[str, ...]) -> Figure:
-    """Draw the values: a row an encoder, a column a metric; white is 0, black 1."""
+    """Plot the scores: one row per encoder, one column per metric; white is 0, black 1."""
     rows = {
         f"{environment}: {name}": [scores[metric].value for metric in metrics]
         for environment, each in encoders.items()
@@ -273,7 +254,7 @@ def chart(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]], metrics: tu
 
 
 def diagrams(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]]) -> dict[str, Figure]:
-    """Draw DCI's importances, if it was measured: for each environment whose codes are narrow enough."""
+    """Plot DCI's importances, if it was measured, for each environment whose codes are narrow enough."""
     figures = {}
     for environment, rows in encoders.items():
         scores = {name: each["dci"] for name, each in rows.items() if "dci" in each}
@@ -284,7 +265,7 @@ def diagrams(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]]) -> dict[
 
 
 def _diagram(scores: Mapping[str, Score]) -> Figure:
-    """Draw the importances of each encoder's dimensions in a panel of its own."""
+    """Plot the importances of each encoder's dimensions, one panel per encoder."""
     figure = Figure(figsize=(2.2 * len(scores), 4.5), layout="constrained")
     panels = figure.subplots(1, len(scores), squeeze=False)[0]
     for panel, (name, score) in zip(panels, scores.items(), strict=True):
@@ -295,8 +276,35 @@ def _diagram(scores: Mapping[str, Score]) -> Figure:
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
-    """Return a table for each environment: a row a metric, a column an encoder."""
+    """Make one table per environment: one row per metric, one column per encoder."""
     return [_table(seeds, environment) for environment in seeds[0]["encoders"]]
+
+
+def headline(seeds: list[dict[str, Any]]) -> Headline:
+    """Return DCI of the split's code in the planar world, beside an untrained encoder's."""
+    planar = seeds[0]["encoders"]["planar"]
+    if "dci" not in next(iter(planar.values())):
+        split = untrained = factors = "not measured"
+        better = False
+    else:
+        names = (next(iter(ENCODERS["planar"])), UNTRAINED, CEILING)
+        split, untrained, factors = (
+            cell(seeds, "encoders", "planar", name, "dci", "value") for name in names
+        )
+        better = all(
+            seed["encoders"]["planar"][names[0]]["dci"]["value"]
+            > seed["encoders"]["planar"][UNTRAINED]["dci"]["value"]
+            for seed in seeds
+        )
+    return Headline(
+        measure="DCI disentanglement of the dynamics/content split's code in the planar world",
+        paper="none",
+        ours=split,
+        floor=f"{untrained}, the same encoder untrained",
+        ceiling=f"{factors}, the true factors",
+        target="above the untrained encoder's",
+        met=better,
+    )
 
 
 def _table(seeds: list[dict[str, Any]], environment: str) -> Table:
@@ -309,13 +317,13 @@ def _table(seeds: list[dict[str, Any]], environment: str) -> Table:
     )
     given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
     share = SHARES.get(environment)
-    fewer = f" Of samples and votes one in {share}, since scenes are drawn slowly." if share else ""
+    fewer = f" Of samples and votes, one in {share}: scenes are rendered slowly." if share else ""
     return Table(
-        f"Encoders of the {environment}",
+        f"Encoders of the environment {environment}",
         ("metric", *encoders),
         rows,
         (
-            f"`{name}`{f' with {given}' if given else ''}. Metrics are better higher; the most is 1, that of "
-            f"`unsupervised` 0. Seeds differ in what is drawn alone: each encoder is one model.{fewer}",
+            f"`{name}`{f' with {given}' if given else ''}. Higher is better; the maximum is 1, that of "
+            f"`unsupervised` 0. Seeds differ in their samples alone: each encoder is one model.{fewer}",
         ),
     )

@@ -6,50 +6,32 @@ itself with `--part NAME`:
 - `maze` (section 4.1): four directed factors of a maze's agent, read off a latent plane;
 - `digits` (appendix B.1): the positions of two handwritten digits, without an autoencoder;
 - `multistep` (section 4.2): embeddings of policies of three steps, and where they lead;
-- `planning` (appendix B.2 and B.3): from a start image to a goal image in mazes never seen;
-- `reinforcement`: what the representation is worth to an agent that learns from reward.
+- `planning` (appendix B.2 and B.3): from a start image to a goal image in mazes that training has not seen;
+- `reinforcement`: how much the representation helps an agent that learns from reward.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, cast
 
-from unknot.experiments.common.runs import run_parts, tabulate_parts
+from unknot.experiments import Experiment
+from unknot.experiments.common.runs import evaluate_parts, of_part, presets_of, run_parts, tabulate_parts
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning, reinforcement
 from unknot.experiments.controllable_factors.digits import Settings as DigitsSettings
 from unknot.experiments.controllable_factors.maze import Settings as MazeSettings
 from unknot.experiments.controllable_factors.multistep import Settings as MultistepSettings
 from unknot.experiments.controllable_factors.planning import Settings as PlanningSettings
 from unknot.experiments.controllable_factors.reinforcement import Settings as ReinforcementSettings
-from unknot.files import read_json
-from unknot.report import Table
+from unknot.report import Headline, Table
 
-__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "run", "tabulate"]
+__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
 
-
-class Part(Protocol):
-    """What the module of a part offers; it is an experiment of its own but for the command line."""
-
-    Settings: type[Any]
-    SMOKE: Any
-    PAPER: Any
-
-    def run(self, settings: Any, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-        """Train and measure one seed; models lie in folders below."""
-
-    def evaluate(self, settings: Any, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-        """Measure once more, from the weights, writing nothing."""
-
-    def tabulate(self, metrics: list[dict[str, Any]]) -> list[Table]:
-        """Make tables from what each seed measured."""
-
-
-PARTS: dict[str, Part] = {
-    "maze": cast(Part, maze),
-    "digits": cast(Part, digits),
-    "multistep": cast(Part, multistep),
-    "planning": cast(Part, planning),
-    "reinforcement": cast(Part, reinforcement),
+PARTS: dict[str, Experiment] = {
+    "maze": cast(Experiment, maze),
+    "digits": cast(Experiment, digits),
+    "multistep": cast(Experiment, multistep),
+    "planning": cast(Experiment, planning),
+    "reinforcement": cast(Experiment, reinforcement),
 }
 
 
@@ -66,44 +48,30 @@ class Settings:
     reinforcement: ReinforcementSettings = field(default_factory=ReinforcementSettings)
 
 
-PRESETS = {
-    "default": Settings(),
-    "smoke": Settings("all", *(part.SMOKE for part in PARTS.values())),
-    "paper": Settings("all", *(part.PAPER for part in PARTS.values())),
-}
+PRESETS = presets_of(PARTS, Settings)
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Run the parts of one seed, each in a folder of its name; what has its `metrics.json` is complete."""
-    return run_parts(
-        PARTS,
-        settings.part,
-        folder,
-        seed,
-        lambda name, path: PARTS[name].run(getattr(settings, name), path, seed, resume),
-    )
+    """Run the chosen parts of one seed, each in a folder of its name."""
+    return run_parts(PARTS, settings, folder, seed, resume)
 
 
-def evaluate(folder: Path, full: bool) -> dict[str, Any]:
-    """Measure the parts of a seed folder from their weights.
-
-    Args:
-        folder: the seed's.
-        full: also what takes long.
+def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
+    """Measure the parts that a seed's folder has, from their weights.
 
     Raises:
         FileNotFoundError: a part whose training has not ended.
         WeightsError: weights that can't be used.
     """
-    config = read_json(folder / "config.json")
-    parts = {}
-    for name, part in PARTS.items():
-        if (folder / name).is_dir():
-            settings = part.Settings(**config["settings"][name])
-            parts[name] = part.evaluate(settings, folder / name, config["seed"], full)
-    return {"seed": config["seed"], "parts": parts}
+    return evaluate_parts(PARTS, settings, folder, seed, full)
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the tables of every part that was run."""
     return tabulate_parts(PARTS, seeds)
+
+
+def headline(seeds: list[dict[str, Any]]) -> Headline:
+    """Return the figure of the maze, or of the first part that was run."""
+    name = next(name for name in PARTS if of_part(seeds, name))
+    return PARTS[name].headline(of_part(seeds, name))

@@ -1,4 +1,4 @@
-"""What planning in mazes learns from: transitions and random walks, every one in a new layout."""
+"""The data of planning in mazes: transitions and random walks, each walk in a new layout."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
+from unknot.agents.few_walks import WALK
+from unknot.agents.learnt_moves import encode_all
 from unknot.representation import Learner
 from unknot.representation.interaction import Behaviour, interactions, sample_actions, uniform
 from unknot.representation.selectivity import frames
 
-__all__ = ["COPIES", "eager", "encode_all", "make_mazes", "restless", "transitions", "walks"]
+__all__ = ["eager", "make_mazes", "restless", "transitions", "walks"]
 
-COPIES = 64
-"""Mazes of a batch."""
-WALK = 15
-"""Steps of the random walks that `LatentMoves` learns from."""
 REUSED = 2
 """Updates of the moves on each batch of walks."""
 
@@ -38,8 +36,9 @@ def transitions(env: Any, seed: int, walks: int, rare: int | None) -> dict[str, 
         env: the mazes.
         seed: of the walks.
         walks: how many of 16 steps in each maze, every one in a new layout.
-        rare: an action that is seldom permitted (`toggle`). Where it is, it is taken half the time, and 40%
-            of the transitions that are kept are from there, so that what it does is not lost. None keeps all.
+        rare: an action that is seldom permitted (`toggle`). Where it is permitted it is taken half
+            the time, and 40% of the kept transitions are from there, so that its effect is learnt. None keeps
+            all transitions.
     """
     behaviour = uniform if rare is None else eager(rare)
     source, kept = interactions(env, seed, steps=16, behaviour=behaviour), []
@@ -59,7 +58,7 @@ def transitions(env: Any, seed: int, walks: int, rare: int | None) -> dict[str, 
 
 
 def eager(action: int) -> Behaviour:
-    """Take an action half the time where it is permitted, any other permitted one else."""
+    """Take an action half the time where it is permitted, and else the other permitted ones uniformly."""
 
     def act(_: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
         shares = mask.float()
@@ -70,7 +69,7 @@ def eager(action: int) -> Behaviour:
 
 
 def restless(rare: int | None) -> Behaviour:
-    """Act uniformly, blocked actions too, but take `rare` half the time where it is permitted."""
+    """Act uniformly, blocked actions included, but take `rare` half the time where it is permitted."""
 
     def act(_: NDArray[np.uint8], mask: Tensor) -> tuple[Tensor, Tensor]:
         shares = torch.ones(mask.shape)
@@ -84,7 +83,7 @@ def restless(rare: int | None) -> Behaviour:
 def walks(env: Any, learner: Learner, seed: int, rare: int | None) -> Callable[[int], dict[str, Tensor]]:
     """Make a source of random walks as `LatentMoves` learns from them; see `restless`."""
     source = interactions(env, seed, steps=WALK, behaviour=restless(rare))
-    kept: dict[int, dict[str, Tensor]] = {}  # the latest, since walking costs more than learning from it
+    kept: dict[int, dict[str, Tensor]] = {}  # the latest alone: walking costs more than learning
 
     def batch_at(step: int) -> dict[str, Tensor]:
         number = step // REUSED
@@ -97,9 +96,3 @@ def walks(env: Any, learner: Learner, seed: int, rare: int | None) -> Callable[[
         return kept[number]
 
     return batch_at
-
-
-@torch.no_grad()
-def encode_all(learner: Learner, images: Tensor) -> Tensor:
-    """Encode images part by part."""
-    return torch.cat([learner.encode(part) for part in torch.split(images, 256)])

@@ -1,4 +1,4 @@
-"""Pictures of planning in mazes: what was foretold, the way that was found, and the policies meanwhile."""
+"""Pictures of planning in mazes: a prediction, the way that was found, and policies along a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,33 +14,36 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.agents.latent_path import LatentPathAgent
+from unknot.envs.maze_world import STEPS
+from unknot.experiments.controllable_factors.mazes import MAZE
 from unknot.report import save_figure
-from unknot.representation import Learner
 from unknot.representation.latent_moves import PATCH, LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
 
-Pair = tuple[Learner, LatentMoves]
+__all__ = ["save_pictures"]
+
+Pair = tuple[SceneSelectivity, LatentMoves]
 EXAMPLE = 1_000_003
 """Seed of the maze that is shown."""
 SHOWN = 5
-"""Steps of a run that are shown, and actions that are foretold."""
+"""Steps of a run that are shown, and actions whose effect is predicted."""
 
 
-def save_figures(pairs: Mapping[str, Pair], folder: Path) -> None:
-    """Draw the paper's Figures 5 and 6, in mazes that no training has seen.
+def save_pictures(pairs: Mapping[str, Pair], folder: Path) -> None:
+    """Save the paper's Figures 5 and 6, in mazes that no training has seen.
 
     Args:
         pairs: the learner and the moves of the tasks "reach" and "switch".
-        folder: where the files go.
+        folder: for the files.
     """
-    save_figure(foretold_and_found(*pairs["reach"]), folder / "planning.png")
+    save_figure(prediction_and_way(*pairs["reach"]), folder / "planning.png")
     save_figure(policies(*pairs["switch"]), folder / "planning-policies.png")
 
 
 @torch.no_grad()
-def foretold_and_found(learner: Learner, moves: LatentMoves) -> Figure:
-    """Draw an effect foretold, and a way found (Fig. 5 a and b)."""
-    env = _maze("reach", ("down", "left", "right", "up"))
+def prediction_and_way(learner: SceneSelectivity, moves: LatentMoves) -> Figure:
+    """Show a predicted effect, and a way found (Fig. 5 a and b)."""
+    env = _maze("reach", STEPS)
     seen, info = env.reset(seed=EXAMPLE)
     figure = Figure(figsize=(9, 6.2))
     rows = figure.subplots(2, 3)
@@ -51,8 +54,8 @@ def foretold_and_found(learner: Learner, moves: LatentMoves) -> Figure:
     path = moves.place(moves.imagine(maps, h, torch.tensor([actions])))[0]
     names = [env.unwrapped.simulation.actions[action] for action in actions]
     _show(rows[0, 0], seen["observation"], "(a) an image, and the actions\n" + ", ".join(names))
-    _show(rows[0, 1], seen["observation"], "where h is foretold to be in it,\nstep by step")
-    _draw_path(rows[0, 1], path)
+    _show(rows[0, 1], seen["observation"], "where h is predicted to be in it,\nstep by step")
+    _plot_path(rows[0, 1], path)
     for action in actions:
         after, *_ = env.step(action)
     _show(rows[0, 2], after["observation"], "where the agent is")
@@ -63,16 +66,15 @@ def foretold_and_found(learner: Learner, moves: LatentMoves) -> Figure:
     _show(rows[1, 0], seen["observation"], "(b) the start")
     _show(rows[1, 1], goal[0].numpy(), "the goal")
     _show(rows[1, 2], seen["observation"], "the way found in h")
-    _draw_path(rows[1, 2], moves.place(plan.states[:, :, :-1])[0])
+    _plot_path(rows[1, 2], moves.place(plan.states[:, :, :-1])[0])
     env.close()
     return figure
 
 
 @torch.no_grad()
-def policies(learner: Learner, moves: LatentMoves) -> Figure:
-    """Draw a run that sets a switch, and at each step the policies of the learnt variations (Fig. 6)."""
-    assert isinstance(learner, SceneSelectivity)
-    names = ("down", "left", "right", "up", "toggle")
+def policies(learner: SceneSelectivity, moves: LatentMoves) -> Figure:
+    """Show a run that sets a switch, and at each step the policies of the learnt variations (Fig. 6)."""
+    names = (*STEPS, "toggle")
     env, seen = _near_switch(names)
     agent, state = LatentPathAgent(learner, moves), None
     figure = Figure(figsize=(2.2 * SHOWN, 6.5))
@@ -96,7 +98,7 @@ def policies(learner: Learner, moves: LatentMoves) -> Figure:
 
 
 def _maze(task: str, actions: tuple[str, ...], **options: Any) -> Any:
-    return gym.make("unknot/Maze-v0", task=task, goal="image", actions=actions, max_steps=1000, **options)
+    return gym.make(MAZE, task=task, goal="image", actions=actions, max_steps=1000, **options)
 
 
 def _near_switch(actions: tuple[str, ...]) -> tuple[Any, Mapping[str, NDArray[np.uint8]]]:
@@ -111,7 +113,7 @@ def _near_switch(actions: tuple[str, ...]) -> tuple[Any, Mapping[str, NDArray[np
 
 
 def _open_actions(env: Any, info: Mapping[str, Any], rng: np.random.Generator) -> list[int]:
-    """Draw actions that change something, each where those before lead; and go back to the start."""
+    """Sample actions that change something, each where those before lead; and go back to the start."""
     actions = []
     scene = env.unwrapped.scene()
     for _ in range(SHOWN):
@@ -127,8 +129,8 @@ def _show(panel: Axes, image: NDArray[np.uint8], title: str) -> None:
     panel.set_axis_off()
 
 
-def _draw_path(panel: Axes, places: Tensor) -> None:
-    """Draw places (steps, 2), a row and a column of squares, as a line that ends in a ring."""
+def _plot_path(panel: Axes, places: Tensor) -> None:
+    """Plot places (steps, 2), a row and a column of squares, as a line that ends in a ring."""
     centres = PATCH * places.numpy() + PATCH / 2 - 0.5
     panel.plot(centres[:, 1], centres[:, 0], color="white", linewidth=1.5)
     panel.add_patch(Circle((centres[-1, 1], centres[-1, 0]), PATCH / 3, fill=False, color="white"))

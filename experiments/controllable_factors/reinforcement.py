@@ -1,15 +1,14 @@
-"""Reinforcement learning on what was learnt: PPO on the maze's goal task, from pixels and from codes.
+"""Reinforcement learning on learnt codes: PPO on the maze's goal task, from pixels and from codes.
 
 The task: in an open maze, go from any cell to any other, which an image with the agent there shows. In every
 row of the table the same algorithm with the same hyperparameters meets the same episodes and sees the same
 two images, as they are or encoded: by the selectivity learner, by an autoencoder of the same network, by that
-network untrained, or as the true cells, which bound what a code can be worth. The learners are those of the
-part `maze`, trained in the open maze: one from the paper's layout never saw the cell under its block, and
-without the block in sight its codes of all other cells are off, too. Codes are centred and scaled over the
-cells.
+network untrained, or as the true cells, the oracle. The learners are those of the part `maze`, trained in the
+open maze: one from the paper's layout never saw the cell under its block, and without the block in sight its
+codes of all other cells are off as well. Codes are centred and scaled over the cells.
 
 What is measured: environment steps until 90% of a fixed set of episodes succeed, where a row ends; its
-success in other episodes then; and, beside it, the environment steps that the representation was learnt from.
+success in other episodes then; and the environment steps that the representation was learnt from.
 """
 
 from collections.abc import Mapping
@@ -26,24 +25,24 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent, wilson_interval
+from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
 from unknot.agents.encoding import Encode
-from unknot.agents.evaluation import Agent
+from unknot.agents.evaluation import Agent, pooled_interval
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
+from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import run_models
 from unknot.experiments.controllable_factors import maze
-from unknot.files import load_weights, read_json, save_weights
-from unknot.report import Table, mean_std, save_figure
+from unknot.experiments.controllable_factors.mazes import COPIES, MAZE, SIZE
+from unknot.files import METRICS, load_weights, read_json, save_weights
+from unknot.report import Headline, Table, mean_std, save_figure
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.learner import arrays, load_state
 from unknot.representation.selectivity import Selectivity
 
-__all__ = ["PAPER", "SMOKE", "Settings", "evaluate", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
 
-MAZE = "unknot/Maze-v0"
-SIZE = 6
-BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": ("down", "left", "right", "up")}
+BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": STEPS}
 ROWS = {
     "pixels": "pixels",
     "averaged": "pixels, averaged to 16 × 16",
@@ -52,15 +51,15 @@ ROWS = {
     "random": "h of the untrained network",
     "factors": "true cells (ceiling)",
 }
-"""What PPO sees, by name, and what the table calls it."""
+"""What PPO sees, by name, and its name in the table."""
 ENCODERS = ("selectivity", "autoencoder", "random")
-"""The rows whose encoders are trained, or left untrained, as models of the part `maze`."""
+"""The rows whose encoders are models of the part `maze`."""
 POLICY = "policy.safetensors"
-"""PPO's weights, which are those of no learner."""
+"""PPO's weights."""
 BAR = 0.9
 """Success at which a row ends."""
 FIRST_EVALUATION, FIRST_TEST = 1_000_000, 2_000_000
-"""Seeds of the first episode of the evaluations while training, and of the test after it."""
+"""Seeds of the first episode of evaluations during training, and of the test after it."""
 HYPERPARAMETERS: dict[str, Any] = {
     "n_steps": 32,
     "batch_size": 256,
@@ -69,8 +68,8 @@ HYPERPARAMETERS: dict[str, Any] = {
     "gamma": 0.95,
     "ent_coef": 0.01,
 }
-"""PPO's, in every row; those not here are Stable-Baselines3's own: two layers of 64 units see the codes, or
-averaged pixels; pixels as they are pass through its convolutions before."""
+"""PPO's, in every row; the others are Stable-Baselines3's defaults: two layers of 64 units see the codes or
+averaged pixels; its convolutions see pixels."""
 POOL = 4
 """Side of the squares of pixels that are averaged."""
 
@@ -80,13 +79,13 @@ class Settings:
     """Settings of the part."""
 
     seeds: int = 3
-    """Seeds that are run; later ones are left out."""
+    """Seeds that run this part; later ones leave it out."""
     encoder_steps: int = 1200
     """Updates of an encoder, from each of its starts."""
     max_steps: int = 30
-    """Steps of an episode at most."""
+    """The most steps of an episode."""
     num_envs: int = 32
-    """Copies of the environment that PPO acts in at once."""
+    """Copies of the environment that PPO acts in."""
     limit: int = 60_000
     """Environment steps at which a row ends, whatever its success."""
     evaluate_every: int = 2048
@@ -99,12 +98,15 @@ class Settings:
         settings_at_least(self, **dict.fromkeys((setting.name for setting in fields(self)), 1))
 
 
-SMOKE = Settings(seeds=1, encoder_steps=4, num_envs=8, limit=512, evaluate_every=256, episodes=8)
-PAPER = Settings(seeds=10, encoder_steps=5000, limit=1_000_000, episodes=1000)
+PRESETS = {
+    "default": Settings(),
+    "smoke": Settings(seeds=1, encoder_steps=4, num_envs=8, limit=512, evaluate_every=256, episodes=8),
+    "paper": Settings(seeds=10, encoder_steps=5000, limit=1_000_000, episodes=1000),
+}
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Train PPO on each kind of observation; a row that has its `metrics.json` is complete."""
+    """Train and test PPO on each kind of observation, each in a folder of its name."""
     if seed >= settings.seeds:
         return {}
 
@@ -121,7 +123,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Test the policies again, from their weights; how they were learnt is as it was logged.
+    """Test the policies from their weights; how they were learnt is as it was logged.
 
     Raises:
         FileNotFoundError: a row that is not complete.
@@ -133,7 +135,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     rows = {}
     for name in ROWS:
         test = _test(settings, name, folder, episodes)
-        rows[name] = {**read_json(folder / name / "metrics.json"), "test": test}
+        rows[name] = {**read_json(folder / name / METRICS), "test": test}
     return {"rows": rows, "bounds": _bounds(settings, episodes)}
 
 
@@ -143,7 +145,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 def make_environment(
     settings: Settings, num_envs: int, encode: Encode | None, **options: Any
 ) -> VectorEnv[Any, Any, Any]:
-    """Make copies of the maze with the goal task, observed as they are or through an encoder."""
+    """Make copies of the maze with the goal task, observed as pixels or through an encoder."""
     env = gym.make_vec(
         MAZE,
         num_envs=num_envs,
@@ -157,7 +159,7 @@ def make_environment(
 
 
 def average(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Average squares of 4 × 4 pixels, and return those of an image as a vector, in [0, 1]."""
+    """Return the means of squares of 4 × 4 pixels, a vector in [0, 1] for each image."""
     n, height, width, channels = images.shape
     lines = images.reshape(n, height // POOL, POOL, -1).sum(2, dtype=np.uint16)
     squares = lines.reshape(n, height // POOL, width // POOL, POOL, channels).sum(3, dtype=np.uint16)
@@ -183,22 +185,19 @@ class TrueCells:
 
 
 def scaled(encode: Encode, images: NDArray[np.uint8]) -> Encode:
-    """Centre an encoder's codes and scale them, each by its deviation over some images."""
+    """Centre an encoder's codes and scale each by its standard deviation over some images."""
     with torch.no_grad():
         codes = torch.as_tensor(encode(images)).double()
-    mean, deviation = codes.mean(0), codes.std(0) + 1e-6
+    mean, scale = codes.mean(0), codes.std(0) + 1e-6
 
     def encode_scaled(images: NDArray[np.uint8]) -> torch.Tensor:
-        return (torch.as_tensor(encode(images)).double() - mean) / deviation
+        return (torch.as_tensor(encode(images)).double() - mean) / scale
 
     return encode_scaled
 
 
 def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
-    """Return what a row's observations are encoded by, and the environment steps that it was trained on.
-
-    None leaves observations as they are.
-    """
+    """Return a row's encoder, None for pixels, and the environment steps that it was trained on."""
     if name == "pixels":
         return None, 0
     if name == "averaged":
@@ -210,10 +209,9 @@ def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
     if name == "factors":
         return scaled(TrueCells(images, cells), images), 0
     source = folder / name / "encoder"
-    learner = load_learner(source / WEIGHTS)
-    assert isinstance(learner, Selectivity)
+    learner = load_learner(source / WEIGHTS, kind=Selectivity)
     starts = 0 if name == "random" else max(1, len(list(source.glob("start-*"))))
-    return scaled(learner.encode, images), starts * maze.COPIES * learner.steps
+    return scaled(learner.encode, images), starts * COPIES * learner.steps
 
 
 # Training and testing
@@ -225,7 +223,7 @@ def _ppo(settings: Settings, encode: Encode | None, seed: int) -> PPO:
 
 
 def _train(settings: Settings, name: str, folder: Path, seed: int) -> dict[str, Any]:
-    """Train PPO until enough of the evaluation's episodes succeed, write its weights and return its curve."""
+    """Train PPO until enough episodes of an evaluation succeed, write its weights, and return its curve."""
     encode, before = _encoder(name, folder)
     model = _ppo(settings, encode, seed)
     tests = make_environment(settings, settings.episodes, encode)
@@ -240,7 +238,7 @@ def _train(settings: Settings, name: str, folder: Path, seed: int) -> dict[str, 
 
 
 def _test(settings: Settings, name: str, folder: Path, episodes: int) -> dict[str, Any]:
-    """Test a row's policy, from its weights, in episodes that did not decide when its training ended."""
+    """Test a row's policy, from its weights, in other episodes than those that ended its training."""
     encode, _ = _encoder(name, folder)
     model = _ppo(settings, encode, 0)
     tensors, _ = load_weights(folder / name / POLICY, "PPO")
@@ -249,7 +247,7 @@ def _test(settings: Settings, name: str, folder: Path, episodes: int) -> dict[st
 
 
 def _bounds(settings: Settings, episodes: int) -> dict[str, Any]:
-    """Return what chance and the shortest path achieve in the test's episodes."""
+    """Return what random actions and the shortest path achieve in the test's episodes."""
     env: Any = make_environment(settings, episodes, None)
     agents: dict[str, Agent] = {
         "random": RandomAgent(env.single_action_space),
@@ -272,7 +270,7 @@ def _success(agent: Agent, env: VectorEnv[Any, Any, Any], episodes: int) -> dict
 
 
 def learning_curves(rows: Mapping[str, Any]) -> Figure:
-    """Draw success in the evaluations over environment steps, a curve for each row of a seed."""
+    """Plot success in evaluations over environment steps, a curve for each row of a seed."""
     figure = Figure(figsize=(6, 3.6))
     panel = figure.subplots()
     for name, label in ROWS.items():
@@ -285,10 +283,9 @@ def learning_curves(rows: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
-    """Make the table of environment steps, a row for each kind of observation."""
-    seeds = [seed for seed in metrics if seed]
-    if not seeds:
+def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
+    """Make the table of environment steps, one row for each kind of observation."""
+    if not (seeds := [seed for seed in seeds if seed]):
         return []
     rows = [_row(label, [seed["rows"][name] for seed in seeds]) for name, label in ROWS.items()]
     for name, label in {"random": "random actions (floor)", "shortest": "shortest path (ceiling)"}.items():
@@ -299,14 +296,40 @@ def tabulate(metrics: list[dict[str, Any]]) -> list[Table]:
         ("PPO sees", "steps before", "environment steps", "seeds there", "success %", "steps to the goal"),
         tuple(rows),
         (
-            "Mean ± deviation over seeds. Steps before: environment steps, without reward, that the encoder "
-            "was trained on, all its starts. Environment steps: PPO's, evaluations not counted, until a row "
-            f"ended, at the first evaluation of {BAR:.0%} or more or at the limit.",
-            "Success in other episodes than those that decided it, with Wilson's 95% interval over all "
+            "Mean ± standard deviation over seeds. Steps before: environment steps without reward that the "
+            "encoder was trained on, in all its starts. Environment steps: PPO's, without evaluations, until "
+            f"the first evaluation of at least {BAR:.0%} or the limit.",
+            "Success in other episodes than those that ended training, with Wilson's 95% interval over all "
             "seeds; steps to the goal where it was reached.",
         ),
     )
     return [table]
+
+
+def headline(seeds: list[dict[str, Any]]) -> Headline:
+    """Return the environment steps that PPO needs from the selectivity learner's codes."""
+    seeds = [seed for seed in seeds if seed]
+    steps, mean = {}, {}
+    for name in ROWS:
+        rows = [seed["rows"][name] for seed in seeds]
+        steps[name] = _steps(rows) if rows else "not run"
+        mean[name] = np.mean([row["curve"][-1][0] for row in rows]) if rows else np.inf
+    return Headline(
+        measure=f"environment steps of PPO to {BAR:.0%} success, from h",
+        paper="none",
+        ours=steps["selectivity"],
+        floor=f"{steps['pixels']}, from pixels",
+        ceiling=f"{steps['factors']}, from the true cells",
+        target="fewer than from pixels",
+        met=bool(mean["selectivity"] < mean["pixels"]),
+    )
+
+
+def _steps(rows: list[dict[str, Any]]) -> str:
+    """Return the environment steps at which rows ended, ">" where one did not get there."""
+    return ("" if all(row["reached"] for row in rows) else "> ") + mean_std(
+        [row["curve"][-1][0] for row in rows], 0
+    )
 
 
 def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -314,7 +337,7 @@ def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
     return (
         label,
         f"{seeds[0]['before']:,}",
-        ("" if reached == len(seeds) else "> ") + mean_std([seed["curve"][-1][0] for seed in seeds], 0),
+        _steps(seeds),
         f"{reached} of {len(seeds)}",
         *_tested([seed["test"] for seed in seeds]),
     )
@@ -322,8 +345,7 @@ def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def _tested(tests: list[dict[str, Any]]) -> tuple[str, str]:
     success, counts = ([test[key] for test in tests] for key in ("success", "count"))
-    solved = sum(share * count for share, count in zip(success, counts, strict=True))
-    low, high = wilson_interval(round(solved), sum(counts))
+    low, high = pooled_interval(success, counts)
     steps = [test["steps"] for test in tests if test["steps"] is not None]
     share = mean_std([100 * share for share in success], 1)
     return f"{share} [{100 * low:.1f}, {100 * high:.1f}]", mean_std(steps, 1) if steps else ""

@@ -1,44 +1,43 @@
 """Grasping with six degrees of freedom by imagined geometry.
 
-Yan, Hsu, Khansari, Bai, Pathak, Gupta, Davidson and Lee, 2017. A net learns from grasps of 80 objects, seen
-from 15° and 45°, to tell which will hold; then it is asked about 21 objects it has never seen, from these
-elevations and from others, and plans grasps of them, which are tried in simulation. Beside it stands the
-paper's baseline, the same net without geometry, on the same batches.
+Yan, Hsu, Khansari, Bai, Pathak, Gupta, Davidson and Lee, 2017. A net learns to predict which grasps of 80
+objects will hold, seen from 15° and 45°. It is tested on 21 novel objects, from these elevations and from
+others, and plans grasps of them, which are tried in simulation. Beside it stands the paper's baseline, the
+same net without geometry, on the same batches.
 
 `PRESETS["default"]` first collects grasps, in about 25 minutes of a core, unless `dataset` names a folder
 that `unknot collect-grasps` filled; a seed then takes about nine. `PRESETS["paper"]` has as many grasps as
-the paper, wider networks and more steps, for a GPU: about 1.4e16 multiplications a seed, of the order of an
+the paper, wider networks and more steps, for a GPU: about 1.4e16 multiplications a seed, in the order of an
 hour at 1e13 operations a second (counted, not run).
 
 What is measured:
 
-- Accuracy (Tables 1 and 2): the share of paired grasps of novel objects whose outcome is told: one of a pair
-  held, the other failed at nearly the same height and tilt. The floor is a classifier that sees the gripper's
-  pose and no image.
+- Accuracy (Tables 1 and 2): the share of paired grasps of novel objects whose outcome is predicted: one of a
+  pair held, the other failed at nearly the same height and tilt. The trivial baseline is a classifier that
+  sees the gripper's pose and no image.
 - Success of planning (Table 3): from a failed grasp, 20 steps, each along the best of 10 random directions,
-  until one holds in simulation; the floor takes directions at random. And by `PoseCEM`, one attempt, beside
-  the demonstrations' sampler on the true mesh, which is the ceiling.
+  until one holds in simulation; the trivial baseline takes directions at random. And by `PoseCEM`, one
+  attempt. The oracle is the demonstrations' sampler on the true mesh.
 - Overlap of the imagined with the true occupancy, which no net was trained on.
-- All of it also on things of `pybullet_data`, which nothing was tuned to.
+- All of it also on objects of `pybullet_data`, which nothing was tuned to.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from unknot.checks import require
-from unknot.files import read_json, write_json
+from unknot.checks import require, settings_at_least
+from unknot.files import METRICS, read_json, write_json
 
 require("grasp", "pybullet", "trimesh", "joblib")
 
-from unknot.checks import settings_at_least  # noqa: E402
 from unknot.experiments.common.runs import load_model, models_in, run_models  # noqa: E402
 from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
-from unknot.experiments.grasping.figures import save_figures  # noqa: E402
+from unknot.experiments.grasping.figures import save_pictures  # noqa: E402
 from unknot.experiments.grasping.measures import (  # noqa: E402
     measure_accuracy,
     measure_overlap,
@@ -47,20 +46,19 @@ from unknot.experiments.grasping.measures import (  # noqa: E402
 from unknot.experiments.grasping.planning import (  # noqa: E402
     best_grasps,
     demonstrated,
-    draw_problems,
     opened,
+    sample_problems,
     stepwise,
     success,
 )
-from unknot.experiments.grasping.tables import tabulate  # noqa: E402
-from unknot.files import METRICS  # noqa: E402
+from unknot.experiments.grasping.tables import headline, tabulate  # noqa: E402
 from unknot.representation import train  # noqa: E402
 from unknot.representation.grasp_net import GraspNet  # noqa: E402
 
-__all__ = ["NETS", "PRESETS", "Settings", "evaluate", "run", "tabulate"]
+__all__ = ["NETS", "PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
 
 NETS = {"geometry": True, "baseline": False}
-"""The nets of a seed: whether each has a shape branch."""
+"""The nets of a seed, and whether each has a shape branch."""
 TESTS = ("test", "pybullet")
 """Objects that no net was trained on."""
 
@@ -72,9 +70,9 @@ class Settings:
     dataset: str = ""
     """A folder that `unknot collect-grasps` filled; without one, grasps are collected beside the seeds."""
     placements: int = 640
-    """Placements of the objects to train on, at most."""
+    """The most placements of the objects to train on."""
     test_placements: int = 168
-    """Placements of novel objects on which accuracy and overlap are measured, at most."""
+    """The most placements of novel objects on which accuracy and overlap are measured."""
     bullet: int = 27
     """Placements of `pybullet_data` objects, on which nets are tested as well."""
     width: int = 16
@@ -92,7 +90,7 @@ class Settings:
     planned: int = 21
     """Placements of novel objects, and of PyBullet's, at which grasps are planned."""
     repeats: int = 8
-    """Failed grasps of each from which planning starts, each in another view than the last."""
+    """Failed grasps of each from which planning starts, each seen from another elevation than the last."""
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to train on or to measure."""
@@ -129,7 +127,7 @@ PRESETS = {
 
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Train and measure the nets of one seed, a folder each; one with a `metrics.json` is complete."""
+    """Train and measure the nets of one seed, each in a folder of its name."""
     collect_all(settings, folder)
     data = read_all(settings, folder)
 
@@ -138,37 +136,37 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         return measure(net, settings, data, seed, full=True)
 
     metrics = {"seed": seed, "nets": run_models(NETS, folder, make)}
-    floors = folder.parent / "references" / METRICS
-    if not floors.exists():
-        write_json(floors, references(settings, data))
-    metrics["references"] = read_json(floors)
-    save_figures({name: load_net(folder, name) for name in NETS}, data, folder / "figures", seed)
-    write_json(folder / METRICS, metrics)
+    kept = folder.parent / "references" / METRICS
+    if not kept.exists():
+        write_json(kept, references(settings, data))
+    metrics["references"] = read_json(kept)
+    save_pictures({name: load_model(folder, name, GraspNet) for name in NETS}, data, folder / "figures", seed)
     return metrics
 
 
-def evaluate(folder: Path, full: bool) -> dict[str, Any]:
-    """Measure the nets of a seed folder from their weights, those that it has: not all of them ship.
+def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
+    """Measure the nets of a seed's folder from their weights, those that it has: not all of them ship.
 
     Args:
+        settings: of the run.
         folder: the seed's.
+        seed: of the run.
         full: also plan grasps and try them, which takes most of the time.
 
     Raises:
         FileNotFoundError: a net whose training has not ended, or no grasps.
         WeightsError: weights that can't be used.
     """
-    config = read_json(folder / "config.json")
-    settings, seed = Settings(**config["settings"]), config["seed"]
     data = read_all(settings, folder)
     nets = {
-        name: measure(load_net(folder, name), settings, data, seed, full) for name in models_in(folder, NETS)
+        name: measure(load_model(folder, name, GraspNet), settings, data, seed, full)
+        for name in models_in(folder, NETS)
     }
     return {"seed": seed, "nets": nets, "references": references(settings, data) if full else {}}
 
 
 def collect_all(settings: Settings, folder: Path) -> None:
-    """Collect the grasps that a seed of a folder needs and that no dataset has."""
+    """Collect the grasps that a seed needs and that no dataset has."""
     for name, count in _counts(settings).items():
         if path := _collected(settings, folder, name):
             collect_grasps(path, count, name)
@@ -178,7 +176,7 @@ def read_all(settings: Settings, folder: Path) -> dict[str, Grasps]:
     """Read the grasps of "train", "test" and "pybullet" objects.
 
     Raises:
-        FileNotFoundError: they are not there.
+        FileNotFoundError: they are missing.
     """
     result = {}
     for name, count in _counts(settings).items():
@@ -221,16 +219,6 @@ def train_net(settings: Settings, name: str, data: Grasps, folder: Path, seed: i
     return net
 
 
-def load_net(folder: Path, name: str) -> GraspNet:
-    """Load one of the nets of a seed's folder.
-
-    Raises:
-        FileNotFoundError: its training has not ended.
-        WeightsError: weights that can't be used.
-    """
-    return cast(GraspNet, load_model(folder, name))
-
-
 def measure(
     net: GraspNet, settings: Settings, data: Mapping[str, Grasps], seed: int, full: bool
 ) -> dict[str, Any]:
@@ -242,7 +230,7 @@ def measure(
             result.setdefault(name, {})["overlap"] = measure_overlap(net, shards)
     if full:
         for name in TESTS:
-            problems = draw_problems(data[name].shards, settings.planned, settings.repeats)
+            problems = sample_problems(data[name].shards, settings.planned, settings.repeats)
             with opened(data[name].objects) as world:
                 result[name]["steps"] = success(problems, world, stepwise(net, problems, seed)[:, 1:])
                 result[name]["cem"] = success(problems, world, best_grasps(net, problems, seed))
@@ -250,12 +238,12 @@ def measure(
 
 
 def references(settings: Settings, data: Mapping[str, Grasps]) -> dict[str, Any]:
-    """Measure the floors, a pose alone and directions at random, and the ceiling, demonstrations."""
+    """Measure the trivial baselines, a pose alone and random directions, and the oracle, demonstrations."""
     result: dict[str, Any] = {}
     for name in TESTS:
-        problems = draw_problems(data[name].shards, settings.planned, settings.repeats)
+        problems = sample_problems(data[name].shards, settings.planned, settings.repeats)
         with opened(data[name].objects) as world:
-            floor = success(problems, world, stepwise(None, problems, 0)[:, 1:])
-            result[name] = {"random": floor, "demonstrations": demonstrated(problems, world)}
+            random = success(problems, world, stepwise(None, problems, 0)[:, 1:])
+            result[name] = {"random": random, "demonstrations": demonstrated(problems, world)}
         result[name]["pose alone"] = measure_pose_alone(data["train"], data[name])
     return result

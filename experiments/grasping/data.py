@@ -30,7 +30,7 @@ class Grasps:
 
     shards: list[GraspShard]
     objects: str
-    """What was placed: a name that `unknot/Grasp-v0` knows, or a folder of meshes."""
+    """The objects: a name that `unknot/Grasp-v0` knows, or a folder of meshes."""
 
     @classmethod
     def read(cls, folder: Path, split: str, count: int) -> Self:
@@ -47,18 +47,18 @@ class Grasps:
         return cls(shards, dataset.objects)
 
     def views(self, elevations: tuple[int, ...]) -> list[int]:
-        """Return which of a placement's views are from these elevations."""
+        """Return the indices of a placement's views from these elevations."""
         return [v for v, elevation in enumerate(self.shards[0].elevation) if round(elevation) in elevations]
 
 
 def collect_grasps(folder: Path, placements: int, objects: str) -> GraspDataset:
-    """Collect a dataset by one process a core, or go on with one."""
+    """Collect a dataset with one process per core, or go on with one."""
     with joblib.parallel_config("loky", n_jobs=-1):
         return collect(folder, placements, objects=objects)
 
 
 def observe(shards: list[GraspShard], views: list[int]) -> dict[str, NDArray[Any]]:
-    """Return what is seen of placements, one view of each, as the net observes it."""
+    """Return the net's observations of placements, one view of each."""
     names = ("image", "depth", "view")
     seen = {
         name: np.stack([getattr(shard, name)[v] for shard, v in zip(shards, views, strict=True)])
@@ -73,7 +73,7 @@ def geometry_batches(data: Grasps, size: int, seed: int) -> Callable[[int], Batc
 
     def batch_at(step: int) -> Batch:
         rng = np.random.default_rng([seed, 0, step])
-        shards, seen = _draw(data, views, size, rng)
+        shards, seen = _sample(data, views, size, rng)
         targets = {
             f"target_{name}": np.stack([getattr(shard, name)[views] for shard in shards])
             for name in ("depth", "mask", "view")
@@ -87,13 +87,13 @@ def outcome_batches(data: Grasps, size: int, grasps: int, seed: int) -> Callable
     """Make a source of batches for outcomes: a view of each placement, and grasps of it.
 
     Half of the grasps are turned by half a turn about the fingers' direction, which changes nothing for a
-    gripper of two like fingers.
+    gripper with two equal fingers.
     """
     views = data.views(SEEN)
 
     def batch_at(step: int) -> Batch:
         rng = np.random.default_rng([seed, 1, step])
-        shards, seen = _draw(data, views, size, rng)
+        shards, seen = _sample(data, views, size, rng)
         rows = [rng.integers(len(shard.pose), size=grasps) for shard in shards]
         poses = np.stack([shard.pose[row] for shard, row in zip(shards, rows, strict=True)])
         success = np.stack([shard.success[row] for shard, row in zip(shards, rows, strict=True)])
@@ -105,7 +105,7 @@ def outcome_batches(data: Grasps, size: int, grasps: int, seed: int) -> Callable
     return batch_at
 
 
-def _draw(
+def _sample(
     data: Grasps, views: list[int], size: int, rng: np.random.Generator
 ) -> tuple[list[GraspShard], list[int]]:
     rows = rng.integers(len(data.shards), size=size)

@@ -13,38 +13,38 @@ from torch import Tensor
 from unknot.envs.grasp.shards import GraspShard
 from unknot.envs.grasp.world import GraspWorld
 from unknot.experiments.grasping.data import Grasps, observe
-from unknot.experiments.grasping.planning import Problem, draw_problems, opened, place, stepwise
+from unknot.experiments.grasping.planning import Problem, opened, place, sample_problems, stepwise
 from unknot.report import save_figure, save_gif
 from unknot.representation.grasp_net import CELLS, FAR, NEAR, GraspNet, local_hits
 from unknot.representation.projection import Sight, cast, image_places, pixel_rays
 
-__all__ = ["save_figures"]
+__all__ = ["save_pictures"]
 
 SHOWN = 7
-"""Objects in a picture at most: one of each category."""
+"""The most objects in a picture: one of each category."""
 VIEWS = (1, 3)
-"""The view that is imagined from, and another one that the grid is projected to."""
+"""The view that the net sees, and another that its grid is projected to."""
 DEPTHS = (0.4, 0.85)
-"""Metres between which depth is drawn."""
-HELD, LOST = (40, 160, 70), (200, 50, 40)
-"""Colours of the frame around a grasp that holds, and one that doesn't."""
+"""The range of depth that is shown, in metres."""
+HELD, FAILED = (40, 160, 70), (200, 50, 40)
+"""Colours of the frame around a grasp that holds, and one that fails."""
 
 
-def save_figures(nets: Mapping[str, GraspNet], data: Mapping[str, Grasps], folder: Path, seed: int) -> None:
-    """Draw geometry of trained and of novel objects, the steps of plans, and a film of them."""
+def save_pictures(nets: Mapping[str, GraspNet], data: Mapping[str, Grasps], folder: Path, seed: int) -> None:
+    """Save geometry of trained and of novel objects, the steps of plans, and an animation of them."""
     for name in ("train", "test"):
-        save_figure(draw_geometry(nets["geometry"], data[name].shards), folder / f"geometry-{name}.png")
-    problems = draw_problems(_one_of_each(data["test"].shards), SHOWN, 1)
+        save_figure(plot_geometry(nets["geometry"], data[name].shards), folder / f"geometry-{name}.png")
+    problems = sample_problems(_one_of_each(data["test"].shards), SHOWN, 1)
     with opened(data["test"].objects) as world:
-        save_figure(draw_plans(nets, problems, world, seed), folder / "plans.png")
+        save_figure(plot_plans(nets, problems, world, seed), folder / "plans.png")
         paths = zip(problems, stepwise(nets["geometry"], problems, seed), strict=True)
         frames = [frame for problem, poses in paths for frame in _frames(world, problem, poses)]
         save_gif(frames, folder / "plan.gif", fps=2)
 
 
 @torch.no_grad()
-def draw_geometry(net: GraspNet, shards: Sequence[GraspShard]) -> Figure:
-    """Draw what is seen, and what is imagined from there, elsewhere and from a gripper (Fig. 2)."""
+def plot_geometry(net: GraspNet, shards: Sequence[GraspShard]) -> Figure:
+    """Show views, and what is imagined from there, from elsewhere and from a gripper (Fig. 2)."""
     chosen = _one_of_each(shards)
     figure = Figure(figsize=(10, 1.5 * len(chosen)))
     panels = figure.subplots(len(chosen), 6, squeeze=False)
@@ -82,10 +82,10 @@ def project(occupancy: Tensor, sight: Sight, view: Tensor) -> NDArray[np.float32
     return seen
 
 
-def draw_plans(
+def plot_plans(
     nets: Mapping[str, GraspNet], problems: Sequence[Problem], world: GraspWorld, seed: int
 ) -> Figure:
-    """Draw each net's search from failed grasps: its start, its middle and its end (Fig. 3)."""
+    """Show each net's search from failed grasps: its start, its middle and its end (Fig. 3)."""
     figure = Figure(figsize=(1.5 * 3 * len(nets), 1.5 * len(problems)))
     panels = figure.subplots(len(problems), 3 * len(nets), squeeze=False)
     for column, (name, net) in enumerate(nets.items()):
@@ -100,13 +100,13 @@ def draw_plans(
 
 
 def _frames(world: GraspWorld, problem: Problem, poses: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-    """Return pictures of grasps in turn until one holds, in frames that say whether it does."""
+    """Return pictures of grasps in turn until one holds, framed by whether it does."""
     place(world, problem.shard)
     frames = []
     for pose in poses:
         held = world.attempt(pose).success
         picture = world.picture(35, 30, pose, 160).image
-        framed = np.full_like(picture, HELD if held else LOST)
+        framed = np.full_like(picture, HELD if held else FAILED)
         framed[4:-4, 4:-4] = picture[4:-4, 4:-4]
         frames.append(framed)
         if held:

@@ -1,4 +1,4 @@
-"""What is measured of a net: accuracy of outcomes, agreement of the imagined with the true geometry."""
+"""Measures of a net: accuracy of outcomes, overlap of the imagined with the true geometry."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def by_category(
     Args:
         categories: (n,), of each value.
         values: (n,), sums over `counts`, or single ones.
-        counts: (n,), how many each value sums up; one by default.
+        counts: (n,), how many each value sums up; None for one.
     """
     counts = np.ones(len(values)) if counts is None else counts
     names = np.array(categories)
@@ -37,7 +37,7 @@ def by_category(
 
 @torch.no_grad()
 def measure_accuracy(net: GraspNet, data: Grasps) -> dict[str, dict[str, float]]:
-    """Return for each elevation the share, in percent, of paired grasps told right, by category."""
+    """Return, by elevation and category, the share of paired grasps predicted correctly, in percent."""
     result = {}
     for v, elevation in enumerate(data.shards[0].elevation):
         right = [_right(net, shard, v) for shard in data.shards]
@@ -54,14 +54,14 @@ def _right(net: GraspNet, shard: GraspShard, view: int) -> int:
 
 
 def measure_pose_alone(train: Grasps, test: Grasps) -> dict[str, float]:
-    """Return the share, in percent, of paired grasps told right by who sees no image, by category.
+    """Return, by category, the share of paired grasps predicted correctly from the pose alone, in percent.
 
-    What the pose itself tells is the floor of accuracy. Gradient boosting learns it from all of `train`.
+    It is the trivial baseline of accuracy: gradient boosting that learns from all of `train`.
     """
     classifier = HistGradientBoostingClassifier(random_state=0).fit(*_poses(train.shards))
-    told = [classifier.score(*_poses([shard])) * shard.paired.sum() for shard in test.shards]
+    right = [classifier.score(*_poses([shard])) * shard.paired.sum() for shard in test.shards]
     counts = np.array([shard.paired.sum() for shard in test.shards])
-    return by_category([shard.category for shard in test.shards], np.array(told), counts)
+    return by_category([shard.category for shard in test.shards], np.array(right), counts)
 
 
 def _poses(shards: Sequence[GraspShard]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -74,7 +74,7 @@ def _poses(shards: Sequence[GraspShard]) -> tuple[NDArray[np.float64], NDArray[n
 
 @torch.no_grad()
 def measure_overlap(net: GraspNet, shards: Iterable[GraspShard]) -> dict[str, float]:
-    """Return intersection over union, in percent, of imagined and true cells, by category; all views."""
+    """Return intersection over union of imagined and true cells over all views, in percent, by category."""
     categories, values = [], []
     for shard in shards:
         views = list(range(len(shard.view)))
@@ -88,7 +88,7 @@ def measure_overlap(net: GraspNet, shards: Iterable[GraspShard]) -> dict[str, fl
 
 
 def _cells(shard: GraspShard) -> NDArray[np.float64]:
-    """Return the middles (cells, 3) of the true grid's cells in the world."""
+    """Return the centres (cells, 3) of the true grid's cells in the world."""
     axes = [(np.arange(side) + 0.5) / side for side in shard.occupancy.shape]
     cells = shard.size * np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     return np.asarray(shard.origin + cells)

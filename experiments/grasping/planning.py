@@ -1,6 +1,6 @@
-"""Planning grasps of objects never seen, and trying them in simulation (section 2, Table 3)."""
+"""Planning grasps of novel objects, and trying them in simulation (section 2, Table 3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +25,15 @@ __all__ = [
     "Problem",
     "best_grasps",
     "demonstrated",
-    "draw_problems",
     "opened",
     "place",
+    "sample_problems",
     "stepwise",
     "success",
 ]
 
 STEPS = 20
-"""Attempts at most."""
+"""The most attempts."""
 CHUNK = 32
 """Problems that are planned at a time."""
 
@@ -45,14 +45,14 @@ class Problem:
     shard: GraspShard
     view: int
     start: NDArray[np.float32]
-    """(6,), the pose of the grasp that failed."""
+    """(6,), the pose of the failed grasp."""
 
 
-def draw_problems(shards: Sequence[GraspShard], placements: int, repeats: int) -> list[Problem]:
-    """Draw failed grasps of the first placements, each seen from another elevation than the last.
+def sample_problems(shards: Sequence[GraspShard], placements: int, repeats: int) -> list[Problem]:
+    """Sample failed grasps of the first placements, each seen from another elevation than the last.
 
     Args:
-        shards: of which the first are taken.
+        shards: all placements.
         placements: how many.
         repeats: problems of each placement.
     """
@@ -65,11 +65,11 @@ def draw_problems(shards: Sequence[GraspShard], placements: int, repeats: int) -
 
 
 def stepwise(net: GraspNet | None, problems: Sequence[Problem], seed: int) -> NDArray[np.float32]:
-    """Return the poses (problems, steps + 1, 6) that the paper's search comes through, the failed one first.
+    """Return the poses (problems, steps + 1, 6) along the paper's search, the failed one first.
 
     Args:
-        net: whose scores it follows; without one its directions are taken at random.
-        problems: to be searched.
+        net: whose scores it follows; None for random directions.
+        problems: where it starts.
         seed: of the directions.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -97,20 +97,25 @@ def best_grasps(net: GraspNet, problems: Sequence[Problem], seed: int) -> NDArra
 
 
 def success(problems: Sequence[Problem], world: GraspWorld, poses: NDArray[np.float32]) -> dict[str, float]:
-    """Return the share of problems, in percent and by category, where one of poses (problems, n, 6) holds."""
-    held = []
-    for problem, row in zip(problems, poses, strict=True):
-        place(world, problem.shard)
-        held.append(any(world.attempt(pose).success for pose in row))
-    return by_category([problem.shard.category for problem in problems], np.array(held))
+    """Return, by category, the share of problems where one of poses (problems, n, 6) holds, in percent."""
+    rows = iter(poses)
+    return _try_out(problems, world, lambda: next(rows))
 
 
 def demonstrated(problems: Sequence[Problem], world: GraspWorld, count: int = 8) -> dict[str, float]:
-    """Return the same for grasps that the demonstrations' sampler draws on the true mesh, `count` at most."""
-    rng, held = np.random.default_rng(0), []
+    """Return the same for at most `count` grasps of the demonstrations' sampler on the true mesh."""
+    rng = np.random.default_rng(0)
+    return _try_out(problems, world, lambda: sample_grasps(world, count, rng))
+
+
+def _try_out(
+    problems: Sequence[Problem], world: GraspWorld, grasps: Callable[[], Iterable[Any]]
+) -> dict[str, float]:
+    """Return, by category, the share of problems where one of the grasps holds, asked for in turn."""
+    held = []
     for problem in problems:
         place(world, problem.shard)
-        held.append(any(world.attempt(pose).success for pose in sample_grasps(world, count, rng)))
+        held.append(any(world.attempt(pose).success for pose in grasps()))
     return by_category([problem.shard.category for problem in problems], np.array(held))
 
 

@@ -1,4 +1,4 @@
-"""The measure: hand-worked intervals, the same problems whatever the batch, bad input told plainly."""
+"""Evaluation: hand-worked intervals, the same problems at every batch size, bad input refused."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401
 from unknot.agents import Evaluation, RandomAgent, StraightLineExpert, evaluate_agent, wilson_interval
+from unknot.agents.evaluation import play
 
 Array = NDArray[Any]
 PLANAR = "unknot/Planar-v0"
@@ -17,17 +18,17 @@ ANYWHERE: dict[str, Any] = {"task": "anywhere", "collision": "solid"}
 
 
 class CountingEnv(gym.Env[Array, Array]):
-    """Pays 1 a step for `length` steps; a success at the steps listed; what is seen is the step."""
+    """Rewards each of `length` steps with 1; succeeds at the steps listed; observes the step's number."""
 
     observation_space = gym.spaces.Box(0, 100, (1,), np.float64)
     action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
 
-    def __init__(self, length: int | None = 6, success: tuple[int, ...] = (), tells: bool = True) -> None:
-        self.length, self.success, self.tells, self.count = length, success, tells, 0
+    def __init__(self, length: int | None = 6, success: tuple[int, ...] = (), reports: bool = True) -> None:
+        self.length, self.success, self.reports, self.count = length, success, reports, 0
         self.actions: list[float] = []
 
     def _shown(self) -> tuple[Array, dict[str, Any]]:
-        info = {"is_success": self.count in self.success} if self.tells else {}
+        info = {"is_success": self.count in self.success} if self.reports else {}
         return np.array([float(self.count)]), info
 
     def reset(
@@ -44,7 +45,7 @@ class CountingEnv(gym.Env[Array, Array]):
 
 
 class Still:
-    """Does nothing, or whatever it is told to return from a step on."""
+    """Returns zeros; from the step `since` on, `wrong`."""
 
     def __init__(self, wrong: Any = None, since: int = 1) -> None:
         self.wrong, self.since = wrong, since
@@ -65,7 +66,7 @@ def same(a: Evaluation, b: Evaluation) -> bool:
     return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in arrays)
 
 
-def test_wilson_by_hand() -> None:
+def test_wilson_interval_by_hand() -> None:
     # 8 of 10 with z = 2: (0.8 + 0.2 ± 2 sqrt(0.016 + 0.01)) / 1.4 = (1 ± 0.3224903) / 1.4.
     assert wilson_interval(8, 10, z=2) == pytest.approx((0.4839355, 0.9446359), abs=1e-6)
     # All of n: n / (n + z²) to 1; none of n is its mirror image.
@@ -73,13 +74,16 @@ def test_wilson_by_hand() -> None:
     assert wilson_interval(0, 500) == pytest.approx((0.0, 3.8416 / 503.8416), abs=1e-12)
 
 
-@pytest.mark.parametrize(("successes", "n", "said"), [(0, 0, "n is 0"), (3, 2, "successes is 3")])
-def test_wilson_refuses(successes: int, n: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("successes", "n", "said"),
+    [(0, 0, "n must be at least 1, not 0"), (3, 2, "successes must be from 0 to 2, not 3")],
+)
+def test_wilson_refuses_impossible_counts(successes: int, n: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         wilson_interval(successes, n)
 
 
-def test_what_is_counted() -> None:
+def test_returns_lengths_and_first_successes_are_counted() -> None:
     result = evaluate_agent(Still(), CountingEnv(success=(2, 3, 6)), episodes=3)
     assert result.returns.tolist() == [6.0] * 3
     assert result.lengths.tolist() == [6] * 3
@@ -89,18 +93,18 @@ def test_what_is_counted() -> None:
     assert result.decision_seconds > 0
 
 
-def test_a_success_that_was_lost_is_none() -> None:
+def test_a_success_before_the_last_step_does_not_count() -> None:
     result = evaluate_agent(Still(), CountingEnv(success=(2, 3)), episodes=1)
     assert (result.success_rate, result.steps.tolist()) == (0.0, [2])
 
 
-def test_max_steps_cuts_off() -> None:
+def test_max_steps_cuts_episodes_off() -> None:
     result = evaluate_agent(Still(), CountingEnv(length=None, success=(4,)), episodes=2, max_steps=4)
     assert (result.success_rate, result.lengths.tolist()) == (1.0, [4, 4])
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
-def test_episodes_of_unlike_length_in_every_autoreset_mode(mode: AutoresetMode) -> None:
+def test_episodes_of_different_lengths_in_every_autoreset_mode(mode: AutoresetMode) -> None:
     vector = SyncVectorEnv(
         [lambda: CountingEnv(3, success=(3,)), lambda: CountingEnv(5), lambda: CountingEnv(4, success=(4,))],
         autoreset_mode=mode,
@@ -127,7 +131,7 @@ def test_true_factors_survive_the_end_of_other_episodes(mode: AutoresetMode) -> 
     assert len(set(alone.lengths.tolist())) > 2
 
 
-def test_the_same_problems_at_every_batch_size() -> None:
+def test_every_batch_size_poses_the_same_problems() -> None:
     agent = StraightLineExpert()
     by_id = evaluate_agent(agent, PLANAR, episodes=20, seed=5, env_kwargs=ANYWHERE)
     assert 0 < by_id.success_rate < 1
@@ -140,6 +144,17 @@ def test_the_same_problems_at_every_batch_size() -> None:
         assert same(evaluate_agent(agent, env, episodes=20, seed=5), by_id)
     later = evaluate_agent(agent, PLANAR, episodes=15, seed=10, env_kwargs=ANYWHERE)
     assert later.returns.tolist() == by_id.returns.tolist()[5:]
+
+
+def test_play_begins_with_the_given_factors_and_yields_each_step() -> None:
+    vector = gym.make_vec(PLANAR, num_envs=2)
+    starts, goals = np.full((2, 2), 5.0), np.full((2, 2), 8.0)
+    options = {"factors": {"position": starts}, "goal": {"position": goals}}
+    steps = list(play(StraightLineExpert(), vector, 0, options=options, max_steps=3))
+    assert len(steps) == 3
+    np.testing.assert_allclose(steps[0].infos["factors"]["position"], starts + steps[0].actions, atol=1e-5)
+    assert steps[-1].infos["goal"]["position"].tolist() == goals.tolist()
+    assert all(step.running.all() for step in steps)
 
 
 def test_an_environment_given_stays_open() -> None:
@@ -166,16 +181,16 @@ def test_on_step_sees_the_running_episodes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"episodes": 0}, "episodes is 0"),
-        ({"max_steps": 0}, "max_steps is 0"),
-        ({"env": CountingEnv(), "env_kwargs": {"length": 3}}, "env_kwargs goes with an environment's id"),
-        ({"env": CountingEnv(tells=False)}, "does not tell success"),
+        ({"episodes": 0}, "episodes must be at least 1, not 0"),
+        ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
+        ({"env": CountingEnv(), "env_kwargs": {"length": 3}}, "env_kwargs must be None"),
+        ({"env": CountingEnv(reports=False)}, "does not report success"),
         ({"env": CountingEnv(), "agent": StraightLineExpert()}, "privileged agent needs"),
         ({"env": CountingEnv(), "agent": Still(np.zeros(3), since=2)}, r"Still .* shape \(3,\) at step 2"),
         ({"env": CountingEnv(), "agent": Still(np.full((1, 1), np.nan), since=3)}, r"Still .* at step 3"),
     ],
 )
-def test_bad_input(arguments: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         evaluate_agent(**{"agent": Still(), "env": PLANAR, **arguments})
 

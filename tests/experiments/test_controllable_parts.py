@@ -8,7 +8,7 @@ import pytest
 
 from unknot.experiments import controllable_factors
 from unknot.experiments.controllable_factors import Settings, planning
-from unknot.files import read_json
+from unknot.files import METRICS, read_json
 from unknot.running import UsageError, run_seeds
 
 NAME = "controllable-factors"
@@ -16,7 +16,7 @@ NAME = "controllable-factors"
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """The parts and the seeds that were run, once parts do no more than to say so."""
+    """Replace the parts by ones that only record that they ran; return the parts and seeds that ran."""
     calls: list[tuple[str, int]] = []
 
     def part(name: str) -> SimpleNamespace:
@@ -34,15 +34,27 @@ def test_a_resume_may_run_another_part(ran: list[tuple[str, int]], tmp_path: Pat
     run_seeds(NAME, "default", Settings("maze"), tmp_path / "out", 1)
     run_seeds(NAME, "default", Settings("digits"), tmp_path / "out", 2, resume=True)
     assert ran == [("maze", 0), ("digits", 0), ("digits", 1)]
-    found = [read_json(tmp_path / f"out/seed-{seed}/metrics.json")["parts"] for seed in (0, 1)]
+    found = [read_json(tmp_path / f"out/seed-{seed}" / METRICS)["parts"] for seed in (0, 1)]
     assert found == [{"maze": {"name": "maze"}, "digits": {"name": "digits"}}, {"digits": {"name": "digits"}}]
     run_seeds(NAME, "default", Settings("all"), tmp_path / "out", 2, resume=True)
     assert ran[3:] == [("maze", 1)]
 
 
-def test_but_not_with_other_settings(ran: list[tuple[str, int]], tmp_path: Path) -> None:
+def test_a_resume_refuses_other_settings(ran: list[tuple[str, int]], tmp_path: Path) -> None:
     run_seeds(NAME, "default", Settings("maze"), tmp_path / "out", 1)
     other = Settings("digits", planning=planning.Settings(problems=7))
     with pytest.raises(UsageError, match=r"planning was .* now "):
         run_seeds(NAME, "default", other, tmp_path / "out", 1, resume=True)
     assert ran == [("maze", 0)]
+
+
+def test_the_headline_is_of_the_maze_or_of_the_first_part_that_ran() -> None:
+    started = {"met": True, "starts": []}
+    seeds: list[dict[str, Any]] = [
+        {"seed": 0, "parts": {"maze": {"selectivity": started}, "reinforcement": {}}},
+        {"seed": 1, "parts": {"maze": {"selectivity": started | {"met": False}}}},
+    ]
+    found = controllable_factors.headline(seeds)
+    assert (found.ours, found.met) == ("1 of 2", False)
+    del seeds[0]["parts"]["maze"]
+    assert controllable_factors.headline(seeds[:1]).ours == "not run"  # the reinforcement of another seed

@@ -1,4 +1,4 @@
-"""The digits part: correlations by hand, what a perfect code scores, what the tables count."""
+"""The part `digits`: correlations by hand, the score of a perfect code, what the tables count."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,20 +13,20 @@ from torch import Tensor
 from unknot.experiments.controllable_factors.digits import (
     FACTORS,
     MODELS,
-    SMOKE,
+    PRESETS,
     Scenes,
     Settings,
     correlations,
-    draw_scenes,
     evaluate,
     measure,
     run,
+    sample_scenes,
     tabulate,
 )
 from unknot.representation import Learner
 
 
-class Knows(Learner):
+class Given(Learner):
     """Codes that are given."""
 
     def __init__(self, codes: NDArray[np.float64]) -> None:
@@ -43,7 +43,7 @@ class Knows(Learner):
         raise NotImplementedError
 
 
-def test_correlations_have_a_sign_and_constants_have_none() -> None:
+def test_correlations_have_a_sign_and_are_0_for_constants() -> None:
     factors = np.array([[0, 0], [1, 0], [2, 1], [3, 1]])
     codes = np.c_[factors[:, 0] * 2.0 + 5, -factors[:, 1], np.ones(4)]
     across = 2 / np.sqrt(5)
@@ -53,21 +53,21 @@ def test_correlations_have_a_sign_and_constants_have_none() -> None:
 def test_a_code_of_places_scores_1_and_a_turned_one_does_not() -> None:
     factors = np.random.default_rng(0).integers(0, 5, (400, 4))
     scenes = Scenes(np.zeros((400, 1, 1, 1), np.uint8), factors, "mnist")
-    straight = measure(Knows(-factors[:, [2, 0, 3, 1]].astype(float)), scenes)
+    straight = measure(Given(-factors[:, [2, 0, 3, 1]].astype(float)), scenes)
     assert straight["correlation"] == pytest.approx(dict.fromkeys(FACTORS, 1.0))
     assert straight["best"] == {"x1": 1, "y1": 3, "x2": 0, "y2": 2}
     turn = np.kron([[1, 0], [0, 1]], [[1, 1], [1, -1]]) / np.sqrt(2)
-    turned = measure(Knows(factors @ turn), scenes)
+    turned = measure(Given(factors @ turn), scenes)
     assert turned["least"] < 0.8
     assert turned["dci"] < 0.6 < straight["dci"]
 
 
 def test_scenes_hold_every_place_and_are_always_the_same() -> None:
-    scenes = draw_scenes(200)
+    scenes = sample_scenes(200)
     assert {tuple(column) for column in np.sort(scenes.factors, 0)[[0, -1]].T} == {(0, 4)}
-    first, again = scenes.images, draw_scenes(200).images
+    first, again = scenes.images, sample_scenes(200).images
     np.testing.assert_array_equal(first, again)
-    for image, (x, y) in zip(first, scenes.factors[:, :2], strict=True):  # a digit is where it should be
+    for image, (x, y) in zip(first, scenes.factors[:, :2], strict=True):  # a digit is there
         assert image[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].max() > 100
 
 
@@ -89,13 +89,13 @@ def test_the_table_counts_seeds_by_their_least_factor() -> None:
     assert any("scikit-learn" in note for note in table.notes)
 
 
-def test_a_run_is_measured_again_from_its_weights(tmp_path: Path) -> None:
-    metrics = run(SMOKE, tmp_path, 0, False)
+def test_a_run_is_recomputed_from_its_weights(tmp_path: Path) -> None:
+    metrics = run(PRESETS["smoke"], tmp_path, 0, False)
     assert metrics["models"].keys() == MODELS.keys()
-    assert evaluate(SMOKE, tmp_path, 0, True) == metrics
+    assert evaluate(PRESETS["smoke"], tmp_path, 0, True) == metrics
     assert sorted(path.name for path in tmp_path.glob("figures/*")) == ["features.png", "policies.png"]
 
 
-def test_settings_refuse_nothing_to_measure() -> None:
+def test_settings_refuse_too_few_scenes() -> None:
     with pytest.raises(ValueError, match="scenes must be at least 50, not 3"):
         Settings(scenes=3)

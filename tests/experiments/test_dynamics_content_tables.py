@@ -1,18 +1,18 @@
-"""The tables, from metrics whose numbers are told apart easily."""
+"""The tables, from metrics with distinct numbers."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from unknot.experiments import dynamics_content_tables
-from unknot.experiments.dynamics_content_tables import tabulate
+from unknot.experiments.dynamics_content import tables as module
+from unknot.experiments.dynamics_content.tables import headline, tabulate
 from unknot.report import Table
 
 
 @pytest.fixture(autouse=True)
 def _nothing_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dynamics_content_tables, "SHIPPED", tmp_path / "results.json")
+    monkeypatch.setattr(module, "SHIPPED", tmp_path / "results.json")
 
 
 def task(success: float, count: int) -> dict[str, float]:
@@ -46,7 +46,7 @@ def titled(tables: list[Table], start: str) -> Table:
 
 def test_without_the_split_its_tables_are_left_out() -> None:
     tables = tabulate([{"seed": 0, "models": {"rce-x": model(50)}}])
-    assert [table.title.partition(":")[0] for table in tables] == ["What the split buys"]
+    assert [table.title.partition(":")[0] for table in tables] == ["What the split adds"]
 
 
 def test_floors_and_ceilings_stand_beside_the_models() -> None:
@@ -66,18 +66,18 @@ def test_floors_and_ceilings_stand_beside_the_models() -> None:
     assert pc3[-3][3] == "75.0"
 
 
-def test_a_run_from_before_the_straight_line_was_measured_has_tables_too() -> None:
+def test_metrics_without_the_straight_line_have_tables_too() -> None:
     references = {**REFERENCES, "pc3": 80.0}
     tables = tabulate([{"seed": 0, "models": {"published": model(75, references=references)}}])
     assert [row[0] for row in titled(tables, "PC3").rows][-2:] == ["ours: Y", "best on the true map"]
 
 
-def test_where_y_is_another_camera_the_way_is_compared_and_not_the_shape() -> None:
+def test_where_y_is_another_camera_losses_are_compared_and_not_shapes() -> None:
     late = model(25)
     late["Y"] = {**late["Y"], "anywhere": {**task(0, 8), "ratio": 17.0}}
     split = model(100, references=REFERENCES)
     tables = tabulate([{"seed": 0, "models": {"camera": split, "camera-late": late}}])
-    table = titled(tables, "What the split buys where Y is another camera")
+    table = titled(tables, "What the split adds where Y is another camera")
     assert [head for head in table.columns if "shape" in head] == []
     assert [row[table.columns.index("Y: × best")] for row in table.rows[:2]] == ["2.00", "17.00"]
     assert table.rows[-1][:4] == ("best on the true map", "", "99.0", "99.0")
@@ -90,3 +90,11 @@ def test_intervals_count_the_problems_of_every_seed() -> None:
     tables = tabulate([{"seed": 0, "models": {"published": few}}, {"seed": 1, "models": {"published": many}}])
     row = titled(tables, "Start and goal anywhere").rows[0]
     assert row[1].endswith("[47.3, 53.5]")  # Wilson's interval of 504 in 1,000
+
+
+def test_the_headline_asks_for_a_loss_near_the_best() -> None:
+    far = headline([{"seed": 0, "models": {"solid": model(75, references=REFERENCES)}}])
+    assert not far.met  # its planning loss is twice the best
+    assert far.ours.startswith("75.0")
+    assert (far.floor, far.ceiling) == ("11.0, a straight line", "99.0, the best planner on the true map")
+    assert headline([{"seed": 0, "models": {}}]).ours == "not run"

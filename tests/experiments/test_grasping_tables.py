@@ -15,7 +15,7 @@ from unknot.experiments.grasping.measures import by_category, measure_pose_alone
 
 
 def metrics(baseline: float, geometry: float, planned: bool = True) -> dict[str, Any]:
-    """Return what a seed measures of nets that differ in one number."""
+    """Return the metrics of a seed whose nets differ in one number."""
     seed: dict[str, Any] = {"nets": {}, "references": {}}
     for net, value in (("baseline", baseline), ("geometry", geometry)):
         rates = {"all": value, "mug": value + 1}
@@ -49,13 +49,20 @@ def test_tables_have_the_paper_beside_means_over_seeds() -> None:
     assert bullet.rows[1][-1] == "65.0 ± 7.1"
 
 
+def test_the_headline_is_the_success_of_planning_with_geometry() -> None:
+    found = grasping.headline([metrics(40, 60), metrics(50, 82)])
+    assert (found.paper, found.ours, found.met) == ("61.46", "71.0 ± 15.6", True)
+    assert found.floor == "1.0 ± 0.0, random directions"
+    assert not grasping.headline([metrics(40, 60, planned=False)]).met
+
+
 def test_without_plans_their_table_is_left_out() -> None:
     titles = [table.title for table in grasping.tabulate([metrics(40, 60, planned=False)])]
     assert len(titles) == 4
     assert not any("Table 3" in title for title in titles)
 
 
-def test_a_net_by_itself_is_compared_to_nothing() -> None:
+def test_a_single_net_is_compared_to_nothing() -> None:
     alone = metrics(40, 60)
     del alone["nets"]["baseline"]
     rows = [row[0] for table in grasping.tabulate([alone]) for row in table.rows]
@@ -64,21 +71,21 @@ def test_a_net_by_itself_is_compared_to_nothing() -> None:
     assert not any("baseline" in row or "improvement" in row for row in rows)
 
 
-def test_means_by_category_weigh_grasps() -> None:
+def test_means_by_category_are_weighted_by_grasps() -> None:
     found = by_category(["mug", "cup", "mug"], np.array([3, 1, 1]), np.array([4, 4, 2]))
     assert found == pytest.approx({"all": 50.0, "cup": 25.0, "mug": 100 * 4 / 6})
 
 
-def test_a_pose_alone_is_told_what_its_height_says_and_no_more() -> None:
+def test_the_pose_alone_predicts_what_depends_on_height_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
     pose = rng.normal(size=(600, 6))
     high, any_way = pose[:, 2] > 0, rng.random(600) > 0.5
-    told = [
+    right = [
         measure_pose_alone(*(placements(pose, held, rows) for rows in (slice(400), slice(400, 600))))
         for held in (high, any_way)
     ]
-    assert told[0]["mug"] > 95
-    assert 40 < told[1]["mug"] < 60
+    assert right[0]["mug"] > 95
+    assert 40 < right[1]["mug"] < 60
 
 
 def placements(pose: NDArray[Any], held: NDArray[Any], rows: slice) -> Grasps:
@@ -90,7 +97,7 @@ def placements(pose: NDArray[Any], held: NDArray[Any], rows: slice) -> Grasps:
 
 
 @pytest.mark.parametrize("name", ["placements", "bullet", "shape_steps", "repeats"])
-def test_counts_that_leave_nothing_are_refused(name: str) -> None:
+def test_counts_that_leave_nothing_to_measure_are_refused(name: str) -> None:
     settings: dict[str, Any] = {name: 0}
     with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
         grasping.Settings(**settings)

@@ -1,4 +1,4 @@
-"""What planning in mazes learns from, the moves it finds, and what its tables say."""
+"""Planning in mazes: its data, the moves it finds, its tables."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from unknot.agents import learnt_moves
+from unknot.agents.learnt_moves import find_moves
 from unknot.experiments.controllable_factors import planning
-from unknot.experiments.controllable_factors.planning import Settings, find_moves
+from unknot.experiments.controllable_factors.planning import Settings
 from unknot.experiments.controllable_factors.planning_data import (
     eager,
     make_mazes,
@@ -31,7 +33,7 @@ def probabilities(behaviour: Any, mask: list[bool]) -> list[float]:
     action, probability = behaviour(IMAGES)(IMAGES, rows)
     found = torch.zeros(len(mask)).index_put((action,), probability)
     shares = torch.bincount(action, minlength=len(mask)) / len(rows)
-    torch.testing.assert_close(shares, found, atol=0.03, rtol=0)  # what is said is what is done
+    torch.testing.assert_close(shares, found, atol=0.03, rtol=0)  # as often as stated
     return [round(float(x), 4) for x in found]
 
 
@@ -45,7 +47,7 @@ def test_where_a_rare_action_is_permitted_it_is_taken_half_the_time() -> None:
     assert probabilities(restless(TOGGLE), none) == [0.2, 0.2, 0.2, 0.2, 0.2]
 
 
-def test_two_in_five_transitions_that_are_kept_are_from_the_switch() -> None:
+def test_two_in_five_kept_transitions_are_from_the_switch() -> None:
     torch.manual_seed(0)
     env = make_mazes(64, "none", ACTIONS, switch=True)
     seen = transitions(env, 0, 2, TOGGLE)
@@ -56,7 +58,7 @@ def test_two_in_five_transitions_that_are_kept_are_from_the_switch() -> None:
     assert moved.all()  # permitted actions change something
 
 
-def test_a_batch_of_walks_serves_two_updates() -> None:
+def test_a_batch_of_walks_is_used_for_two_updates() -> None:
     torch.manual_seed(0)
     learner = SceneSelectivity(actions=4).eval()
     batch_at = walks(make_mazes(2, "none", ACTIONS[:4], switch=False), learner, 0, None)
@@ -102,7 +104,7 @@ def test_baselines_share_the_network_and_only_their_training_differs(tmp_path: P
     assert int(random.updates) == 0
 
 
-def test_a_baseline_has_its_row_where_it_was_measured() -> None:
+def test_a_baseline_has_a_row_where_it_was_measured() -> None:
     def solved(rate: float) -> dict[str, Any]:
         return {"rate": rate, "count": 100, "length": 1.0 if rate else None}
 
@@ -117,22 +119,22 @@ def test_a_baseline_has_its_row_where_it_was_measured() -> None:
     both = [{**seed(0.96), "reach-autoencoder": {"search": solved(0.0)}}, seed(0.94)]
     reach, switch, _ = planning.tabulate(both)
     rows = {row[0]: row[1:] for row in reach.rows}
-    assert rows["Search in what was learnt"] == ("95.0 ± 1.4", "94.0", "1.00 ± 0.00", "1 of 2")
+    assert rows["Search with what was learnt"] == ("95.0 ± 1.4", "94.0", "1.00 ± 0.00", "1 of 2")
     assert rows["Search, encoder of an autoencoder"] == ("0.0", "0.0", "none", "0 of 1")
     assert "Search, encoder untrained" not in rows
-    assert {row[0]: row[4] for row in switch.rows}["Search in what was learnt"] == "2 of 2"
+    assert {row[0]: row[4] for row in switch.rows}["Search with what was learnt"] == "2 of 2"
 
 
-def test_the_loosest_move_says_how_loose_a_start_is() -> None:
+def test_the_loosest_move_determines_how_loose_a_start_is() -> None:
     moves = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 10.0]])  # nothing is near the last
     variations = torch.tensor([[1.0, 0.0], [1.0, 0.2], [-1.0, 0.3], [-1.5, 0.0]])
-    assert planning.looseness(variations, moves) == pytest.approx(0.4 / 4)
+    assert learnt_moves.looseness(variations, moves) == pytest.approx(0.4 / 4)
 
 
 @pytest.mark.parametrize(
     ("spreads", "kept"), [([0.1, 0.9, 0.9], 0), ([0.9, 0.1, 0.9], 1), ([0.9, 0.5, 0.7], 1)]
 )
-def test_the_tightest_start_is_kept_and_none_follows_a_tight_one(
+def test_the_tightest_start_is_kept_and_a_tight_one_is_the_last(
     spreads: list[float], kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[SceneSelectivity] = []
@@ -146,10 +148,10 @@ def test_the_tightest_start_is_kept_and_none_follows_a_tight_one(
         away = torch.stack([torch.ones(20), spreads[learnt.index(learner)] * signs], 1)
         return torch.cat([away, -away]), torch.tensor([0, 1]).repeat_interleave(20)
 
-    monkeypatch.setattr(planning, "variations", variations)
-    monkeypatch.setattr(planning, "find_moves", lambda *_: (np.array([[1.0, 0.0], [-1.0, 0.0]]), None))
+    monkeypatch.setattr(learnt_moves, "variations", variations)
+    monkeypatch.setattr(learnt_moves, "find_moves", lambda *_: (np.array([[1.0, 0.0], [-1.0, 0.0]]), None))
     first = SceneSelectivity(actions=2)
-    learner, _ = planning.tightest(first, learn, {}, 0)
+    learner, _ = learnt_moves.tightest(first, learn, {}, 0)
     assert learnt[0] is first
     assert learner is learnt[kept]
-    assert len(learnt) == (kept + 1 if spreads[kept] < planning.LOOSE else planning.STARTS)
+    assert len(learnt) == (kept + 1 if spreads[kept] < learnt_moves.LOOSE else learnt_moves.STARTS)

@@ -1,4 +1,4 @@
-"""The part on three steps: where policies lead, by hand; what one that knows the maze scores."""
+"""The part `multistep`: where policies lead, by hand; what an oracle scores."""
 
 import itertools
 import math
@@ -9,22 +9,25 @@ import pytest
 import torch
 from torch import Tensor
 
+from unknot.envs.maze_world import STEPS
+from unknot.experiments.controllable_factors.mazes import SIZE
 from unknot.experiments.controllable_factors.multistep import (
-    ACTIONS,
     MODELS,
-    SIZE,
-    SMOKE,
-    Board,
+    PRESETS,
     Settings,
-    diversity,
     evaluate,
-    measure,
-    propagate,
     run,
-    spread_out,
-    survey,
     tabulate,
 )
+from unknot.experiments.controllable_factors.multistep_figures import spread_out
+from unknot.experiments.controllable_factors.multistep_measures import (
+    Board,
+    diversity,
+    measure,
+    propagate,
+    survey,
+)
+from unknot.files import METRICS
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 
 OFFSETS = torch.tensor([[1.0, 0.0], [0.0, -1.0], [0.0, 1.0], [-1.0, 0.0]])
@@ -59,15 +62,15 @@ def test_propagation_by_hand(board: Board) -> None:
     right = torch.zeros(SIZE * SIZE, 4)
     right[:, 2] = 1
     assert propagate(board, right, torch.tensor([0, 7])).argmax(1).tolist() == [3, 10]
-    even = board.mask / board.mask.sum(1, keepdim=True)
-    once = propagate(board, even, torch.tensor([0]), steps=2)[0]  # over (0, 1) or (1, 0), each with 3 ways on
+    uniform = board.mask / board.mask.sum(1, keepdim=True)
+    once = propagate(board, uniform, torch.tensor([0]), steps=2)[0]  # over (0, 1) or (1, 0), 3 ways on each
     expected = {0: 2 / 6, 2: 1 / 6, 7: 2 / 6, 12: 1 / 6}
     assert {cell: pytest.approx(p) for cell, p in expected.items()} == {
         int(cell): float(once[cell]) for cell in once.nonzero()
     }
 
 
-def test_diversity_tells_chance_from_choice() -> None:
+def test_diversity_separates_chance_from_choice() -> None:
     reachable = torch.tensor([4, 4])
     chance = diversity(torch.full((2, 3, 4), 0.25), reachable)
     assert chance == pytest.approx({"entropy": 1, "information": 0, "behaviours": 1}, abs=1e-6)
@@ -83,11 +86,11 @@ def test_the_farthest_points_are_chosen() -> None:
     assert sorted(spread_out(points, 9)) == [0, 1, 2, 3]
 
 
-class Knows(MultistepSelectivity):
-    """Its codes are rows and columns, its factors the ways to cells that can be reached."""
+class Oracle(MultistepSelectivity):
+    """Its codes are rows and columns, its factors the offsets to cells that can be reached."""
 
     def __init__(self, board: Board) -> None:
-        super().__init__(actions=len(ACTIONS))
+        super().__init__(actions=len(STEPS))
         self.board = board
         self.seen = {image.tobytes(): divmod(cell, SIZE) for cell, image in enumerate(board.images)}
 
@@ -107,15 +110,15 @@ class Knows(MultistepSelectivity):
 
     def log_policy(self, h: Tensor, phi: Tensor, mask: Tensor) -> Tensor:
         missing = (phi[..., None, :] - OFFSETS).abs().sum(-1).masked_fill(~mask[..., None, :], math.inf)
-        return torch.nn.functional.one_hot(missing.argmin(-1), len(ACTIONS)).float().log()
+        return torch.nn.functional.one_hot(missing.argmin(-1), len(STEPS)).float().log()
 
     def step(self, h: Tensor, phi: Tensor) -> Tensor:
         return h + phi
 
 
-def test_who_knows_the_maze_scores_all_there_is(board: Board) -> None:
-    learner = Knows(board)
-    result = measure(learner, Settings(trials=300), 0)
+def test_an_oracle_scores_all_there_is(board: Board) -> None:
+    learner = Oracle(board)
+    result = measure(learner, 300, 0)
     assert result["accuracy"] == result["latent"] == 1
     assert result["information"] == pytest.approx(result["entropy"])
     assert result["entropy"] > 0.97
@@ -123,10 +126,10 @@ def test_who_knows_the_maze_scores_all_there_is(board: Board) -> None:
     assert result["met"]
 
 
-def test_who_predicts_that_nothing_happens_does_not_meet_the_bar(board: Board) -> None:
-    learner = Knows(board)
+def test_a_prediction_that_nothing_happens_misses_the_bar(board: Board) -> None:
+    learner = Oracle(board)
     learner.step = lambda h, phi: h  # type: ignore[method-assign]
-    result = measure(learner, Settings(trials=300), 0)
+    result = measure(learner, 300, 0)
     assert (
         result["accuracy"] == result["latent"] == result["still"] == 0
     )  # three steps never end at the start
@@ -134,14 +137,14 @@ def test_who_predicts_that_nothing_happens_does_not_meet_the_bar(board: Board) -
     assert not result["met"]
 
 
-def test_a_run_is_measured_again_from_its_weights(tmp_path: Path) -> None:
-    metrics = run(SMOKE, tmp_path, 0, False)
+def test_a_run_is_recomputed_from_its_weights(tmp_path: Path) -> None:
+    metrics = run(PRESETS["smoke"], tmp_path, 0, False)
     assert list(metrics) == list(MODELS)
     assert len(list((tmp_path / "figures").glob("*.png"))) == 2
-    assert evaluate(SMOKE, tmp_path, 0, False) == metrics
-    (tmp_path / "untrained" / "metrics.json").unlink()
+    assert evaluate(PRESETS["smoke"], tmp_path, 0, False) == metrics
+    (tmp_path / "untrained" / METRICS).unlink()
     with pytest.raises(FileNotFoundError, match="untrained has no metrics"):
-        evaluate(SMOKE, tmp_path, 0, False)
+        evaluate(PRESETS["smoke"], tmp_path, 0, False)
 
 
 def test_the_table_counts_seeds_that_meet_the_bar() -> None:

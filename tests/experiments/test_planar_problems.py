@@ -7,13 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from unknot.agents import StraightLineExpert
-from unknot.experiments.planar_problems import (
+from unknot.experiments.dynamics_content.problems import (
     Rollout,
-    draw_problems,
     pc3_problems,
     planning_loss,
     reference,
     roll_out,
+    sample_problems,
     share_at_goal,
     successes,
 )
@@ -43,7 +43,7 @@ def test_the_share_at_the_goal_counts_steps_and_not_the_start() -> None:
     assert share_at_goal(rollout, goal) == 50
 
 
-def test_pc3_asks_for_each_of_the_other_corners_from_each_start() -> None:
+def test_pc3_poses_each_of_the_other_corners_from_each_start() -> None:
     problems = pc3_problems(4, seed=0)
     assert ((problems.starts >= 3) & (problems.starts <= 7)).all()
     for start in np.unique(problems.starts, axis=0):
@@ -52,14 +52,14 @@ def test_pc3_asks_for_each_of_the_other_corners_from_each_start() -> None:
 
 
 def test_problems_depend_on_the_seed_alone() -> None:
-    first, again = (draw_problems("anywhere", {}, 5, seed=3) for _ in range(2))
+    first, again = (sample_problems("anywhere", {}, 5, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first.starts, again.starts)
-    longer = draw_problems("anywhere", {}, 8, seed=3)
+    longer = sample_problems("anywhere", {}, 8, seed=3)
     np.testing.assert_array_equal(longer.goals[:5], first.goals)
 
 
-def test_the_floor_walks_straight_and_the_ceiling_is_not_above_it(tmp_path: Path) -> None:
-    problems = draw_problems("anywhere", {"collision": "solid"}, 6, seed=0)
+def test_the_baseline_walks_straight_and_the_oracle_loses_no_more(tmp_path: Path) -> None:
+    problems = sample_problems("anywhere", {"collision": "solid"}, 6, seed=0)
     known = reference(problems, tmp_path)
     straight = planning_loss(roll_out(StraightLineExpert(), problems, "square", 40), problems.goals)
     assert known.floor["loss"] == pytest.approx(straight.mean())

@@ -1,4 +1,4 @@
-"""What PPO observes in the part `reinforcement`, and what its table says."""
+"""The part `reinforcement`: what PPO observes, and the table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from unknot.experiments.controllable_factors import maze, reinforcement
+from unknot.experiments.controllable_factors.mazes import COPIES
 from unknot.experiments.controllable_factors.reinforcement import ROWS, Settings, TrueCells, average, scaled
 from unknot.representation.interaction import interactions
 
@@ -33,7 +34,7 @@ def test_true_cells_are_read_off_what_is_observed(board: tuple[NDArray[np.uint8]
     assert read(np.zeros_like(observation["observation"][:1])).tolist() == [[-1, -1]]
 
 
-def test_averages_are_those_of_squares(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+def test_averages_are_over_squares(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
     images = board[0][:5]
     means = average(images).reshape(5, 16, 16, 3)
     for row, column in ((0, 0), (3, 7), (15, 15)):
@@ -69,7 +70,7 @@ def test_encoders_learn_from_the_maze_that_ppo_acts_in(
     few = Settings(encoder_steps=1, num_envs=8, limit=1, evaluate_every=1, episodes=2)
     metrics = reinforcement.run(few, tmp_path, 0, False)
     assert seen == {image.tobytes() for image in board[0]}
-    assert metrics["rows"]["selectivity"]["before"] == 3 * maze.COPIES  # of three starts
+    assert metrics["rows"]["selectivity"]["before"] == 3 * COPIES  # of three starts
 
 
 def row(steps: int, reached: bool, success: float) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def row(steps: int, reached: bool, success: float) -> dict[str, Any]:
     return {"curve": [[steps, success]], "reached": reached, "before": 640, "test": test}
 
 
-def test_a_row_that_did_not_get_there_is_told_so() -> None:
+def test_a_row_that_missed_the_bar_is_marked() -> None:
     bounds = {"random": row(0, False, 0.4)["test"], "shortest": row(0, True, 1.0)["test"]}
     good = {"rows": {name: row(2000, True, 0.95) for name in ROWS}, "bounds": bounds}
     bad = {"rows": {**good["rows"], "random": row(9000, False, 0.0)}, "bounds": bounds}
@@ -89,6 +90,6 @@ def test_a_row_that_did_not_get_there_is_told_so() -> None:
     assert reinforcement.tabulate([{}]) == []
 
 
-def test_settings_that_leave_nothing_to_do_are_refused() -> None:
+def test_settings_that_leave_nothing_to_measure_are_refused() -> None:
     with pytest.raises(ValueError, match="episodes must be at least 1, not 0"):
         Settings(episodes=0)

@@ -1,12 +1,12 @@
-"""Learning to plan from few walks, all that is learnt from counted: what `agents` sets beside PPO.
+"""Learning to plan from few random walks, every step of which is counted.
 
-The part `planning` lets the learner and `LatentMoves` each collect for themselves, as much as they please.
-Here both learn from the same random walks, over and over, in mazes like those that the agent will act in.
-Of these nothing is known but images and actions: no reward, and not even which actions were permitted. One
-that changed no pixel was not; it tells the learner nothing, and `LatentMoves` much.
+A learner and the moves of `LatentPathAgent` learn from the same walks, over and over, in mazes like those
+that the agent will act in. They see images and actions alone: no reward, and not which actions were
+permitted. An action that changed no pixel was blocked; the learner ignores it, and `LatentMoves` learns from
+it.
 
-On the grid of two digits nothing is ever in the way but the edge. There the moves that the learner's
-variations cluster around are all that is needed: the agent adds them up (appendix B.2 of the paper).
+On the grid of two digits only the edge blocks a move. There the moves that the learner's variations cluster
+around are enough: the agent adds them up (Thomas et al., 2017, appendix B.2).
 """
 
 from collections.abc import Mapping
@@ -19,33 +19,40 @@ import torch
 from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
-from unknot.agents.latent_path import LatentPathAgent
 from unknot.checks import settings_at_least
-from unknot.experiments.controllable_factors import planning
-from unknot.experiments.controllable_factors.planning_data import COPIES, WALK, encode_all
 from unknot.representation import WEIGHTS, Learner, minibatches, save_learner, train
 from unknot.representation.discrete_selectivity import DiscreteSelectivity
 from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import SceneSelectivity
 from unknot.representation.selectivity import frames
 
-__all__ = ["FewWalks", "learn_to_plan"]
+from .latent_path import LatentPathAgent
+from .learnt_moves import encode_all, start_moves, tightest
+
+__all__ = ["COPIES", "PLACE", "WALK", "FewWalks", "learn_to_plan"]
+
+COPIES = 64
+"""Copies of the environment, and transitions or walks of an update."""
+WALK = 15
+"""Steps of a random walk."""
+PLACE: dict[str, Any] = {"latent_dim": 2, "factors": 16, "entropy": 0.1}
+"""Options of `SceneSelectivity` where all that actions change is a place."""
 
 
 @dataclass(frozen=True)
 class FewWalks:
-    """What is learnt from, and how long."""
+    """What an agent learns to plan from, and for how long."""
 
     environment: str
-    """Id of the environment; its actions are discrete."""
+    """Id of an environment with discrete actions."""
     options: Mapping[str, Any]
     """Its keyword arguments, such as `layout`."""
     walks: int
-    """Random walks of 15 steps in each of 64 copies; in random layouts every one is in a new one."""
+    """Random walks of 15 steps in each of 64 copies; where layouts are random, each is in a new one."""
     steps: int = 600
     """Updates of the selectivity learner."""
     moves: int = 600
-    """Updates of what learns where moves happen; 0 where they always do, so that they add up."""
+    """Updates of `LatentMoves`, which learns where moves happen; 0 where they always do, and add up."""
 
     def __post_init__(self) -> None:
         """Refuse counts that leave nothing to learn from."""
@@ -53,18 +60,18 @@ class FewWalks:
 
     @property
     def environment_steps(self) -> int:
-        """Steps in the environment, all copies counted: there are no others."""
+        """All steps in the environment, in all copies."""
         return self.walks * COPIES * WALK
 
 
 def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = False) -> LatentPathAgent:
-    """Walk, learn, and return the agent that plans in what was learnt.
+    """Walk, learn, and return the agent that plans with what was learnt.
 
     Args:
         settings: how much.
-        folder: where `learner` and `moves` are written, as the part `planning` has them.
+        folder: for `learner` and `moves`, as `LatentPathAgent.load` reads them.
         seed: of the walks and the weights.
-        resume: go on from what is in `folder`.
+        resume: go on with what is in `folder`.
     """
     torch.manual_seed(seed)
     walks = record(settings, seed)
@@ -80,15 +87,15 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
             description=f"seed {seed}: {name}",
         )
 
-    learner, made = planning.tightest(
+    learner, made = tightest(
         _first_learner(settings, seen),
         lambda start, name: learn(start, name, seen, settings.steps),
         seen,
         seed,
     )
     save_learner(learner.eval(), folder / "learner" / WEIGHTS)
-    torch.manual_seed(seed)  # so that a resume, which has trained no learner before, starts alike
-    moves = planning.start_moves(learner, made, seen, settings.moves)
+    torch.manual_seed(seed)  # a resume, which has trained no learner before, starts from the same state
+    moves = start_moves(learner, made, seen, settings.moves)
     if settings.moves:
         codes = encode_all(learner, walks["images"].flatten(0, 1)).view(*walks["images"].shape[:2], -1)
         learn(moves, "moves", {**walks, "codes": codes}, settings.moves)
@@ -98,7 +105,7 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
 
 
 def record(settings: FewWalks, seed: int) -> dict[str, Tensor]:
-    """Record walks that take any action.
+    """Record walks of uniformly random actions.
 
     Returns:
         `images`, uint8 (n, 16, h, w, c), `action`, int64 (n, 15), and `action_mask`, bool (n, 15, actions),
@@ -115,7 +122,7 @@ def record(settings: FewWalks, seed: int) -> dict[str, Tensor]:
 
 
 def transitions_of(walks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the transitions in which something changed, every action taken to be permitted anywhere."""
+    """Return the transitions in which a pixel changed; every action counts as permitted everywhere."""
     before, after = (images.flatten(0, 1) for images in (walks["images"][:, :-1], walks["images"][:, 1:]))
     changed = (before != after).flatten(1).any(1)
     mask = walks["action_mask"].flatten(0, 1)[changed]
@@ -129,11 +136,10 @@ def transitions_of(walks: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _first_learner(settings: FewWalks, seen: Mapping[str, Tensor]) -> Learner:
-    """Make the part `planning`'s learner, or that of the part `digits` where moves add up."""
+    """Make a learner of scenes, or a discrete one where moves add up."""
     actions = seen["action_mask"].shape[1]
     if settings.moves:
-        chosen = planning.options(planning.Settings(settings.steps), "reach")
-        return SceneSelectivity(actions=actions, **chosen)
+        return SceneSelectivity(actions=actions, steps=settings.steps, **PLACE)
     height, width, channels = seen["observation"].shape[1:]
     return DiscreteSelectivity(
         shape=(height, width, channels), actions=actions, features=actions, steps=settings.steps

@@ -1,4 +1,4 @@
-"""Planning problems in the planar world, what an agent makes of them, and the floor and ceiling beside it."""
+"""Planning problems in the planar world, the measures of success, a trivial baseline and an oracle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unknot.agents import GridExpert, StraightLineExpert, wilson_interval
-from unknot.agents.evaluation import Agent
+from unknot.agents.evaluation import Agent, play
 from unknot.agents.true_map import ACTION_COST, best_paths, path_costs
 from unknot.envs.planar import MAX_ACTION, NEAR, STAY
 from unknot.files import read_json, write_json
@@ -18,11 +18,11 @@ from unknot.files import read_json, write_json
 Array = NDArray[np.float64]
 
 SETS = {"X": "square", "Y": "cross"}
-"""The paper's observation sets and their appearances."""
+"""The paper's sets of images, and the agent's appearance in each."""
 CAMERAS = {"X": "square", "Y": "oblique"}
-"""The observation sets of its introduction: one system from different angles."""
+"""The sets of its introduction: one system seen from different angles."""
 SLACK = 1.5
-"""Steps allowed, as a multiple of those that the best true path needs."""
+"""Steps allowed, as a multiple of those that the best path on the true map needs."""
 HORIZON = 40
 """T of eq. 7."""
 CORNERS = np.array([[37.0, 37.0], [37.0, 3.0], [3.0, 37.0]])
@@ -35,16 +35,16 @@ class Problems:
 
     name: str
     env: Mapping[str, Any]
-    """Keyword arguments of `unknot/Planar-v0`, the appearance left out."""
+    """Keyword arguments of `unknot/Planar-v0` except the appearance."""
     starts: Array
     goals: Array
     steps: int | None = None
-    """Steps allowed for success; None: `SLACK` times those that the best true path needs."""
+    """Steps allowed; None for `SLACK` times those that the best path on the true map needs."""
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """What happened: positions (steps + 1, n, 2) and actions (steps, n, 2), in pixels."""
+    """Positions (steps + 1, n, 2) and actions (steps, n, 2) of n runs, in pixels."""
 
     positions: Array
     actions: Array
@@ -55,8 +55,8 @@ def make_environment(env: Mapping[str, Any], appearance: str = "square") -> Any:
     return gym.make("unknot/Planar-v0", appearance=appearance, **env).unwrapped
 
 
-def draw_problems(task: str, env: Mapping[str, Any], count: int, seed: int) -> Problems:
-    """Draw starts and goals as the environment's task does at resets seeded seed, seed + 1, ...
+def sample_problems(task: str, env: Mapping[str, Any], count: int, seed: int) -> Problems:
+    """Sample starts and goals as the environment's task does when reset with seed, seed + 1, ...
 
     From corner to corner `HORIZON` steps are allowed, as in the paper.
     """
@@ -70,9 +70,9 @@ def draw_problems(task: str, env: Mapping[str, Any], count: int, seed: int) -> P
 
 
 def pc3_problems(starts: int, seed: int) -> Problems:
-    """Draw PC3's problems (Shu et al. 2020): starts uniform in [3, 7]², each with all three other corners."""
-    drawn = np.random.default_rng(seed).uniform(3, 7, (starts, 2))
-    return Problems("pc3", {}, drawn.repeat(len(CORNERS), 0), np.tile(CORNERS, (starts, 1)))
+    """Sample PC3's problems (Shu et al., 2020): starts uniform in [3, 7]², each with the other corners."""
+    places = np.random.default_rng(seed).uniform(3, 7, (starts, 2))
+    return Problems("pc3", {}, places.repeat(len(CORNERS), 0), np.tile(CORNERS, (starts, 1)))
 
 
 def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed: int = 0) -> Rollout:
@@ -85,18 +85,12 @@ def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed
         **problems.env,
     )
     options = {"factors": {"position": problems.starts}, "goal": {"position": problems.goals}}
-    observation, infos = vector.reset(seed=seed, options=options)
-    state, begins = None, np.ones(len(problems.starts), bool)
-    positions, taken = [infos["factors"]["position"]], []
-    for _ in range(steps):
-        seen = infos if getattr(agent, "privileged", False) else observation
-        actions, state = agent.predict(seen, state, begins, True)
-        observation, _, _, _, infos = vector.step(actions)
-        begins = np.zeros_like(begins)
-        positions.append(infos["factors"]["position"])
-        taken.append(np.clip(actions, -MAX_ACTION, MAX_ACTION).astype(float))
+    positions, actions = [problems.starts], []
+    for step in play(agent, vector, seed, options=options, max_steps=steps):
+        positions.append(step.infos["factors"]["position"])
+        actions.append(np.clip(step.actions, -MAX_ACTION, MAX_ACTION).astype(float))
     vector.close()
-    return Rollout(np.stack(positions), np.stack(taken))
+    return Rollout(np.stack(positions), np.stack(actions))
 
 
 def planning_loss(rollout: Rollout, goals: Array, steps: int = HORIZON) -> Array:
@@ -108,7 +102,7 @@ def planning_loss(rollout: Rollout, goals: Array, steps: int = HORIZON) -> Array
 
 
 def successes(rollout: Rollout, goals: Array, steps: NDArray[np.int64] | int) -> NDArray[np.bool_]:
-    """Say which problems (n,) are solved at their step number `steps`: near at each of the last STAY."""
+    """Return which problems (n,) are solved at step `steps`: near the goal at the last `STAY` steps."""
     near = np.linalg.norm(rollout.positions - goals, axis=-1) <= NEAR
     last = np.broadcast_to(steps, len(goals))
     window = last - np.arange(STAY)[:, None]
@@ -129,12 +123,12 @@ def rate(solved: NDArray[np.bool_]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the straight line and the best planner on the true map make of problems."""
+    """How a trivial baseline, the straight line, and an oracle, the best planner on the true map, do."""
 
     steps: NDArray[np.int64]
     """(n,), steps allowed (see `Problems`)."""
     best_loss: Array
-    """(n,), least planning loss on the true map without noise."""
+    """(n,), the least planning loss on the true map without noise."""
     floor: dict[str, float]
     """Success and loss of the straight line."""
     ceiling: dict[str, float]
@@ -142,7 +136,7 @@ class Reference:
 
 
 def reference(problems: Problems, cache: Path) -> Reference:
-    """Compute floor and ceiling, or read them from the folder `cache`, where they are kept."""
+    """Compute the baseline's and the oracle's results, or read them from the folder `cache`."""
     path = cache / f"{problems.name}.json"
     if not path.exists():
         write_json(path, _reference(problems))

@@ -1,4 +1,4 @@
-"""What little an agent learns to plan from, and that this is enough."""
+"""The few walks that an agent learns to plan from are counted, and are enough."""
 
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ import torch
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import evaluate_agent
+from unknot.agents.few_walks import FewWalks, learn_to_plan, record, transitions_of
 from unknot.agents.named import find_agent
-from unknot.experiments.controllable_factors.few_walks import FewWalks, learn_to_plan, record, transitions_of
-from unknot.experiments.controllable_factors.planning import STEPS
-from unknot.files import write_json
+from unknot.envs.maze_world import STEPS
+from unknot.files import CONFIG, write_json
 
 MAZE = "unknot/Maze-v0"
 ACTIONS = 4
 
 
-def test_every_step_that_is_learnt_from_is_counted() -> None:
+def test_every_step_is_counted() -> None:
     settings = FewWalks(MAZE, {"layout": "open", "actions": STEPS}, walks=2)
     torch.manual_seed(0)
     walks = record(settings, seed=0)
@@ -27,7 +27,7 @@ def test_every_step_that_is_learnt_from_is_counted() -> None:
     assert walks["images"].shape == (128, 16, 64, 64, 3)
 
 
-def test_transitions_are_those_that_changed_something() -> None:
+def test_transitions_are_those_that_changed_a_pixel() -> None:
     torch.manual_seed(0)
     walks = record(FewWalks(MAZE, {"actions": STEPS}, walks=1), seed=0)
     seen = transitions_of(walks)
@@ -39,7 +39,7 @@ def test_transitions_are_those_that_changed_something() -> None:
     torch.testing.assert_close(seen["observation"][7], images[row, step])
     torch.testing.assert_close(seen["next_observation"][7], images[row, step + 1])
     assert seen["action"][7] == walks["action"][row, step]
-    assert seen["action_mask"].all()  # what is permitted isn't told
+    assert seen["action_mask"].all()  # what is permitted is unknown
     assert (seen["probability"] == 1 / ACTIONS).all()
 
 
@@ -60,12 +60,12 @@ def test_a_thousand_steps_are_enough_for_the_open_maze(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.moves.moves, agent.moves.moves)
 
 
-def test_digits_are_brought_to_their_places_by_moves_that_add_up(tmp_path: Path) -> None:
+def test_moves_that_add_up_bring_digits_to_their_places(tmp_path: Path) -> None:
     options: dict[str, Any] = {"size": 3, "pixels": 24, "digits": "digits"}
     settings = FewWalks("unknot/MnistGrid-v0", options, walks=6, steps=600, moves=0)
     seed = tmp_path / "seed-0"
     learn_to_plan(settings, seed / "digits/planning", 0)
-    write_json(seed / "config.json", {"experiment": "agents"})
+    write_json(seed / CONFIG, {"experiment": "agents"})
     agent, _ = find_agent(str(seed), "unknot/MnistGrid-v0", options)(1)
     env = gym.make_vec("unknot/MnistGrid-v0", num_envs=50, terminate_on_success=True, **options)
     found = evaluate_agent(agent, env, 50, 0)

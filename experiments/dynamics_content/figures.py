@@ -10,19 +10,21 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unknot.agents import PlanningAgent
-from unknot.experiments.planar_problems import Problems, make_environment, roll_out
+from unknot.experiments.dynamics_content.problems import Problems, make_environment, roll_out
 from unknot.report import save_figure, save_gif
 from unknot.representation import LocallyLinear
 
+__all__ = ["latent_maps", "planned_runs", "predictions", "save_pictures"]
 
-def save_figures(learner: LocallyLinear, sets: Mapping[str, str], problems: Problems, folder: Path) -> None:
-    """Draw the latent maps, four predictions and a planned run of each set, as files and in TensorBoard.
+
+def save_pictures(learner: LocallyLinear, sets: Mapping[str, str], problems: Problems, folder: Path) -> None:
+    """Save the latent maps, four predictions and planned runs of each set, as files and in TensorBoard.
 
     Args:
         learner: the learner.
         sets: the name and the appearance of each set.
-        problems: those of the runs; their environment is that of all pictures.
-        folder: where the files go.
+        problems: of the runs; their environment is that of all pictures.
+        folder: for the files.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -35,15 +37,15 @@ def save_figures(learner: LocallyLinear, sets: Mapping[str, str], problems: Prob
         runs = {name: roll_out(agent, problems, shown, 25).positions for name, shown in sets.items()}
         save_figure(planned_runs(runs, problems), folder / "planned-runs.png", writer)
         for name, appearance in sets.items():
-            world = make_environment(env, appearance).world
-            frames = _frames(runs[name][:, farthest], problems.goals[farthest], world)
+            shown = make_environment(env, appearance)
+            frames = _frames(runs[name][:, farthest], problems.goals[farthest], shown)
             save_gif(frames, folder / f"run-{name}.gif", writer, fps=5)
 
 
 def latent_maps(
     learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[str, Any], count: int = 2000
 ) -> Figure:
-    """Draw where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
+    """Plot where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
     positions = make_environment(env).sample_free(count, np.random.default_rng(0))
     colours = np.c_[positions / 40, np.full(count, 0.5)]
     figure = Figure(figsize=(10, 3.6))
@@ -63,16 +65,17 @@ def latent_maps(
 
 @torch.no_grad()
 def predictions(learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[str, Any]) -> Figure:
-    """Draw what follows four actions, truly and as predicted, for each set (the paper's Fig. 3b and c)."""
+    """Show the true and the predicted images after four actions, for each set (the paper's Fig. 3b and c)."""
     rng = np.random.default_rng(5)
     start = np.repeat(make_environment(env).sample_free(1, rng), 5, 0)
     actions = np.concatenate([np.zeros((1, 2)), rng.uniform(-3, 3, (4, 2))]).astype(np.float32)
     figure = Figure(figsize=(8, 6.6))
     panels = figure.subplots(4, 5)
     for row, (name, appearance) in zip((0, 2), sets.items(), strict=True):
-        world = make_environment(env, appearance).world
-        true = world.draw(world.move(start, actions.astype(float)))
-        predicted = learner.predict(world.draw(start), actions).numpy(force=True)
+        shown = make_environment(env, appearance)
+        true = shown.render_factors({"position": shown.world.move(start, actions.astype(float))})
+        before = shown.render_factors({"position": start})
+        predicted = learner.predict(before, actions).numpy(force=True)
         for column in range(5):
             panels[row, column].imshow(true[column, ..., 0], cmap="gray", vmin=0, vmax=255)
             panels[row + 1, column].imshow(predicted[column, ..., 0], cmap="gray", vmin=0, vmax=1)
@@ -87,7 +90,7 @@ def predictions(learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[st
 
 
 def planned_runs(runs: Mapping[str, NDArray[np.float64]], problems: Problems) -> Figure:
-    """Draw the ways that planned runs took over the map."""
+    """Plot planned runs over the map."""
     figure = Figure(figsize=(4 * len(runs), 4))
     world = make_environment(problems.env).world
     for panel, (name, positions) in zip(
@@ -102,9 +105,9 @@ def planned_runs(runs: Mapping[str, NDArray[np.float64]], problems: Problems) ->
     return figure
 
 
-def _frames(positions: NDArray[np.float64], goal: NDArray[np.float64], world: Any) -> NDArray[np.uint8]:
-    """Return a run (steps, 2) beside the goal (2,) that it was given, four times enlarged."""
-    images, wanted = world.draw(positions)[..., 0], world.draw(goal[None])[..., 0]
+def _frames(positions: NDArray[np.float64], goal: NDArray[np.float64], env: Any) -> NDArray[np.uint8]:
+    """Return images of a run (steps, 2) beside that of its goal (2,), four times enlarged."""
+    images, wanted = (env.render_factors({"position": places})[..., 0] for places in (positions, goal[None]))
     gap = np.full((len(images), images.shape[1], 2), 255, np.uint8)
     frames = np.concatenate([images, gap, wanted.repeat(len(images), 0)], 2)
     frames = np.concatenate([frames, frames[-1:].repeat(5, 0)])

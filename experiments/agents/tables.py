@@ -1,0 +1,125 @@
+"""The tables of the agents, their learning curves, and the figure that stands for all."""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from unknot.agents.evaluation import pooled_interval
+from unknot.experiments.agents.tasks import LABELS, LEARNERS, TASKS, Task, differs
+from unknot.experiments.common.tables import over_seeds
+from unknot.report import Headline, Table, mean_std
+
+__all__ = ["headline", "learning_curves", "tabulate"]
+
+ACROSS = 3
+"""Panels in a row of the figure."""
+LARGEST_SHARE = 0.1
+"""The share of PPO's environment steps that planning may need."""
+
+
+def learning_curves(seeds: list[dict[str, Any]]) -> Figure:
+    """Plot success in evaluations over environment steps, one panel per task in which agents learn."""
+    names = [name for name in seeds[0] if TASKS[name].learners]
+    columns = max(1, min(len(names), ACROSS))
+    rows = max(1, math.ceil(len(names) / columns))
+    figure = Figure(figsize=(4.5 * columns, 3.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for panel in panels.flat[len(names) :]:
+        panel.remove()
+    for panel, name in zip(panels.flat, names, strict=False):
+        _plot_curves(panel, TASKS[name], [metrics[name] for metrics in seeds])
+        panel.set(title=name, xlabel="environment steps", xscale="log", ylim=(-3, 103))
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.legend(fontsize=7)
+    for panel in panels[:, 0]:
+        panel.set_ylabel("episodes that succeed, %")
+    return figure
+
+
+def _plot_curves(panel: Any, task: Task, seeds: list[dict[str, Any]]) -> None:
+    """Plot a line for each agent and seed, and a star for planning."""
+    for seed, rows in enumerate(seeds):
+        for row in task.learners:
+            colour = f"C{list(LEARNERS).index(row)}"
+            curve = [entry for entry in rows[row]["curve"] if entry["steps"]]
+            steps = [entry["steps"] for entry in curve]
+            success = [100 * entry["success_rate"] for entry in curve]
+            label = None if seed else LABELS[row]
+            panel.plot(steps, success, ".-", color=colour, label=label, alpha=0.7, linewidth=1)
+        if task.planner:
+            steps = rows["planning"].get("best", {"steps": task.planner_steps})["steps"]
+            success = 100 * rows["planning"]["success"]
+            panel.plot(steps, success, "k*", label=None if seed else LABELS["planning"])
+
+
+def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
+    """Make one table per task."""
+    return [_table(name, [seed[name] for seed in seeds]) for name in seeds[0]]
+
+
+def headline(seeds: list[dict[str, Any]]) -> Headline:
+    """Return planning's environment steps in the planar world as a share of PPO's from pixels."""
+    rows = [seed["planar"] for seed in seeds if "planar" in seed]
+    known = TASKS["planar"].planner_steps
+    ppo = [row["pixels"]["best"]["steps"] for row in rows]
+    share = known / np.mean(ppo) if any(ppo) else math.inf
+    success = {
+        row: f"{_mean_success(rows, row)}%" if rows else "not run" for row in ("planning", "random", "expert")
+    }
+    return Headline(
+        measure="environment steps of planning as a share of PPO's from pixels, planar world",
+        paper="none",
+        ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {success['planning']})"
+        if any(ppo)
+        else "not run",
+        floor=f"random actions succeed in {success['random']}",
+        ceiling=f"the expert succeeds in {success['expert']}",
+        target=f"at most {LARGEST_SHARE}",
+        met=bool(share <= LARGEST_SHARE),
+    )
+
+
+def _mean_success(seeds: list[dict[str, Any]], row: str) -> str:
+    seeds = seeds if differs(TASKS["planar"], row) else seeds[:1]
+    return mean_std([100 * seed[row]["success"] for seed in seeds], 1)
+
+
+def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
+    rows = tuple(
+        _row(TASKS[name], row, label, [seed[row] for seed in seeds])
+        for row, label in LABELS.items()
+        if row in seeds[0]
+    )
+    return Table(
+        f"{name}: success and what it took",
+        ("agent", "success %", "steps to the goal", "steps before", "environment steps", "minutes"),
+        rows,
+        (
+            "Mean ± standard deviation over seeds, for agents that are trained for each. Success in episodes "
+            "that decided nothing, with Wilson's 95% interval over all of them. Steps before: environment "
+            "steps without reward that the encoder or the planner's model was trained on. Environment steps "
+            "and minutes: until the evaluation that found the best policy; for a planning agent that learns "
+            "for each seed, of its learner and its moves.",
+        ),
+    )
+
+
+def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
+    if not differs(task, row):
+        seeds = seeds[:1]
+    low, high = pooled_interval(*(over_seeds(seeds, key) for key in ("success", "episodes")))
+    steps = [seed["steps"] for seed in seeds if seed["steps"] is not None]
+    encoder, planner = task.encoder_steps, task.planner_steps
+    before = {"codes": encoder, "tuned": encoder, "planning": planner}.get(row)
+    best = [seed["best"] for seed in seeds if "best" in seed]
+    return (
+        label,
+        f"{mean_std([100 * seed['success'] for seed in seeds], 1)} [{100 * low:.1f}, {100 * high:.1f}]",
+        mean_std(steps, 1) if steps else "",
+        f"{before:,}" if before else "",
+        mean_std([entry["steps"] for entry in best], 0) if best else "",
+        mean_std([entry["seconds"] / 60 for entry in best]) if best else "",
+    )
