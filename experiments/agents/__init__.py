@@ -25,14 +25,14 @@ from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings
 from unknot.agents.training import Schedule, train_agent
 from unknot.checks import one_of, settings_at_least
-from unknot.experiments.agents.tables import headline, learning_curves, tabulate
+from unknot.experiments.agents.tables import headlines, learning_curves, tabulate
 from unknot.experiments.agents.tasks import LEARNERS, OTHERS, TASKS, Task, differs
 from unknot.experiments.common.runs import run_models
 from unknot.files import METRICS, read_json
 from unknot.report import save_figure
 from unknot.representation import load_learner
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 FIRST_TEST = 2_000_000
 """Seed of the first episode of the test, which decides nothing that is kept."""

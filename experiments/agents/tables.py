@@ -12,7 +12,7 @@ from unknot.experiments.agents.tasks import LABELS, LEARNERS, TASKS, Task, diffe
 from unknot.experiments.common.tables import over_seeds
 from unknot.report import Headline, Table, mean_std
 
-__all__ = ["headline", "learning_curves", "tabulate"]
+__all__ = ["headlines", "learning_curves", "tabulate"]
 
 ACROSS = 3
 """Panels in a row of the figure."""
@@ -60,7 +60,7 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     return [_table(name, [seed[name] for seed in seeds]) for name in seeds[0]]
 
 
-def headline(seeds: list[dict[str, Any]]) -> Headline:
+def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return planning's environment steps in the planar world as a share of PPO's from pixels."""
     rows = [seed["planar"] for seed in seeds if "planar" in seed]
     known = TASKS["planar"].planner_steps
@@ -69,16 +69,18 @@ def headline(seeds: list[dict[str, Any]]) -> Headline:
     success = {
         row: f"{_mean_success(rows, row)}%" if rows else "not run" for row in ("planning", "random", "expert")
     }
-    return Headline(
-        measure="environment steps of planning as a share of PPO's from pixels, planar world",
-        paper="none",
-        ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {success['planning']})"
-        if any(ppo)
-        else "not run",
-        floor=f"random actions succeed in {success['random']}",
-        ceiling=f"the expert succeeds in {success['expert']}",
-        target=f"at most {LARGEST_SHARE}",
-        met=bool(share <= LARGEST_SHARE),
+    return (
+        Headline(
+            measure="environment steps of planning as a share of PPO's from pixels, planar world",
+            paper="none",
+            ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {success['planning']})"
+            if any(ppo)
+            else "not run",
+            floor=f"random actions succeed in {success['random']}",
+            ceiling=f"the expert succeeds in {success['expert']}",
+            target=f"at most {LARGEST_SHARE}",
+            met=bool(share <= LARGEST_SHARE),
+        ),
     )
 
 

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from unknot.experiments import Experiment
-from unknot.experiments.common.runs import evaluate_parts, of_part, presets_of, run_parts, tabulate_parts
+from unknot.experiments.common.runs import (
+    evaluate_parts,
+    headlines_of_parts,
+    presets_of,
+    run_parts,
+    tabulate_parts,
+)
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning, reinforcement
 from unknot.experiments.controllable_factors.digits import Settings as DigitsSettings
 from unknot.experiments.controllable_factors.maze import Settings as MazeSettings
@@ -24,7 +30,7 @@ from unknot.experiments.controllable_factors.planning import Settings as Plannin
 from unknot.experiments.controllable_factors.reinforcement import Settings as ReinforcementSettings
 from unknot.report import Headline, Table
 
-__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
+__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 PARTS: dict[str, Experiment] = {
     "maze": cast(Experiment, maze),
@@ -71,7 +77,6 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     return tabulate_parts(PARTS, seeds)
 
 
-def headline(seeds: list[dict[str, Any]]) -> Headline:
-    """Return the figure of the maze, or of the first part that was run."""
-    name = next(name for name in PARTS if of_part(seeds, name))
-    return PARTS[name].headline(of_part(seeds, name))
+def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
+    """Return the figures of every part that was run, the maze's first."""
+    return headlines_of_parts(PARTS, seeds)

@@ -24,14 +24,14 @@ from unknot.checks import settings_at_least
 from unknot.experiments.common.runs import first_or_all, load_model, model_folder, run_models
 from unknot.experiments.controllable_factors.maze_figures import plot_plane
 from unknot.experiments.controllable_factors.maze_measures import ACTIONS, UNSEEN, measure, measure_plane
-from unknot.experiments.controllable_factors.maze_tables import headline, tabulate
+from unknot.experiments.controllable_factors.maze_tables import headlines, tabulate
 from unknot.experiments.controllable_factors.mazes import AS_PUBLISHED, COPIES, make_maze
 from unknot.report import save_figure
 from unknot.representation import WEIGHTS, load_learner, save_learner, train
 from unknot.representation.interaction import interactions
 from unknot.representation.selectivity import Selectivity
 
-__all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "headline", "run", "tabulate", "train_model"]
+__all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate", "train_model"]
 
 NEXT_START = 1_000_000
 """Added to a seed for each further start."""

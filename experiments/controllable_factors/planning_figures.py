@@ -48,7 +48,7 @@ def prediction_and_way(learner: SceneSelectivity, moves: LatentMoves) -> Figure:
     figure = Figure(figsize=(9, 6.2))
     rows = figure.subplots(2, 3)
     scene, goal = (torch.from_numpy(seen[name])[None] for name in ("observation", "desired_goal"))
-    maps, h = moves.encode(scene), moves.in_scene(scene, learner.encode(scene))
+    maps, h = moves.maps_of(scene), moves.in_scene(scene, learner.encode(scene))
 
     actions = _open_actions(env, info, np.random.default_rng(1))
     path = moves.place(moves.imagine(maps, h, torch.tensor([actions])))[0]

@@ -40,7 +40,7 @@ from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.learner import arrays, load_state
 from unknot.representation.selectivity import Selectivity
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": STEPS}
 ROWS = {
@@ -306,7 +306,7 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     return [table]
 
 
-def headline(seeds: list[dict[str, Any]]) -> Headline:
+def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return the environment steps that PPO needs from the selectivity learner's codes."""
     seeds = [seed for seed in seeds if seed]
     steps, mean = {}, {}
@@ -314,14 +314,16 @@ def headline(seeds: list[dict[str, Any]]) -> Headline:
         rows = [seed["rows"][name] for seed in seeds]
         steps[name] = _steps(rows) if rows else "not run"
         mean[name] = np.mean([row["curve"][-1][0] for row in rows]) if rows else np.inf
-    return Headline(
-        measure=f"environment steps of PPO to {BAR:.0%} success, from h",
-        paper="none",
-        ours=steps["selectivity"],
-        floor=f"{steps['pixels']}, from pixels",
-        ceiling=f"{steps['factors']}, from the true cells",
-        target="fewer than from pixels",
-        met=bool(mean["selectivity"] < mean["pixels"]),
+    return (
+        Headline(
+            measure=f"environment steps of PPO to {BAR:.0%} success, from h",
+            paper="none",
+            ours=steps["selectivity"],
+            floor=f"{steps['pixels']}, from pixels",
+            ceiling=f"{steps['factors']}, from the true cells",
+            target="fewer than from pixels",
+            met=bool(mean["selectivity"] < mean["pixels"]),
+        ),
     )
 
 

@@ -36,7 +36,7 @@ from unknot.experiments.dynamics_content.figures import save_pictures
 from unknot.experiments.dynamics_content.measures import FIRST_PROBLEM, measure
 from unknot.experiments.dynamics_content.models import MODELS, Model, environment, held_out_data
 from unknot.experiments.dynamics_content.problems import CAMERAS, sample_problems
-from unknot.experiments.dynamics_content.tables import headline, tabulate
+from unknot.experiments.dynamics_content.tables import headlines, tabulate
 from unknot.representation import WEIGHTS, LocallyLinear, load_learner, minibatches, save_learner, train
 
 __all__ = [
@@ -45,7 +45,7 @@ __all__ = [
     "Settings",
     "environment",
     "evaluate",
-    "headline",
+    "headlines",
     "held_out_data",
     "run",
     "tabulate",

@@ -51,11 +51,11 @@ from unknot.experiments.grasping.planning import (  # noqa: E402
     stepwise,
     success,
 )
-from unknot.experiments.grasping.tables import headline, tabulate  # noqa: E402
+from unknot.experiments.grasping.tables import headlines, tabulate  # noqa: E402
 from unknot.representation import train  # noqa: E402
 from unknot.representation.grasp_net import GraspNet  # noqa: E402
 
-__all__ = ["NETS", "PRESETS", "Settings", "evaluate", "headline", "run", "tabulate"]
+__all__ = ["NETS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 NETS = {"geometry": True, "baseline": False}
 """The nets of a seed, and whether each has a shape branch."""
