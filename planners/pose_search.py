@@ -117,7 +117,7 @@ class PoseCEM:
 
     Args:
         deviation: Standard deviation of the first samples along each axis, in metres and in radians.
-        noise: Standard deviation added to that of the elites, in the same units.
+        noise: Standard deviation of the noise added to the samples, in the same units.
         population: Poses sampled about each mean in an iteration; the mean is one of them.
         elites: How many of the best the next mean and covariance are computed from.
         smoothing: Weight of the old covariance in the new one, in [0, 1).
