@@ -163,7 +163,7 @@ def test_the_tables_of_names_reach_only_what_they_may() -> None:
     """Their strings are imports, too: learners lie in two rooms, planning agents in one."""
     for table, rooms in (
         (LEARNERS, {"unknot.representation", "unknot.models"}),
-        ({key: row.module for key, row in PLANNING_AGENTS.items()}, {"unknot.agents"}),
+        ({key: module for key, (module, *_) in PLANNING_AGENTS.items()}, {"unknot.agents"}),
         ({name: entry.module for name, entry in EXPERIMENTS.items()}, {"unknot.experiments"}),
     ):
         for name, module in table.items():

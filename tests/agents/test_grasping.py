@@ -108,7 +108,7 @@ def test_a_net_is_loaded_from_a_run_and_other_learners_are_refused(tmp_path: Pat
     save_learner(small(), tmp_path / "seed-0/geometry" / WEIGHTS)
     save_learner(RCE(content_dim=2, sets=2), tmp_path / "seed-0/other" / WEIGHTS)
     assert GraspAgent.load(tmp_path).net.settings() == small().settings()
-    with pytest.raises(WeightsError, match="holds the weights of RCE, which is no GraspNet"):
+    with pytest.raises(WeightsError, match="holds the weights of RCE, which is not a GraspNet"):
         GraspAgent.load(tmp_path, "other")
 
 

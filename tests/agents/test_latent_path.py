@@ -41,7 +41,7 @@ class Grid(LatentMoves):
         super().__init__(OFFSETS, [0, 1, 2, 3], centre=[3.5, 3.5])
         self.overlook = overlook
 
-    def encode(self, images: Any) -> Tensor:
+    def maps_of(self, images: Any) -> Tensor:
         centres = torch.as_tensor(images)[:, 4::8, 4::8].int()
         orange = (centres[..., 0] > 200) & (centres[..., 1] > 100)
         return (~orange | self.overlook).float().flatten(1)

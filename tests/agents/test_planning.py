@@ -326,7 +326,7 @@ def test_a_learner_is_loaded_from_a_run(tmp_path: Path, monkeypatch: pytest.Monk
         PlanningAgent.load(run, seed=4)
     with pytest.raises(FileNotFoundError, match="solid"):
         PlanningAgent.load(run, name="solid")
-    with pytest.raises(WeightsError, match="holds the weights of Still, which is no LocallyLinear"):
+    with pytest.raises(WeightsError, match="holds the weights of Still, which is not a LocallyLinear"):
         PlanningAgent.load(run, name="still")
     weights = run / "seed-3/published" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:1000])

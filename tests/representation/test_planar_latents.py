@@ -25,7 +25,7 @@ class Plane:
         triples = self.env.sample_transitions(2000, rng)
         passive = other.sample_transitions(1000, rng)["observation"]
         self.test = self.env.sample_transitions(500, rng)
-        self.seen_by_y = other.world.draw(self.test["position"])
+        self.seen_by_y = other.world.render(self.test["position"])
         torch.manual_seed(0)
         self.untrained, self.learner = (
             RCE(content_dim=2, sets=2, landmarks=200, steps=300) for _ in range(2)
@@ -114,7 +114,7 @@ def test_the_way_through_an_obstacle_is_obstructed_though_its_ends_are_free(plan
 
 def test_predicted_images_follow_free_moves_but_not_blocked_ones(plane: Plane) -> None:
     learner, centre = plane.learner, np.array(plane.env.world.map.obstacles[4][:2])
-    start, after = (plane.env.world.draw(centre[None] + [[offset, 0.0]]) for offset in (-3.0, -6.0))
+    start, after = (plane.env.world.render(centre[None] + [[offset, 0.0]]) for offset in (-3.0, -6.0))
     away = np.array([[-3.0, 0.0]], np.float32)
     with torch.no_grad():
         still, moved, barred = (learner.predict(start, u) for u in (0 * away, away, -away))
