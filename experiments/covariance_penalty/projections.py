@@ -103,7 +103,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     learner = load_learner(folder / WEIGHTS, kind=StackedNetworks)
     _, inputs = project(settings.repeats, seed)
     every = inputs.repeat(1, len(PENALTIES) * len(LAMBDAS), 1)
-    errors, codes = learner.errors(every, every), learner.encode(every)
+    errors, codes = learner.errors(every, every), learner.last_hidden(every)
     measured = iter([
         {"error": float(error), **measure(code.numpy(), FEATURES)}
         for error, code in zip(errors, codes.movedim(1, 0), strict=True)
@@ -135,7 +135,7 @@ def _diagrams(learner: StackedNetworks, features: Tensor, inputs: Tensor) -> Fig
     A square is the covariance of a dimension with a feature of standard deviation 1, so that collapsed
     dimensions have none. A code without linear correlation may still be any rotation of the features.
     """
-    codes = learner.encode(inputs.repeat(1, len(PENALTIES) * len(LAMBDAS), 1))
+    codes = learner.last_hidden(inputs.repeat(1, len(PENALTIES) * len(LAMBDAS), 1))
     feature = features[:, 0] / features[:, 0].std(0)
     shown = {"no penalty": 0, f"{PENALTY_NAMES['covariance']}, λ = {LAMBDAS[-1]:g}": len(LAMBDAS) - 1}
     matrices = {}

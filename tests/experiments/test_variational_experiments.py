@@ -18,7 +18,7 @@ from unknot.models.data.blob import Blob
 from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
-from unknot.models.image.factor_generator import LEAST, FactorGenerator
+from unknot.models.image.factor_generator import UNIFORM_SHARE, FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.models.traversals import traversal_frames, traverse
 from unknot.representation import save_learner
@@ -120,7 +120,7 @@ def test_a_factor_enters_where_it_stays() -> None:
 def test_the_uniform_share_alone_is_no_entrance() -> None:
     settings = capacity_vae.PRESETS["default"]
     factors = Shapes2D().values
-    assert LEAST * settings.capacity / len(factors) < generator.ENTERS
+    assert UNIFORM_SHARE * settings.capacity / len(factors) < generator.ENTERS
 
 
 def scored(metric: float, mig: float, error: float, nats: float = 1.0) -> dict[str, Any]:
