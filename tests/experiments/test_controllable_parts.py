@@ -48,13 +48,13 @@ def test_a_resume_refuses_other_settings(ran: list[tuple[str, int]], tmp_path: P
     assert ran == [("maze", 0)]
 
 
-def test_the_headline_is_of_the_maze_or_of_the_first_part_that_ran() -> None:
+def test_the_headlines_are_of_the_parts_that_ran_the_maze_first() -> None:
     started = {"met": True, "starts": []}
     seeds: list[dict[str, Any]] = [
         {"seed": 0, "parts": {"maze": {"selectivity": started}, "reinforcement": {}}},
         {"seed": 1, "parts": {"maze": {"selectivity": started | {"met": False}}}},
     ]
-    found = controllable_factors.headline(seeds)
+    found, *_ = controllable_factors.headlines(seeds)
     assert (found.ours, found.met) == ("1 of 2", False)
     del seeds[0]["parts"]["maze"]
-    assert controllable_factors.headline(seeds[:1]).ours == "not run"  # the reinforcement of another seed
+    assert controllable_factors.headlines(seeds[:1])[0].ours == "not run"  # the reinforcement of another seed

@@ -86,8 +86,8 @@ def test_the_headline_compares_the_split_with_an_untrained_encoder() -> None:
 
     rows = {name: scores(0.9) for name in encoders.ENCODERS["planar"]}
     rows |= {encoders.UNTRAINED: scores(0.1), CEILING: scores(1.0)}
-    found = encoders.headline([{"encoders": {"planar": rows}}])
+    (found,) = encoders.headlines([{"encoders": {"planar": rows}}])
     assert (found.ours, found.met) == ("0.90", True)
     assert found.floor.startswith("0.10")
     without = {name: scores(0.5, "mig") for name in rows}
-    assert encoders.headline([{"encoders": {"planar": without}}]).ours == "not measured"
+    assert encoders.headlines([{"encoders": {"planar": without}}])[0].ours == "not measured"

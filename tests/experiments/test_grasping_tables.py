@@ -50,10 +50,10 @@ def test_tables_have_the_paper_beside_means_over_seeds() -> None:
 
 
 def test_the_headline_is_the_success_of_planning_with_geometry() -> None:
-    found = grasping.headline([metrics(40, 60), metrics(50, 82)])
+    (found,) = grasping.headlines([metrics(40, 60), metrics(50, 82)])
     assert (found.paper, found.ours, found.met) == ("61.46", "71.0 ± 15.6", True)
     assert found.floor == "1.0 ± 0.0, random directions"
-    assert not grasping.headline([metrics(40, 60, planned=False)]).met
+    assert not grasping.headlines([metrics(40, 60, planned=False)])[0].met
 
 
 def test_without_plans_their_table_is_left_out() -> None:
