@@ -2,7 +2,8 @@
 
 - docs/environments.md, from the environments' docstrings;
 - docs/results/NAME/README.md, from the shipped results, the folder's pictures, notes.md and tried.md;
-- the table of papers in README.md, from the shipped results.
+- the table of papers in README.md, from the shipped results;
+- the examples in docs/extending.md that are files.
 """
 
 import inspect
@@ -21,6 +22,7 @@ from unknot.running import load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTES, TRIED, PAGE = "notes.md", "tried.md", "README.md"
+END_EXAMPLE = "<!-- end of the example -->"
 BEGIN, END = "<!-- table of results: `make docs` writes it -->", "<!-- end of the table -->"
 
 
@@ -129,8 +131,23 @@ def _table_of_results(root: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+# Examples
+
+
+def extending_page(text: str, root: Path = ROOT) -> str:
+    """Return docs/extending.md with its examples as their files have them."""
+
+    def example(found: re.Match[str]) -> str:
+        code = (root / found[2]).read_text(encoding="utf-8")
+        return f"{found[1]}\n\n```python\n# token_env.py\n{code}```\n\n{END_EXAMPLE}"
+
+    return re.sub(rf"(<!-- example: (\S+) -->).*?{re.escape(END_EXAMPLE)}", example, text, flags=re.DOTALL)
+
+
 def build() -> None:
     """Write all pages."""
+    extending = ROOT / "docs/extending.md"
+    write_text(extending, extending_page(extending.read_text(encoding="utf-8")))
     write_text(ROOT / "docs/environments.md", environments_page())
     for name in EXPERIMENTS:
         if results_file(name).exists():

@@ -3,10 +3,12 @@
 import re
 import runpy
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import gymnasium as gym
 import pytest
 
 from unknot import experiments
@@ -35,6 +37,11 @@ def test_the_page_of_an_experiment_is_up_to_date(name: str) -> None:
 def test_the_table_of_results_is_up_to_date() -> None:
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert text == BUILD["readme"](text), OUTDATED
+
+
+def test_the_examples_on_the_page_of_additions_are_their_files() -> None:
+    text = (DOCS / "extending.md").read_text(encoding="utf-8")
+    assert text == BUILD["extending_page"](text), OUTDATED
 
 
 def test_sections_become_headings_and_lists() -> None:
@@ -99,6 +106,17 @@ def test_a_shipped_run_gets_a_page_with_verdict_tables_pictures_and_notes(
     assert not (page / "old.png").exists()
 
 
+@pytest.fixture
+def _registry() -> Iterator[None]:
+    """Registers nothing beyond a test; environments of one's own are not there when it begins."""
+    before = dict(gym.registry)
+    for name in [name for name in gym.registry if name.startswith("mine/")]:
+        del gym.registry[name]
+    yield
+    gym.registry.clear()
+    gym.registry.update(before)
+
+
 SMALLER = {
     "learn(50_000)": "learn(64)",
     "num_envs=32": "num_envs=1",
@@ -112,6 +130,7 @@ SMALLER = {
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/models.md", "docs/extending.md"])
+@pytest.mark.usefixtures("_registry")
 def test_the_snippets_of_a_page_run_one_after_the_other(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
