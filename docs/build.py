@@ -9,7 +9,6 @@
 import inspect
 import re
 from pathlib import Path
-from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
@@ -109,18 +108,17 @@ def readme(text: str, root: Path = ROOT) -> str:
 
 def _table_of_results(root: Path) -> str:
     lines = [
-        "| `unknot run` | paper | figure | paper's | ours | trivial baseline | oracle | target |",
-        "|---" * 8 + "|",
+        "| `unknot run` | figure | paper | ours | trivial baseline | oracle | target |",
+        "|---" * 7 + "|",
     ]
     for name, entry in EXPERIMENTS.items():
         path = results_file(name, root)
         if not path.exists():
             continue
         first = load_experiment(name).headlines(read_json(path)["seeds"])[0]
-        cells: list[Any] = [
-            f"[`{name}`](docs/results/{name}/README.md)",
-            entry.paper or "–",
-            first.measure,
+        cells = [
+            f"[`{name}`](docs/results/{name}/README.md)" + (f"<br>{entry.paper}" if entry.paper else ""),
+            first.measure[:1].upper() + first.measure[1:],
             first.paper,
             first.ours,
             first.floor,

@@ -1,4 +1,4 @@
-"""Draw the contact sheet of the 101 grasp objects: docs/grasp-objects.png.
+"""Render the contact sheet of the 101 grasp objects: docs/grasp-objects.png.
 
 python docs/grasp_objects.py
 """
@@ -21,8 +21,8 @@ TILE = slice(14, 190), slice(34, 206)
 """The part of a picture that no object leaves."""
 
 
-def draw() -> None:
-    """Draw a row of each category; the blue frames are the test split's."""
+def render() -> None:
+    """Render a row of each category; the blue frames are the test split's."""
     objects = make_objects()
     test = {thing.name for thing in make_objects("test")}
     world = GraspWorld(objects)
@@ -49,4 +49,4 @@ def tile(world: GraspWorld, number: int) -> NDArray[np.uint8]:
 
 
 if __name__ == "__main__":
-    draw()
+    render()
