@@ -236,7 +236,7 @@ def _write_cache(path: Path, splits: Mapping[str, tuple[Images, Labels]]) -> Non
 def _read_cache(split: str) -> tuple[Images, Labels]:
     path = cache_path()
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"].astype(np.int64)
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise MnistError(f"{path} is damaged ({error}): `unknot fetch mnist` writes it anew") from error

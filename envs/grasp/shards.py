@@ -96,7 +96,7 @@ class GraspShard:
             FileError: it is not such a file.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(cls)}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise FileError(f"{path} is not a shard of grasps ({error})") from error

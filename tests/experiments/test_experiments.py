@@ -117,10 +117,11 @@ def test_the_metrics_are_recomputed_from_the_weights(name: str, smoke: Smoke) ->
 
 
 @each(twice=True)
-def test_an_evaluation_on_less_gives_the_same_tables(name: str, smoke: Smoke) -> None:
+def test_an_evaluation_on_less_gives_some_of_the_tables(name: str, smoke: Smoke) -> None:
     folder = smoke(name)
-    titles = [table.title for table in show_run(folder).tables]
-    assert [table.title for table in evaluate_run(folder, full=False)] == titles
+    tables = evaluate_run(folder, full=False)
+    assert tables
+    assert {table.title for table in tables} <= {table.title for table in show_run(folder).tables}
 
 
 @each(twice=True)
