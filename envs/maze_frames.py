@@ -1,6 +1,6 @@
 """How a maze looks: 64 × 64 pixels, of which only the cells that changed are rendered.
 
-What a cell shows is a number, its code; an image is a row of codes, one for each cell.
+A number, the code of a cell, says what it shows; an image is a row of codes, one for each cell.
 """
 
 from collections.abc import Callable
