@@ -23,7 +23,7 @@ Colour = tuple[int, int, int]
 PIXELS = 64
 """Height and width of an image."""
 SUPERSAMPLES = 8
-"""Samples per pixel along each axis by which sprites are antialiased."""
+"""Samples per pixel along each axis, to antialias sprites."""
 
 AGENT, GOAL, KIND = 1, 2, 4
 """A code is KIND * kind, plus AGENT if the agent is there, plus GOAL if the goal is; kinds are those of

@@ -41,7 +41,7 @@ class MultistepSelectivity(Selectivity):
     Thomas et al. 2018, section 4.2, whose authors "suffer from mode collapsing of some factors". The
     differences from `Selectivity`:
 
-    - For the first 15% of training each of the k steps is a transition of its own and lays out the codes as
+    - For the first 15% of training each of the k steps is a separate transition and lays out the codes as
       in section 4.1: a step is a corner of the square. Then the encoder is frozen, and factors of k steps,
       which lie in [-k, k]^K, are learnt on its codes.
     - During the layout policies don't see h, so that an action means the same change everywhere. If it may

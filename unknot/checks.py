@@ -1,4 +1,4 @@
-"""Checks of arguments and of what is installed, all with one form of sentence.
+"""Checks of arguments and of installed packages, all with one form of sentence.
 
 Every room may import this module; it imports the standard library alone. A refused argument is a ValueError
 that says its name, what was expected and what was given: "steps must be at least 1, not 0".
@@ -35,7 +35,7 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """Return a sentence on a name that isn't one of `known`, with its near matches.
 
     Args:
-        what: what is named, such as "experiment".
+        what: the kind of thing, such as "experiment".
         name: the name that was given.
         known: the names there are.
     """

@@ -198,7 +198,7 @@ def evaluate_seed(folder: Path, full: bool) -> dict[str, Any]:
 
 
 def _settings(kind: type[Any], values: dict[str, Any]) -> Any:
-    """Return settings from JSON, in which tuples are lists and settings of parts are objects."""
+    """Return settings from JSON, where tuples are lists and settings of parts are objects."""
     hints = get_type_hints(kind)
 
     def read(name: str, value: Any) -> Any:
