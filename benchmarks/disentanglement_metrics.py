@@ -4,8 +4,8 @@ Five factors (a shape of three, a scale of six values, three real numbers), a co
 compute an interval from 200 resamples. The plain loops, written from the papers, compute the value alone:
 `mutual_info_score` for each dimension and factor, `roc_auc_score` for each dimension and attribute, a support
 vector machine for each dimension and categorical factor, a batch of images for each vote, forests. A further
-column has ours with one resample, the minimum. One row has the mutual information of one resample, of which
-intervals are made.
+column has ours with one resample, the minimum. One row has the mutual information of one resample, which an
+interval repeats for each.
 
 Rendering and encoding take almost no time here, so that only the metrics are compared. A real encoder has to
 encode 10,000 images, 38,400 for `factor_vae` and 76,800 for `higgins`. The last rows show the cost of

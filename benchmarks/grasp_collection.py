@@ -1,6 +1,6 @@
 """How many grasps does a core collect per second, what does each category yield, and where does the time go?
 
-Shards are made one after the other in this process, objects of all categories in turns. Seconds are processor
+This process makes one shard after the other, from objects of all categories in turn. Seconds are processor
 time, so that other load on the machine matters little. The ticks of physics alone are a lower bound.
 
     python benchmarks/grasp_collection.py
@@ -32,10 +32,10 @@ PARTS: dict[str, tuple[Any, str]] = {
     "occupancy": (dataset, "_occupancy"),
     "compressing": (GraspShard, "to_bytes"),
 }
-"""What is timed, each without the others that it calls."""
+"""The timed functions; the time of each excludes other timed functions that it calls."""
 
 STRIDE = 37
-"""Between objects that follow each other; 101 has no common divisor with it."""
+"""The step from one object's number to the next; it has no common divisor with 101, so all get their turn."""
 
 
 def main() -> None:
@@ -108,7 +108,7 @@ def print_yield(shards: dict[str, list[GraspShard]], seconds: dict[str, float]) 
 
 
 def print_parts(clock: Clock, total: float) -> None:
-    """Print the seconds of each part, and the gain if there were nothing but ticks of physics."""
+    """Print the seconds of each part, and the gain if there were only ticks of physics."""
     parts = {**clock.seconds, "all else": total - sum(clock.seconds.values())}
     for part, passed in sorted(parts.items(), key=lambda item: -item[1]):
         print(f"{part:34}{passed:8.1f} s{passed / total:8.0%}")

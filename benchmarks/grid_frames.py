@@ -67,7 +67,7 @@ def rate(run: Callable[[], int], seconds: float) -> float:
 
 
 def stepping(env: Any) -> Callable[[], int]:
-    """Step an environment with random actions, over an episode where it has 1,024 copies."""
+    """Step an environment with random actions over whole episodes."""
     env.reset(seed=0)
     actions = [env.action_space.sample() for _ in range(STEPS)]
 

@@ -1,8 +1,8 @@
 """How many environment steps per second does PPO make, on a native vector environment and on DummyVecEnv?
 
-In turns, the best of several, one thread: Stable-Baselines3's PPO on `GymVecEnv` around `gym.make_vec`, and
-on `DummyVecEnv` of as many single environments, each in a `Monitor`, as `make_vec_env` makes them; from
-pixels, and from a code (the mean colours of 8 × 8 squares) that two small layers read. `stepping` has no
+Measured in turns on one thread, best of several rounds. Stable-Baselines3's PPO runs on `GymVecEnv` around
+`gym.make_vec`, and on `DummyVecEnv` of as many single environments, each in a `Monitor` (`make_vec_env`). It
+observes pixels, or a code (the mean colours of 8 × 8 squares) that two small layers read. `stepping` has no
 policy; `collecting` is PPO's own loop over a rollout, policy included; `training` adds PPO's updates, which
 take the same time in both.
 
@@ -84,7 +84,7 @@ def colours(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def ppo(venv: VecEnv) -> PPO:
-    """Return PPO with a small policy, so that what it learns costs little."""
+    """Return PPO with a small policy, so that updates cost little."""
     space = venv.observation_space
     if isinstance(space, gym.spaces.Dict):
         policy, options = "MultiInputPolicy", {"features_extractor_kwargs": {"cnn_output_dim": 32}}
@@ -105,7 +105,7 @@ def ppo(venv: VecEnv) -> PPO:
 
 
 def measure(model: PPO) -> dict[str, float]:
-    """Return environment steps per second, by what is done."""
+    """Return environment steps per second, by activity."""
     model.learn(0)  # sets the loop up
     callback = model._init_callback(None)
     venv = model.get_env()

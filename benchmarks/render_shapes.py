@@ -1,10 +1,10 @@
 """How many images per second do sources render, compared with reading them from a stored array?
 
 Measures every source of still images and every environment in turns, and reports the best of several rounds.
-It renders images with `render_factors`, including the sampling of random factors; and it reads random rows of
-an array in memory of images rendered before, a batch at a time, for up to `--filling` seconds or `--images`
-images. The array of a slow source is small, so that it fits into faster caches than all its images would. The
-last row reads 2D Shapes from bits, as `read_dsprites` stores them.
+It renders images of random factors with `render_factors`; the time includes sampling. It compares this with
+reading random rows of an array in memory, a batch at a time. The array holds images that were rendered for up
+to `--filling` seconds, at most `--images`. A slow source has a small array, which fits into faster caches
+than all its images would. The last row reads 2D Shapes from bits, as `read_dsprites` stores them.
 
 Seconds are processor time of this process, so that other processes matter little.
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def environment(name: str) -> Any:
-    """Make an environment and show its first scene."""
+    """Make an environment and reset it."""
     env = gym.make(name)
     env.reset(seed=0)
     return env.unwrapped

@@ -29,7 +29,7 @@ BEGIN, END = "<!-- table of results: `make docs` writes it -->", "<!-- end of th
 
 
 def environments_page() -> str:
-    """Return the page of environments: each one's id, docstring and the arguments of what it simulates."""
+    """Return the page of environments: each one's id, docstring and the arguments of its simulation."""
     specs = sorted((spec for spec in gym.registry.values() if spec.namespace == "unknot"), key=lambda s: s.id)
     parts = ["# Environments\n\nMade by `make docs` from the docstrings; change those.\n"]
     for spec in specs:
@@ -65,7 +65,7 @@ def markdown(docstring: str) -> str:
 
 
 def results_file(name: str, root: Path = ROOT) -> Path:
-    """Return the shipped results of an experiment: beside its weights, or beside its page without any."""
+    """Return the shipped results of an experiment: beside its weights, or beside its page if none ship."""
     shipped = root / "pretrained" / name / RESULTS
     return shipped if shipped.exists() else root / "docs/results" / name / RESULTS
 
@@ -95,12 +95,12 @@ def results_page(name: str, root: Path = ROOT) -> str:
 
 
 def _written(path: Path, form: str) -> list[str]:
-    """Return what somebody wrote in a file, if there is one, in a form."""
+    """Return the text of a file written by hand in a template, or nothing without the file."""
     return [form.format(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
 def readme(text: str, root: Path = ROOT) -> str:
-    """Return README.md with its table of results as the shipped results have it."""
+    """Return README.md with its table made from the shipped results."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{_table_of_results(root)}{END}{after}"
@@ -133,7 +133,7 @@ def _table_of_results(root: Path) -> str:
 
 
 def extending_page(text: str, root: Path = ROOT) -> str:
-    """Return docs/extending.md with its examples as their files have them."""
+    """Return docs/extending.md with its examples copied from their files."""
 
     def example(found: re.Match[str]) -> str:
         code = (root / found[2]).read_text(encoding="utf-8")

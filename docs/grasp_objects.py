@@ -18,11 +18,11 @@ SHEET = Path(__file__).with_name("grasp-objects.png")
 ELEVATION, AZIMUTH = 30.0, 60.0
 PIXELS = 240
 TILE = slice(14, 190), slice(34, 206)
-"""The part of a picture that no object leaves."""
+"""The part of a picture that contains every object."""
 
 
 def render() -> None:
-    """Render a row of each category; the blue frames are the test split's."""
+    """Render a row for each category; blue frames mark the test split."""
     objects = make_objects()
     test = {thing.name for thing in make_objects("test")}
     world = GraspWorld(objects)

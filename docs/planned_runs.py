@@ -2,7 +2,7 @@
 
 python docs/planned_runs.py
 
-The weights are those that ship. The problems are the first eight random ones whose straight line is blocked.
+The weights are the shipped ones. The problems are the first eight random ones whose straight line is blocked.
 """
 
 from pathlib import Path

@@ -2,12 +2,15 @@
 
     python docs/ship.py RUN --pictures published --models published solid
 
-copies the pictures over all seeds of RUN, and those that its first seed has in the named folders, to
-docs/results/NAME/; writes the metrics of all seeds to pretrained/NAME/results.json, from where later runs
-take the rows that they did not run themselves; saves the named models of the first seed, in half precision
-and measured again, in pretrained/NAME/seed-0/; and writes the page. notes.md and tried.md of the page, which
-somebody wrote by hand, stay. Without models, results.json lies beside the page and nothing goes into the
-package. Everything is read and measured before anything that shipped earlier is replaced.
+- copies pictures to docs/results/NAME/: those over all seeds of RUN, and those of the first seed in the named
+  folders;
+- writes the metrics of all seeds to pretrained/NAME/results.json, from where later runs take the rows that
+  they did not run themselves;
+- saves the named models of the first seed, in half precision and measured again, in pretrained/NAME/seed-0/;
+- writes the page. Its notes.md and tried.md, written by hand, stay.
+
+Without models, results.json goes beside the page and nothing goes into the package. The script reads and
+measures everything before it replaces any earlier file.
 """
 
 import runpy
@@ -34,13 +37,13 @@ def ship(
     models: tuple[str, ...] = (),
     command: str | None = None,
 ) -> None:
-    """Copy what ships of a run to the documents and into the package.
+    """Copy the files of a run that ship to the documents and into the package.
 
     Args:
         run: a run folder; its pictures over all seeds are copied.
         pictures: folders below the first seed's, whose figures are copied.
         models: folders of models below the first seed's.
-        command: what repeats the run, where it was put together from several.
+        command: the command that repeats the run, if it was put together from several.
     """
     seeds = find_seeds(run)
     command = command or _command(seeds)
@@ -67,7 +70,7 @@ def picture_names(paths: list[Path], taken: Iterable[str] = ()) -> dict[str, Pat
     """Name pictures .../FOLDER/figures/NAME: NAME, or FOLDER-NAME where that is taken or several have it.
 
     Raises:
-        ValueError: two pictures would have one name all the same.
+        ValueError: two pictures would still have the same name.
     """
     counts = Counter([*(path.name for path in paths), *taken])
     names = {path.name if counts[path.name] == 1 else f"{path.parts[-3]}-{path.name}": path for path in paths}

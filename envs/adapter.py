@@ -1,4 +1,4 @@
-"""What the single and the vector environment share: the factor source, and how arguments are checked."""
+"""Shared by the single and the vector environment: the factor source, and checks of arguments."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence

@@ -22,8 +22,8 @@ class FactorObservation(StateObservation, RecordConstructorArgs):
 
     Vectors that the environment observes beside images, such as the gripper's pose, come last. An agent that
     learns from these is an upper bound for one that learns from images. Each number goes from -1 to 1 over
-    its range, as networks need it; `info` has factors in their own units. What is neither a factor nor an
-    observed vector, such as a random layout, is not included.
+    its range, as networks need it; `info` has factors in their own units. Only factors and observed vectors
+    are included, so a random layout is not.
 
         env = FactorObservation(gym.make("unknot/Planar-v0"))  # (row, column) of the agent, then of the goal
 

@@ -43,7 +43,7 @@ class GoalConditioned(_Rewarding, StateObservation, RecordConstructorArgs):
 
     Andrychowicz et al., "Hindsight Experience Replay", 2017. It observes a Dict:
 
-    - `observation`: the scene's image, uint8 (h, w, c), in which no goal is marked; or all its factors,
+    - `observation`: the scene's image, uint8 (h, w, c), without a marked goal; or all its factors,
       float32 (d,), each from -1 to 1 over its range;
     - `achieved_goal` and `desired_goal`, float64 (k,): the scene's values of the factors that a goal has, and
       the goal, in their own units.
@@ -106,7 +106,7 @@ class _GoalForm:
             )
         goal = self._goals.space
         self.space = spaces.Dict({"observation": shown, "achieved_goal": goal, "desired_goal": goal})
-        self.reward(goal.low, goal.low)  # raises where goals do not determine it
+        self.reward(goal.low, goal.low)  # raises if goals do not determine it
 
     def __call__(self, observation: Tree, info: Mapping[str, Any]) -> Tree:
         factors = self._factors

@@ -303,7 +303,7 @@ class Maze(Simulation):
 
 
 class _Maze(Adapter):
-    """What both mazes add to every environment."""
+    """Attributes that both maze environments add."""
 
     simulation: Maze
 

@@ -1,6 +1,6 @@
 """How a maze looks: 64 × 64 pixels, of which only the cells that changed are rendered.
 
-What a cell shows is a number, its code; an image is a row of codes, one for each cell.
+A number, the code of a cell, says what it shows; an image is a row of codes, one for each cell.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Colour = tuple[int, int, int]
 PIXELS = 64
 """Height and width of an image."""
 SUPERSAMPLES = 8
-"""Samples per pixel along each axis by which sprites are antialiased."""
+"""Samples per pixel along each axis, to antialias sprites."""
 
 AGENT, GOAL, KIND = 1, 2, 4
 """A code is KIND * kind, plus AGENT if the agent is there, plus GOAL if the goal is; kinds are those of

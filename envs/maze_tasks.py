@@ -59,7 +59,7 @@ class Task:
             success: (n,), of the scenes that steps end in.
             distance: (n,), steps to the goal; -1 where no path leads there.
             wrong: (n,), wrong switches.
-            kind: (n,), what is under the agents.
+            kind: (n,), the kind of the cell under each agent.
         """
         if self.reward == "sparse":
             rewards = success.astype(np.float64)

@@ -278,7 +278,7 @@ class Planar(Simulation):
 
 
 class _Planar(Adapter):
-    """What both planar environments add to every environment."""
+    """Attributes and methods that both planar environments add."""
 
     simulation: Planar
 

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
 
 SUPERSAMPLES = 16
-"""Samples per pixel along each axis by which obstacles and walls are antialiased."""
+"""Samples per pixel along each axis, to antialias obstacles and walls."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ ENVIRONMENTS = {
 
 
 def register(environments: Mapping[str, EnvironmentRow] = ENVIRONMENTS) -> None:
-    """Register environments with Gymnasium, one's own as well; no module is imported.
+    """Register environments with Gymnasium, your own as well; no module is imported.
 
     Args:
         environments: rows by id, such as "mine/Token-v0".

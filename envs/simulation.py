@@ -60,16 +60,16 @@ class Simulation(ABC):
     `check` (every scene is possible), `goal_rewards` (refuses: needed for `GoalConditioned`). The single
     environment may have `get_keys_to_action()`, actions by pressed keys, for `unknot play`.
 
-    **What holds for all methods.** `rows` are indices into the batch; arrays that belong to them have
+    **Rules for all methods.** `rows` are indices into the batch; arrays that belong to them have
     len(rows) as their first axis. All randomness comes from the generators handed in, one for each row;
     each is called as if its copy were alone, so that a copy's future does not depend on the others.
     Returned arrays are fresh: later steps do not write into them. Factors, goals and actions come checked:
-    known names, the spaces' types and shapes, within range (a Box action is finite, and is to be clipped).
+    known names, the spaces' types and shapes, within range (`step` must clip finite Box actions).
     A method that raises ValueError has changed nothing. Copies can be pickled and deep-copied.
 
-    **What observations and images are.** An observation is an image, uint8 (height, width, channels), in
-    which a goal may be marked; or a Dict of two, `observation` and `desired_goal`, where no goal is marked
-    in the first; or a Dict with an `image`. Where no goal is marked, the observed image equals what
+    **Observations and images.** An observation is an image, uint8 (height, width, channels), which may mark
+    a goal; or a Dict of two, `observation` and `desired_goal`, where the first marks no goal; or a Dict with
+    an `image`. Where no goal is marked, the observed image equals what
     `render_factors` gives for the same factors. Different factors give different images.
 
     `tests/envs/test_conformance_single.py` and `test_conformance_vector.py` check all of this for every
@@ -108,9 +108,9 @@ class Simulation(ABC):
 
         Args:
             rows: the copies.
-            generators: one for each; they sample what is not given.
-            factors: those of the scene that are given, any of `factor_space`.
-            goal: those of the goal that are given, any of `goal_space`.
+            generators: one for each; they sample the factors that are not given.
+            factors: the given factors of the scene, any of `factor_space`.
+            goal: the given factors of the goal, any of `goal_space`.
         """
 
     @abstractmethod
@@ -169,8 +169,8 @@ class Simulation(ABC):
         """Return all that a copy's future depends on, except its random state, as JSON.
 
         Returns:
-            `factors` and `goal`, all of them, as numbers and lists; `layout`, whatever differs from
-            environment to environment or from episode to episode; `steps`, the step count; and any others.
+            `factors` and `goal`, all of them, as numbers and lists; `layout`, all that differs between
+            environments or episodes; `steps`, the step count; and any others.
         """
 
     @abstractmethod

@@ -9,7 +9,7 @@ import unknot  # noqa: F401  registers the environments
 
 
 def main(episodes: int = 20) -> float:
-    """Act at random in a small maze; return the share of episodes in which the goal was reached."""
+    """Act at random in a small maze; return the share of episodes that reached the goal."""
     env = gym.make("unknot/Maze-v0", size=4, max_steps=30, terminate_on_success=True)
     env.action_space.seed(0)
     reached = 0

@@ -1,6 +1,6 @@
-"""Record a Minari dataset, and let a learner find the agent's position in its images.
+"""Record a Minari dataset, and train a learner that finds the agent's position in its images.
 
-`learn` takes any dataset with images and continuous actions: one of your own by `minari.load_dataset(id)`.
+`learn` takes any dataset with images and continuous actions: load your own by `minari.load_dataset(id)`.
 
     python examples/offline_learning.py
 """
@@ -38,7 +38,7 @@ def explained(codes: NDArray[np.float32], positions: NDArray[np.float64]) -> flo
 
 
 def main(episodes: int = 60, steps: int = 300) -> float:
-    """Record, train, and return the share of variance of positions that codes of new images explain."""
+    """Record, train, and return the share of the positions' variance that codes of new images explain."""
     env: Any = gym.make("unknot/Planar-v0", task="anywhere")
     record(env, RandomAgent(env.action_space), episodes, seed=0, dataset="planar/random-v0")
     dataset = minari.load_dataset("planar/random-v0")

@@ -1,6 +1,6 @@
 """Plan from pixels with shipped weights; measure by unknot and by Stable-Baselines3.
 
-The model was trained on actions in images of the square only. Here it steers the cross as well.
+The model was trained on actions in images of the square alone. Here it also steers the cross.
 
     python examples/plan_from_pixels.py
 """

@@ -1,6 +1,6 @@
 """Collect a rollout buffer from eight worlds together, and count the successful episodes.
 
-As in a learner written in one file: a native vector environment, its own buffer, its own counts.
+As in a learner written in one file, it has a native vector environment, its own buffer and its own counts.
 
     python examples/vector_loop.py
 """

@@ -1,4 +1,4 @@
-"""Models of data that nobody acts on, and sources of such data whose factors are known.
+"""Models of data without actions, and sources of such data whose factors are known.
 
 `models.data` holds the sources, `models.image` the models of images. Sources are factor sources, models are
 learners: every metric and every figure for environments and learners works for them too.

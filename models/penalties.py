@@ -52,7 +52,7 @@ class LayerPenalty:
     """The total penalty of layers' activations in the model's last forward pass.
 
     The model does not change: add λ times `penalty()` to its loss. If a layer is applied several times, the
-    last time counts. A deep copy of the model needs a penalty of its own.
+    last time counts. A deep copy of the model needs its own penalty.
 
     Args:
         layers: modules with outputs (n, ...), which are flattened after the first axis.

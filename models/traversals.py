@@ -47,7 +47,7 @@ def traverse(
     """Decode codes with each dimension in turn set to k values.
 
     Args:
-        learner: that decodes the codes.
+        learner: the model that decodes the codes.
         codes: (n, d).
         values: (k,), or (dims, k) for values of each dimension.
         dims: the dimensions; None for all.

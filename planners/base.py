@@ -1,4 +1,4 @@
-"""What goes into a planner and what comes out of it."""
+"""The inputs and outputs of planners."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Status(IntEnum):
 
     @property
     def sentence(self) -> str:
-        """What it means, and what to try."""
+        """The meaning of the status, and what to try."""
         return _SENTENCES[self]
 
 
@@ -60,7 +60,7 @@ class Plan:
 
 
 class Dynamics(Protocol):
-    """How a state moves.
+    """How an action changes a state.
 
     Rows are problems, each computed independently in the same way: a planner drops the rows that are
     finished and repeats those for which it tries several plans. A dynamics may bring its own derivative as
@@ -73,9 +73,9 @@ class Dynamics(Protocol):
 
 
 class Cost(Protocol):
-    """What a plan costs: a sum over time of terms that each depend on one state and the action taken there.
+    """The cost of a plan: a sum over time of terms that each depend on one state and the action taken there.
 
-    A plain function will do. It is called with the whole batch of problems, in their order, so it may hold
+    It may be a plain function. It is called with the whole batch of problems, in their order, so it may hold
     goals and other data of each. A cost with `select` and `quadratize` (see `QuadraticCost`) is called with
     selected rows instead, which is faster.
     """
@@ -151,7 +151,7 @@ def check_start(start: Tensor) -> None:
 def action_dim(
     limits: tuple[Tensor, Tensor] | None, cost: Cost, dynamics: Dynamics, warm_start: Tensor | None
 ) -> int:
-    """Find how many numbers an action has, from the arguments that show it.
+    """Find the number of components of an action, from the arguments that show it.
 
     Raises:
         ValueError: None of them shows it, or they disagree.

@@ -156,7 +156,7 @@ class ILQR:
         return actions
 
     def _improve(self, dynamics: Dynamics, cost: RowCost, start: Tensor, actions: Tensor) -> Plan:
-        """Improve each row's plan until it converges; here every start is a problem of its own."""
+        """Improve each row's plan until it converges; here every start is a separate problem."""
         limits = _box(self.limits, actions)
         u = actions.permute(1, 2, 0).contiguous()
         x = unroll(dynamics, start, actions).permute(1, 2, 0).contiguous()

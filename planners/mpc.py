@@ -18,7 +18,7 @@ Guesses = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Memory:
-    """What a receding horizon remembers between calls.
+    """The memory of a receding horizon between calls.
 
     Attributes:
         actions: (batch, horizon, action dim), the latest plan of each problem.
@@ -73,8 +73,8 @@ class RecedingHorizon:
             dynamics: See `Dynamics`.
             cost: Sum over time; see `Cost`.
             start: (batch, dim), the current states.
-            memory: What the last call returned; None at first. It is not changed.
-            restart: (batch,), bool, the problems that begin anew: their part of the memory is ignored.
+            memory: The memory that the last call returned; None at first. It is not changed.
+            restart: (batch,), bool, the problems that restart: their part of the memory is ignored.
             guesses: Further action sequences to begin with, for a planner that takes several.
 
         Returns:

@@ -47,12 +47,12 @@ class BreadthFirst:
     """Breadth-first search (Moore 1959): no plan that arrives has fewer moves.
 
     All problems are searched together, one move deeper at a time. States within `merge` of each other are
-    merged into the first one found, so that a search in a learnt space, where no two states are equal, ends
-    as one on a grid does. Memory and time grow with the square of the number of distinct states.
+    merged into the first one found. So a search ends in a learnt space, where no two states are equal, as it
+    does on a grid. Memory and time grow with the square of the number of distinct states.
 
     A problem has converged when its goal is reached. It is stuck when no new state can be reached, and ends
-    at the iteration limit when the horizon or the limit of states comes first. Its plan then leads to the
-    state found that is nearest to the goal.
+    at the iteration limit when the horizon or the limit of states comes first. Both plans lead to the
+    state nearest to the goal among those found.
 
     Args:
         actions: (moves, action dim), the possible actions. Plans are filled up with zeros after the arrival,

@@ -1,7 +1,7 @@
-"""Learners: they turn images into codes, and predict in codes what actions do.
+"""Learners: they turn images into codes, and predict the effects of actions on codes.
 
-`Trainable` is the contract of what is trained, `Learner` of what also encodes. `train` is the one training
-loop, `FactorSource` what metrics measure on. A learner never opens an environment.
+`Trainable` is the contract of every trained model, `Learner` of those that also encode. `train` is the one
+training loop. Metrics measure codes on a `FactorSource`. A learner never opens an environment.
 """
 
 from unknot.checks import require

@@ -10,10 +10,10 @@ class Views(nn.Module):
     """The still background of each observation set, and the position of its camera over the plane.
 
     Content determines the set of an image: a softmax over the sets, initialised to the posterior of the set
-    under the content priors. A camera is a projective map between codes and what is seen of them, since two
-    pinhole cameras that look at one plane differ by such a map. The first set's camera is the identity; the
-    others start there too, so that where mirrored or rotated matches of distributions exist, the nearest one
-    is found.
+    under the content priors. A camera is a projective map from codes to their positions in its picture, since
+    two pinhole cameras that look at one plane differ by such a map. The first set's camera is the identity.
+    The others start there too, so that training finds the nearest match of distributions even if mirrored or
+    rotated ones exist.
 
     Args:
         shape: (height, width, channels) of the images.

@@ -25,7 +25,7 @@ class DiscreteSelectivity(Learner):
     coordinate. A factor is directed ("+x₁", "−y₂"), so K is the number of moves, not of axes.
 
     A transition serves all K policies, weighted by π_k(a | h) / β(a | s), β its behaviour. An action that
-    changes nothing has h' = h and selectivity log 1 = 0, whatever the weights. So behaviours may omit such
+    changes nothing has h' = h and, for any weights, selectivity log 1 = 0. So behaviours may omit such
     actions, and a policy whose move is blocked gains nothing by taking another.
 
     Where the paper leaves something open:
@@ -38,8 +38,8 @@ class DiscreteSelectivity(Learner):
       log(actions), which is reached only when all actions are equally likely.
     - Selectivity fixes neither the length of a step nor the parts of h that no action changes. `pull` moves
       the steps of a policy's coordinate towards 1, with the policy detached; its weight rises from 0 at 20%
-      of training to its value at 50%. So h is linear in what it follows. `shrink` is the weight of ‖h‖² / K,
-      which removes from h what no action changes, such as the appearance of things.
+      of training to its value at 50%. So h is linear in the factors that it follows. `shrink` is the weight
+      of ‖h‖² / K, which removes from h everything that no action changes, such as the appearance of things.
     - The learning rate falls to 0 over the second half.
 
     `spread`, `pull` and `shrink` of 0 leave the paper's own objective.
@@ -153,8 +153,8 @@ def importance_weights(log_policies: Tensor, action: Tensor, probability: Tensor
 
     Args:
         log_policies: (n, features, actions).
-        action: (n,), what was done.
-        probability: (n,), with which it was done.
+        action: (n,), the actions taken.
+        probability: (n,), with which they were taken.
     """
     chosen = action[:, None, None].expand(-1, log_policies.shape[1], 1)
     return log_policies.gather(2, chosen)[..., 0].exp() / probability[:, None]

@@ -18,7 +18,7 @@ Act = Callable[[NDArray[np.uint8], Tensor], tuple[Tensor, Tensor]]
 """Observations (n, h, w, c) and the mask of permitted actions (n, actions), bool, to the actions taken (n,)
 and the probability of each, (n,)."""
 Behaviour = Callable[[NDArray[np.uint8]], Act]
-"""A policy that may fix something for a whole rollout: from first observations to a function that acts."""
+"""A policy for whole rollouts: from the first observations to a function that acts."""
 
 
 def uniform(observation: NDArray[np.uint8]) -> Act:

@@ -15,7 +15,7 @@ __all__ = ["LatentMoves"]
 PATCH = 8
 """Side in pixels of a place."""
 THINGS = 8
-"""Things in a scene whose places may determine what the scene adds to h."""
+"""Number of things in a scene whose places may determine the scene's part of h."""
 PLACES_READ = 4
 """Places that are read after training: those with the most attention."""
 
@@ -31,9 +31,9 @@ class LatentMoves(Trainable):
 
     - the position of h in an image: two images of a scene differ at the agent's two positions, so the mean of
       the two attentions is trained to be there (cross-entropy);
-    - what a scene adds to all its codes, from the positions of things in it, learnt with everything below;
-    - whether a variation happens: h' − h is nearer to it than to zero (cross-entropy, in which three outcomes
-      have equal weight, however rare: it happens, another happens, none happens). The image is from another
+    - the part that a scene adds to all its codes, from the positions of its things, learnt with all the rest;
+    - whether a variation happens: h' − h is nearer to it than to zero (cross-entropy with equal weight for
+      three outcomes, however rare: it happens, another happens, none happens). The image is from another
       time; otherwise the agent in it would reveal the position;
     - where it ends: h' (squared error). h has noise in all of these, so that long predictions stay close to
       codes that exist.
@@ -43,7 +43,7 @@ class LatentMoves(Trainable):
         actions: (moves,), the action of each.
         centre: (dim,), the mean h.
         shape: (height, width, channels) of the images, in multiples of 8.
-        features: channels of the map that an image is turned into.
+        features: channels of the feature map of an image.
         hidden: units of the networks on h.
         noise: standard deviation of the noise on h, as a share of the mean length of the moves.
         learning_rate: Adam's; it falls to 0 over `steps` as a half cosine.

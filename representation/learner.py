@@ -1,6 +1,6 @@
-"""The contracts of what is trained and of what encodes, and how both are saved and loaded.
+"""The contracts of trained models and of learners that encode, and how both are saved and loaded.
 
-`Trainable` is what the training loop and the weight files need; `Learner` is one that encodes.
+`Trainable` is the interface for the training loop and weight files; a `Learner` is a trainable that encodes.
 """
 
 import inspect
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Trainable(nn.Module, ABC):
-    """What the training loop and weight files need of everything that is trained.
+    """The interface of every trained model for the training loop and weight files.
 
     Everything that changes during training and affects its course, such as a step count for a schedule, must
     be a parameter or a buffer, and randomness must be torch's. Then a checkpoint holds all of it.
@@ -92,7 +92,7 @@ T = TypeVar("T", bound=Trainable)
 
 
 def register_learner(kind: type[T]) -> type[T]:
-    """Let `load_learner` load weights of a learner of one's own; use it as a class decorator.
+    """Let `load_learner` load weights of your own learner; use it as a class decorator.
 
     Raises:
         ValueError: another class has this name.
@@ -196,7 +196,7 @@ def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: 
         path: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/factor-vae/gamma-10". The
             model may be omitted if the run has only one.
         device: of its weights.
-        kind: the class that it must be of; `Trainable` accepts models without an encoder too.
+        kind: the class that it must have; `Trainable` accepts models without an encoder too.
 
     Raises:
         FileNotFoundError: no weight file, or several; the message names them.

@@ -1,9 +1,9 @@
-"""What RCE and E2C share: locally linear latent dynamics, encoded from and decoded to images.
+"""Shared by RCE and E2C: locally linear latent dynamics, encoded from and decoded to images.
 
 The bound alone leaves the shape of the latent map to the networks. So both take three aids, each an option
 that can be turned off (weight 0, or False):
 
-- `gauge` fixes what the bound leaves free: the shared B is the identity times `gain`, the latent is centred,
+- `gauge` fixes the remaining freedom: the shared B is the identity times `gain`, the latent is centred,
   and a robust loss pulls μ(x') − μ(x) to B u, the displacement that the action implies.
 - `pull` keeps A near I, B near the shared B and c near 0, which the bound hardly determines where the
   posterior is narrow.

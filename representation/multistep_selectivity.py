@@ -26,7 +26,7 @@ from unknot.representation.selectivity import (
 __all__ = ["MultistepSelectivity"]
 
 LAYOUT_SHARE = 0.15
-"""Share of training in which single steps are learnt, which lays out the codes."""
+"""Share of training that learns single steps, which lays out the codes."""
 INITIAL_KERNEL_FACTOR = 2.5
 """How many times wider the kernel is at the end of the layout than at the end of training."""
 RATE_FACTORS = {"policy": 0.2, "generator": 2.0, "model": 2.5}
@@ -41,18 +41,18 @@ class MultistepSelectivity(Selectivity):
     Thomas et al. 2018, section 4.2, whose authors "suffer from mode collapsing of some factors". The
     differences from `Selectivity`:
 
-    - For the first 15% of training each of the k steps is a transition of its own and lays out the codes as
+    - For the first 15% of training each of the k steps is a separate transition and lays out the codes as
       in section 4.1: a step is a corner of the square. Then the encoder is frozen, and factors of k steps,
       which lie in [-k, k]^K, are learnt on its codes.
     - During the layout policies don't see h, so that an action means the same change everywhere. If it may
       mean one change in some columns and the opposite in others, codes fold (in three trials of six).
-    - At step t a policy is given what is left to do, φ - (h_t - h). A policy that is given φ and h_t alone
-      can't know its progress.
+    - At step t a policy gets the remaining change, φ - (h_t - h). A policy that gets φ and h_t alone can't
+      know its progress.
     - z chooses one of m names: Φ(h, z) has m outputs, and φ is the one at which z ~ N(0, 1)^m is largest, so
       all are equally likely. All m count in each update. In a continuum of φ some always lie between two
       cells, where neither policy nor T is certain; names move to what their policies do (`attraction`).
-    - A batch is acted by the policies of names and, with probability `exploration`, at random. Importance
-      weights are relative to that mixture, whichever name acted: none is large, and their mean for a
+    - In a batch the policies of names act and, with probability `exploration`, random ones. Importance
+      weights are relative to that mixture, for any name that acted. So none is large, and their mean for a
       transition is nearly 1.
     - Policies sharpen: their logits are multiplied by up to `sharpness`.
     - `even` keeps the axes separate as in `SceneSelectivity`, whose encoder is used.
@@ -119,7 +119,7 @@ class MultistepSelectivity(Selectivity):
         return phi
 
     def log_policy(self, h: Tensor, phi: Tensor, mask: Tensor) -> Tensor:
-        """Return log π(a | h, φ), where φ is what is left to do; shapes as in `Selectivity`."""
+        """Return log π(a | h, φ), where φ is the remaining change; shapes as in `Selectivity`."""
         logits: Tensor = self._sharpness() * self.policy(h[..., None, :], phi)
         return logits.masked_fill(~mask[..., None, :], -1e9).log_softmax(-1)
 

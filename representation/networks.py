@@ -24,7 +24,7 @@ def mlp(*widths: int) -> nn.Sequential:
 
 
 class ConvEncoder(nn.Module):
-    """Turns images into features of where things are and pooled features of what there is.
+    """Turns images into features that locate things, and pooled features that describe them.
 
     The mean image of the data is subtracted first, so that a still background needs no capacity. Pooled
     features are averaged over the image and contain no position; therefore content is read from them.

@@ -1,4 +1,4 @@
-"""Perspective without weights: what cameras, and grippers treated as cameras, see of voxel grids.
+"""Perspective without weights: voxel grids as seen by cameras, and by grippers treated as cameras.
 
 `look` finds the object in an image and places a grid of cells, a `Frustum`, behind its visible surface.
 
@@ -228,7 +228,7 @@ class Frustum:
         Args:
             grid: (b, slices, rows, columns).
             points: (b, ..., 3) in the world.
-            without: the value outside of the grid.
+            without: the value outside the grid.
 
         Returns:
             (b, ...).
@@ -265,7 +265,7 @@ class Sight:
 
 
 def look(observation: Observation, pixels: int, device: torch.device | str = "cpu") -> Sight:
-    """Find the object in RGBD images, as what rises above the table z = 0, and crop it.
+    """Find the object in RGBD images, as the part above the table z = 0, and crop it.
 
     Args:
         observation: `image` uint8 (b, h, w, 3), `depth` (b, h, w) in metres, `view` and `projection`

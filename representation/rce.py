@@ -19,7 +19,7 @@ from unknot.representation.networks import mlp
 __all__ = ["RCE"]
 
 RECENT_STATES = 1024
-"""Number of recent states of X that form the prior by which the cameras of other sets are found."""
+"""Number of recent states of X that form the prior, which finds the cameras of other sets."""
 PICTURE_RADIUS = 3.0
 """Distance from the centre up to which codes are decoded; the decoder's patches lie within 2."""
 

@@ -1,4 +1,4 @@
-"""Selectivity where every episode shows another scene: a code of what can be controlled, and nothing else."""
+"""Selectivity for episodes that each show another scene: a code of the controllable factors alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ __all__ = ["PlaceEncoder", "SceneSelectivity"]
 
 
 class SceneSelectivity(Selectivity):
-    """`Selectivity` for scenes that differ between episodes in what no action changes.
+    """`Selectivity` for scenes that differ between episodes in properties that no action changes.
 
     The paper's experiments have one maze. In mazes of random layouts its objective, which sees only h' − h,
     leaves open how much h contains of the layout, and with the paper's encoder it hardly learns (in a trial,
@@ -36,8 +36,8 @@ class SceneSelectivity(Selectivity):
       state.
     - `hindsight`: weight of −r log π(a | h, φ) in the second half, r = A / mean_φ' A, with a gradient for π
       only. Without it a policy that never takes the action for φ has no gradient towards it.
-    - `calm`: weight of ‖h‖². Since selectivity and pull fix h' − h, it removes from h what actions don't
-      change.
+    - `calm`: weight of ‖h‖². Since selectivity and pull fix h' − h, it removes from h everything that actions
+      don't change.
     - Φ ends in a tanh, so that it can't outgrow the noise that it is added to and make all factors equal.
     - There is no decoder, since h does not describe the scene.
 

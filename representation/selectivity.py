@@ -69,7 +69,7 @@ class Selectivity(Learner):
         selectivity: weight of the selectivity; 0 leaves an autoencoder, if `autoencode_from` is 0 too.
         reconstruction: weight with which ‖s - g(f(s))‖², summed over pixels, reaches the encoder.
         entropy: weight of the policies' entropy in the first tenth of training.
-        commit: share of training, above 0.1, by which that weight has fallen to 0.
+        commit: share of training, above 0.1, at which that weight reaches 0.
         baseline: whether V is learnt; otherwise it is 0.
         batch_norm: whether convolutions are followed by batch normalisation, as in the paper.
         exploration: ε of `behaviour`.

@@ -1,7 +1,7 @@
 """Sources of data whose factors are known: the contract that environments and data sets share.
 
-Whatever measures codes, trains on fresh samples or shows what a factor does takes any of them. An encoder is
-any callable.
+Code that measures codes, trains on fresh samples or shows the effect of a factor accepts any of them. An
+encoder is any callable.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ Encode = Callable[[Any], Any]
 class FactorSource(Protocol):
     """A source whose factors are known: an environment (`env.unwrapped`), a data set.
 
-    What it renders has the sample as its first axis. The kinds there are:
+    Its renderings have the sample as their first axis. They are of these kinds:
 
     - images, uint8 (n, height, width, channels);
     - sequences of images, uint8 (n, time, height, width, channels);

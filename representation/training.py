@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKPOINT", "minibatches", "train"]
 
 CHECKPOINT = "checkpoint.safetensors"
-"""Holds all that resuming needs, so that weights and optimiser state never disagree."""
+"""The file with everything that resuming needs, so that weights and optimiser state never disagree."""
 
 Batch = dict[str, Tensor]
 

@@ -1,4 +1,4 @@
-"""Tests train on the processor, which their thresholds are for, unless LT_ACCELERATOR says otherwise."""
+"""Tests train on the CPU, for which their thresholds are set, unless LT_ACCELERATOR says otherwise."""
 
 import os
 

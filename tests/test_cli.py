@@ -1,4 +1,4 @@
-"""The command line, on a small experiment of its own."""
+"""The command line, on a small experiment."""
 
 import json
 import os
@@ -145,14 +145,14 @@ def value(output: str) -> str:
         ("play unknot/Planar-v0 map=gate", "did you mean 'gates'"),
     ],
 )
-def test_wrong_names_get_one_line(
+def test_a_wrong_name_gets_a_one_line_error(
     words: str,
     sentence: str,
     here: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("matplotlib.use", lambda _: None)  # Gymnasium's play asks for a window for good
+    monkeypatch.setattr("matplotlib.use", lambda _: None)  # Gymnasium's play sets a window backend for good
     error = fails(words, 2, capsys)
     assert sentence in error
     assert error.startswith("unknot: ")
@@ -297,7 +297,7 @@ def test_ctrl_c_says_how_to_resume_and_a_resume_gives_the_same_numbers(
     whole = value(capsys.readouterr().out)
     code = (
         "import signal\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent process may ignore it\n"
         "from unknot import cli, experiments\n"
         "experiments.EXPERIMENTS = {'toy': experiments.Entry('toy', '', None)}\n"
         f"cli.main(['run', 'toy', '--steps', '2000', '--seeds', '2', '--out', 'out', '--jobs', '{jobs}'])"
@@ -318,7 +318,7 @@ def test_ctrl_c_says_how_to_resume_and_a_resume_gives_the_same_numbers(
     error = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert not (here / "out/table.md").exists()
-    again = error.split("To go on: unknot ")[1].splitlines()[0]
+    again = error.split("To resume: unknot ")[1].splitlines()[0]
     main(shlex.split(again.replace("--jobs 2", "--jobs 1")))
     assert value(capsys.readouterr().out) == whole
 
@@ -331,7 +331,7 @@ def test_a_missing_extra_is_named(
     assert fails("run toy", 2, capsys) == 'unknot: this needs torch: pip install "unknot[learn]"\n'
 
 
-def test_help_knows_the_experiments_flags(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_the_flags_of_the_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["run", "toy", "--preset", "smoke", "--help"])
     output = capsys.readouterr().out
@@ -345,7 +345,7 @@ def test_a_person_can_play(monkeypatch: pytest.MonkeyPatch) -> None:
     import pygame
 
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    monkeypatch.setattr("matplotlib.use", lambda _: None)  # Gymnasium's play asks for a window for good
+    monkeypatch.setattr("matplotlib.use", lambda _: None)  # Gymnasium's play sets a window backend for good
     steps: list[Any] = []
     seen = iter(
         [[pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT)], [], [pygame.event.Event(pygame.QUIT)]]
@@ -370,7 +370,7 @@ def test_a_person_can_play(monkeypatch: pytest.MonkeyPatch) -> None:
 # Reports
 
 
-def test_table() -> None:
+def test_a_table_becomes_markdown() -> None:
     table = Table("T", ("a", "b|c"), (("x", "1"), ("y", "[2]")), ("A note.",))
     assert table.to_markdown() == (
         "## T\n\n| a | b\\|c |\n| --- | ---: |\n| x | 1 |\n| y | [2] |\n\nA note.\n"
@@ -379,17 +379,17 @@ def test_table() -> None:
         Table("T", ("a", "b"), (("x",),))
 
 
-def test_mean_std() -> None:
+def test_one_seed_has_no_standard_deviation() -> None:
     assert mean_std([1.0, 2.0, 3.0], 1) == "2.0 ± 1.0"
     assert mean_std([0.5]) == "0.50"
 
 
-def test_pictures_are_files_and_in_tensorboard(tmp_path: Path) -> None:
+def test_pictures_are_written_to_files_and_to_tensorboard(tmp_path: Path) -> None:
     from matplotlib import pyplot
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
 
-    pyplot.switch_backend("agg")  # Gymnasium's keyboard play, once imported, asks for a window
+    pyplot.switch_backend("agg")  # Gymnasium's keyboard play sets a window backend when imported
     figure, axes = pyplot.subplots()
     axes.plot([1, 2])
     frames = np.zeros((3, 4, 5, 1), np.uint8)

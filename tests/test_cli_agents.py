@@ -28,9 +28,7 @@ def fails(words: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
-def test_an_agent_is_trained_gone_on_with_and_compared(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(shlex.split(f"{TRAIN} --steps 64 {SMALL}"))
     (folder,) = (here / "runs/PPO-Planar-v0").iterdir()
     home = folder / "seed-0"
@@ -68,7 +66,7 @@ def test_an_agent_is_trained_gone_on_with_and_compared(
         ("train-agent DQN unknot/Planar-v0", "DQN acts in Discrete"),
         ("train-agent PPO unknot/Planar-v0 gates", "KEY=VALUE, not 'gates'"),
         ("train-agent PPO unknot/Planar-v0 --set gama=1", "did you mean 'gamma'"),
-        ("train-agent PPO unknot/Planar-v0 --observe codes", "--observe codes goes with --encoder"),
+        ("train-agent PPO unknot/Planar-v0 --observe codes", "--observe codes needs --encoder"),
         ("train-agent PPO unknot/Planar-v0 --encoder nothing", "no learner 'nothing'"),
         (
             "train-agent PPO unknot/Planar-v0 --encoder pretrained/controllable-factors/maze/selectivity",
@@ -79,13 +77,13 @@ def test_an_agent_is_trained_gone_on_with_and_compared(
         ("train-agent PPO CartPole-v1 --observe factors", "must have a factor_space and a goal_space"),
         ("evaluate-agent random --env unknot/Planar-v0 --seed -3", "seed must be at least 0, not -3"),
         ("evaluate-agent", "name an agent"),
-        ("evaluate-agent random", "name it (--env)"),
+        ("evaluate-agent random", "name the environment (--env)"),
         ("evaluate-agent rando --env unknot/Planar-v0", "unknown agent 'rando'; did you mean 'random'"),
         ("evaluate-agent random --env unknot/Planar-v0 --episodes 0", "episodes must be at least 1"),
         ("evaluate-agent random --env unknot/Planar-v0 --options map=gate", "did you mean 'gates'"),
     ],
 )
-def test_wrong_words_are_told_in_a_line_and_nothing_is_written(
+def test_wrong_words_get_a_one_line_error_and_write_nothing(
     words: str, sentence: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = fails(words, capsys)

@@ -1,4 +1,4 @@
-"""`unknot collect` leaves a dataset that learners read."""
+"""`unknot collect` writes a dataset that learners read."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def collect(words: str) -> None:
     main(["collect", "unknot/Maze-v0", *words.split()])
 
 
-def test_an_expert_s_episodes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_episodes_of_an_expert_are_recorded(capsys: pytest.CaptureFixture[str]) -> None:
     collect(
         "size=4 max_steps=20 terminate_on_success=true --agent expert --episodes 18 --dataset maze/expert-v0"
     )
@@ -31,7 +31,7 @@ def test_an_expert_s_episodes(capsys: pytest.CaptureFixture[str]) -> None:
     assert dataset.recover_environment().unwrapped.simulation.size == 4
 
 
-def test_a_random_agent_s_episodes_are_the_same_for_the_same_seed() -> None:
+def test_a_random_agent_repeats_its_episodes_for_the_same_seed() -> None:
     for name in ("maze/a-v0", "maze/b-v0"):
         collect(f"size=4 max_steps=5 --episodes 2 --seed 7 --dataset {name}")
     first, second = (transitions(minari.load_dataset(name)) for name in ("maze/a-v0", "maze/b-v0"))
@@ -44,10 +44,10 @@ def test_a_random_agent_s_episodes_are_the_same_for_the_same_seed() -> None:
         ("--agent exprt --dataset maze/x-v0", "did you mean 'expert'"),
         ("--dataset maze", "dataset 'maze' must be an id"),
         ("sise=4 --dataset maze/x-v0", "sise"),
-        ("--episodes 0 --dataset maze/x-v0", "episodes is 0; expected at least 1"),
+        ("--episodes 0 --dataset maze/x-v0", "episodes must be at least 1, not 0"),
     ],
 )
-def test_what_can_t_be_is_refused(words: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_refused(words: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         collect(words)
     assert sentence in capsys.readouterr().err

@@ -39,7 +39,7 @@ def test_the_table_of_results_is_up_to_date() -> None:
     assert text == BUILD["readme"](text), OUTDATED
 
 
-def test_the_examples_on_the_page_of_additions_are_their_files() -> None:
+def test_the_examples_in_extending_md_equal_their_files() -> None:
     text = (DOCS / "extending.md").read_text(encoding="utf-8")
     assert text == BUILD["extending_page"](text), OUTDATED
 
@@ -51,7 +51,7 @@ def test_sections_become_headings_and_lists() -> None:
     )
 
 
-def test_pictures_of_one_name_are_called_by_their_folders() -> None:
+def test_pictures_with_the_same_name_get_the_names_of_their_folders() -> None:
     a, b, c = (Path("seed-0", folder, "figures", name) for folder, name in ("ax", "bx", "by"))
     assert SHIP["picture_names"]([a, b, c]) == {"a-x": a, "b-x": b, "y": c}
     assert SHIP["picture_names"]([a, c], taken=["x"]) == {"a-x": a, "y": c}
@@ -108,7 +108,7 @@ def test_a_shipped_run_gets_a_page_with_verdict_tables_pictures_and_notes(
 
 @pytest.fixture
 def _registry() -> Iterator[None]:
-    """Registers nothing beyond a test; environments of one's own are not there when it begins."""
+    """Remove environments in "mine/" before a test, and restore the registry after it."""
     before = dict(gym.registry)
     for name in [name for name in gym.registry if name.startswith("mine/")]:
         del gym.registry[name]
@@ -126,7 +126,7 @@ SMALLER = {
     "steps=12_000": "steps=3",
     "samples=10_000": "samples=200",
 }
-"""What the pages' snippets say to what the tests run."""
+"""Text of the pages' snippets, and its replacement in the tests."""
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/embedding.md", "docs/models.md", "docs/extending.md"])
@@ -134,7 +134,7 @@ SMALLER = {
 def test_the_snippets_of_a_page_run_one_after_the_other(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A snippet that begins with the name of a file is that file."""
+    """A snippet that begins with the name of a file is saved as that file."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))

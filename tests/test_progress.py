@@ -7,7 +7,7 @@ import pytest
 from unknot import progress
 
 
-def test_long_work_says_when_it_begins_and_how_far_it_is(
+def test_long_work_prints_a_line_at_the_start_and_every_ten_seconds(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0

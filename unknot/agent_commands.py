@@ -24,7 +24,7 @@ __all__ = ["collect", "evaluate_agents", "train_agent"]
 Options = tuple[str, ...]
 
 AT_A_TIME = 16
-"""Episodes that are recorded at a time, in memory."""
+"""Episodes recorded at a time, held in memory."""
 
 
 def train_agent(
@@ -54,19 +54,19 @@ def train_agent(
         options: the environment's own keyword arguments, such as layout=open.
         observe: what the agent observes: pixels, factors (the true ones), or codes (of --encoder).
         encoder: the encoder whose codes replace images: a weight file, or RUN/MODEL.
-        finetune: train the encoder on with the policy.
+        finetune: train the encoder further, together with the policy.
         her: replay transitions with goals in hindsight (DQN, SAC, TD3).
         set: hyperparameters to change, such as learning_rate=1e-4.
         steps: environment steps in all, rounded up to whole rollouts (n_steps in each copy).
-        evaluate_every: environment steps between evaluations, rounded up alike; each writes a checkpoint.
+        evaluate_every: environment steps between evaluations, rounded up too; each writes a checkpoint.
         episodes: episodes of an evaluation.
         until: training ends at this success rate in an evaluation.
         seed: of weights, actions and episodes.
         out: the run's folder; default: runs/ALGO-ENV/STAMP.
-        resume: go on in a folder that exists (without --out: in the newest run of the kind).
+        resume: continue in an existing folder (without --out: the newest run of the kind).
         keep_replay: keep the replay buffer with each checkpoint; without it a resumed DQN, SAC or TD3 starts
             with an empty one.
-        device: torch's name of it, such as cuda.
+        device: torch's name for it, such as cuda.
     """
     require("agents", "torch", "stable_baselines3")
     from unknot.agents import saved, training
@@ -76,13 +76,13 @@ def train_agent(
         observe = "codes"
     if (observe == "codes") != (encoder is not None):
         raise UsageError(
-            f"--observe {observe} goes " + ("with" if encoder is None else "without") + " --encoder"
+            f"--observe {observe} " + ("needs" if encoder is None else "takes no") + " --encoder"
         )
     name = f"{algorithm}-{environment.rpartition('/')[2]}"
     folder = out or (find_seeds(name)[0].parent if resume else new_folder(name))
     home = folder / f"seed-{seed}"
     if resume and not home.exists():
-        say(f"{home} has nothing to resume: it begins anew.")
+        say(f"{home} has nothing to resume: training starts from the beginning.")
     try:
         settings = saved.AgentSettings(
             algorithm, environment, _read(options), observe, finetune, her, _read(set), seed
@@ -95,7 +95,7 @@ def train_agent(
     except ValueError as error:
         raise UsageError(str(error)) from error
     except KeyboardInterrupt:
-        _say_how_to_go_on(folder, resume, out is not None)
+        _say_how_to_resume(folder, resume, out is not None)
         raise
     agent = saved.SavedAgent.load(home)
     save_figure(_plot(metrics["curve"]), home / "figures" / "learning-curve.png")
@@ -118,14 +118,14 @@ def evaluate_agents(
     """Count how often agents succeed on the same problems.
 
     Args:
-        agents: each a run of train-agent, a run to plan in (such as "pretrained/dynamics-content", or
-            "pretrained/dynamics-content/solid" for another of its models), "random", "expert", or a zip file
-            of Stable-Baselines3's.
-        env: the environment's id; default: where the first trained agent learnt, with the options it had.
+        agents: each is a run of train-agent, a run whose model plans (such as "pretrained/dynamics-content",
+            or "pretrained/dynamics-content/solid" for another of its models), "random", "expert", or a zip
+            file of Stable-Baselines3.
+        env: the environment's id; default: the first trained agent's, with its options.
         options: the environment's own keyword arguments.
-        episodes: how many each plays.
-        seed: of the first episode; the others have the numbers after it.
-        trust_pickle: open zip files, which can run any code of their authors.
+        episodes: how many each agent plays.
+        seed: of the first episode; the others count up from it.
+        trust_pickle: open zip files, which can run any code that their authors put there.
     """
     require("agents", "torch", "stable_baselines3")
     from unknot.agents.named import compare_agents
@@ -152,16 +152,16 @@ def collect(
     seed: int = 0,
     resume: bool = False,
 ) -> None:
-    """Record an agent's episodes as a Minari dataset, which lies where MINARI_DATASETS_PATH says.
+    """Record an agent's episodes as a Minari dataset, in the folder that MINARI_DATASETS_PATH names.
 
     Args:
         environment: its id, such as "unknot/Planar-v0".
         dataset: the dataset's id, such as planar/random-v0.
         options: the environment's own keyword arguments.
-        agent: "random", "expert", a run of train-agent, or a run to plan in.
+        agent: "random", "expert", a run of train-agent, or a run whose model plans.
         episodes: how many the dataset will have.
-        seed: of the first episode; the others have the numbers after it.
-        resume: go on with a dataset that has fewer (a random agent then samples its first actions again).
+        seed: of the first episode; the others count up from it.
+        resume: add to a dataset that has fewer (a random agent then samples its first actions again).
     """
     require("agents", "torch", "stable_baselines3", "minari", "h5py")
     from unknot.agents import record
@@ -198,7 +198,7 @@ def tabulate(
     given = "".join(f", {key}={value}" for key, value in options.items())
     return Table(
         f"{environment}{given}: {episodes} episodes, seeds {seed} to {seed + episodes - 1}",
-        ("agent", "success %", "return", "steps to the goal", "ms a decision"),
+        ("agent", "success %", "return", "steps to the goal", "ms per decision"),
         tuple(rows),
         (
             "Success at an episode's last step, with Wilson's 95% interval; steps until the goal was first "
@@ -219,18 +219,18 @@ def _home(agents: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
         if (folder / AGENT).exists():
             settings = read_settings(folder)
             return settings.environment, settings.options
-    raise UsageError("no agent here was trained in an environment: name one (--env)")
+    raise UsageError("no agent here was trained in an environment: name the environment (--env)")
 
 
 def _read(words: Options) -> dict[str, Any]:
     return dict(map(read_option, words))
 
 
-def _say_how_to_go_on(folder: Path, resumed: bool, named: bool) -> None:
+def _say_how_to_resume(folder: Path, resumed: bool, named: bool) -> None:
     again = ["unknot", *sys.argv[1:]]
     again += [] if named else ["--out", str(folder)]
     again += [] if resumed else ["--resume"]
-    print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
+    print(f"\nStopped. To resume: {shlex.join(again)}", file=sys.stderr)
 
 
 def _plot(curve: list[dict[str, float]]) -> "Figure":

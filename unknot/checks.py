@@ -1,4 +1,4 @@
-"""Checks of arguments and of what is installed, all with one form of sentence.
+"""Checks of arguments and of installed packages, all with one form of sentence.
 
 Every room may import this module; it imports the standard library alone. A refused argument is a ValueError
 that says its name, what was expected and what was given: "steps must be at least 1, not 0".
@@ -35,7 +35,7 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """Return a sentence on a name that isn't one of `known`, with its near matches.
 
     Args:
-        what: what is named, such as "experiment".
+        what: the kind of thing, such as "experiment".
         name: the name that was given.
         known: the names there are.
     """
@@ -60,14 +60,14 @@ def one_of(what: str, name: object, known: Iterable[str]) -> None:
 
 
 def count(least: int, **values: Any) -> None:
-    """Refuse what is not a whole number of at least `least`.
+    """Refuse values that are not whole numbers of at least `least`.
 
     Args:
-        least: the least that is allowed.
+        least: the lowest value allowed.
         **values: integers by the argument's name, of Python or NumPy, or sequences of them.
 
     Raises:
-        ValueError: a value that is no integer (a bool is none), or below `least`.
+        ValueError: a value is not an integer (a bool is not one), or is below `least`.
     """
     for name, value in values.items():
         for each in _each(value):
@@ -78,14 +78,14 @@ def count(least: int, **values: Any) -> None:
 
 
 def at_least(least: float, **values: Any) -> None:
-    """Refuse numbers below `least`, and what is no finite number.
+    """Refuse values that are not finite numbers of at least `least`.
 
     Args:
-        least: the least that is allowed.
+        least: the lowest value allowed.
         **values: numbers by the argument's name, or sequences of them.
 
     Raises:
-        ValueError: a value below `least`, NaN, infinite, or no number.
+        ValueError: a value is below `least`, NaN, infinite, or not a number.
     """
     for name, value in values.items():
         for each in _each(value):
@@ -94,18 +94,18 @@ def at_least(least: float, **values: Any) -> None:
 
 
 def settings_at_least(settings: Any, **least: float) -> None:
-    """Refuse settings below their least; see `at_least`.
+    """Refuse settings below their lowest values; see `at_least`.
 
     Args:
-        settings: an object with an attribute, a number or a sequence of them, of each name.
-        **least: the least that is allowed, by the setting's name.
+        settings: an object with an attribute of each name, a number or a sequence of numbers.
+        **least: the lowest value allowed, by the setting's name.
     """
     for name, number in least.items():
         at_least(number, **{name: getattr(settings, name)})
 
 
 def above(bound: float, **values: Any) -> None:
-    """Refuse numbers that are not above `bound`, and what is no finite number; see `at_least`."""
+    """Refuse values that are not finite numbers above `bound`; see `at_least`."""
     for name, value in values.items():
         for each in _each(value):
             if not (_is_finite(each) and each > bound):
@@ -113,7 +113,7 @@ def above(bound: float, **values: Any) -> None:
 
 
 def within(low: float, high: float, **values: Any) -> None:
-    """Refuse numbers outside [low, high], and what is no finite number; see `at_least`."""
+    """Refuse values that are not finite numbers in [low, high]; see `at_least`."""
     for name, value in values.items():
         for each in _each(value):
             if not (_is_finite(each) and low <= each <= high):
@@ -125,7 +125,7 @@ def _each(value: Any) -> Iterable[Any]:
 
 
 def _is_integer(value: Any) -> bool:
-    # NumPy's integers know __index__, too; a bool is an int to Python but no count to anybody.
+    # NumPy's integers have __index__, too. So do bools and arrays, which are not counts.
     return hasattr(value, "__index__") and type(value).__name__ not in ("bool", "bool_", "ndarray")
 
 

@@ -56,7 +56,7 @@ EXTRAS = {
     "joblib": "grasp",
     "ray": "cluster",
 }
-"""Module to the extra that brings it."""
+"""The extra that installs each module."""
 
 S = TypeVar("S")
 P = TypeVar("P", bound=str)
@@ -65,7 +65,7 @@ Named = Annotated[str, Positional, arg(metavar="RUN")]
 
 @dataclasses.dataclass(frozen=True)
 class Run(Generic[S, P]):
-    """The flags of `unknot run EXPERIMENT`, those of the experiment's settings among them."""
+    """The flags of `unknot run EXPERIMENT`, including the experiment's settings."""
 
     settings: Annotated[S, arg(name="")]  # its flags stand beside these
     preset: P = "default"  # type: ignore[assignment]
@@ -75,19 +75,19 @@ class Run(Generic[S, P]):
     out: Path | None = None
     """The run's folder; default: runs/EXPERIMENT/STAMP."""
     resume: bool = False
-    """Go on in a folder that exists (without --out: in the newest run of the experiment)."""
+    """Continue in an existing folder (without --out: the newest run of the experiment)."""
     jobs: int = 1
-    """Seeds at a time; more than one run in processes with a thread each."""
+    """Seeds to run at a time; with more than one, each has a process with one thread."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line.
 
     Args:
-        argv: its words after the program's name; None for those of this process.
+        argv: the words after the program's name; None for those of this process.
 
     Raises:
-        SystemExit: with 2 for what the user can mend, with 130 after Ctrl-C.
+        SystemExit: with 2 for errors that the user can fix, with 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -131,7 +131,7 @@ def _dispatch(words: list[str]) -> None:
 
 
 def run(experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")]) -> None:
-    """Run an experiment; it ends in the paper's figures beside ours.
+    """Run an experiment, and print the paper's figures beside ours.
 
     Args:
         experiment: its name, before any flags. `unknot list` gives the names, `unknot run EXPERIMENT --help`
@@ -147,7 +147,7 @@ def _run(name: str, *words: str) -> None:
     options = _options(name, words)
     folder = options.out or (find_seeds(name)[0].parent if options.resume else new_folder(name))
     if options.resume and not seed_folders(folder):
-        say(f"{folder} has nothing to resume: it begins anew.")
+        say(f"{folder} has nothing to resume: the run starts from the beginning.")
     try:
         run_seeds(
             name,
@@ -162,12 +162,12 @@ def _run(name: str, *words: str) -> None:
         again = ["unknot", "run", name, *words]
         again += [] if options.out else ["--out", str(folder)]
         again += [] if options.resume else ["--resume"]
-        print(f"\nStopped. To go on: {shlex.join(again)}", file=sys.stderr)
+        print(f"\nStopped. To resume: {shlex.join(again)}", file=sys.stderr)
         raise SystemExit(130) from None
     shown = show_run(folder)
     _say_figures(shown)
     print_tables([headline_table(_title(name), shown.headlines)])
-    say(f"All tables: unknot show {folder}. Again, from the weights: unknot evaluate {folder}")
+    say(f"All tables: unknot show {folder}. Recomputed from the weights: unknot evaluate {folder}")
 
 
 def _options(name: str, words: Sequence[str]) -> Run[Any, Any]:
@@ -189,7 +189,7 @@ def _options(name: str, words: Sequence[str]) -> Run[Any, Any]:
 
 
 def _preset(words: Sequence[str]) -> str:
-    """Return the preset that the words name: it must be known before the flags have defaults."""
+    """Return the preset that the words name; the flags take their defaults from it."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         flag, _, value = word.partition("=")
         if flag == "--preset":
@@ -198,7 +198,7 @@ def _preset(words: Sequence[str]) -> str:
 
 
 def _title(name: str) -> str:
-    """Return what an experiment shows and whose paper it repeats, in a line."""
+    """Return an experiment's name, summary and paper in one line."""
     entry = experiments.EXPERIMENTS[name]
     return f"{name}: {entry.summary}" + (f" ({entry.paper})" if entry.paper else "")
 
@@ -213,7 +213,7 @@ def evaluate(run: Named, full: bool = False) -> None:
 
     Args:
         run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
-        full: on as many samples as the run's, and with what takes long.
+        full: use as many samples as the run did, and include slow measurements.
     """
     print_tables(evaluate_run(run, full))
     if not full:
@@ -262,7 +262,7 @@ def play(
         raise UsageError(str(error)) from error
     if not hasattr(env.unwrapped, "get_keys_to_action"):
         raise UsageError(f"no keys steer {environment}: its actions are {env.action_space}")
-    discrete = isinstance(env.action_space, gym.spaces.Discrete)  # no action may mean "do nothing"
+    discrete = isinstance(env.action_space, gym.spaces.Discrete)  # perhaps none of its actions does nothing
     play(env, noop=np.zeros_like(env.action_space.sample()), wait_on_player=discrete)
     env.close()
 
@@ -289,14 +289,14 @@ def collect_grasps(
     jobs: int = -1,
     ray: bool = False,
 ) -> None:
-    """Collect grasps in simulation; after a stop, the same command goes on.
+    """Collect grasps in simulation; after a stop, the same command continues.
 
     Args:
-        folder: where to.
+        folder: where to write them.
         placements: how many placements of objects; each gives four views and up to 80 grasps.
         objects: "all", "train", "test", "pybullet", or a folder of OBJ or URDF files.
         seed: of placements and grasps.
-        jobs: processes; -1 for one a core.
+        jobs: processes; -1 for one per core.
         ray: run on the Ray cluster that RAY_ADDRESS names, or on one that is started here.
     """
     require("grasp", "pybullet", "trimesh", "joblib")

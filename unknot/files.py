@@ -51,13 +51,13 @@ RUNS = Path("runs")
 CONFIG = "config.json"
 """In a seed's folder: experiment, preset, settings, seed, version."""
 METRICS = "metrics.json"
-"""What a seed, or a model of it, measured; written last, so whoever has it is complete."""
+"""The metrics of a seed, or of one of its models; written last, so a folder with this file is complete."""
 RESULTS = "results.json"
 """The metrics of all seeds of a run that ships."""
 WEIGHTS = "weights.safetensors"
-"""The file of a learner in its folder."""
+"""The weights of a learner, in its folder."""
 AGENT = "agent.json"
-"""The settings of a trained agent; whoever has this file in a seed's folder is one."""
+"""The settings of a trained agent; a seed's folder with this file holds one."""
 
 
 class FileError(ValueError):
@@ -68,7 +68,7 @@ class FileError(ValueError):
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old content or the new, never a part.
+    """Write a file atomically: a reader finds all the old content or all the new, even after a crash.
 
     Args:
         path: the file; missing folders above it are made.
@@ -110,12 +110,12 @@ def read_json(path: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return arrays, tensors, NumPy scalars and paths as JSON knows them: `default` of `json.dumps`."""
+    """Return arrays, tensors, NumPy scalars and paths as types of JSON: the `default` of `json.dumps`."""
     if hasattr(value, "tolist"):  # of NumPy and torch
         return value.tolist()
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 
 # Weights
@@ -127,7 +127,7 @@ class WeightsError(FileError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a weight file says about itself."""
+    """The metadata of a weight file."""
 
     kind: str
     """Class name of what was saved."""
@@ -165,14 +165,15 @@ def load_weights(path: Path, kind: str | None = None) -> tuple[dict[str, NDArray
 
     Args:
         path: a file that `save_weights` wrote.
-        kind: the class name it must be of; None for any.
+        kind: the class name it must have; None for any.
 
     Returns:
         The arrays by name, and the header.
 
     Raises:
         FileNotFoundError: no such file.
-        WeightsError: truncated, a pickle, not safetensors, of another program, format version or kind.
+        WeightsError: the file is truncated, a pickle, not safetensors, or has another program, format version
+            or kind.
     """
     require("learn", "safetensors")
     from safetensors import SafetensorError
@@ -241,7 +242,7 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
 
     Raises:
         FileExistsError: it exists, is not empty, and `resume` is False; nothing in it was touched.
-        NotADirectoryError: a file is in the place of a folder.
+        NotADirectoryError: there is a file where a folder must be.
     """
     for place in path.parents:
         if place.is_file():

@@ -2,7 +2,7 @@
 
 A weight file names a class, never a module. `unknot.representation.load_learner` imports the module that
 `LEARNERS` gives for the class and refuses a class without a row. `unknot.representation.register_learner`
-adds a learner of one's own.
+adds a learner of your own.
 """
 
 __all__ = ["LEARNERS", "PLANNING_AGENTS"]
@@ -29,7 +29,7 @@ LEARNERS: dict[str, str] = {
     "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
     "Embedding": "unknot.models.image.embedding",
 }
-"""Class name to module."""
+"""The module of each class, by the class's name."""
 
 PLANNING_AGENTS: dict[tuple[str, str], tuple[str, str, str]] = {
     ("agents", "unknot/Maze-v0"): ("unknot.agents.latent_path", "LatentPathAgent", "mazes/planning"),
@@ -45,6 +45,6 @@ PLANNING_AGENTS: dict[tuple[str, str], tuple[str, str, str]] = {
 }
 """The agent that plans with the learners of a run, by experiment and environment.
 
-Each row gives the agent's module, its class, and the models it loads by default, a folder below the seed's of
-the run. `unknot.agents.named.find_agent` looks agents up here.
+Each row gives the agent's module, its class, and the model folder it loads by default, below the run's seed
+folder. `unknot.agents.named.find_agent` looks agents up here.
 """

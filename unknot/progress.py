@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal; elsewhere a line when it begins and every ten seconds.
+"""Progress of long work: a bar on a terminal; elsewhere a line at the start and every ten seconds.
 
 Every room may import this module; it imports rich alone.
 """
@@ -21,20 +21,20 @@ from rich.progress import (
 __all__ = ["announce", "progress_bar"]
 
 INTERVAL = 10.0
-"""Seconds from one line to the next where there is no terminal."""
+"""Seconds between lines where there is no terminal."""
 
 
 def announce(line: str) -> None:
-    """Say on standard error what begins now."""
+    """Print a line on standard error at once."""
     print(line, file=sys.stderr, flush=True)
 
 
 def progress_bar(shown: bool, *columns: ProgressColumn) -> Progress:
-    """Return the display of long work: what it is, how far it has come, how long it will still take.
+    """Return a progress display: the task, how much of it is done, and the time that remains.
 
     Args:
         shown: whether it shows anything.
-        *columns: more columns of the bar, before the time that remains.
+        *columns: further columns of the bar, before the time that remains.
 
     Returns:
         rich's `Progress`, a context manager: `add_task`, then `advance` or `update`.
@@ -60,19 +60,19 @@ class _Lines(Progress):
         self._due: dict[TaskID, float] = {}
 
     def add_task(self, description: str, *args: Any, **fields: Any) -> TaskID:
-        """Begin a task and say so."""
+        """Add a task, and print a line."""
         task = super().add_task(description, *args, **fields)
         self._due[task] = time.monotonic() + INTERVAL
         announce(f"{description} …")
         return task
 
     def advance(self, task_id: TaskID, advance: float = 1) -> None:
-        """Count, and say how far the task is if a line is due."""
+        """Advance the task, and print its progress if a line is due."""
         super().advance(task_id, advance)
         self._report(task_id)
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
-        """Change the task, and say how far it is if a line is due."""
+        """Update the task, and print its progress if a line is due."""
         super().update(task_id, **changes)
         self._report(task_id)
 

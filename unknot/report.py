@@ -39,12 +39,12 @@ class Table:
     columns: tuple[str, ...]
     """Headings; the first column names the row."""
     rows: tuple[tuple[str, ...], ...]
-    """Cells as they are shown, a tuple of as many as there are columns for each row."""
+    """For each row a tuple of cells, one for each column."""
     notes: tuple[str, ...] = ()
     """Sentences below the table: definitions, sources, the command."""
 
     def __post_init__(self) -> None:
-        """Refuse a row that has too many cells or too few."""
+        """Refuse a row with too many or too few cells."""
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"rows of {self.title!r} must have {len(self.columns)} cells, unlike {row}")
@@ -57,7 +57,7 @@ class Table:
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
     def to_rich(self) -> Group:
-        """Return the table as rich prints it."""
+        """Return the table for rich to print."""
         table = RichTable(title=self.title, title_justify="left", title_style="bold")
         for index, column in enumerate(self.columns):
             table.add_column(Text(column), justify="right" if index else "left")
@@ -72,7 +72,7 @@ def _line(cells: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Headline:
-    """The figure that a paper is read for: the paper's, ours, and what bounds it."""
+    """A main figure of a paper: the paper's value, ours, and the bounds on it."""
 
     measure: str
     """What is measured, with its unit: "success in Y, corner to corner, %"."""
@@ -81,11 +81,11 @@ class Headline:
     ours: str
     """Ours, mean ± standard deviation over seeds."""
     floor: str
-    """What a trivial baseline gets, and which."""
+    """The value of a trivial baseline, and its name."""
     ceiling: str
-    """What an oracle gets, and which."""
+    """The value of an oracle, an upper bound, and its name."""
     target: str
-    """What was asked for: "at least 0.83"."""
+    """The value to reach: "at least 0.83"."""
     met: bool
     """Whether ours meets the target."""
 
@@ -99,7 +99,7 @@ class Headline:
 
 
 def headline_table(title: str, headlines: Sequence[Headline]) -> Table:
-    """Make a table of figures that papers are read for, a row each."""
+    """Make a table of the main figures of papers, a row each."""
     columns = ("figure", "paper", "ours", "trivial baseline", "oracle", "target", "")
     rows = tuple(
         (line.measure, line.paper, line.ours, line.floor, line.ceiling, line.target, verdict(line.met))
@@ -109,16 +109,16 @@ def headline_table(title: str, headlines: Sequence[Headline]) -> Table:
 
 
 def verdict(met: bool) -> str:
-    """Return what a table says of a target."""
+    """Return a table's word for a target that is met, or missed."""
     return "met" if met else "missed"
 
 
 def mean_std(values: ArrayLike, digits: int = 2) -> str:
-    """Return "mean ± standard deviation" of one value a seed.
+    """Return "mean ± standard deviation" of one value per seed.
 
     Args:
         values: (seeds,); the standard deviation is the sample's (n - 1) and left out for a single seed.
-        digits: after the point.
+        digits: after the decimal point.
     """
     array = np.asarray(values, dtype=float)
     mean = f"{array.mean():.{digits}f}"
@@ -140,7 +140,7 @@ def save_figure(figure: "Figure", path: Path, writer: "SummaryWriter | None" = N
     Args:
         figure: the figure.
         path: the file, `figures/NAME.png` of a run folder.
-        writer: TensorBoard's, to show it as an image called NAME too.
+        writer: TensorBoard's, which also gets it as an image called NAME.
     """
     from matplotlib import pyplot
 
@@ -162,8 +162,8 @@ def save_gif(
     Args:
         frames: uint8 (n, height, width), or (n, height, width, channels) of 1 or 3 channels.
         path: the file, `figures/NAME.gif` of a run folder.
-        writer: TensorBoard's, to show it as an image called NAME too.
-        fps: frames a second.
+        writer: TensorBoard's, which also gets it as an image called NAME.
+        fps: frames per second.
 
     Raises:
         ValueError: no frames.

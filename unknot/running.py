@@ -1,6 +1,6 @@
-"""Run experiments: a folder a seed, one after the other or side by side, and the tables over all of them.
+"""Run experiments: a folder for each seed, seeds in turn or in parallel, and tables over all of them.
 
-`unknot.experiments.Experiment` says what an experiment offers. This module alone reads and writes the files
+`unknot.experiments.Experiment` is the contract of an experiment. This module alone reads and writes the files
 of a seed: `config.json` before it runs, `metrics.json` when it has ended.
 """
 
@@ -38,11 +38,11 @@ from unknot.report import Headline, Table, save_figures
 
 TABLE = "table.md"
 PART = "part"
-"""The setting that says which parts of an experiment to run, where it has some."""
+"""The setting that selects the parts to run, in experiments that have parts."""
 
 
 class UsageError(ValueError):
-    """A wrong name, count or setting; the sentence tells the user how to mend it."""
+    """A wrong name, count or setting; the sentence says how to correct it."""
 
 
 def load_experiment(name: str) -> Experiment:
@@ -57,17 +57,17 @@ def load_experiment(name: str) -> Experiment:
 
 
 def new_folder(name: str) -> Path:
-    """Return `runs/NAME/STAMP` of this moment; it is not made."""
+    """Return `runs/NAME/STAMP` for the current time, without making it."""
     return RUNS / name / time.strftime("%Y-%m-%d_%H-%M-%S")
 
 
 def run_seeds(
     name: str, preset: str, settings: Any, folder: Path, seeds: int, *, resume: bool = False, jobs: int = 1
 ) -> None:
-    """Run an experiment for seeds 0 to seeds - 1, and write `table.md` and figures over all above them.
+    """Run an experiment for seeds 0 to seeds - 1, then write `table.md` and figures over all of them.
 
-    A seed that has its `metrics.json` is complete: a resume takes it as it is, unless the experiment has
-    parts, which know by themselves what is complete.
+    A seed with its `metrics.json` is complete, and a resume skips it. An experiment with parts runs again and
+    finds its complete parts itself.
 
     Args:
         name: of the experiment.
@@ -75,12 +75,12 @@ def run_seeds(
         settings: the experiment's `Settings`.
         folder: the run's, above the seeds.
         seeds: how many, at least 1.
-        resume: go on in `folder`.
+        resume: continue in `folder`.
         jobs: seeds at a time; with more than one, each has a process with one thread and writes `log.txt`.
 
     Raises:
         FileExistsError: `folder` exists already and `resume` is False.
-        UsageError: a resume with other settings than the run has, `part` aside, or a count below 1.
+        UsageError: a resume changes a setting of the run other than `part`, or a count is below 1.
     """
     try:
         count(1, seeds=seeds, jobs=jobs)
@@ -97,7 +97,7 @@ def run_seeds(
     for path, seed in work:
         if not (path / CONFIG).exists():
             write_json(path / CONFIG, {**config, "seed": seed, "version": version("unknot")})
-    module = experiments.EXPERIMENTS[name].module  # a spawned process has not what was added to the table
+    module = experiments.EXPERIMENTS[name].module  # a spawned process lacks rows added to the table
     arguments = [(module, settings, path, seed, resume) for path, seed in work]
     if jobs == 1:
         for each in arguments:
@@ -115,7 +115,7 @@ def _run_seed(module: str, settings: Any, folder: Path, seed: int, resume: bool)
     experiment = cast(Experiment, importlib.import_module(module))
     metrics = json.loads(json.dumps(experiment.run(settings, folder, seed, resume), default=plain))
     path = folder / METRICS
-    if not path.exists() or read_json(path) != metrics:  # a resume of what is complete leaves it alone
+    if not path.exists() or read_json(path) != metrics:  # a resume leaves complete seeds alone
         write_json(path, metrics)
 
 
@@ -129,7 +129,7 @@ def _check_settings(folder: Path, config: dict[str, Any]) -> None:
     names = [name for name in old | new if name != PART]
     changed = [f"{k} was {old.get(k)!r}, now {new.get(k)!r}" for k in names if old.get(k) != new.get(k)]
     if changed:
-        raise UsageError(f"a resume keeps the settings, but in {folder} {'; '.join(changed)}")
+        raise UsageError(f"a resume must keep the settings, but in {folder} {'; '.join(changed)}")
 
 
 def _run_parallel(work: Sequence[tuple[str, Any, Path, int, bool]], jobs: int) -> None:
@@ -138,7 +138,7 @@ def _run_parallel(work: Sequence[tuple[str, Any, Path, int, bool]], jobs: int) -
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for arguments in _take(waiting, jobs):
             running.add(pool.submit(_run_logged, *arguments))
-        while running:  # never more submitted than run, so that after Ctrl-C none is started
+        while running:  # submit no more than can run at once, so that nothing starts after Ctrl-C
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 future.result()
@@ -160,11 +160,11 @@ def _run_logged(module: str, settings: Any, folder: Path, seed: int, resume: boo
 
 
 def evaluate_run(run: str | Path, full: bool) -> list[Table]:
-    """Recompute a run's tables from its weights, having first checked every weight file; write nothing.
+    """Check every weight file of a run, then recompute its tables from the weights; write nothing.
 
     Args:
         run: as in `find_seeds`.
-        full: also what takes long (the experiment says what).
+        full: include slow measurements (each experiment defines them).
 
     Raises:
         FileNotFoundError: no such run, or a seed without weights.
@@ -181,7 +181,7 @@ def evaluate_seed(folder: Path, full: bool) -> dict[str, Any]:
     """Recompute the metrics of a seed's folder from its weights; write nothing.
 
     Raises:
-        FileNotFoundError: the folder is no seed's, or it has a model whose training has not ended.
+        FileNotFoundError: the folder is not a seed's, or the training of a model in it has not ended.
         FileError: its `config.json` has settings that the experiment does not take.
         WeightsError: weights that can't be used.
     """
@@ -198,7 +198,7 @@ def evaluate_seed(folder: Path, full: bool) -> dict[str, Any]:
 
 
 def _settings(kind: type[Any], values: dict[str, Any]) -> Any:
-    """Return settings from JSON, in which tuples are lists and settings of parts are objects."""
+    """Return settings from JSON, where tuples are lists and settings of parts are objects."""
     hints = get_type_hints(kind)
 
     def read(name: str, value: Any) -> Any:
@@ -211,17 +211,17 @@ def _settings(kind: type[Any], values: dict[str, Any]) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """What a run has to show."""
+    """The results of a run."""
 
     headlines: tuple[Headline, ...]
-    """The figures that the paper is read for; none of a trained agent."""
+    """The main figures of the paper; none for a trained agent."""
     tables: list[Table]
     figures: list[Path]
-    """Those over all seeds first."""
+    """Figures over all seeds come first."""
 
 
 def show_run(run: str | Path) -> Shown:
-    """Return what a run has to show, from the metrics it wrote.
+    """Return the results of a run, from the metrics it wrote.
 
     Raises:
         FileNotFoundError: no such run, or a seed that has not ended yet.
@@ -240,7 +240,7 @@ def show_run(run: str | Path) -> Shown:
 
 
 def _evaluations(folders: Sequence[Path]) -> Table:
-    """Return the evaluations of a trained agent, seed by seed, the kept policy's marked."""
+    """Make a table of a trained agent's evaluations, seed by seed; it marks the kept policy."""
     rows = []
     for folder in folders:
         metrics = read_json(folder / METRICS)
@@ -253,7 +253,7 @@ def _evaluations(folders: Sequence[Path]) -> Table:
         f"{agent['algorithm']} in {agent['environment']}",
         ("seed", "steps", "success", "return", "policy"),
         tuple(rows),
-        ("`unknot evaluate-agent` measures the policies that were kept, on problems of its own.",),
+        ("`unknot evaluate-agent` measures the kept policies, on other problems.",),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: reading options and printing."""
+"""Shared by the commands: reading options and printing."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from unknot.running import UsageError
 __all__ = ["console", "print_tables", "read_option", "say"]
 
 PIPED = 200
-"""Columns where there is no terminal, so that a table in a file is not cut to 80."""
+"""Width in columns where there is no terminal, so that a table in a file is not cut to 80."""
 console = Console()
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = PIPED
 
 
 def read_option(word: str) -> tuple[str, Any]:
-    """Read KEY=VALUE, the value as JSON if it is, else as text."""
+    """Read KEY=VALUE; the value is JSON if it can be read as such, else text."""
     key, equals, value = word.partition("=")
     if not equals:
         raise UsageError(f"options are given as KEY=VALUE, not {word!r}")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "GraspDataset", "GraspShard", "collect", "collect_shard", "count"]
 
 ELEVATIONS = (15.0, 30.0, 45.0, 60.0)
-"""Degrees, one for each view, as in the paper; each view has an azimuth of its own."""
+"""Degrees, one for each view, as in the paper; each view has its own azimuth."""
 
 DEMONSTRATIONS = 4
 """Per placement, out of twice as many candidates."""
@@ -78,7 +78,7 @@ class Counts(NamedTuple):
 
     placements: int
     grasps: int
-    """Perturbed and kept; half of them held."""
+    """Perturbed grasps that were kept; half of them held."""
     simulated: int
     """Those grasps that weren't in collision."""
     tried: int
@@ -357,8 +357,8 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     found = read_json(path)
     for name, value in manifest.items():
         if found.get(name) != value:
-            given = "" if name == "things" else f"={value!r}, not {found.get(name)!r}"
-            raise FileError(f"{path} is of other {name} than asked for{given}: give another folder")
+            was = "other objects" if name == "things" else f"{name}={found.get(name)!r}, not {value!r}"
+            raise FileError(f"{path} was collected with {was}: give another folder")
     return None
 
 

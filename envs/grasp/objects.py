@@ -199,7 +199,7 @@ def load_objects(folder: Path) -> tuple[GraspObject, ...]:
 
 
 def bullet_objects() -> tuple[GraspObject, ...]:
-    """Return 27 graspable objects of `pybullet_data`: a test set that nothing here was tuned to.
+    """Return 27 graspable objects of `pybullet_data`: a test set for which nothing here was tuned.
 
     They are those of a hand's size that have a URDF file, and every fiftieth of the 1,000 random shapes. Its
     mug is left out: its collision shape is solid where its visual shape is hollow.

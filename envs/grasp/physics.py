@@ -54,7 +54,7 @@ class Shape(NamedTuple):
 
 
 class Client:
-    """PyBullet's functions bound to a simulation of its own, which ends with the object.
+    """PyBullet's functions bound to a separate simulation, which ends with the object.
 
     pybullet_utils has such a class, too, but it prints a line for each client.
     """

@@ -41,7 +41,7 @@ Floats = NDArray[np.float64]
 def sample_grasps(world: GraspWorld, n: int, rng: np.random.Generator) -> Floats:
     """Sample grasps of the placed object for which the open gripper has room.
 
-    They are antipodal but untried: `GraspWorld.attempt` finds out which succeed.
+    They are antipodal but not tried: `GraspWorld.attempt` finds out which succeed.
 
     Args:
         world: a world with a placed object.

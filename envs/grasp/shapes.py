@@ -97,7 +97,7 @@ def revolve(profile: Sequence[Points]) -> Part:
             share whole edges.
 
     Returns:
-        The solid. Each polygon is one piece if its whole turn is convex, else a wedge a facet: at
+        The solid. Each polygon is one piece if its whole turn is convex, else a wedge per facet: at
         every angle within a facet a plane cuts it in the same polygon, scaled, so that a wedge is convex.
     """
     angles = (np.arange(SECTORS + 1) + 0.5) * (2 * np.pi / SECTORS)

@@ -90,7 +90,7 @@ class GraspShard:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file of `to_bytes`.
+        """Read a file that `to_bytes` wrote.
 
         Raises:
             FileError: it is not such a file.

@@ -183,7 +183,7 @@ class Tabletop(Simulation):
 
 
 class TabletopEnv(Adapter):
-    """What both grasping environments add to every environment."""
+    """Attributes and methods that both grasping environments add."""
 
     simulation: Tabletop
 

@@ -70,9 +70,8 @@ class Outcome(NamedTuple):
 class GraspWorld:
     """A table with one of several objects at a time, for camera images and grasps.
 
-    An attempt depends only on the placement and the pose, to the bit, not on earlier attempts: it is
-    simulated in a client of its own, in new bodies (see `Physics`), while the object before the camera stays
-    as placed.
+    An attempt depends only on the placement and the pose, to the bit, not on earlier attempts. It runs in its
+    own client with new bodies (see `Physics`), while the object before the camera stays as placed.
 
     Args:
         objects: the objects to choose from.

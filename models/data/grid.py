@@ -1,4 +1,4 @@
-"""What sources of still images share: independent factors with values on a grid."""
+"""Shared by sources of still images: independent factors with values on a grid."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ Images = NDArray[np.uint8]
 Factors = dict[str, NDArray[Any]]
 
 BATCH = 1000
-"""Images rendered at a time where all are rendered."""
+"""Images rendered at a time when all combinations are rendered."""
 
 
 class GridSource(ABC):

@@ -15,7 +15,7 @@ __all__ = ["Nuisance"]
 
 
 class Nuisance:
-    """A source some of whose factors still vary but are hidden from metrics.
+    """A source that hides some factors from metrics, although they still vary.
 
     It reproduces papers that leave a factor out (the shape of 2D Shapes, Kim and Mnih, 2018). Hidden factors
     are sampled and kept with the others, so that they are equal in two images that differ in one factor. If
@@ -23,7 +23,7 @@ class Nuisance:
     gives the same images.
 
     Args:
-        source: that renders.
+        source: the source that renders.
         *names: of the hidden factors.
 
     Raises:

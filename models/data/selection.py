@@ -15,10 +15,10 @@ class Selection:
     """A source that samples only some combinations of a grid, for example a training set.
 
     Any factors of the grid can still be rendered. Metrics that fix or change a factor (`higgins`,
-    `higgins_2`, `factor_vae`) may combine selected factors to combinations outside of the selection.
+    `higgins_2`, `factor_vae`) may combine selected factors to combinations outside the selection.
 
     Args:
-        source: that renders.
+        source: the source that renders.
         rows: numbers of the combinations, at least one.
 
     Raises:

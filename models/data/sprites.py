@@ -18,7 +18,7 @@ __all__ = ["ATTRIBUTES", "Sprites"]
 Floats = NDArray[np.float32]
 
 ATTRIBUTES = {"body": 7, "arms": 2, "hair": 3, "gender": 2, "armor": 2, "greaves": 2, "weapon": 2}
-"""Values of each attribute. 672 has a factor of 7: one has seven, though the paper says two to five."""
+"""Values of each attribute. The paper says two to five, but its 672 has a factor of 7: one has seven."""
 VIEWS, POSES = 4, 5
 
 _SKIN = np.array([

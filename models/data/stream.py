@@ -26,8 +26,8 @@ def stream(
 
     Returns:
         `batch_at(step)`, which returns the same tensors whenever it is called with the same step:
-        `observation`, what the source renders, first axis batch_size; with `factors` also the factors by
-        their names.
+        `observation`, the rendered samples, first axis batch_size; with `factors` also the factors by their
+        names.
 
     Raises:
         ValueError: a batch size below 1.

@@ -1,4 +1,4 @@
-"""Embeddings of images in which classes are separate, by one of four losses."""
+"""Embeddings that separate classes of images, by one of four losses."""
 
 from collections.abc import Mapping
 

@@ -15,7 +15,7 @@ def triplet_loss(codes: Tensor, labels: Tensor, margin: float = 1.0) -> Tensor:
     Args:
         codes: (n, dimensions).
         labels: (n,).
-        margin: by which other classes must be farther away than the own class.
+        margin: extra distance to other classes, compared with the own class.
     """
     distances = (codes[:, None] - codes[None]).square().sum(-1).add(1e-12).sqrt()
     same = labels[:, None] == labels[None]

@@ -15,7 +15,7 @@ from unknot.representation.learner import descend
 __all__ = ["FactorVAE", "discriminator_loss", "permute_dims"]
 
 WARM_UP_GAMMA = 40.0
-"""γ during the warm-up: enough to align position and size with dimensions, whatever the later γ."""
+"""γ during the warm-up, for any later γ: enough to align position and size with dimensions."""
 
 
 class FactorVAE(VariationalAutoencoder):

@@ -37,7 +37,7 @@ class InfoGAN(Learner):
     Args:
         shape: (height, width, channels) of the images, a square whose side is a power of 2 from 8.
         latent_dim: number of codes.
-        noise_dim: dimension of the noise, normal, for what codes don't determine; at least 0.
+        noise_dim: dimension of the normal noise, for properties that codes don't determine; at least 0.
         network: "conv" (Radford et al. 2016) or "residual" (Gulrajani et al. 2017, for 64 × 64 images).
         width: channels of the critic's first convolution and the generator's last; others have more.
         information_weight: λ, at least 0.

@@ -1,4 +1,4 @@
-"""What models of images share: encoders, decoders, likelihoods."""
+"""Shared by models of images: encoders, decoders, likelihoods."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from unknot.representation.learner import Learner, image_tensor
 __all__ = ["PCA"]
 
 ROUNDING_STD = 1e-5
-"""Standard deviation, relative to the greatest or to 1, up to which a direction is due to rounding."""
+"""Directions with a standard deviation up to this, relative to the greatest or to 1, are due to rounding."""
 
 
 class PCA(Learner):
@@ -44,7 +44,7 @@ class PCA(Learner):
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return scores (n, latent_dim) of uint8 images (n, h, w, c), of variance 1 over the fitted images.
 
-        They are 0 along directions in which the fitted images don't vary.
+        They are 0 along directions without variance in the fitted images.
         """
         scores = (self._flat(images) - self.mean) @ self.directions
         varies = self.deviations > ROUNDING_STD * self.deviations[0].clamp(min=1)

@@ -1,4 +1,4 @@
-"""Variational autoencoders: what all share, and the plain one with its β."""
+"""Variational autoencoders: the base of the family, and the plain one with its β."""
 
 import zlib
 from abc import abstractmethod

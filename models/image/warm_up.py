@@ -16,11 +16,11 @@ __all__ = ["COLLAPSED_KL", "FROZEN_UPDATES", "WARM_UP_PIXEL_WEIGHT", "end_warm_u
 WARM_UP_PIXEL_WEIGHT = 0.25
 """Weight of the reconstruction error during the warm-up."""
 FROZEN_UPDATES = 300
-"""Updates after the warm-up in which the encoder is frozen."""
+"""Updates after the warm-up with a frozen encoder."""
 COLLAPSED_KL = 0.1
 """Mean KL in nats below which a dimension counts as collapsed."""
 REINITIALISED_STD = 0.7
-"""Standard deviation over the images of the posterior means of a reinitialised dimension."""
+"""Standard deviation, over the images, of a reinitialised dimension's posterior means."""
 REINITIALISED_LOG_VARIANCE = -1.0
 """Log variance of the posterior in a reinitialised dimension."""
 

@@ -1,4 +1,4 @@
-"""What metrics read of a source: its factors as a table of numbers, and the codes of what it renders."""
+"""A source as metrics read it: its factors as a table of numbers, and the codes of its samples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ def encode_factors(encode: Encode, source: FactorSource, factors: Mapping[str, A
 
     Args:
         encode: from up to 500 rendered samples to codes.
-        source: that renders.
+        source: the source that renders.
         factors: by name, first axis n.
 
     Returns:

@@ -29,7 +29,7 @@ Rows = NDArray[np.intp]
 LEAST_GAIN = 1e-5
 """The least decrease of impurity, weighted by the share of examples, for which a forest's tree splits."""
 LEAST_GAINS = (1e-2, 1e-3, 1e-4, LEAST_GAIN)
-"""Those that validation chooses from where splits are counted."""
+"""The least decreases that validation chooses from where splits are counted."""
 
 
 def dci(
@@ -52,7 +52,7 @@ def dci(
 
     80% of the examples train, 10% choose the regressor's setting (the depth of trees, the least gain of their
     splits or the strength of the penalty), 10% test. The interval keeps the regressors and resamples the test
-    set, where the importance of a dimension is how far predictions move when it is shuffled (for the lasso
+    set, where the importance of a dimension is the change of predictions when it is shuffled (for the lasso
     this is |W_ij| again). So it does not cover the variation between regressors.
 
     Args:
@@ -163,7 +163,7 @@ class Regressor:
             validation chooses one.
         importances: from (estimator, test codes) to the importance of each dimension.
         choices: as a score reports them.
-        slack: standard errors by which the chosen estimator may be worse than the best, if it is simpler.
+        slack: a simpler estimator is chosen if it is at most this many standard errors worse than the best.
     """
 
     candidates: Callable[[bool, int], Mapping[str, Any]]
@@ -328,7 +328,7 @@ def _losses(estimator: Any, codes: Floats, target: Floats) -> Floats:
 
 
 def _effects(fit: _Fit, codes: Floats, rng: np.random.Generator) -> Floats:
-    """Return how far each test example's prediction moves when a dimension is shuffled: (n, dimensions).
+    """Return the change of each test example's prediction when a dimension is shuffled: (n, dimensions).
 
     For a linear regressor the mean is |W_ij| times the mean difference of two values of c_i, so R_ij again.
     """

@@ -1,4 +1,4 @@
-"""What a metric returns, its confidence interval, and checks of its arguments."""
+"""The result of a metric, its confidence interval, and checks of its arguments."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Score:
         value: the metric; higher is better.
         interval: (low, high), 95% by bootstrap; `value` lies inside.
         parts: other results by name; arrays are (factors,), (code dimensions,) or (code dimensions, factors).
-        choices: what the metric's definition leaves open, by name.
+        choices: our choices where the metric's definition leaves something open, by name.
     """
 
     value: float
@@ -43,7 +43,7 @@ def bootstrap(
     """Return the 95% interval of a statistic of n examples, from 200 resamples of them.
 
     The resamples' quantiles are shifted so that their median is the value: a statistic that is biased on a
-    sample (as mutual information by counting is, upward) is biased once more on a resample.
+    sample (mutual information by counting is, upward) is biased once more on a resample.
 
     Args:
         statistic: from rows of the examples (n,), some repeated, to the statistic.
@@ -80,7 +80,7 @@ def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Fl
     Args:
         codes: (n, dimensions).
         factors: (n, factors).
-        least_factors: that the metric needs.
+        least_factors: the number of factors that the metric needs.
 
     Raises:
         ValueError: other shapes, a number that is not finite, too few factors, or a constant one.

@@ -1,4 +1,4 @@
-"""What the conformance tests share: a case for each environment, and helpers.
+"""Shared by the conformance tests: a case for each environment, and helpers.
 
 To test an environment of your own, add its case to `CASES`. The tests check the contract in the docstring of
 `unknot.envs.Simulation`.
@@ -18,7 +18,7 @@ import unknot  # noqa: F401  registers the environments
 
 
 class Case(NamedTuple):
-    """What the tests need to know of an environment."""
+    """An environment's settings and scenes for the tests."""
 
     settings: tuple[dict[str, Any], ...]
     """Settings under which the tests run; episodes are short."""
@@ -27,7 +27,7 @@ class Case(NamedTuple):
     impossible: dict[str, Any] | None
     """An impossible scene in the factor space, of one factor; None where every scene is possible."""
     still: Callable[[Any], Any]
-    """From an environment to the action that changes nothing."""
+    """A function from an environment to the action that changes nothing."""
     plain: dict[str, Any] = {}  # noqa: RUF012
     """Settings under which either possible scene can follow the other, and images show no goal."""
     exact: dict[str, Any] = {}  # noqa: RUF012

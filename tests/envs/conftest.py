@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import the modules that they share, as `tests.envs.conformance`."""
+"""The tests of this folder can import the modules that they share, as `tests.envs.conformance`."""
 
 import sys
 from pathlib import Path

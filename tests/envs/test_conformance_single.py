@@ -1,4 +1,4 @@
-"""What every single environment does: spaces, seeds, scenes, factors, refusals, frames."""
+"""The contract of every single environment: spaces, seeds, scenes, factors, refusals, frames."""
 
 import copy
 import json
@@ -112,7 +112,7 @@ def test_one_seed_gives_one_rollout(name: str, settings: dict[str, Any]) -> None
     check_same(rollout(first, actions), rollout(second, actions), sentence)
     check_same(first.reset(), second.reset(), sentence)
     different = not same(first.reset(seed=6), second.reset(seed=7))
-    assert different, "reset() must sample what is not given: seeds 6 and 7 give the same episode"
+    assert different, "reset() must sample factors that are not given: seeds 6 and 7 give the same episode"
 
 
 @each_setting

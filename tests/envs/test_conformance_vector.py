@@ -1,4 +1,4 @@
-"""What every native vector environment does: bit for bit what single ones do."""
+"""Every native vector environment equals single ones bit for bit."""
 
 import copy
 import json

@@ -132,7 +132,7 @@ def test_rewards_are_those_of_the_environment(name: str, settings: dict[str, Any
 
 @each_with_goal
 def test_the_achieved_goal_is_a_goal_that_is_met(name: str, settings: dict[str, Any]) -> None:
-    """Relabelled with its end, a step has the reward of arriving."""
+    """A step whose goal is replaced by its end has the reward of arriving."""
     env = GoalConditioned(gym.make(name, **settings))
     env.reset(seed=0)
     observation, *_, info = env.step(env.action_space.sample())
@@ -152,7 +152,7 @@ def test_rewards_by_hand() -> None:
     assert digits.compute_reward(np.array([0, 0, 4, 4.0]), np.array([1, 0, 2, 3.0]), {}) == -4
 
 
-def test_environments_without_such_a_form_are_refused() -> None:
+def test_environments_without_a_goal_conditioned_form_are_refused() -> None:
     for settings, sentence in (
         ({"task": "none"}, "env has no goal"),
         ({}, "observe='factors'"),

@@ -165,7 +165,7 @@ def test_splits_are_by_object(collected: GraspDataset) -> None:
     assert len(train) + len(test) == len(collected) == SHARDS
 
 
-def test_counts(collected: GraspDataset) -> None:
+def test_placements_and_grasps_are_counted_by_category(collected: GraspDataset) -> None:
     counts = count(collected)
     assert {name: row.placements for name, row in counts.items()} == {"0": 3, "1": 3}
     assert sum(row.grasps for row in counts.values()) == sum(shard.perturbed.sum() for shard in collected)
@@ -248,9 +248,9 @@ def test_ray_gives_the_same_shards(
 
 def test_another_collection_s_folder_is_refused(collected: GraspDataset, blocks: Path) -> None:
     folder = collected.paths[0].parent
-    with pytest.raises(FileError, match=r"dataset.json is of other seed than asked for=1, not 0"):
+    with pytest.raises(FileError, match=r"dataset.json was collected with seed=0, not 1"):
         collect(folder, SHARDS, objects=str(blocks), seed=1, progress=False)
-    with pytest.raises(FileError, match=r"objects than asked for='test'"):
+    with pytest.raises(FileError, match=r"was collected with objects='.*', not 'test'"):
         collect(folder, SHARDS, objects="test", progress=False)
     assert read_json(folder / "dataset.json")["objects"] == str(blocks)
 

@@ -139,7 +139,7 @@ def test_depths_are_those_of_the_table_and_the_object(
     points = unprojected(view, view.depth.astype(np.float64))
     table = ~view.mask & (view.depth < 1)
     assert np.abs(points[table][:, 2]).max() < 1e-5
-    # In the box's own frame, what is seen of it lies on its surface.
+    # In the box's own frame, its visible points lie on its surface.
     turn = np.array([[np.cos(0.4), -np.sin(0.4), 0], [np.sin(0.4), np.cos(0.4), 0], [0, 0, 1]])
     own = (points[view.mask] - [0.02, -0.03, 0.041]) @ turn
     assert np.abs(np.abs(own / [0.02, 0.05, 0.04]).max(axis=1) - 1).max() < 1e-4

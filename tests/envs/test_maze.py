@@ -75,7 +75,7 @@ def act(env: Any, name: str) -> Any:
         ((0, 0), "toggle", (0, 0)),
     ],
 )
-def test_moves(start: Any, action: str, end: Any) -> None:
+def test_moves_lead_to_the_right_cells(start: Any, action: str, end: Any) -> None:
     env = small(start)
     before = env.scene()
     info = act(env, action)[4]
@@ -269,7 +269,7 @@ def test_layouts_are_read_and_written() -> None:
 # Tasks
 
 
-def test_to_reach_is_to_stand_at_the_goal() -> None:
+def test_the_task_reach_succeeds_at_the_goal() -> None:
     env = make(layout="open", size=5, max_steps=4)
     _, info = env.reset(seed=0, options={"factors": {"agent": [2, 2]}, "goal": {"agent": [2, 3]}})
     assert info["is_success"] is False
@@ -324,7 +324,7 @@ def test_each_step_into_water_costs_a_fifth() -> None:
     assert act(env, "down")[1] == -0.2
 
 
-def test_none_has_no_goal() -> None:
+def test_the_task_none_has_no_goal() -> None:
     env = make(task="none", goal="image")
     observation, info = env.reset(seed=0)
     assert observation.shape == (64, 64, 3)

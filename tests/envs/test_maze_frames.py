@@ -1,4 +1,4 @@
-"""How the maze looks: what is rendered where, and what stays the same."""
+"""How the maze looks: where each thing is rendered, and which images stay the same."""
 
 import hashlib
 from typing import Any

@@ -150,7 +150,7 @@ def test_a_given_class_comes_in_many_images() -> None:
 # Tasks
 
 
-def test_success_is_both_digits_at_their_goals() -> None:
+def test_an_episode_succeeds_when_both_digits_are_at_their_goals() -> None:
     options = {"factors": at([0, 0], [4, 4]), "goal": at([1, 0], [4, 3])}
     env = make()
     assert env.reset(seed=0, options=options)[1]["is_success"] is False

@@ -1,4 +1,4 @@
-"""The planar world without its tasks: what blocks, what is free, how it looks."""
+"""The planar world without its tasks: obstacles, free space, images."""
 
 import copy
 import math
@@ -155,9 +155,9 @@ def test_solid_bodies_never_overlap(name: str, seed: int, actions: list[tuple[fl
 
 def test_noise_is_gaussian_in_pixels() -> None:
     world = PlanarWorld(EMPTY, noise=0.5)
-    draws = np.random.default_rng(0).standard_normal((1000, 2))
+    normal = np.random.default_rng(0).standard_normal((1000, 2))
     start = np.full((1000, 2), 20.0)
-    assert np.array_equal(world.move(start, np.zeros((1000, 2)), draws), start + 0.5 * draws)
+    assert np.array_equal(world.move(start, np.zeros((1000, 2)), normal), start + 0.5 * normal)
     env = make(noise=0.5, map=EMPTY)
     env.reset(seed=1, options={"factors": {"position": [20.0, 20.0]}})
     twin = copy.deepcopy(env.np_random)

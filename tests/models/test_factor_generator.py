@@ -1,4 +1,4 @@
-"""The generator from true factors: its capacity, its trace, what it spends capacity on."""
+"""The generator from true factors: its capacity, its trace, and the factors that get capacity."""
 
 import pytest
 import torch

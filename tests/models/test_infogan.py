@@ -1,4 +1,4 @@
-"""InfoGAN: its terms by hand and by finite differences, its networks, what learning finds."""
+"""InfoGAN: its terms by hand and by finite differences, its networks, and that it learns."""
 
 from typing import Any
 

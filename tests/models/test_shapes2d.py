@@ -1,4 +1,4 @@
-"""2D Shapes: what is rendered where, the published grid, duplicates."""
+"""2D Shapes: positions and sizes, the published grid, duplicates."""
 
 from typing import Any
 

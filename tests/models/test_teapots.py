@@ -1,4 +1,4 @@
-"""Teapots: the surface, what a view shows, what training leaves out."""
+"""Teapots: the surface, its views, the gap in training."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The variational family: terms against closed forms, schedules, what learning finds."""
+"""The variational family: terms against closed forms, schedules, and that it learns."""
 
 import math
 from typing import Any

@@ -97,7 +97,7 @@ def wall(z: Tensor) -> Tensor:
     return 100 * (torch.sigmoid(40 * (z[..., 0] - 0.3)) - torch.sigmoid(40 * (z[..., 0] - 0.7)))
 
 
-def test_a_swept_plan_does_not_jump_over_what_an_unswept_one_does() -> None:
+def test_a_swept_plan_does_not_jump_over_an_obstacle_that_an_unswept_one_jumps_over() -> None:
     start, goal = torch.tensor([[0.0]]), torch.tensor([[1.6]])
     rest, leap = torch.zeros(6), torch.tensor([1.0, 0.6, 0.0, 0.0, 0.0, 0.0])
     guesses = torch.stack([rest, leap])[None, :, :, None]
@@ -113,7 +113,7 @@ def test_a_swept_plan_does_not_jump_over_what_an_unswept_one_does() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_the_nearest_positive_semidefinite_matrix(n: int) -> None:
+def test_negative_eigenvalues_become_zero(n: int) -> None:
     roots = normal(50, n, n)
     matrices = roots + roots.mT
     matrices[0] = 0

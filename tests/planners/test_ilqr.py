@@ -140,14 +140,14 @@ def test_a_linear_problem_has_riccatis_solution(n: int, m: int, warm: bool) -> N
     assert (plan.status == Status.CONVERGED).all()
 
 
-def test_costs_begin_with_that_of_zeros_and_have_an_entry_for_each_iteration() -> None:
+def test_costs_begin_with_the_cost_of_zeros_and_have_an_entry_for_each_iteration() -> None:
     dynamics, cost, start = neural_problem(5)
     plan = ILQR(12, iterations=30).plan(dynamics, cost, start)
     assert plan.costs.shape == (5, 31)
     torch.testing.assert_close(plan.costs[:, 0], total(dynamics, cost, start, torch.zeros(5, 12, 2).double()))
 
 
-def test_the_plan_for_a_pendulum_is_another_optimisers() -> None:
+def test_the_plan_for_a_pendulum_equals_that_of_another_optimiser() -> None:
     cost, start = pendulum_problem(3)
     start = start / 3
     plan = ILQR(20, tolerance=1e-12).plan(Pendulum(), cost, start)

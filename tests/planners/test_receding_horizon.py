@@ -1,4 +1,4 @@
-"""What a receding horizon remembers, when it plans again, and from which guesses."""
+"""The memory of a receding horizon, when it plans again, and from which guesses."""
 
 from __future__ import annotations
 

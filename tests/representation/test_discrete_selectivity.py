@@ -37,7 +37,7 @@ def render(cells: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dty
 
 
 def batch_at(step: int, n: int = 64) -> dict[str, Tensor]:
-    """Move a square by one cell, uniformly over what is permitted."""
+    """Move a square by one cell, uniformly over the permitted moves."""
     rng = np.random.default_rng(step)
     cells = rng.integers(0, SIDE, (n, 2))
     targets = cells[:, None] + MOVES

@@ -1,4 +1,4 @@
-"""Learnt moves: what their losses weigh, what they predict by hand-set parts, and that they learn."""
+"""Learnt moves: the weights of their losses, predictions with hand-set parts, and that they learn."""
 
 from typing import cast
 

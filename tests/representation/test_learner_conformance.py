@@ -1,4 +1,4 @@
-"""What every learner of `unknot.learners.LEARNERS` keeps: settings, files, updates, seeds, exact resumes."""
+"""The contract of every learner of `unknot.learners`: settings, files, updates, seeds, exact resumes."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -246,7 +246,7 @@ def test_an_update_changes_the_learner_and_gives_finite_scalars_and_a_file_bring
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_seed_gives_the_same_weights_and_a_resumed_training_those_of_an_unbroken_one(
+def test_a_seed_repeats_its_weights_and_a_resumed_training_equals_an_uninterrupted_one(
     name: str, tmp_path: Path
 ) -> None:
     whole = trained(name, 4)
@@ -257,7 +257,7 @@ def test_a_seed_gives_the_same_weights_and_a_resumed_training_those_of_an_unbrok
 
 
 class Mine(Learner):
-    """A learner of one's own: a scaled mean of the pixels."""
+    """A user's learner: a scaled mean of the pixels."""
 
     def __init__(self, *, scale: float = 2.0) -> None:
         super().__init__()
@@ -271,7 +271,7 @@ class Mine(Learner):
         return {}
 
 
-def test_a_learner_of_ones_own_can_be_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_learner_can_be_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unknot.representation.learner.LEARNERS", dict(LEARNERS))
     assert register_learner(Mine) is Mine
     assert register_learner(Mine) is Mine  # a module that is imported twice

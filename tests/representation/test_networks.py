@@ -1,4 +1,4 @@
-"""The networks that learners share: what they separate, and the order of decoded patches."""
+"""The networks that learners share: separate position and content, and the order of decoded patches."""
 
 import pytest
 import torch

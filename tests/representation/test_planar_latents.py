@@ -1,4 +1,4 @@
-"""RCE on the planar world: what a short training finds."""
+"""RCE on the planar world after a short training."""
 
 from typing import Any
 

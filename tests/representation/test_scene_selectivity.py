@@ -69,7 +69,7 @@ def test_a_zero_change_is_penalised_and_has_a_derivative() -> None:
 
 
 def test_hindsight_trains_actions_that_have_the_effect_of_a_factor() -> None:
-    """Ten batches in which action 2 makes the change; no policy took it, all are to learn it."""
+    """Ten batches where action 2 makes the change: no policy took it, and all must learn it."""
     model = learner(steps=1000, pull=0.0, entropy=0.0, even=0.0, calm=0.0, hindsight=1.0)
     h = torch.zeros(64, 2, 2)
     h[:, 1] = torch.tensor([1.0, 1.0])

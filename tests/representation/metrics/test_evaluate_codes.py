@@ -350,7 +350,7 @@ def test_golden_values(name: str) -> None:
     score = evaluated(name, entangled)
     assert score.value == pytest.approx(golden["value"], abs=tolerance(name))
     assert score.interval == pytest.approx(tuple(golden["interval"]), abs=max(tolerance(name), 1e-6))
-    # Boosted trees of scikit-learn 1.4, 1.6 and 1.9 differ by 2e-4 in what is split on.
+    # Boosted trees of scikit-learn 1.4, 1.6 and 1.9 differ by 2e-4 in their splits.
     within = 5e-4 if name == "dci_boosting" else tolerance(name)
     for part, expected in golden["parts"].items():
         np.testing.assert_allclose(score.parts[part], expected, rtol=0, atol=within, err_msg=part)

@@ -17,7 +17,7 @@ GRID = np.indices((8, 8, 8, 8)).reshape(4, -1).T.astype(np.float64)
 """Every combination of four numbers from 0 to 7: the factors a and b, and two that are noise to them."""
 FACTORS = GRID[:, :2]
 NAMES = np.array([True, True])
-"""Says that the factors are categorical."""
+"""Marks the factors as categorical."""
 
 CODES: dict[str, Callable[[Floats], Floats]] = {
     "perfect": lambda g: g[:, :2],
@@ -36,21 +36,21 @@ ONES = dict.fromkeys(CODES, 1.0)
 NOTHING = {"constant": 0.0, "noise": 0.0}
 
 
-# What is counted is exact on the grid.
+# Counts are exact on the grid.
 
 
 HALF_KNOWN = {"one factor only": 1 / 2, "one factor and noise": 1 / 2}
-# One bit of three known: a third. A dimension that is alone leads the nothing that stands for a second one.
+# One bit of three known: a third. A single dimension leads the score 0 in place of a second one.
 MIG = ONES | NOTHING | HALF_KNOWN | {"rotated": 0, "one factor twice": 1 / 2, "one bit of each": 1 / 3}
-# A dimension that knows both factors equally well is not modular, one that knows one is, however often. What
-# knows exactly nothing is left out, of noise as of constants.
+# A dimension with equal information on both factors is not modular; one with information on one factor is,
+# even if others have it too. Dimensions with exactly no information, noise or constants, are left out.
 MODULARITY = ONES | NOTHING | {"rotated": 0}
 # The rotated code's areas are below 0.95.
 ATTRIBUTE_AUC = ONES | NOTHING | HALF_KNOWN | {"rotated": 0}
 # Of eight names, ordered dimensions separate the first and the last from the others; a bit separates none.
 NAMES_AUC = {code: value / 4 for code, value in ATTRIBUTE_AUC.items()} | {"one bit of each": 0}
-# With no look at factors noise is as good a code as any. Twice the same: of three correlations one is 1, the
-# other entries of the covariance are 0.
+# Without factors noise is as good a code as any. With two equal dimensions one of three correlations is 1;
+# the other entries of the covariance are 0.
 MAPC = ONES | {"constant": 0, "one factor twice": 2 / 3}
 CVR = ONES | {"constant": 0, "one factor twice": 3 / 5}
 # Two of p dimensions of equal variance have 2/p of it, and 90% takes all; scaled by 3 and 0.1 one is enough.
@@ -74,7 +74,7 @@ COUNTED_OF_NAMES = {"mig": MIG, "modularity": MODULARITY, "attribute_auc": NAMES
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("name", COUNTED)
-def test_what_is_counted(name: str, code: str) -> None:
+def test_metrics_that_count(name: str, code: str) -> None:
     codes = CODES[code](GRID)
     if name in ON_FACTORS:
         score = ON_FACTORS[name](codes, FACTORS)
@@ -86,7 +86,7 @@ def test_what_is_counted(name: str, code: str) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("name", COUNTED_OF_NAMES)
-def test_what_is_counted_of_categories(name: str, code: str) -> None:
+def test_metrics_that_count_categories(name: str, code: str) -> None:
     score = ON_FACTORS[name](CODES[code](GRID), FACTORS, NAMES)
     assert score.value == pytest.approx(COUNTED_OF_NAMES[name][code], abs=1e-9)
 
@@ -100,7 +100,7 @@ def test_areas_of_the_rotated_code() -> None:
     assert areas == pytest.approx([1 - 18.5 / 128] * 2)
 
 
-# What a half of the grid tests is 0 or 1 but for chance.
+# Scores on the half of the grid that tests are 0 or 1, except for chance.
 
 
 # The correlation of 0..7 with whether it is over 3 is 2 / √(21/4), its square 16/21.
@@ -142,7 +142,7 @@ TREES: dict[str, tuple[Range, Range, float]] = {
     "one factor and noise": ((0.24, 0.39), HALF, 1 / 2),
     "one bit of each": (ALL, ALL, BIT),
 }
-# A penalty, or a least gain that isn't small, leaves alone what can't be learnt: b has no importances at all.
+# A penalty, or a least gain that isn't small, gives no importance to a factor that can't be learnt, b.
 CHOSEN = TREES | {"one factor only": (ALL, HALF, 1 / 2), "one factor and noise": (ALL, HALF, 1 / 2)}
 # Coordinates descend in their order: of equal ones the first takes all. Of noise a single weight survives the
 # penalty (with other seeds none): disentangled, and of no use.
@@ -205,7 +205,7 @@ CHANCE = {"constant": 1 / 2, "noise": 1 / 2, "rotated": 1 / 2}
 FIXED: dict[Callable[..., Score], Mapping[str, float]] = {
     # A dimension alone votes always; beside noise, for its own factor and in half of the other's votes.
     factor_vae: ONES | CHANCE | {"one factor only": 1 / 2, "one factor and noise": 3 / 4},
-    # That a is shared is seen, and so is that it isn't.
+    # The classifier sees both that a is shared and that it isn't.
     higgins: ONES | CHANCE,
     # A changed number has another bit in 4 cases of 7; otherwise nothing differs, and half is predicted by
     # chance.

@@ -1,4 +1,4 @@
-"""Metrics of arrays: what each of them counts, fits and refuses."""
+"""Metrics of arrays: their counts, fits and refusals."""
 
 import warnings
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_sap_of_categories_is_the_difference_of_balanced_accuracies() -> None:
 
 
 def test_modularity_counts_noise_that_seems_informative() -> None:
-    """By counting it knows a little of every factor, and hardly more of one than of another."""
+    """By counting it has a little information on every factor, hardly more on one than on another."""
     score = modularity(NORMAL, NORMAL[:, :2])
     each = score.parts["modularities"]
     assert each[:2] == pytest.approx([1, 1], abs=0.01)
@@ -140,7 +140,7 @@ REGRESSORS = ("lasso", "random_forest", "random_forest_splits", "gradient_boosti
 
 def test_dci_of_a_factor_encoded_twice_is_disentangled_and_not_complete() -> None:
     a, b, noise, _ = NORMAL.T
-    code = columns(a + 0.3 * noise, a - 0.3 * noise, b)  # each half of what is known of a
+    code = columns(a + 0.3 * noise, a - 0.3 * noise, b)  # each has half of the information on a
     score = dci(code, columns(a, b), regressor="lasso")
     assert score.value > 0.99
     assert score.parts["completenesses"] == pytest.approx([1 - np.log(2) / np.log(3), 1], abs=0.05)
@@ -205,7 +205,7 @@ def test_a_forest_that_counts_splits_counts_shares_of_all() -> None:
 
 @pytest.mark.parametrize("regressor", REGRESSORS)
 def test_dci_of_a_code_too_coarse_for_its_factors_is_disentangled(regressor: str) -> None:
-    """What a bit doesn't determine of a number is noise, which deep trees split on any dimension."""
+    """A bit leaves part of a number undetermined: noise, which deep trees split on any dimension."""
     score = dci(np.sign(NORMAL[:, :3]), NORMAL[:, :3], regressor=regressor)
     assert score.value > 0.9
     assert score.parts["errors"] == pytest.approx(3 * [np.sqrt(1 - 2 / np.pi)], abs=0.1)
@@ -325,7 +325,7 @@ def test_attributes_by_hand() -> None:
     assert attribute_auc(one_hot * 0, table, kinds).parts["areas"] == pytest.approx([0.5] * 5)
 
 
-# What all share
+# Common to all metrics
 
 
 def test_the_interval_is_as_wide_as_chance_makes_it() -> None:
@@ -336,7 +336,7 @@ def test_the_interval_is_as_wide_as_chance_makes_it() -> None:
 
 
 def test_the_interval_holds_a_value_that_is_biased_on_resamples() -> None:
-    """Noise seems to know more of a resample than of the sample: without a shift 0 is outside."""
+    """Noise has more information on a resample than on the sample: without a shift 0 is outside."""
     score = modularity(NORMAL[:200, :2], NORMAL[:200, 2:])
     assert score.interval[0] <= score.value <= score.interval[1]
     information = mig(NORMAL[:200, :2], NORMAL[:200, 2:])
