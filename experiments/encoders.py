@@ -135,12 +135,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the encoders of a seed's folder, on a tenth of the samples unless `full`.
-
-    Raises:
-        FileNotFoundError: an encoder's weights are missing.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the encoders of a seed's folder, on a tenth of the samples unless `full`."""
     measured = _measure(settings, folder, seed, share=1 if full else 10)
     return {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
 

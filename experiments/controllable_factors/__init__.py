@@ -63,12 +63,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the parts that a seed's folder has, from their weights.
-
-    Raises:
-        FileNotFoundError: a part whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the parts that a seed's folder has."""
     return evaluate_parts(PARTS, settings, folder, seed, full)
 
 

@@ -104,12 +104,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed from their weights, on 500 scenes at most unless `full`.
-
-    Raises:
-        FileNotFoundError: no weights of the selectivity learner; baselines may be missing.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the models of one seed on 500 scenes at most unless `full`; baselines may be missing."""
     names = [name for name in MODELS if name == "selectivity" or (folder / name / WEIGHTS).exists()]
     learners = {name: load_learner(folder / name / WEIGHTS) for name in names}
     count = settings.scenes if full else min(settings.scenes, QUICK_SCENES)

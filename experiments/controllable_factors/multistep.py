@@ -76,12 +76,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed from their weights; it is quick, `full` or not.
-
-    Raises:
-        FileNotFoundError: a model whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the models of one seed; it is quick, `full` or not."""
     return {
         name: measure(load_model(folder, name, Selectivity), settings.trials, seed)
         for name in first_or_all(MODELS, settings.baselines, seed)

@@ -97,12 +97,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed from their weights, on 100 problems of each task unless `full`.
-
-    Raises:
-        FileNotFoundError: a model whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the models of one seed, on 100 problems of each task unless `full`."""
     problems = settings.problems if full else min(100, settings.problems)
     metrics: dict[str, Any] = {}
     for task in TASKS:

@@ -123,12 +123,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Test the policies from their weights; how they were learnt is as it was logged.
-
-    Raises:
-        FileNotFoundError: a row that is not complete.
-        WeightsError: weights that can't be used.
-    """
+    """Test the policies, in 40 episodes at most unless `full`; curves are as they were logged."""
     if seed >= settings.seeds:
         return {}
     episodes = settings.episodes if full else min(settings.episodes, 40)

@@ -59,7 +59,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the parts of a seed from their weights; it takes seconds, `full` or not."""
+    """Measure the parts of a seed; it takes seconds, `full` or not."""
     return evaluate_parts(PARTS, settings, folder, seed, full)
 
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unknot.agents.evaluation import pooled_interval
+from unknot.agents.planar_problems import HORIZON, SLACK
 from unknot.experiments.common.tables import cell, over_seeds
-from unknot.experiments.dynamics_content.problems import HORIZON, SETS, SLACK
+from unknot.experiments.dynamics_content.models import SETS
 from unknot.files import RESULTS, read_json
 from unknot.report import Headline, Table, mean_std
 

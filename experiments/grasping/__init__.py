@@ -145,18 +145,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the nets of a seed's folder from their weights, those that it has: not all of them ship.
-
-    Args:
-        settings: of the run.
-        folder: the seed's.
-        seed: of the run.
-        full: also plan grasps and try them, which takes most of the time.
-
-    Raises:
-        FileNotFoundError: a net whose training has not ended, or no grasps.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the nets that a folder has; plan grasps and try them, which takes longest, only if `full`."""
     data = read_all(settings, folder)
     nets = {
         name: measure(load_model(folder, name, GraspNet), settings, data, seed, full)
