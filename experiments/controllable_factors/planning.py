@@ -13,12 +13,14 @@ with the encoder untrained, where the variations are the modes of all h' − h; 
 (trivial baseline); breadth-first search on the true grid (oracle).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from unknot.agents import wilson_interval
 from unknot.agents.evaluation import Agent, evaluate_agent
@@ -26,14 +28,15 @@ from unknot.agents.few_walks import COPIES, PLACE
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.learnt_moves import changes, encode_all, start_moves, tightest
 from unknot.agents.maze_experts import MazeExpert, fewest_steps
+from unknot.agents.walks import permitted_transitions, walk_batches
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import first_or_all, run_models
 from unknot.experiments.common.tables import over_seeds
-from unknot.experiments.controllable_factors.planning_data import make_mazes, transitions, walks
+from unknot.experiments.controllable_factors.mazes import make_mazes
 from unknot.experiments.controllable_factors.planning_figures import save_pictures
 from unknot.report import Headline, Table, mean_std
-from unknot.representation import WEIGHTS, Learner, load_learner, minibatches, save_learner, train
+from unknot.representation import WEIGHTS, Learner, Trainable, load_learner, minibatches, save_learner, train
 from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
@@ -124,36 +127,28 @@ def _train(settings: Settings, task: str, baseline: str, folder: Path, seed: int
     if baseline == "autoencoder":
         learner = Autoencoder(shape=(64, 64, 3), latent_dim=chosen["latent_dim"], encoder="places")
     rare = actions.index("toggle") if task == "switch" else None
-    seen = transitions(env, seed, settings.walks, rare)
+    seen = permitted_transitions(env, seed, settings.walks, rare)
     label = f"seed {seed}: {folder.name}"
 
-    def learn(learner: Learner, name: str) -> None:
-        train(
-            learner,
-            minibatches(seen, COPIES, seed),
-            chosen["steps"],
-            folder=folder / name,
-            resume=resume,
-            description=f"{label}, {name}",
-        )
+    def learn(
+        learner: Trainable, name: str, batch_at: Callable[[int], dict[str, Tensor]], steps: int
+    ) -> None:
+        place = folder / name
+        train(learner, batch_at, steps, folder=place, resume=resume, description=f"{label}, {name}")
+
+    def learn_codes(learner: Learner, name: str) -> None:
+        learn(learner, name, minibatches(seen, COPIES, seed), chosen["steps"])
 
     if isinstance(learner, Autoencoder):
-        learn(learner, "learner")
+        learn_codes(learner, "learner")
     elif not baseline:
-        learner, made = tightest(learner, learn, seen, seed)
+        learner, made = tightest(learner, learn_codes, seen, seed)
     save_learner(learner.eval(), folder / "learner" / WEIGHTS)
     if baseline:
         made = changes(learner, seen)
     torch.manual_seed(seed)  # a resume, which has trained no learner before, starts from the same state
     model = start_moves(learner, made, seen, settings.moves)
-    train(
-        model,
-        walks(env, learner, seed, rare),
-        settings.moves,
-        folder=folder / "moves",
-        resume=resume,
-        description=f"{label}, moves",
-    )
+    learn(model, "moves", walk_batches(env, learner, seed, rare), settings.moves)
     env.close()
 
 
@@ -233,9 +228,8 @@ def solve(agent: Agent | None, task: str, problems: int, *, greedy: bool = False
 
 def make_problems(task: str, problems: int) -> Any:
     """Make mazes with the goal shown as an image; episodes go on at the goal, where an agent stays."""
-    return make_mazes(
-        problems, task, actions_of(task), task == "switch", goal="image", max_steps=1000,
-    )  # fmt: skip
+    shown = {"goal": "image", "max_steps": 1000}
+    return make_mazes(problems, task, actions_of(task), task == "switch", **shown)
 
 
 @torch.no_grad()
