@@ -38,8 +38,6 @@ from unknot.representation.metrics import METRICS, Score, evaluate_codes, hinton
 from unknot.representation.source import Encode, Factors, FactorSource
 from unknot.representation.training import progress_bar
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
-
 PLANAR, MAZE, DIGITS = "unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"
 GRASP = "unknot/Grasp-v0"
 ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -37,8 +37,7 @@ from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding
 from unknot.report import Headline, Table, mean_std, save_figures, verdict
 from unknot.representation.metrics.attribute_auc import areas
-
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
+from unknot.representation.metrics.recall import recall
 
 FOLDS = 5
 NEIGHBOURS = (1, 2, 4, 10)
@@ -200,20 +199,8 @@ def _measure(codes: Tensor, each: NDArray[np.float64], data: _Characters) -> dic
     """Return the areas of the best dimension for each attribute value, and Recall@k on the held-out fold."""
     best = each.max(0)
     rows = np.isin(data.identities, data.held_out)
-    return {"areas": best.tolist(), "recall": recall(codes[rows], torch.from_numpy(data.identities[rows]))}
-
-
-def recall(codes: Tensor, labels: Tensor) -> dict[str, float]:
-    """Return Recall@k: the share of rows that have one of their label among their k nearest others.
-
-    Args:
-        codes: (n, dimensions), compared by Euclidean distance; on the sphere angles have the same order.
-        labels: (n,).
-    """
-    distances = torch.cdist(codes, codes).fill_diagonal_(torch.inf)
-    nearest = distances.topk(max(NEIGHBOURS), largest=False).indices
-    hits = labels[nearest] == labels[:, None]
-    return {str(k): float(hits[:, :k].any(1).float().mean()) for k in NEIGHBOURS}
+    recalls = recall(codes[rows], torch.from_numpy(data.identities[rows]), NEIGHBOURS)
+    return {"areas": best.tolist(), "recall": recalls}
 
 
 # Figures and tables

@@ -12,8 +12,6 @@ from unknot.experiments.agents.tasks import LABELS, LEARNERS, TASKS, Task, diffe
 from unknot.experiments.common.tables import over_seeds
 from unknot.report import Headline, Table, mean_std
 
-__all__ = ["headlines", "learning_curves", "tabulate"]
-
 ACROSS = 3
 """Panels in a row of the figure."""
 LARGEST_SHARE = 0.1

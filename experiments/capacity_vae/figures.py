@@ -13,8 +13,6 @@ from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.models.traversals import as_images, image_rows
 
-__all__ = ["allocation", "decoded", "tuning"]
-
 EXAMPLES = 8
 """How many images are shown."""
 

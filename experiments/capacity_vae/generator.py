@@ -16,8 +16,6 @@ from unknot.models.data.stream import stream
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.representation import load_learner, save_learner, train
 
-__all__ = ["ENTERS", "ORDER", "entries", "in_order", "load_stages", "stages", "trace_of", "train_generator"]
-
 ENTERS = 1.0
 """Nats from which on a factor has entered: twice what each has at the end by the uniform share alone."""
 ORDER = (("x", "y"), ("scale",), ("shape",), ("orientation",))

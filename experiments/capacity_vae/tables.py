@@ -7,8 +7,6 @@ from unknot.experiments.common.study import BOUNDS
 from unknot.experiments.common.tables import cell, dimensions_in_use, mean, over_seeds, score_cells, title
 from unknot.report import Headline, Table, mean_std, verdict
 
-__all__ = ["CONTROLLED", "GENERATOR", "METRICS", "headlines", "tabulate"]
-
 METRICS = ("factor_vae", "mig", "dci")
 METHODS = {"beta": "β-VAE, β"}
 """Methods and what varies, by the first part of a model's name."""

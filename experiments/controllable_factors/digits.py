@@ -30,8 +30,7 @@ from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.discrete_selectivity import DiscreteSelectivity, information
 from unknot.representation.interaction import interactions
 from unknot.representation.metrics.dci import dci
-
-__all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
+from unknot.representation.metrics.linear import correlations
 
 SIZE = 5
 PIXELS = 40
@@ -183,14 +182,6 @@ def measure(learner: Learner, scenes: Scenes) -> dict[str, Any]:
         result["moves"] = len(set(mean.argmax(1).tolist()))
         result["information"] = float(information(log_policies).mean())
     return result
-
-
-def correlations(codes: NDArray[np.float64], factors: NDArray[Any]) -> NDArray[np.float64]:
-    """Return Pearson's r of codes (n, d) and factors (n, k), (d, k); 0 for a code that is constant."""
-    a, b = codes - codes.mean(0), factors - factors.mean(0)
-    lengths = np.linalg.norm(a, axis=0)[:, None] * np.linalg.norm(b, axis=0)
-    products: NDArray[np.float64] = a.T @ b
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
 
 
 # Pictures

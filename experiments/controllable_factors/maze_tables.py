@@ -6,8 +6,6 @@ from unknot.experiments.common.tables import cell
 from unknot.experiments.controllable_factors.maze_measures import SCORES
 from unknot.report import Headline, Table
 
-__all__ = ["headlines", "tabulate"]
-
 MODELS = ("selectivity", "as published", "autoencoder", "random")
 """The rows, ours first."""
 

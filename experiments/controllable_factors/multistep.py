@@ -30,8 +30,6 @@ from unknot.representation.interaction import interactions
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 from unknot.representation.selectivity import Selectivity
 
-__all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
-
 MODELS: dict[str, dict[str, Any]] = {
     "three steps": {},
     "as published": {"kernel": "inner", **AS_PUBLISHED},

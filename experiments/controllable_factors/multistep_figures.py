@@ -14,8 +14,6 @@ from unknot.experiments.controllable_factors.mazes import make_maze
 from unknot.experiments.controllable_factors.multistep_measures import FIRST_TRIAL, HORIZON, follow
 from unknot.representation.selectivity import Selectivity
 
-__all__ = ["plot_factors", "spread_out"]
-
 
 @torch.no_grad()
 def plot_factors(learner: Selectivity, seed: int, shown: int = 12) -> Figure:

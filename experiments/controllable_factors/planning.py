@@ -41,8 +41,6 @@ from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
-
 T = TypeVar("T", bound=Learner)
 
 TASKS = ("reach", "switch")

@@ -18,15 +18,13 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from gymnasium.vector import VectorEnv
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
-from unknot.agents.encoding import Encode
+from unknot.agents.encoding import Encode, KnownImages, average_pixels, scaled
 from unknot.agents.evaluation import Agent, pooled_interval
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
@@ -39,8 +37,6 @@ from unknot.report import Headline, Table, mean_std, save_figure
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.learner import arrays, load_state
 from unknot.representation.selectivity import Selectivity
-
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": STEPS}
 ROWS = {
@@ -70,8 +66,6 @@ HYPERPARAMETERS: dict[str, Any] = {
 }
 """PPO's, in every row; the others are Stable-Baselines3's defaults: two layers of 64 units see the codes or
 averaged pixels; its convolutions see pixels."""
-POOL = 4
-"""Side of the squares of pixels that are averaged."""
 
 
 @dataclass(frozen=True)
@@ -153,56 +147,18 @@ def make_environment(
     return env if encode is None else EncodedVectorObservation(env, encode)
 
 
-def average(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the means of squares of 4 × 4 pixels, a vector in [0, 1] for each image."""
-    n, height, width, channels = images.shape
-    lines = images.reshape(n, height // POOL, POOL, -1).sum(2, dtype=np.uint16)
-    squares = lines.reshape(n, height // POOL, width // POOL, POOL, channels).sum(3, dtype=np.uint16)
-    means: NDArray[np.float32] = squares.reshape(n, -1) / np.float32(255 * POOL**2)
-    return means
-
-
-class TrueCells:
-    """Reads the agent's cell off an image, by comparing it with images of all cells.
-
-    Args:
-        images: uint8 (cells, h, w, c), the agent in each.
-        cells: (cells, 2), row and column.
-    """
-
-    def __init__(self, images: NDArray[np.uint8], cells: NDArray[np.int64]) -> None:
-        self._cells = {image.tobytes(): cell for image, cell in zip(images, cells, strict=True)}
-
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return (n, 2); (-1, -1) where there is no agent."""
-        nowhere = np.array([-1, -1])
-        return np.stack([self._cells.get(image.tobytes(), nowhere) for image in images])
-
-
-def scaled(encode: Encode, images: NDArray[np.uint8]) -> Encode:
-    """Centre an encoder's codes and scale each by its standard deviation over some images."""
-    with torch.no_grad():
-        codes = torch.as_tensor(encode(images)).double()
-    mean, scale = codes.mean(0), codes.std(0) + 1e-6
-
-    def encode_scaled(images: NDArray[np.uint8]) -> torch.Tensor:
-        return (torch.as_tensor(encode(images)).double() - mean) / scale
-
-    return encode_scaled
-
-
 def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
     """Return a row's encoder, None for pixels, and the environment steps that it was trained on."""
     if name == "pixels":
         return None, 0
     if name == "averaged":
-        return average, 0
+        return average_pixels, 0
     env: Any = gym.make(MAZE, **BOARD).unwrapped
     env.reset(seed=0)
     cells = np.indices((SIZE, SIZE)).reshape(2, -1).T
     images = env.render_factors({"agent": cells})
     if name == "factors":
-        return scaled(TrueCells(images, cells), images), 0
+        return scaled(KnownImages(images, cells), images), 0
     source = folder / name / "encoder"
     learner = load_learner(source / WEIGHTS, kind=Selectivity)
     starts = 0 if name == "random" else max(1, len(list(source.glob("start-*"))))

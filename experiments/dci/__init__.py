@@ -33,19 +33,7 @@ from unknot.models.image.vae import VAE
 from unknot.representation import Learner
 from unknot.representation.metrics.dci import dci
 
-__all__ = [
-    "FACTORS",
-    "PRESETS",
-    "PUBLISHED",
-    "REGRESSORS",
-    "Settings",
-    "evaluate",
-    "headlines",
-    "run",
-    "tabulate",
-    "teapots",
-    "traversals",
-]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -14,8 +14,6 @@ from unknot.experiments.dynamics_content.models import SETS
 from unknot.files import RESULTS, read_json
 from unknot.report import Headline, Table, mean_std
 
-__all__ = ["SHIPPED", "headlines", "tabulate"]
-
 SHIPPED = resources.files("unknot.pretrained") / "dynamics-content" / RESULTS
 """The metrics of the seeds that the shipped tables are made from."""
 

@@ -9,8 +9,6 @@ from unknot.experiments.common.study import BOUNDS, CEILING, PCA_MODEL
 from unknot.experiments.common.tables import cell, over_seeds, score_cells, title
 from unknot.report import Headline, Table, mean_std, verdict
 
-__all__ = ["METRICS", "TEST", "TYPES", "headlines", "tabulate"]
-
 METRICS = ("higgins_2", "mig", "dci")
 TEST = "test"
 LEAP = 0.01
