@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.checks import settings_at_least
-from unknot.experiments.common.tables import cell
+from unknot.experiments.common.tables import cell, how_many, where_measured
 from unknot.report import Headline, Table, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 from unknot.representation.autoencoder import Autoencoder
@@ -232,10 +232,10 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 def _factor_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name, title in MODELS.items():
-        if not (models := _of_model(seeds, name)):
+        if not (models := where_measured(seeds, "models", name)):
             continue
         r = (cell(models, "correlation", factor, digits=3) for factor in FACTORS)
-        reached = (f"{_reached(models, bar)} of {len(models)}" for bar in (BAR, AIM))
+        reached = (how_many(_reached(models, bar)) for bar in (BAR, AIM))
         rows.append((title, *r, cell(models, "least", digits=3), *reached, cell(models, "dci")))
     names = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits"}
     sources = " and ".join(names[source] for source in sorted({each["source"] for each in seeds}))
@@ -257,7 +257,7 @@ def _factor_table(seeds: list[dict[str, Any]]) -> Table:
 def _policy_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name in ("selectivity", "bare", "random"):
-        if not (models := _of_model(seeds, name)):
+        if not (models := where_measured(seeds, "models", name)):
             continue
         rows.append((MODELS[name], *(cell(models, key) for key in ("purity", "moves", "information"))))
     return Table(
@@ -273,7 +273,7 @@ def _policy_table(seeds: list[dict[str, Any]]) -> Table:
 
 def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return how well single latents follow the worst of the four factors."""
-    ours, untrained = _of_model(seeds, "selectivity"), _of_model(seeds, "random")
+    ours, untrained = (where_measured(seeds, "models", name) for name in ("selectivity", "random"))
     met = _reached(ours, BAR)
     return (
         Headline(
@@ -282,17 +282,12 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
             ours=cell(ours, "least", digits=3),
             floor=f"{cell(untrained, 'least', digits=3) if untrained else 'unknown'}, a random encoder",
             ceiling="1, by definition",
-            target=f"at least {BAR} in 9 of 10 seeds (ours: {met} of {len(ours)})",
-            met=met >= 0.9 * len(ours),
+            target=f"at least {BAR} in 9 of 10 seeds (ours: {how_many(met)})",
+            met=sum(met) >= 0.9 * len(met),
         ),
     )
 
 
-def _of_model(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Return the metrics of a model, of the seeds that have it."""
-    return [seed["models"][name] for seed in seeds if name in seed["models"]]
-
-
-def _reached(models: list[dict[str, Any]], bar: float) -> int:
-    """Return in how many seeds every factor's |correlation| reaches the bar."""
-    return sum(model["least"] >= bar for model in models)
+def _reached(models: list[dict[str, Any]], bar: float) -> list[bool]:
+    """Return in which seeds every factor's |correlation| reaches the bar."""
+    return [model["least"] >= bar for model in models]

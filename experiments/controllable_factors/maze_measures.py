@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from unknot.envs.maze_world import PAPER as LAYOUT
 from unknot.envs.maze_world import PAPER_ACTIONS as ACTIONS
+from unknot.experiments.common.codes import turned
 from unknot.experiments.controllable_factors.mazes import COPIES, make_maze
 from unknot.representation.interaction import interactions, sample_actions
 from unknot.representation.metrics import evaluate_codes
@@ -26,8 +27,6 @@ UNSEEN = 500_000
 SAMPLES = 1000
 """Variations that are sampled, as in the paper."""
 SCORES = ("mig", "dci", "sap")
-TURN = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
-"""From h to the diagonals of the square of factors, along which a variation at its corner lies."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def measure(learner: Selectivity, samples: int, seed: int) -> dict[str, Any]:
     env = make_maze(COPIES, "paper", ACTIONS)
     torch.manual_seed(seed)
     assessed = learner.assess(interactions(env, seed + UNSEEN, masked=False)(0))
-    codings = {"": learner.encode, "_turned": lambda images: learner.encode(images) @ TURN}
+    codings = {"": learner.encode, "_turned": turned(learner)}
     scores = {
         name + suffix: score.value
         for suffix, encode in codings.items()

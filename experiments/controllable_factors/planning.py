@@ -32,7 +32,7 @@ from unknot.agents.walks import permitted_transitions, walk_batches
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import first_or_all, run_models
-from unknot.experiments.common.tables import over_seeds
+from unknot.experiments.common.tables import how_many, over_seeds, where_measured
 from unknot.experiments.controllable_factors.mazes import make_mazes
 from unknot.experiments.controllable_factors.planning_figures import save_pictures
 from unknot.report import Headline, Table, mean_std
@@ -276,18 +276,17 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 def _success_table(seeds: list[dict[str, Any]], task: str) -> Table:
     rows = []
     for title, folder, name in ROWS:
-        model = folder.format(task=task)
-        found = [seed[model][name] for seed in seeds if model in seed]
+        found = where_measured(seeds, folder.format(task=task), name)
         if not found:
             continue
-        rates = [each["rate"] for each in found]
+        rates = over_seeds(found, "rate")
         lengths = [each["length"] for each in found if each["length"] is not None]
         rows.append((
             title,
             mean_std(100 * np.array(rates), 1),
             f"{100 * min(rates):.1f}",
             mean_std(lengths) if lengths else "none",
-            f"{sum(rate >= BARS[task] for rate in rates)} of {len(rates)}",
+            how_many(rate >= BARS[task] for rate in rates),
         ))  # fmt: skip
     count = seeds[0][task]["search"]["count"]
     return Table(

@@ -25,11 +25,12 @@ from stable_baselines3 import PPO
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
 from unknot.agents.encoding import Encode, KnownImages, average_pixels, scaled
-from unknot.agents.evaluation import Agent, pooled_interval
+from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import run_models
+from unknot.experiments.common.tables import how_many, over_seeds, success_cell
 from unknot.experiments.controllable_factors import maze
 from unknot.experiments.controllable_factors.mazes import COPIES, MAZE, SIZE
 from unknot.files import METRICS, load_weights, read_json, save_weights
@@ -238,10 +239,9 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the table of environment steps, one row for each kind of observation."""
     if not (seeds := [seed for seed in seeds if seed]):
         return []
-    rows = [_row(label, [seed["rows"][name] for seed in seeds]) for name, label in ROWS.items()]
+    rows = [_row(label, over_seeds(seeds, "rows", name)) for name, label in ROWS.items()]
     for name, label in {"random": "random actions (floor)", "shortest": "shortest path (ceiling)"}.items():
-        tests = [seed["bounds"][name] for seed in seeds]
-        rows.append((label, "", "", "", *_tested(tests)))
+        rows.append((label, "", "", "", *_tested(over_seeds(seeds, "bounds", name))))
     table = Table(
         f"PPO on the maze's goal task: environment steps to {BAR:.0%} success",
         ("PPO sees", "steps before", "environment steps", "seeds there", "success %", "steps to the goal"),
@@ -262,7 +262,7 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     seeds = [seed for seed in seeds if seed]
     steps, mean = {}, {}
     for name in ROWS:
-        rows = [seed["rows"][name] for seed in seeds]
+        rows = over_seeds(seeds, "rows", name)
         steps[name] = _steps(rows) if rows else "not run"
         mean[name] = np.mean([row["curve"][-1][0] for row in rows]) if rows else np.inf
     return (
@@ -280,25 +280,16 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
 
 def _steps(rows: list[dict[str, Any]]) -> str:
     """Return the environment steps at which rows ended, ">" where one did not get there."""
-    return ("" if all(row["reached"] for row in rows) else "> ") + mean_std(
-        [row["curve"][-1][0] for row in rows], 0
-    )
+    mark = "" if all(row["reached"] for row in rows) else "> "
+    return mark + mean_std([row["curve"][-1][0] for row in rows], 0)
 
 
 def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
-    reached = sum(seed["reached"] for seed in seeds)
-    return (
-        label,
-        f"{seeds[0]['before']:,}",
-        _steps(seeds),
-        f"{reached} of {len(seeds)}",
-        *_tested([seed["test"] for seed in seeds]),
-    )
+    reached = how_many(over_seeds(seeds, "reached"))
+    return (label, f"{seeds[0]['before']:,}", _steps(seeds), reached, *_tested(over_seeds(seeds, "test")))
 
 
 def _tested(tests: list[dict[str, Any]]) -> tuple[str, str]:
-    success, counts = ([test[key] for test in tests] for key in ("success", "count"))
-    low, high = pooled_interval(success, counts)
+    success, counts = (over_seeds(tests, key) for key in ("success", "count"))
     steps = [test["steps"] for test in tests if test["steps"] is not None]
-    share = mean_std([100 * share for share in success], 1)
-    return f"{share} [{100 * low:.1f}, {100 * high:.1f}]", mean_std(steps, 1) if steps else ""
+    return success_cell(success, counts), mean_std(steps, 1) if steps else ""

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from unknot.checks import one_of, settings_at_least
 from unknot.experiments.common.codes import encode
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
-from unknot.experiments.dci.data import FACTORS, batches, teapots
-from unknot.experiments.dci.figures import save_pictures, traversals
-from unknot.experiments.dci.tables import PUBLISHED, REGRESSORS, headlines, tabulate
+from unknot.experiments.dci.data import batches, teapots
+from unknot.experiments.dci.figures import save_pictures
+from unknot.experiments.dci.tables import REGRESSORS, headlines, tabulate
 from unknot.models.data.teapots import SIDES
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.infogan_networks import NETWORKS

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unknot.agents.evaluation import pooled_interval
 from unknot.agents.planar_problems import HORIZON, SLACK
-from unknot.experiments.common.tables import cell, over_seeds
+from unknot.experiments.common.tables import cell, over_seeds, success_cell
 from unknot.experiments.dynamics_content.models import SETS
 from unknot.files import RESULTS, read_json
 from unknot.report import Headline, Table, mean_std
@@ -143,8 +142,7 @@ def _by_model(seeds: Iterable[Mapping[str, Any]]) -> dict[str, Seeds]:
 def _success(metrics: Seeds, images: str, task: str) -> str:
     """Return the mean over seeds and the Wilson interval of all their runs together, in percent."""
     rates, counts = (over_seeds(metrics, images, task, key) for key in ("success", "count"))
-    low, high = pooled_interval([rate / 100 for rate in rates], counts)
-    return f"{mean_std(rates, 1)} [{100 * low:.1f}, {100 * high:.1f}]"
+    return success_cell([rate / 100 for rate in rates], counts)
 
 
 def _count(metrics: Seeds, task: str) -> int:
