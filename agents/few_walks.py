@@ -20,7 +20,7 @@ from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.checks import settings_at_least
-from unknot.representation import WEIGHTS, Learner, minibatches, save_learner, train
+from unknot.representation import WEIGHTS, Learner, Trainable, minibatches, save_learner, train
 from unknot.representation.discrete_selectivity import DiscreteSelectivity
 from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import SceneSelectivity
@@ -76,7 +76,7 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
     walks = record(settings, seed)
     seen = changed_transitions(walks)
 
-    def learn(learner: Learner, name: str, data: Mapping[str, Tensor], updates: int) -> None:
+    def learn(learner: Trainable, name: str, data: Mapping[str, Tensor], updates: int) -> None:
         train(
             learner,
             minibatches(data, COPIES, seed),

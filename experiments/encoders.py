@@ -32,11 +32,11 @@ from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.study import CEILING, as_json
 from unknot.experiments.common.tables import cell, over_seeds
 from unknot.models.image.pca import PCA
+from unknot.progress import progress_bar
 from unknot.report import Headline, Table, save_figures
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.metrics import METRICS, Score, evaluate_codes
 from unknot.representation.source import Encode, FactorSource
-from unknot.representation.training import progress_bar
 
 PLANAR, MAZE, DIGITS = "unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"
 GRASP = "unknot/Grasp-v0"

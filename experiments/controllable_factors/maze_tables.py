@@ -83,16 +83,9 @@ def _note_on_starts(met: list[bool]) -> str:
 
 def _plane_row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
     diagonal, met = (how_many(over_seeds(seeds, key)) for key in ("diagonal", "met"))
-    return (
-        name,
-        cell(seeds, "modes", digits=1),
-        cell(seeds, "purity"),
-        diagonal,
-        cell(seeds, "rows", digits=3),
-        cell(seeds, "columns", digits=3),
-        cell(seeds, "angle", digits=1),
-        met,
-    )
+    modes, angle = (cell(seeds, key, digits=1) for key in ("modes", "angle"))
+    rows, columns = (cell(seeds, key, digits=3) for key in ("rows", "columns"))
+    return (name, modes, cell(seeds, "purity"), diagonal, rows, columns, angle, met)
 
 
 def _metrics_row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:

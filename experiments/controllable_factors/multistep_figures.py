@@ -32,8 +32,7 @@ def plot_factors(learner: Selectivity, seed: int, shown: int = 12) -> Figure:
     for step, frame in enumerate(frames):
         panel = figure.add_subplot(grid[step, 0])
         panel.imshow(frame)
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
         panel.set_ylabel(f"t + {step}" if step else "t", fontsize=8)
     plane = figure.add_subplot(grid[:, 1])
     axes = torch.linalg.svd(phi - phi.mean(0), full_matrices=False)[2][:2].T

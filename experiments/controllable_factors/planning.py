@@ -22,12 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unknot.agents import wilson_interval
-from unknot.agents.evaluation import Agent, evaluate_agent
 from unknot.agents.few_walks import COPIES, PLACE
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.learnt_moves import changes, encode_all, start_moves, tightest
-from unknot.agents.maze_experts import MazeExpert, fewest_steps
+from unknot.agents.maze_problems import solve
 from unknot.agents.walks import permitted_transitions, walk_batches
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
@@ -167,12 +165,15 @@ def options(settings: Settings, task: str) -> dict[str, Any]:
 
 
 def _measure(name: str, folder: Path, problems: int) -> dict[str, Any]:
-    learner, moves = load(folder, Learner)  # type: ignore[type-abstract]
+    learner, moves = load(folder, Learner)
     task, _, baseline = name.partition("-")
     problems = min(problems, BASELINE_PROBLEMS) if baseline else problems
+    agents = {
+        "search": LatentPathAgent(learner, moves),
+        "greedy": LatentPathAgent(learner, moves, greedy=True),
+    }
     return {
-        "search": solve(LatentPathAgent(learner, moves), task, problems),
-        "greedy": solve(LatentPathAgent(learner, moves, greedy=True), task, problems),
+        **{k: solve(a, make_problems(task, problems), FIRST_PROBLEM, SLACK) for k, a in agents.items()},
         "prediction": predict(learner, moves, task, problems),
         "moves": moves.moves.tolist(),
         "actions": moves.actions.tolist(),
@@ -194,33 +195,9 @@ def load(folder: Path, kind: type[T]) -> tuple[T, LatentMoves]:
 
 def bounds(task: str, problems: int) -> dict[str, Any]:
     """Return what experts on true positions achieve: greedy, the trivial baseline, and search, the oracle."""
-    return {name: solve(None, task, problems, greedy=name == "floor") for name in ("floor", "ceiling")}
-
-
-def solve(agent: Agent | None, task: str, problems: int, *, greedy: bool = False) -> dict[str, Any]:
-    """Pose the problems to an agent, or to an expert if there is none.
-
-    Returns:
-        The share solved within `SLACK` times the fewest steps, its Wilson interval, how many there were, and
-        the mean of the steps taken over the fewest where it was solved.
-    """
-    env = make_problems(task, problems)
-    env.reset(seed=[FIRST_PROBLEM + k for k in range(problems)])
-    fewest = fewest_steps(env.unwrapped.simulation)
-    result = evaluate_agent(
-        agent or MazeExpert(env.unwrapped.simulation, greedy=greedy),
-        env,
-        problems,
-        FIRST_PROBLEM,
-        max_steps=int(SLACK * fewest.max()),
-    )
-    env.close()
-    solved = (result.steps > 0) & (result.steps <= SLACK * fewest)
     return {
-        "rate": float(solved.mean()),
-        "interval": wilson_interval(int(solved.sum()), problems),
-        "count": problems,
-        "length": float((result.steps / fewest)[solved].mean()) if solved.any() else None,
+        name: solve(None, make_problems(task, problems), FIRST_PROBLEM, SLACK, greedy=name == "floor")
+        for name in ("floor", "ceiling")
     }
 
 

@@ -136,15 +136,8 @@ def make_environment(
     settings: Settings, num_envs: int, encode: Encode | None, **options: Any
 ) -> VectorEnv[Any, Any, Any]:
     """Make copies of the maze with the goal task, observed as pixels or through an encoder."""
-    env = gym.make_vec(
-        MAZE,
-        num_envs=num_envs,
-        **BOARD,
-        goal="image",
-        max_steps=settings.max_steps,
-        terminate_on_success=True,
-        **options,
-    )
+    options = {**BOARD, "goal": "image", "terminate_on_success": True, **options}
+    env = gym.make_vec(MAZE, num_envs=num_envs, max_steps=settings.max_steps, **options)
     return env if encode is None else EncodedVectorObservation(env, encode)
 
 

@@ -165,24 +165,12 @@ def _learner(name: str, settings: Settings) -> Learner:
     if name == "pca":
         return PCA(shape=shape, latent_dim=latent_dim)
     if name == "infogan":
-        return InfoGAN(
-            shape=shape,
-            latent_dim=latent_dim,
-            noise_dim=settings.noise_dim,
-            network=settings.network,
-            width=settings.width,
-            critic_updates=settings.critic_updates,
-            information_weight=settings.information_weight,
-            learning_rate=settings.gan_rate,
-        )
-    return VAE(
-        beta=float(name.partition("-")[2] or 1),
-        shape=shape,
-        latent_dim=latent_dim,
-        network="dense",
-        hidden=settings.hidden,
-        learning_rate=settings.learning_rate,
-    )
+        names = ("noise_dim", "network", "width", "critic_updates", "information_weight")
+        own = {name: getattr(settings, name) for name in names}
+        return InfoGAN(shape=shape, latent_dim=latent_dim, learning_rate=settings.gan_rate, **own)
+    beta = float(name.partition("-")[2] or 1)
+    own = {"hidden": settings.hidden, "learning_rate": settings.learning_rate}
+    return VAE(beta=beta, shape=shape, latent_dim=latent_dim, network="dense", **own)
 
 
 def _train(name: str, settings: Settings, folder: Path, seed: int, resume: bool) -> Learner:
@@ -191,9 +179,8 @@ def _train(name: str, settings: Settings, folder: Path, seed: int, resume: bool)
         "pca": (1, len(images)),
         "infogan": (settings.gan_steps, settings.gan_batch * settings.critic_updates),
     }.get(name, (settings.steps, settings.batch))
-    return train_model(
-        lambda: _learner(name, settings), batches(images, batch, seed), steps, folder, seed, resume
-    )
+    data = batches(images, batch, seed)
+    return train_model(lambda: _learner(name, settings), data, steps, folder, seed, resume)
 
 
 # Measuring

@@ -110,7 +110,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
             path = model_folder(folder, name)
             if not (path / WEIGHTS).exists():
                 continue
-            learner = load_learner(path / WEIGHTS, kind=LocallyLinear)  # type: ignore[type-abstract]
+            learner = load_learner(path / WEIGHTS, kind=LocallyLinear)
             if not learner.surveyed:
                 raise FileNotFoundError(f"{path} has no finished weights: resume the run first")
             count = _problems(model, settings.problems) if full else min(40, settings.problems)

@@ -82,8 +82,7 @@ def predictions(learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[st
         panels[row, 0].set_ylabel(f"{name}: true", fontsize=8)
         panels[row + 1, 0].set_ylabel(f"{name}: predicted", fontsize=8)
     for panel in panels.flat:
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
     return figure
 
 

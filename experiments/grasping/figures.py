@@ -66,8 +66,7 @@ def plot_geometry(net: GraspNet, shards: Sequence[GraspShard]) -> Figure:
     for panel, title in zip(panels[0], titles, strict=True):
         panel.set_title(title, fontsize=8)
     for panel in panels.flat:
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
     return figure
 
 
