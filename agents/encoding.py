@@ -15,7 +15,15 @@ from torch import Tensor
 
 from unknot.envs.vector import VectorWrapper
 
-__all__ = ["Encode", "EncodedObservation", "EncodedVectorObservation", "ObservationEncoder"]
+__all__ = [
+    "Encode",
+    "EncodedObservation",
+    "EncodedVectorObservation",
+    "KnownImages",
+    "ObservationEncoder",
+    "average_pixels",
+    "scaled",
+]
 
 Array: TypeAlias = NDArray[Any]
 Observation: TypeAlias = Any
@@ -158,6 +166,52 @@ class ObservationEncoder:
         if codes.ndim != 2 or len(codes) != count:
             raise ValueError(f"encode must return ({count}, d) for {count} images, not {codes.shape}")
         return codes
+
+
+class KnownImages:
+    """An oracle's `encode`: looks the code of an image up among images whose codes are known.
+
+    Args:
+        images: uint8 (n, h, w, c), all of them different.
+        codes: (n, d), such as true factors.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], codes: Array) -> None:
+        self._codes = {image.tobytes(): code for image, code in zip(images, codes, strict=True)}
+        self._unknown = np.full_like(codes[0], -1)
+
+    def __call__(self, images: NDArray[np.uint8]) -> Array:
+        """Return codes (m, d); -1 in all dimensions for an unknown image."""
+        return np.stack([self._codes.get(image.tobytes(), self._unknown) for image in images])
+
+
+def average_pixels(images: NDArray[np.uint8], side: int = 4) -> NDArray[np.float32]:
+    """Return the means of squares of pixels, a vector for each image.
+
+    Args:
+        images: uint8 (n, h, w, c).
+        side: of a square; it divides h and w, and is 16 at most.
+
+    Returns:
+        (n, h w c / side²), in [0, 1].
+    """
+    n, height, width, channels = images.shape
+    lines = images.reshape(n, height // side, side, -1).sum(2, dtype=np.uint16)
+    squares = lines.reshape(n, height // side, width // side, side, channels).sum(3, dtype=np.uint16)
+    means: NDArray[np.float32] = squares.reshape(n, -1) / np.float32(255 * side**2)
+    return means
+
+
+def scaled(encode: Encode, images: NDArray[np.uint8]) -> Encode:
+    """Centre an encoder's codes and scale each by its standard deviation over images (n, h, w, c)."""
+    with torch.no_grad():
+        codes = torch.as_tensor(encode(images)).double()
+    mean, scale = codes.mean(0), codes.std(0) + 1e-6
+
+    def encode_scaled(images: NDArray[np.uint8]) -> Tensor:
+        return (torch.as_tensor(encode(images)).double() - mean) / scale
+
+    return encode_scaled
 
 
 def _samples(space: spaces.Space[Any]) -> Array:

@@ -20,21 +20,20 @@ from torch import Tensor
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.checks import settings_at_least
-from unknot.representation import WEIGHTS, Learner, minibatches, save_learner, train
+from unknot.representation import WEIGHTS, Learner, Trainable, minibatches, save_learner, train
 from unknot.representation.discrete_selectivity import DiscreteSelectivity
 from unknot.representation.interaction import interactions
 from unknot.representation.scene_selectivity import SceneSelectivity
 from unknot.representation.selectivity import frames
 
 from .latent_path import LatentPathAgent
-from .learnt_moves import encode_all, start_moves, tightest
+from .learnt_moves import start_moves, tightest
+from .walks import WALK, changed_transitions, codes_of
 
-__all__ = ["COPIES", "PLACE", "WALK", "FewWalks", "learn_to_plan"]
+__all__ = ["COPIES", "PLACE", "FewWalks", "learn_to_plan"]
 
 COPIES = 64
 """Copies of the environment, and transitions or walks of an update."""
-WALK = 15
-"""Steps of a random walk."""
 PLACE: dict[str, Any] = {"latent_dim": 2, "factors": 16, "entropy": 0.1}
 """Options of `SceneSelectivity` where all that actions change is a place."""
 
@@ -75,9 +74,9 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
     """
     torch.manual_seed(seed)
     walks = record(settings, seed)
-    seen = transitions_of(walks)
+    seen = changed_transitions(walks)
 
-    def learn(learner: Learner, name: str, data: Mapping[str, Tensor], updates: int) -> None:
+    def learn(learner: Trainable, name: str, data: Mapping[str, Tensor], updates: int) -> None:
         train(
             learner,
             minibatches(data, COPIES, seed),
@@ -97,8 +96,7 @@ def learn_to_plan(settings: FewWalks, folder: Path, seed: int, resume: bool = Fa
     torch.manual_seed(seed)  # a resume, which has trained no learner before, starts from the same state
     moves = start_moves(learner, made, seen, settings.moves)
     if settings.moves:
-        codes = encode_all(learner, walks["images"].flatten(0, 1)).view(*walks["images"].shape[:2], -1)
-        learn(moves, "moves", {**walks, "codes": codes}, settings.moves)
+        learn(moves, "moves", {**walks, "codes": codes_of(learner, walks["images"])}, settings.moves)
     else:
         save_learner(moves.eval(), folder / "moves" / WEIGHTS)
     return LatentPathAgent(learner, moves, greedy=not settings.moves)
@@ -108,8 +106,8 @@ def record(settings: FewWalks, seed: int) -> dict[str, Tensor]:
     """Record walks of uniformly random actions.
 
     Returns:
-        `images`, uint8 (n, 16, h, w, c), `action`, int64 (n, 15), and `action_mask`, bool (n, 15, actions),
-        all true.
+        `images`, uint8 (n, 16, h, w, c), `action`, int64 (n, 15), its `probability`, float32 (n, 15), and
+        `action_mask`, bool (n, 15, actions), all true: what is permitted is unknown.
     """
     env = gym.make_vec(settings.environment, num_envs=COPIES, task="none", **settings.options)
     source = interactions(env, seed, steps=WALK, masked=False)
@@ -117,21 +115,10 @@ def record(settings: FewWalks, seed: int) -> dict[str, Tensor]:
     env.close()
     return {
         "images": torch.cat([frames(walk) for walk in walks]),
-        **{name: torch.cat([walk[name] for walk in walks]) for name in ("action", "action_mask")},
-    }
-
-
-def transitions_of(walks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the transitions in which a pixel changed; every action counts as permitted everywhere."""
-    before, after = (images.flatten(0, 1) for images in (walks["images"][:, :-1], walks["images"][:, 1:]))
-    changed = (before != after).flatten(1).any(1)
-    mask = walks["action_mask"].flatten(0, 1)[changed]
-    return {
-        "observation": before[changed],
-        "next_observation": after[changed],
-        "action": walks["action"].flatten()[changed],
-        "action_mask": mask,
-        "probability": 1 / mask.sum(1),
+        **{
+            name: torch.cat([walk[name] for walk in walks])
+            for name in ("action", "probability", "action_mask")
+        },
     }
 
 

@@ -38,7 +38,7 @@ class Experiment(Protocol):
         """
 
     def evaluate(self, settings: Any, folder: Path, seed: int, full: bool) -> Metrics:
-        """Recompute the metrics of a seed from its weights; write nothing.
+        """Recompute the metrics of a seed from its weights, of the models it has; write nothing.
 
         Args:
             settings: that the seed was run with.

@@ -29,8 +29,6 @@ from unknot.models.image.vae import VAE
 from unknot.report import Headline, Table, verdict
 from unknot.representation import Learner
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
-
 WITH, WITHOUT = "five factors", "four factors"
 """What codes are measured on: all factors, or all but the shape, which varies and is not counted."""
 METRICS = ("higgins", "factor_vae", "dci")

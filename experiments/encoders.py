@@ -21,24 +21,22 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium import spaces
 from matplotlib.figure import Figure
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.checks import one_of, settings_at_least
 from unknot.envs.grasp.tabletop import TabletopEnv
 from unknot.envs.maze_world import PAPER_ACTIONS, STEPS
-from unknot.experiments.common.codes import Oracle, sample_images, votes_for
+from unknot.experiments.common.codes import Rendered, oracle, sample_images, turned, votes_for
+from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.study import CEILING, as_json
-from unknot.experiments.common.tables import cell
+from unknot.experiments.common.tables import cell, over_seeds
 from unknot.models.image.pca import PCA
+from unknot.progress import progress_bar
 from unknot.report import Headline, Table, save_figures
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
-from unknot.representation.metrics import METRICS, Score, evaluate_codes, hinton
-from unknot.representation.source import Encode, Factors, FactorSource
-from unknot.representation.training import progress_bar
-
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
+from unknot.representation.metrics import METRICS, Score, evaluate_codes
+from unknot.representation.source import Encode, FactorSource
 
 PLANAR, MAZE, DIGITS = "unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"
 GRASP = "unknot/Grasp-v0"
@@ -86,8 +84,6 @@ ENCODERS: dict[str, dict[str, str]] = {
 """Encoders by their environment: their names in the table, and the weights that ship."""
 DIAGONAL = ("maze", "open maze", "maze with blocks")
 """Environments whose codes are also measured turned by 45°."""
-TURN = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
-"""To the diagonals of a code of two dimensions."""
 SHARES = {"grasps": 4}
 """Environments whose scenes are rendered one by one, slowly: of samples and votes, one in so many."""
 UNTRAINED, COMPONENTS = "untrained", "principal components"
@@ -135,12 +131,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the encoders of a seed's folder, on a tenth of the samples unless `full`.
-
-    Raises:
-        FileNotFoundError: an encoder's weights are missing.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the encoders of a seed's folder, on a tenth of the samples unless `full`."""
     measured = _measure(settings, folder, seed, share=1 if full else 10)
     return {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
 
@@ -167,30 +158,10 @@ def _measure(
             }
             if environment in DIAGONAL:
                 first = (names[0], UNTRAINED)
-                encodes |= {f"{name}, turned by 45°": (_turned(learners[name]), source) for name in first}
-            encodes[CEILING] = np.asarray, Oracle(source)
+                encodes |= {f"{name}, turned by 45°": (turned(learners[name]), source) for name in first}
+            encodes[CEILING] = np.asarray, oracle(source)
             measured[environment] = {name: scores(*pair, environment) for name, pair in encodes.items()}
     return measured
-
-
-@dataclass(frozen=True)
-class Observed:
-    """An environment whose observations are more than images, for encoders that see all of them."""
-
-    env: TabletopEnv
-
-    @property
-    def factor_space(self) -> spaces.Dict:
-        """The environment's."""
-        return self.env.factor_space
-
-    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Sample the environment's factors."""
-        return self.env.sample_factors(n, rng)
-
-    def render_factors(self, factors: Mapping[str, Any]) -> Factors:
-        """Render the entries of observations, by name, each with first axis n."""
-        return self.env.observe_factors(factors)
 
 
 def _seen(source: FactorSource, learner: Learner) -> FactorSource:
@@ -198,7 +169,7 @@ def _seen(source: FactorSource, learner: Learner) -> FactorSource:
     if not learner.entries:
         return source
     assert isinstance(source, TabletopEnv)
-    return Observed(source)
+    return Rendered(source, source.observe_factors)
 
 
 def _source(environment: str) -> FactorSource:
@@ -220,10 +191,6 @@ def _baselines(source: FactorSource, learners: list[Learner], fitted: int, seed:
     components = PCA(shape=(height, width, channels), latent_dim=min(widest, len(images)))
     components.update({"observation": images})
     return {UNTRAINED: untrained, COMPONENTS: components}
-
-
-def _turned(learner: Learner) -> Encode:
-    return lambda images: learner.encode(images) @ TURN
 
 
 def _place(folder: Path, environment: str, name: str) -> Path:
@@ -260,19 +227,14 @@ def diagrams(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]]) -> dict[
         scores = {name: each["dci"] for name, each in rows.items() if "dci" in each}
         widths = [len(score.parts["importances"]) for score in scores.values()]
         if widths and max(widths) <= WIDEST:
-            figures[f"hinton-{_file_name(environment)}"] = _diagram(scores)
+            panels = {
+                f"{fill(name, 18)}\nDCI {score.value:.2f}": score.parts["importances"]
+                for name, score in scores.items()
+            }
+            factors = next(iter(scores.values())).choices["factors"]
+            size = (2.2 * len(panels), 4.5)
+            figures[f"hinton-{_file_name(environment)}"] = hinton_figure(panels, factors, size)
     return figures
-
-
-def _diagram(scores: Mapping[str, Score]) -> Figure:
-    """Plot the importances of each encoder's dimensions, one panel per encoder."""
-    figure = Figure(figsize=(2.2 * len(scores), 4.5), layout="constrained")
-    panels = figure.subplots(1, len(scores), squeeze=False)[0]
-    for panel, (name, score) in zip(panels, scores.items(), strict=True):
-        hinton(panel, score.parts["importances"], score.choices["factors"])
-        panel.tick_params("x", rotation=90)
-        panel.set_title(f"{fill(name, 18)}\nDCI {score.value:.2f}", fontsize=8)
-    return figure
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
@@ -291,11 +253,8 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
         split, untrained, factors = (
             cell(seeds, "encoders", "planar", name, "dci", "value") for name in names
         )
-        better = all(
-            seed["encoders"]["planar"][names[0]]["dci"]["value"]
-            > seed["encoders"]["planar"][UNTRAINED]["dci"]["value"]
-            for seed in seeds
-        )
+        values = (over_seeds(seeds, "encoders", "planar", name, "dci", "value") for name in names[:2])
+        better = all(ours > other for ours, other in zip(*values, strict=True))
     return (
         Headline(
             measure="DCI disentanglement of the dynamics/content split's code in the planar world",

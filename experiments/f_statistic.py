@@ -32,13 +32,12 @@ from unknot.checks import settings_at_least
 from unknot.experiments.common.codes import encode
 from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
-from unknot.experiments.common.tables import over_seeds
+from unknot.experiments.common.tables import over_seeds, where_measured
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding
 from unknot.report import Headline, Table, mean_std, save_figures, verdict
 from unknot.representation.metrics.attribute_auc import areas
-
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
+from unknot.representation.metrics.recall import recall
 
 FOLDS = 5
 NEIGHBOURS = (1, 2, 4, 10)
@@ -200,20 +199,8 @@ def _measure(codes: Tensor, each: NDArray[np.float64], data: _Characters) -> dic
     """Return the areas of the best dimension for each attribute value, and Recall@k on the held-out fold."""
     best = each.max(0)
     rows = np.isin(data.identities, data.held_out)
-    return {"areas": best.tolist(), "recall": recall(codes[rows], torch.from_numpy(data.identities[rows]))}
-
-
-def recall(codes: Tensor, labels: Tensor) -> dict[str, float]:
-    """Return Recall@k: the share of rows that have one of their label among their k nearest others.
-
-    Args:
-        codes: (n, dimensions), compared by Euclidean distance; on the sphere angles have the same order.
-        labels: (n,).
-    """
-    distances = torch.cdist(codes, codes).fill_diagonal_(torch.inf)
-    nearest = distances.topk(max(NEIGHBOURS), largest=False).indices
-    hits = labels[nearest] == labels[:, None]
-    return {str(k): float(hits[:, :k].any(1).float().mean()) for k in NEIGHBOURS}
+    recalls = recall(codes[rows], torch.from_numpy(data.identities[rows]), NEIGHBOURS)
+    return {"areas": best.tolist(), "recall": recalls}
 
 
 # Figures and tables
@@ -244,7 +231,7 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
 
 def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return the share of areas that count, beside those of triplet and histogram loss."""
-    shares = {name: mean_std(_above(_folds(seeds, name)), 1) for name in ROWS}
+    shares = {name: mean_std(_above(where_measured(seeds, "models", name)), 1) for name in ROWS}
     return (
         Headline(
             measure=f"Areas above {COUNTED}, F-statistic loss, %",
@@ -262,8 +249,7 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the table of areas and of Recall@k."""
     rows = []
     for name, label in ROWS.items():
-        folds = _folds(seeds, name)
-        if not folds:
+        if not (folds := where_measured(seeds, "models", name)):
             continue
         means = [float(np.mean(fold["areas"])) for fold in folds]
         recalls = [mean_std([100 * fold["recall"][str(k)] for fold in folds], 1) for k in NEIGHBOURS]
@@ -288,11 +274,6 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     ]
 
 
-def _folds(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Return the metrics of a model, of the seeds that have it."""
-    return [seed["models"][name] for seed in seeds if name in seed["models"]]
-
-
 def _above(folds: list[dict[str, Any]]) -> list[float]:
     """Return what share of a model's areas counts in each fold, in percent."""
     return [100 * float(np.mean(np.array(areas) > COUNTED)) for areas in over_seeds(folds, "areas")]
@@ -301,7 +282,7 @@ def _above(folds: list[dict[str, Any]]) -> list[float]:
 def _shares(seeds: list[dict[str, Any]]) -> dict[str, float]:
     """Return the mean share of areas that count, of the F-statistic loss first."""
     names = ("f_statistic", "triplet", "histogram")
-    return {name: float(np.mean(_above(_folds(seeds, name)))) for name in names}
+    return {name: float(np.mean(_above(where_measured(seeds, "models", name)))) for name in names}
 
 
 def _met(shares: dict[str, float]) -> bool:

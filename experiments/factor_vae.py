@@ -37,8 +37,6 @@ from unknot.report import Headline, Table, verdict
 from unknot.representation import Learner
 from unknot.representation.metrics import evaluate_codes
 
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
-
 METRICS = ("factor_vae", "higgins", "mig", "dci")
 WITH, WITHOUT = "with shape", "without shape"
 CONSTANT, SAMPLED = ", collapsed dimensions constant", ", drawn"

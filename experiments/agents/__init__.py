@@ -90,14 +90,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Test the agents of one seed from their weights, in 40 episodes at most unless `full`.
-
-    How they were learnt is as it was logged.
-
-    Raises:
-        FileNotFoundError: an agent that is not complete.
-        WeightsError: weights that can't be used.
-    """
+    """Test the agents of one seed, in 40 episodes at most unless `full`; curves are as they were logged."""
     episodes = settings.episodes if full else min(settings.episodes, 40)
     metrics: dict[str, Any] = {}
     for name in settings.tasks:

@@ -7,12 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from unknot.agents.evaluation import pooled_interval
 from unknot.experiments.agents.tasks import LABELS, LEARNERS, TASKS, Task, differs
-from unknot.experiments.common.tables import over_seeds
+from unknot.experiments.common.tables import over_seeds, success_cell
 from unknot.report import Headline, Table, mean_std
-
-__all__ = ["headlines", "learning_curves", "tabulate"]
 
 ACROSS = 3
 """Panels in a row of the figure."""
@@ -112,14 +109,13 @@ def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
 def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
     if not differs(task, row):
         seeds = seeds[:1]
-    low, high = pooled_interval(*(over_seeds(seeds, key) for key in ("success", "episodes")))
     steps = [seed["steps"] for seed in seeds if seed["steps"] is not None]
     encoder, planner = task.encoder_steps, task.planner_steps
     before = {"codes": encoder, "tuned": encoder, "planning": planner}.get(row)
     best = [seed["best"] for seed in seeds if "best" in seed]
     return (
         label,
-        f"{mean_std([100 * seed['success'] for seed in seeds], 1)} [{100 * low:.1f}, {100 * high:.1f}]",
+        success_cell(*(over_seeds(seeds, key) for key in ("success", "episodes"))),
         mean_std(steps, 1) if steps else "",
         f"{before:,}" if before else "",
         mean_std([entry["steps"] for entry in best], 0) if best else "",

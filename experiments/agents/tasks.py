@@ -6,8 +6,6 @@ from typing import Any
 from unknot.agents.few_walks import FewWalks
 from unknot.envs.maze_world import STEPS
 
-__all__ = ["LABELS", "LEARNERS", "TASKS", "Task", "differs"]
-
 
 @dataclass(frozen=True)
 class Task:

@@ -13,8 +13,6 @@ from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.models.traversals import as_images, image_rows
 
-__all__ = ["allocation", "decoded", "tuning"]
-
 EXAMPLES = 8
 """How many images are shown."""
 
@@ -62,6 +60,5 @@ def tuning(learner: VAE, source: Blob) -> Figure:
     for panel, dim in zip(figure.subplots(1, len(order), squeeze=False)[0], order, strict=True):
         panel.imshow(codes[:, dim].reshape(side, side).T.numpy(force=True), cmap="bwr", vmin=-3, vmax=3)
         panel.set_title(f"z{dim}: {kl[dim]:.2f}", fontsize=9)
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
     return figure

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unknot.experiments.common.runs import CHECKPOINT_EVERY
 from unknot.experiments.common.study import Training
 from unknot.files import WEIGHTS
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.representation import load_learner, save_learner, train
-
-__all__ = ["ENTERS", "ORDER", "entries", "in_order", "load_stages", "stages", "trace_of", "train_generator"]
 
 ENTERS = 1.0
 """Nats from which on a factor has entered: twice what each has at the end by the uniform share alone."""
@@ -44,26 +43,14 @@ def train_generator(
     sizes = settings.network()  # its pixels count once
     network = {name: sizes[name] for name in ("shape", "width", "hidden", "learning_rate")}
     torch.manual_seed(seed)
-    learner = FactorGenerator(
-        factors=factors,
-        capacity=capacity,
-        growth=steps,
-        **network,
-    )
+    learner = FactorGenerator(factors=factors, capacity=capacity, growth=steps, **network)
     batches = stream(source, settings.batch, seed, factors=True)
     for nats, updates in stages(learner):
         kept = _weights_at(folder, nats)
         if resume and kept.exists() and updates < steps:
             continue  # never skip the last stage: it restores the generator
-        train(
-            learner,
-            batches,
-            updates,
-            folder=folder,
-            resume=resume,
-            checkpoint_every=5000,
-            description=f"seed {seed}: generator up to {nats:g} nats",
-        )
+        options: dict[str, Any] = {"folder": folder, "resume": resume, "checkpoint_every": CHECKPOINT_EVERY}
+        train(learner, batches, updates, **options, description=f"seed {seed}: generator up to {nats:g} nats")
         save_learner(learner, kept)
         resume = True
     return learner

@@ -4,10 +4,16 @@ from typing import Any
 
 from unknot.experiments.capacity_vae.generator import ENTERS, ORDER, in_order
 from unknot.experiments.common.study import BOUNDS
-from unknot.experiments.common.tables import cell, dimensions_in_use, mean, over_seeds, score_cells, title
+from unknot.experiments.common.tables import (
+    cell,
+    dimensions_in_use,
+    how_many,
+    mean,
+    over_seeds,
+    score_cells,
+    title,
+)
 from unknot.report import Headline, Table, mean_std, verdict
-
-__all__ = ["CONTROLLED", "GENERATOR", "METRICS", "headlines", "tabulate"]
 
 METRICS = ("factor_vae", "mig", "dci")
 METHODS = {"beta": "β-VAE, β"}
@@ -33,17 +39,17 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
         Headline(
             measure="Seeds in which x and y, scale, shape, orientation enter in this order",
             paper="its one run (Fig. 3)",
-            ours=f"{ordered} of {len(seeds)}",
+            ours=how_many(ordered),
             floor="1 in 60 (random order)",
             ceiling="all (the same order)",
             target="all",
-            met=ordered == len(seeds),
+            met=all(ordered),
         ),
     )
 
 
-def _ordered(seeds: list[dict[str, Any]]) -> int:
-    return sum(in_order(seed[GENERATOR]["enters"]) for seed in seeds)
+def _ordered(seeds: list[dict[str, Any]]) -> list[bool]:
+    return [in_order(enters) for enters in over_seeds(seeds, GENERATOR, "enters")]
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
@@ -65,8 +71,8 @@ def _generator_table(seeds: list[dict[str, Any]]) -> Table:
         (
             f"Mean ± standard deviation over the seeds, of {len(seeds)}, in which the factor enters: from "
             f"there on it has {ENTERS} nats. The paper's images are 64 × 64; smaller ones hold fewer nats.",
-            f"Target: x and y, scale, shape, orientation, in this order: {ordered} of {len(seeds)} seeds, "
-            f"{verdict(ordered == len(seeds))}.",
+            f"Target: x and y, scale, shape, orientation, in this order: {how_many(ordered)} seeds, "
+            f"{verdict(all(ordered))}.",
         ),
     )
 
@@ -75,11 +81,9 @@ def _shapes_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name in seeds[0]["shapes"]:
         models = over_seeds(seeds, "shapes", name)
-        scores = score_cells(models, ["coloured"], METRICS)
         nats, error = cell(models, "nats", digits=1), cell(models, "error", digits=4)
-        rows.append(
-            (title(name, METHODS), nats, error, _total(models), *scores, dimensions_in_use(models, USED))
-        )
+        scores, used = score_cells(models, ["coloured"], METRICS), dimensions_in_use(models, USED)
+        rows.append((title(name, METHODS), nats, error, _total(models), *scores, used))
     return Table(
         "Coloured 2D Shapes: controlled capacity beside β-VAE",
         ("model", "reconstruction", "error", "KL", "FactorVAE metric", "MIG", "DCI", "dimensions used"),
@@ -117,14 +121,8 @@ def _blob_table(seeds: list[dict[str, Any]]) -> Table:
     for name in seeds[0]["blob"]:
         models = over_seeds(seeds, "blob", name)
         paper = published.get(name, published.get(name.partition("-")[0], ""))
-        rows.append(
-            (
-                title(name, METHODS),
-                dimensions_in_use(models, USED),
-                paper,
-                *score_cells(models, ["blob"], METRICS),
-            )
-        )
+        scores = score_cells(models, ["blob"], METRICS)
+        rows.append((title(name, METHODS), dimensions_in_use(models, USED), paper, *scores))
     return Table(
         "Blobs: dimensions that two factors take",
         ("model", "dimensions used", "paper", "FactorVAE metric", "MIG", "DCI"),

@@ -1,6 +1,6 @@
 """Codes: of many images, of a model by other means than `encode`, of an oracle."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +15,27 @@ from unknot.representation import Learner
 from unknot.representation.metrics.components import Components
 from unknot.representation.source import Encode, Factors, FactorSource
 
-__all__ = ["Oracle", "by_samples", "encode", "sample_images", "votes_for", "zero_collapsed"]
+__all__ = [
+    "Rendered",
+    "by_samples",
+    "encode",
+    "oracle",
+    "sample_images",
+    "turned",
+    "votes_for",
+    "zero_collapsed",
+]
 
 Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Oracle:
-    """A source whose images are its factors as numbers, so that a metric can measure them as codes."""
+class Rendered:
+    """A source of factors that are rendered in another way than its own."""
 
     source: FactorSource
+    render: Callable[[Mapping[str, Any]], Any]
+    """Factors with first axis n to what an encoder takes."""
 
     @property
     def factor_space(self) -> spaces.Dict:
@@ -35,9 +46,20 @@ class Oracle:
         """Sample the source's factors."""
         return self.source.sample_factors(n, rng)
 
-    def render_factors(self, factors: Mapping[str, Any]) -> NDArray[Any]:
-        """Return the factors as a table, (n, factors)."""
-        return Components(self.factor_space).table(factors)
+    def render_factors(self, factors: Mapping[str, Any]) -> Any:
+        """Render factors."""
+        return self.render(factors)
+
+
+def oracle(source: FactorSource) -> FactorSource:
+    """Return a source whose images are its factors as a table (n, factors), to be measured as codes."""
+    return Rendered(source, Components(source.factor_space).table)
+
+
+def turned(learner: Learner) -> Encode:
+    """Return an encoder of two dimensions turned by 45°, to the diagonals of the learner's code."""
+    turn = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
+    return lambda images: learner.encode(images) @ turn
 
 
 @torch.no_grad()

@@ -1,30 +1,22 @@
-"""Run the models of a seed, each in a folder of its name, and the parts of an experiment."""
+"""Run the models of a seed, each in a folder of its name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor
 
-from unknot.experiments import Experiment
 from unknot.files import METRICS, WEIGHTS, read_json, write_json
-from unknot.report import Headline, Table
 from unknot.representation import Learner, Trainable, load_learner, save_learner, train
 
 __all__ = [
     "UNTRAINED",
-    "evaluate_parts",
     "first_or_all",
-    "headlines_of_parts",
     "load_model",
     "model_folder",
     "models_in",
-    "of_part",
-    "presets_of",
     "run_models",
-    "run_parts",
-    "tabulate_parts",
     "train_model",
 ]
 
@@ -81,15 +73,8 @@ def train_model(
     if folder.name == UNTRAINED:
         save_learner(learner.eval(), folder / WEIGHTS)
         return learner
-    train(
-        learner,
-        batch_at,
-        steps,
-        folder=folder,
-        resume=resume,
-        checkpoint_every=CHECKPOINT_EVERY,
-        description=f"seed {seed}: {folder.name}",
-    )
+    options: dict[str, Any] = {"folder": folder, "resume": resume, "checkpoint_every": CHECKPOINT_EVERY}
+    train(learner, batch_at, steps, **options, description=f"seed {seed}: {folder.name}")
     return learner
 
 
@@ -133,72 +118,3 @@ def first_or_all(models: Iterable[str], baselines: int, seed: int) -> list[str]:
     """Return the models of a seed: all of them for the first `baselines` seeds, then the first alone."""
     names = list(models)
     return names if seed < baselines else names[:1]
-
-
-# Parts: experiments of their own. The settings of the whole have a field `part`, which names the part to run
-# or says "all", and a field of each part's name, its settings.
-
-
-def presets_of(parts: Mapping[str, Experiment], settings: type[Any]) -> dict[str, Any]:
-    """Return the presets that all parts have, as settings of the whole."""
-    names = [
-        name for name in next(iter(parts.values())).PRESETS if all(name in p.PRESETS for p in parts.values())
-    ]
-    return {
-        preset: settings(**{name: part.PRESETS[preset] for name, part in parts.items()}) for preset in names
-    }
-
-
-def run_parts(
-    parts: Mapping[str, Experiment], settings: Any, folder: Path, seed: int, resume: bool
-) -> dict[str, Any]:
-    """Run the chosen parts of one seed, each in a folder of its name.
-
-    A part that has its `metrics.json` is complete and taken as it is, chosen or not.
-    """
-    metrics: dict[str, Any] = {"seed": seed, "parts": {}}
-    for name in parts:
-        if settings.part in ("all", name) or (folder / name / METRICS).exists():
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            metrics["parts"] |= run_models(
-                [name],
-                folder,
-                lambda name, path: parts[name].run(getattr(settings, name), path, seed, resume),
-            )
-    return metrics
-
-
-def evaluate_parts(
-    parts: Mapping[str, Experiment], settings: Any, folder: Path, seed: int, full: bool
-) -> dict[str, Any]:
-    """Measure the parts that a seed's folder has, from their weights."""
-    there = models_in(folder, parts)
-    return {
-        "seed": seed,
-        "parts": {n: parts[n].evaluate(getattr(settings, n), folder / n, seed, full) for n in there},
-    }
-
-
-def tabulate_parts(parts: Mapping[str, Experiment], seeds: list[dict[str, Any]]) -> list[Table]:
-    """Make the tables of every part that was run."""
-    return [
-        table
-        for name, part in parts.items()
-        if (each := of_part(seeds, name))
-        for table in part.tabulate(each)
-    ]
-
-
-def headlines_of_parts(parts: Mapping[str, Experiment], seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
-    """Return the headlines of every part that was run."""
-    return tuple(
-        line
-        for name, part in parts.items()
-        if (each := of_part(seeds, name))
-        for line in part.headlines(each)
-    )
-
-
-def of_part(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Return the metrics of a part, of the seeds that ran it."""
-    return [seed["parts"][name] for seed in seeds if name in seed["parts"]]

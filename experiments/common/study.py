@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.checks import above, settings_at_least
-from unknot.experiments.common.codes import Oracle, sample_images, votes_for
+from unknot.experiments.common.codes import oracle, sample_images, votes_for
 from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
 from unknot.models.data.stream import stream
@@ -181,7 +181,7 @@ def ceiling(study: Study) -> dict[str, Any]:
 
     It reconstructs nothing. It has the metrics' `choices` too, which are those of all models.
     """
-    own = {name: score(np.asarray, Oracle(source), study) for name, source in study.measured.items()}
+    own = {name: score(np.asarray, oracle(source), study) for name, source in study.measured.items()}
     scores = as_json({name + view: own[name] for view in ("", *study.views) for name in own})
     choices = {metric: dict(score.choices) for metric, score in next(iter(own.values())).items()}
     return {CEILING: {"error": None, "nats": None, "kl": None, "scores": scores, "choices": choices}}

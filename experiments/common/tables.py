@@ -5,9 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from unknot.agents.evaluation import pooled_interval
 from unknot.report import mean_std
 
-__all__ = ["cell", "dimensions_in_use", "mean", "over_seeds", "score_cells", "title"]
+__all__ = [
+    "cell",
+    "dimensions_in_use",
+    "how_many",
+    "mean",
+    "over_seeds",
+    "score_cells",
+    "success_cell",
+    "title",
+    "where_measured",
+]
 
 
 def title(name: str, methods: Mapping[str, str]) -> str:
@@ -26,6 +37,14 @@ def over_seeds(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
     return values
 
 
+def where_measured(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
+    """Return the values below these keys, of the seeds that have all of them."""
+    values: list[Any] = list(seeds)
+    for key in keys:
+        values = [value[key] for value in values if key in value]
+    return values
+
+
 def mean(seeds: Sequence[Mapping[str, Any]], *keys: str) -> float:
     """Return the mean of the values below these keys over the seeds."""
     return float(np.mean(over_seeds(seeds, *keys)))
@@ -35,6 +54,23 @@ def cell(seeds: Sequence[Mapping[str, Any]], *keys: str, digits: int = 2) -> str
     """Return "mean ± standard deviation" of the values below these keys, "–" where they are None."""
     values = over_seeds(seeds, *keys)
     return "–" if values[0] is None else mean_std(values, digits)
+
+
+def success_cell(shares: Sequence[float], counts: Sequence[int]) -> str:
+    """Return success in percent: mean ± standard deviation over seeds, and Wilson's 95% interval of all runs.
+
+    Args:
+        shares: that succeeded, in [0, 1], of each seed.
+        counts: runs of each seed.
+    """
+    low, high = pooled_interval(shares, counts)
+    return f"{mean_std([100 * share for share in shares], 1)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def how_many(met: Iterable[bool]) -> str:
+    """Return "k of n"."""
+    each = list(met)
+    return f"{sum(each)} of {len(each)}"
 
 
 def score_cells(

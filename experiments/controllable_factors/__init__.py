@@ -11,39 +11,24 @@ itself with `--part NAME`:
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
-from unknot.experiments import Experiment
-from unknot.experiments.common.runs import (
-    evaluate_parts,
-    headlines_of_parts,
-    presets_of,
-    run_parts,
-    tabulate_parts,
-)
+from unknot.experiments.common.parts import Parts
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning, reinforcement
 from unknot.experiments.controllable_factors.digits import Settings as DigitsSettings
 from unknot.experiments.controllable_factors.maze import Settings as MazeSettings
 from unknot.experiments.controllable_factors.multistep import Settings as MultistepSettings
 from unknot.experiments.controllable_factors.planning import Settings as PlanningSettings
 from unknot.experiments.controllable_factors.reinforcement import Settings as ReinforcementSettings
-from unknot.report import Headline, Table
 
-__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
-PARTS: dict[str, Experiment] = {
-    "maze": cast(Experiment, maze),
-    "digits": cast(Experiment, digits),
-    "multistep": cast(Experiment, multistep),
-    "planning": cast(Experiment, planning),
-    "reinforcement": cast(Experiment, reinforcement),
-}
+PARTS = Parts(maze=maze, digits=digits, multistep=multistep, planning=planning, reinforcement=reinforcement)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the experiment: which parts, and those of each part."""
+    """Settings of the experiment: which part, and those of each part."""
 
     part: Literal["all", "maze", "digits", "multistep", "planning", "reinforcement"] = "all"
     """The part to run."""
@@ -54,29 +39,6 @@ class Settings:
     reinforcement: ReinforcementSettings = field(default_factory=ReinforcementSettings)
 
 
-PRESETS = presets_of(PARTS, Settings)
-
-
-def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Run the chosen parts of one seed, each in a folder of its name."""
-    return run_parts(PARTS, settings, folder, seed, resume)
-
-
-def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the parts that a seed's folder has, from their weights.
-
-    Raises:
-        FileNotFoundError: a part whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
-    return evaluate_parts(PARTS, settings, folder, seed, full)
-
-
-def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
-    """Make the tables of every part that was run."""
-    return tabulate_parts(PARTS, seeds)
-
-
-def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
-    """Return the figures of every part that was run, the maze's first."""
-    return headlines_of_parts(PARTS, seeds)
+PRESETS = PARTS.presets(Settings)
+run, evaluate = PARTS.run, PARTS.evaluate
+tabulate, headlines = PARTS.tabulate, PARTS.headlines

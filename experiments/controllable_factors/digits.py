@@ -23,15 +23,14 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.checks import settings_at_least
-from unknot.experiments.common.tables import cell
+from unknot.experiments.common.tables import cell, how_many, where_measured
 from unknot.report import Headline, Table, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
 from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.discrete_selectivity import DiscreteSelectivity, information
 from unknot.representation.interaction import interactions
 from unknot.representation.metrics.dci import dci
-
-__all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
+from unknot.representation.metrics.linear import correlations
 
 SIZE = 5
 PIXELS = 40
@@ -104,12 +103,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed from their weights, on 500 scenes at most unless `full`.
-
-    Raises:
-        FileNotFoundError: no weights of the selectivity learner; baselines may be missing.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the models of one seed on 500 scenes at most unless `full`; baselines may be missing."""
     names = [name for name in MODELS if name == "selectivity" or (folder / name / WEIGHTS).exists()]
     learners = {name: load_learner(folder / name / WEIGHTS) for name in names}
     count = settings.scenes if full else min(settings.scenes, QUICK_SCENES)
@@ -190,14 +184,6 @@ def measure(learner: Learner, scenes: Scenes) -> dict[str, Any]:
     return result
 
 
-def correlations(codes: NDArray[np.float64], factors: NDArray[Any]) -> NDArray[np.float64]:
-    """Return Pearson's r of codes (n, d) and factors (n, k), (d, k); 0 for a code that is constant."""
-    a, b = codes - codes.mean(0), factors - factors.mean(0)
-    lengths = np.linalg.norm(a, axis=0)[:, None] * np.linalg.norm(b, axis=0)
-    products: NDArray[np.float64] = a.T @ b
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
-
-
 # Pictures
 
 
@@ -246,10 +232,10 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 def _factor_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name, title in MODELS.items():
-        if not (models := _of_model(seeds, name)):
+        if not (models := where_measured(seeds, "models", name)):
             continue
         r = (cell(models, "correlation", factor, digits=3) for factor in FACTORS)
-        reached = (f"{_reached(models, bar)} of {len(models)}" for bar in (BAR, AIM))
+        reached = (how_many(_reached(models, bar)) for bar in (BAR, AIM))
         rows.append((title, *r, cell(models, "least", digits=3), *reached, cell(models, "dci")))
     names = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits"}
     sources = " and ".join(names[source] for source in sorted({each["source"] for each in seeds}))
@@ -271,7 +257,7 @@ def _factor_table(seeds: list[dict[str, Any]]) -> Table:
 def _policy_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name in ("selectivity", "bare", "random"):
-        if not (models := _of_model(seeds, name)):
+        if not (models := where_measured(seeds, "models", name)):
             continue
         rows.append((MODELS[name], *(cell(models, key) for key in ("purity", "moves", "information"))))
     return Table(
@@ -287,7 +273,7 @@ def _policy_table(seeds: list[dict[str, Any]]) -> Table:
 
 def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return how well single latents follow the worst of the four factors."""
-    ours, untrained = _of_model(seeds, "selectivity"), _of_model(seeds, "random")
+    ours, untrained = (where_measured(seeds, "models", name) for name in ("selectivity", "random"))
     met = _reached(ours, BAR)
     return (
         Headline(
@@ -296,17 +282,12 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
             ours=cell(ours, "least", digits=3),
             floor=f"{cell(untrained, 'least', digits=3) if untrained else 'unknown'}, a random encoder",
             ceiling="1, by definition",
-            target=f"at least {BAR} in 9 of 10 seeds (ours: {met} of {len(ours)})",
-            met=met >= 0.9 * len(ours),
+            target=f"at least {BAR} in 9 of 10 seeds (ours: {how_many(met)})",
+            met=sum(met) >= 0.9 * len(met),
         ),
     )
 
 
-def _of_model(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Return the metrics of a model, of the seeds that have it."""
-    return [seed["models"][name] for seed in seeds if name in seed["models"]]
-
-
-def _reached(models: list[dict[str, Any]], bar: float) -> int:
-    """Return in how many seeds every factor's |correlation| reaches the bar."""
-    return sum(model["least"] >= bar for model in models)
+def _reached(models: list[dict[str, Any]], bar: float) -> list[bool]:
+    """Return in which seeds every factor's |correlation| reaches the bar."""
+    return [model["least"] >= bar for model in models]

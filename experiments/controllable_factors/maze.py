@@ -21,9 +21,10 @@ import numpy as np
 import torch
 
 from unknot.checks import settings_at_least
+from unknot.envs.maze_world import PAPER_ACTIONS as ACTIONS
 from unknot.experiments.common.runs import first_or_all, load_model, model_folder, run_models
 from unknot.experiments.controllable_factors.maze_figures import plot_plane
-from unknot.experiments.controllable_factors.maze_measures import ACTIONS, UNSEEN, measure, measure_plane
+from unknot.experiments.controllable_factors.maze_measures import UNSEEN, measure, measure_plane
 from unknot.experiments.controllable_factors.maze_tables import headlines, tabulate
 from unknot.experiments.controllable_factors.mazes import AS_PUBLISHED, COPIES, make_maze
 from unknot.report import save_figure
@@ -83,18 +84,10 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed from their weights; it is quick, `full` or not.
-
-    Raises:
-        FileNotFoundError: a model whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
-    return {
-        name: _measure(
-            load_model(folder, name, Selectivity), settings, name, model_folder(folder, name), seed
-        )
-        for name in first_or_all(MODELS, settings.baselines, seed)
-    }
+    """Measure the models of one seed; it is quick, `full` or not."""
+    names = first_or_all(MODELS, settings.baselines, seed)
+    learners = {name: load_model(folder, name, Selectivity) for name in names}
+    return {n: _measure(each, settings, n, model_folder(folder, n), seed) for n, each in learners.items()}
 
 
 def _measure(learner: Selectivity, settings: Settings, name: str, folder: Path, seed: int) -> dict[str, Any]:
@@ -114,9 +107,8 @@ def train_model(
         return _train(settings, name, folder, seed, resume, layout)
     found, scores = [], []
     for start in range(settings.starts):
-        found.append(
-            _train(settings, name, folder / f"start-{start}", seed + NEXT_START * start, resume, layout)
-        )
+        path, own_seed = folder / f"start-{start}", seed + NEXT_START * start
+        found.append(_train(settings, name, path, own_seed, resume, layout))
         scores.append(selectivity_reached(found[-1], seed, layout))
     best = found[int(np.argmax(scores))]
     save_learner(best, folder / WEIGHTS)

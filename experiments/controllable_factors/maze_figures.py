@@ -4,15 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unknot.experiments.controllable_factors.maze_measures import (
-    ACTIONS,
-    kernel_width,
-    sample_variations,
-    survey,
-)
+from unknot.envs.maze_world import PAPER_ACTIONS as ACTIONS
+from unknot.experiments.controllable_factors.maze_measures import sample_variations, survey
+from unknot.representation.metrics.modes import kernel_width
 from unknot.representation.selectivity import Selectivity
-
-__all__ = ["plot_plane"]
 
 COLOURS = ("black", "navy", "green", "deeppink", "orange", "deepskyblue")
 """Of the actions."""

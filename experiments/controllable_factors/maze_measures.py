@@ -10,25 +10,13 @@ from numpy.typing import NDArray
 
 from unknot.envs.maze_world import PAPER as LAYOUT
 from unknot.envs.maze_world import PAPER_ACTIONS as ACTIONS
+from unknot.experiments.common.codes import turned
 from unknot.experiments.controllable_factors.mazes import COPIES, make_maze
 from unknot.representation.interaction import interactions, sample_actions
 from unknot.representation.metrics import evaluate_codes
+from unknot.representation.metrics.linear import linear_fit
+from unknot.representation.metrics.modes import find_modes
 from unknot.representation.selectivity import Selectivity
-
-__all__ = [
-    "ACTIONS",
-    "Variations",
-    "find_modes",
-    "kernel_width",
-    "linear_fit",
-    "measure",
-    "measure_plane",
-    "meets_bar",
-    "purities",
-    "sample_variations",
-    "survey",
-    "worst_angle",
-]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -38,13 +26,7 @@ UNSEEN = 500_000
 """Added to a seed for transitions that training has not seen."""
 SAMPLES = 1000
 """Variations that are sampled, as in the paper."""
-BANDWIDTH = 0.25
-"""Of the kernel density, as a share of the variations' root mean square length."""
-SMALLEST_SHARE = 0.05
-"""Share of the variations below which a peak of their density is not a mode."""
 SCORES = ("mig", "dci", "sap")
-TURN = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
-"""From h to the diagonals of the square of factors, along which a variation at its corner lies."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +45,7 @@ def measure(learner: Selectivity, samples: int, seed: int) -> dict[str, Any]:
     env = make_maze(COPIES, "paper", ACTIONS)
     torch.manual_seed(seed)
     assessed = learner.assess(interactions(env, seed + UNSEEN, masked=False)(0))
-    codings = {"": learner.encode, "_turned": lambda images: learner.encode(images) @ TURN}
+    codings = {"": learner.encode, "_turned": turned(learner)}
     scores = {
         name + suffix: score.value
         for suffix, encode in codings.items()
@@ -132,53 +114,11 @@ def sample_variations(learner: Selectivity, seed: int) -> Variations:
     return Variations((learner.encode(after) - h).numpy(force=True), action.numpy(force=True))
 
 
-def find_modes(
-    points: Floats, bandwidth: float = BANDWIDTH, share: float = SMALLEST_SHARE
-) -> NDArray[np.int64]:
-    """Return, for each of n points (n, d), the mode of their kernel density that it climbs to (mean shift).
-
-    Args:
-        points: the points.
-        bandwidth: of the Gaussian kernel, as a share of their root mean square length.
-        share: of all points, below which a peak is not a mode.
-
-    Returns:
-        (n,): modes counted from 0, the largest first; -1 for a point that climbs to none.
-    """
-    width = kernel_width(points, bandwidth)
-    peaks = points.copy()
-    for _ in range(50):
-        weights = np.exp(-np.square(peaks[:, None] - points).sum(-1) / (2 * width**2))
-        peaks = weights @ points / weights.sum(1, keepdims=True)
-    labels = np.full(len(points), -1)
-    for peak in peaks:
-        near = (np.linalg.norm(peaks - peak, axis=1) < width) & (labels < 0)
-        labels[near] = labels.max() + 1
-    sizes = np.bincount(labels)
-    order = [mode for mode in np.argsort(-sizes, kind="stable") if sizes[mode] >= share * len(points)]
-    ranks = np.full(len(sizes), -1)
-    ranks[order] = np.arange(len(order))
-    result: NDArray[np.int64] = ranks[labels]
-    return result
-
-
-def kernel_width(points: Floats, bandwidth: float = BANDWIDTH) -> float:
-    """Return the width of the Gaussian kernel of a density of points (n, d)."""
-    return float(bandwidth * np.sqrt(np.square(points).sum(1).mean()) + 1e-12)
-
-
 def purities(modes: NDArray[np.int64], actions: NDArray[np.int64]) -> tuple[list[float], list[int]]:
     """Return each mode's share of its most frequent action, and that action; both `up`s count as one."""
     done = np.array(MERGED)[actions]
     counts = [np.bincount(done[modes == mode]) for mode in range(modes.max() + 1)]
     return [float(count.max() / count.sum()) for count in counts], [int(count.argmax()) for count in counts]
-
-
-def linear_fit(codes: Floats, values: NDArray[Any]) -> float:
-    """Return R² of values (n,) read from codes (n, d) by a linear map."""
-    inputs = np.c_[codes, np.ones(len(codes))]
-    residual = inputs @ np.linalg.lstsq(inputs, values, rcond=None)[0] - values
-    return float(1 - np.square(residual).sum() / np.square(values - values.mean()).sum())
 
 
 def worst_angle(effects: Mapping[str, Floats]) -> float:

@@ -2,24 +2,17 @@
 
 from typing import Any
 
-from unknot.experiments.common.tables import cell
+from unknot.experiments.common.tables import cell, how_many, over_seeds, where_measured
 from unknot.experiments.controllable_factors.maze_measures import SCORES
 from unknot.report import Headline, Table
-
-__all__ = ["headlines", "tabulate"]
 
 MODELS = ("selectivity", "as published", "autoencoder", "random")
 """The rows, ours first."""
 
 
-def of_model(seeds: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Return the metrics of a model, of the seeds that trained it."""
-    return [seed[name] for seed in seeds if name in seed]
-
-
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the tables: what the paper's Fig. 2 shows, and how disentangled h is."""
-    found = {name: of_model(seeds, name) for name in MODELS if of_model(seeds, name)}
+    found = {name: models for name in MODELS if (models := where_measured(seeds, name))}
     goal = ("target", "4", "≥ 0.95", "none", "≥ 0.98", "≥ 0.98", "≤ 10°", "9 of 10")
     return [
         Table(
@@ -65,14 +58,13 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 
 def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return in how many seeds the plane holds the four directed factors."""
-    met = [seed["selectivity"]["met"] for seed in seeds]
-    untrained = [model["met"] for model in of_model(seeds, "random")]
+    met, untrained = (where_measured(seeds, name, "met") for name in ("selectivity", "random"))
     return (
         Headline(
             measure="seeds whose latent plane holds the maze's four directed factors",
             paper="one example, no number",
-            ours=f"{sum(met)} of {len(met)}",
-            floor=f"{sum(untrained)} of {len(untrained)}, the same networks untrained",
+            ours=how_many(met),
+            floor=f"{how_many(untrained)}, the same networks untrained",
             ceiling=f"{len(met)} of {len(met)}, the true cells, by definition",
             target="at least 9 of 10",
             met=sum(met) >= 0.9 * len(met),
@@ -90,17 +82,10 @@ def _note_on_starts(met: list[bool]) -> str:
 
 
 def _plane_row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
-    diagonal, met = (f"{sum(seed[key] for seed in seeds)} of {len(seeds)}" for key in ("diagonal", "met"))
-    return (
-        name,
-        cell(seeds, "modes", digits=1),
-        cell(seeds, "purity"),
-        diagonal,
-        cell(seeds, "rows", digits=3),
-        cell(seeds, "columns", digits=3),
-        cell(seeds, "angle", digits=1),
-        met,
-    )
+    diagonal, met = (how_many(over_seeds(seeds, key)) for key in ("diagonal", "met"))
+    modes, angle = (cell(seeds, key, digits=1) for key in ("modes", "angle"))
+    rows, columns = (cell(seeds, key, digits=3) for key in ("rows", "columns"))
+    return (name, modes, cell(seeds, "purity"), diagonal, rows, columns, angle, met)
 
 
 def _metrics_row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -1,12 +1,10 @@
-"""Small mazes of one layout, and the paper's recipe for learning in them, which two parts have."""
+"""The mazes of the parts, and the paper's recipe for learning in them."""
 
 from typing import Any
 
 import gymnasium as gym
 
 import unknot  # noqa: F401  (registers the environments)
-
-__all__ = ["AS_PUBLISHED", "COPIES", "MAZE", "SIZE", "make_maze"]
 
 MAZE = "unknot/Maze-v0"
 SIZE = 6
@@ -28,3 +26,8 @@ AS_PUBLISHED: dict[str, Any] = {
 def make_maze(copies: int, layout: str, actions: tuple[str, ...]) -> Any:
     """Make mazes of 6 × 6 cells without a goal, all of one layout: "paper", with a block, or "open"."""
     return gym.make_vec(MAZE, num_envs=copies, size=SIZE, layout=layout, task="none", actions=actions)
+
+
+def make_mazes(copies: int, task: str, actions: tuple[str, ...], switch: bool, **options: Any) -> Any:
+    """Make mazes of 8 × 8 cells, 20% of them blocks, with a switch or without."""
+    return gym.make_vec(MAZE, num_envs=copies, task=task, actions=actions, switches=int(switch), **options)

@@ -20,7 +20,7 @@ import torch
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import first_or_all, load_model, run_models
-from unknot.experiments.common.tables import cell
+from unknot.experiments.common.tables import cell, how_many, over_seeds, where_measured
 from unknot.experiments.controllable_factors.mazes import AS_PUBLISHED, COPIES, make_maze
 from unknot.experiments.controllable_factors.multistep_figures import plot_factors
 from unknot.experiments.controllable_factors.multistep_measures import ACCURACY, ENTROPY, HORIZON, measure
@@ -29,8 +29,6 @@ from unknot.representation import WEIGHTS, save_learner, train
 from unknot.representation.interaction import interactions
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 from unknot.representation.selectivity import Selectivity
-
-__all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 MODELS: dict[str, dict[str, Any]] = {
     "three steps": {},
@@ -76,12 +74,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed from their weights; it is quick, `full` or not.
-
-    Raises:
-        FileNotFoundError: a model whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the models of one seed; it is quick, `full` or not."""
     return {
         name: measure(load_model(folder, name, Selectivity), settings.trials, seed)
         for name in first_or_all(MODELS, settings.baselines, seed)
@@ -105,9 +98,8 @@ def _train(settings: Settings, name: str, folder: Path, seed: int, resume: bool)
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the table."""
-    ours = [seed["three steps"] for seed in seeds]
-    found = {name: [seed[name] for seed in seeds if name in seed] for name in MODELS}
-    rows = [_row(name, models) for name, models in found.items() if models]
+    ours = over_seeds(seeds, "three steps")
+    rows = [_row(name, models) for name in MODELS if (models := where_measured(seeds, name))]
     still, guess, walk, reachable = (
         cell(ours, key, digits=3) for key in ("still", "guess", "walk", "reachable")
     )
@@ -143,8 +135,8 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 
 def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     """Return how often the decoded prediction shows the cell where three steps lead."""
-    ours = [seed["three steps"] for seed in seeds]
-    met = sum(seed["met"] for seed in ours)
+    ours = over_seeds(seeds, "three steps")
+    met = over_seeds(ours, "met")
     return (
         Headline(
             measure="share of trials whose decoded prediction shows the cell that three steps lead to",
@@ -152,8 +144,8 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
             ours=cell(ours, "accuracy", digits=3),
             floor=f"{cell(ours, 'guess', digits=3)}, a random reachable cell",
             ceiling="1, by definition",
-            target=f"at least {ACCURACY}, entropy {ENTROPY}, in 9 of 10 seeds (ours: {met} of {len(ours)})",
-            met=met >= 0.9 * len(ours),
+            target=f"at least {ACCURACY}, entropy {ENTROPY}, in 9 of 10 seeds (ours: {how_many(met)})",
+            met=sum(met) >= 0.9 * len(met),
         ),
     )
 
@@ -163,5 +155,5 @@ def _row(name: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
         name,
         *(cell(seeds, key, digits=3) for key in ("accuracy", "latent", "entropy", "information")),
         cell(seeds, "behaviours", digits=1),
-        f"{sum(seed['met'] for seed in seeds)} of {len(seeds)}",
+        how_many(over_seeds(seeds, "met")),
     )

@@ -14,8 +14,6 @@ from unknot.experiments.controllable_factors.mazes import make_maze
 from unknot.experiments.controllable_factors.multistep_measures import FIRST_TRIAL, HORIZON, follow
 from unknot.representation.selectivity import Selectivity
 
-__all__ = ["plot_factors", "spread_out"]
-
 
 @torch.no_grad()
 def plot_factors(learner: Selectivity, seed: int, shown: int = 12) -> Figure:
@@ -34,8 +32,7 @@ def plot_factors(learner: Selectivity, seed: int, shown: int = 12) -> Figure:
     for step, frame in enumerate(frames):
         panel = figure.add_subplot(grid[step, 0])
         panel.imshow(frame)
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
         panel.set_ylabel(f"t + {step}" if step else "t", fontsize=8)
     plane = figure.add_subplot(grid[:, 1])
     axes = torch.linalg.svd(phi - phi.mean(0), full_matrices=False)[2][:2].T

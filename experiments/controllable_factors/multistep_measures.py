@@ -15,8 +15,6 @@ from unknot.representation.interaction import sample_actions
 from unknot.representation.multistep_selectivity import MultistepSelectivity
 from unknot.representation.selectivity import Selectivity
 
-__all__ = ["Board", "diversity", "follow", "measure", "propagate", "survey"]
-
 HORIZON = 3
 """Steps of a policy."""
 FACTORS = 128

@@ -13,32 +13,31 @@ with the encoder untrained, where the variations are the modes of all h' − h; 
 (trivial baseline); breadth-first search on the true grid (oracle).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from unknot.agents import wilson_interval
-from unknot.agents.evaluation import Agent, evaluate_agent
 from unknot.agents.few_walks import COPIES, PLACE
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.learnt_moves import changes, encode_all, start_moves, tightest
-from unknot.agents.maze_experts import MazeExpert, fewest_steps
+from unknot.agents.maze_problems import solve
+from unknot.agents.walks import permitted_transitions, walk_batches
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import first_or_all, run_models
-from unknot.experiments.common.tables import over_seeds
-from unknot.experiments.controllable_factors.planning_data import make_mazes, transitions, walks
+from unknot.experiments.common.tables import how_many, over_seeds, where_measured
+from unknot.experiments.controllable_factors.mazes import make_mazes
 from unknot.experiments.controllable_factors.planning_figures import save_pictures
 from unknot.report import Headline, Table, mean_std
-from unknot.representation import WEIGHTS, Learner, load_learner, minibatches, save_learner, train
+from unknot.representation import WEIGHTS, Learner, Trainable, load_learner, minibatches, save_learner, train
 from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
-
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 T = TypeVar("T", bound=Learner)
 
@@ -97,12 +96,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed from their weights, on 100 problems of each task unless `full`.
-
-    Raises:
-        FileNotFoundError: a model whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the models of one seed, on 100 problems of each task unless `full`."""
     problems = settings.problems if full else min(100, settings.problems)
     metrics: dict[str, Any] = {}
     for task in TASKS:
@@ -129,36 +123,28 @@ def _train(settings: Settings, task: str, baseline: str, folder: Path, seed: int
     if baseline == "autoencoder":
         learner = Autoencoder(shape=(64, 64, 3), latent_dim=chosen["latent_dim"], encoder="places")
     rare = actions.index("toggle") if task == "switch" else None
-    seen = transitions(env, seed, settings.walks, rare)
+    seen = permitted_transitions(env, seed, settings.walks, rare)
     label = f"seed {seed}: {folder.name}"
 
-    def learn(learner: Learner, name: str) -> None:
-        train(
-            learner,
-            minibatches(seen, COPIES, seed),
-            chosen["steps"],
-            folder=folder / name,
-            resume=resume,
-            description=f"{label}, {name}",
-        )
+    def learn(
+        learner: Trainable, name: str, batch_at: Callable[[int], dict[str, Tensor]], steps: int
+    ) -> None:
+        place = folder / name
+        train(learner, batch_at, steps, folder=place, resume=resume, description=f"{label}, {name}")
+
+    def learn_codes(learner: Learner, name: str) -> None:
+        learn(learner, name, minibatches(seen, COPIES, seed), chosen["steps"])
 
     if isinstance(learner, Autoencoder):
-        learn(learner, "learner")
+        learn_codes(learner, "learner")
     elif not baseline:
-        learner, made = tightest(learner, learn, seen, seed)
+        learner, made = tightest(learner, learn_codes, seen, seed)
     save_learner(learner.eval(), folder / "learner" / WEIGHTS)
     if baseline:
         made = changes(learner, seen)
     torch.manual_seed(seed)  # a resume, which has trained no learner before, starts from the same state
     model = start_moves(learner, made, seen, settings.moves)
-    train(
-        model,
-        walks(env, learner, seed, rare),
-        settings.moves,
-        folder=folder / "moves",
-        resume=resume,
-        description=f"{label}, moves",
-    )
+    learn(model, "moves", walk_batches(env, learner, seed, rare), settings.moves)
     env.close()
 
 
@@ -179,12 +165,15 @@ def options(settings: Settings, task: str) -> dict[str, Any]:
 
 
 def _measure(name: str, folder: Path, problems: int) -> dict[str, Any]:
-    learner, moves = load(folder, Learner)  # type: ignore[type-abstract]
+    learner, moves = load(folder, Learner)
     task, _, baseline = name.partition("-")
     problems = min(problems, BASELINE_PROBLEMS) if baseline else problems
+    agents = {
+        "search": LatentPathAgent(learner, moves),
+        "greedy": LatentPathAgent(learner, moves, greedy=True),
+    }
     return {
-        "search": solve(LatentPathAgent(learner, moves), task, problems),
-        "greedy": solve(LatentPathAgent(learner, moves, greedy=True), task, problems),
+        **{k: solve(a, make_problems(task, problems), FIRST_PROBLEM, SLACK) for k, a in agents.items()},
         "prediction": predict(learner, moves, task, problems),
         "moves": moves.moves.tolist(),
         "actions": moves.actions.tolist(),
@@ -206,41 +195,16 @@ def load(folder: Path, kind: type[T]) -> tuple[T, LatentMoves]:
 
 def bounds(task: str, problems: int) -> dict[str, Any]:
     """Return what experts on true positions achieve: greedy, the trivial baseline, and search, the oracle."""
-    return {name: solve(None, task, problems, greedy=name == "floor") for name in ("floor", "ceiling")}
-
-
-def solve(agent: Agent | None, task: str, problems: int, *, greedy: bool = False) -> dict[str, Any]:
-    """Pose the problems to an agent, or to an expert if there is none.
-
-    Returns:
-        The share solved within `SLACK` times the fewest steps, its Wilson interval, how many there were, and
-        the mean of the steps taken over the fewest where it was solved.
-    """
-    env = make_problems(task, problems)
-    env.reset(seed=[FIRST_PROBLEM + k for k in range(problems)])
-    fewest = fewest_steps(env.unwrapped.simulation)
-    result = evaluate_agent(
-        agent or MazeExpert(env.unwrapped.simulation, greedy=greedy),
-        env,
-        problems,
-        FIRST_PROBLEM,
-        max_steps=int(SLACK * fewest.max()),
-    )
-    env.close()
-    solved = (result.steps > 0) & (result.steps <= SLACK * fewest)
     return {
-        "rate": float(solved.mean()),
-        "interval": wilson_interval(int(solved.sum()), problems),
-        "count": problems,
-        "length": float((result.steps / fewest)[solved].mean()) if solved.any() else None,
+        name: solve(None, make_problems(task, problems), FIRST_PROBLEM, SLACK, greedy=name == "floor")
+        for name in ("floor", "ceiling")
     }
 
 
 def make_problems(task: str, problems: int) -> Any:
     """Make mazes with the goal shown as an image; episodes go on at the goal, where an agent stays."""
-    return make_mazes(
-        problems, task, actions_of(task), task == "switch", goal="image", max_steps=1000,
-    )  # fmt: skip
+    shown = {"goal": "image", "max_steps": 1000}
+    return make_mazes(problems, task, actions_of(task), task == "switch", **shown)
 
 
 @torch.no_grad()
@@ -289,18 +253,17 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
 def _success_table(seeds: list[dict[str, Any]], task: str) -> Table:
     rows = []
     for title, folder, name in ROWS:
-        model = folder.format(task=task)
-        found = [seed[model][name] for seed in seeds if model in seed]
+        found = where_measured(seeds, folder.format(task=task), name)
         if not found:
             continue
-        rates = [each["rate"] for each in found]
+        rates = over_seeds(found, "rate")
         lengths = [each["length"] for each in found if each["length"] is not None]
         rows.append((
             title,
             mean_std(100 * np.array(rates), 1),
             f"{100 * min(rates):.1f}",
             mean_std(lengths) if lengths else "none",
-            f"{sum(rate >= BARS[task] for rate in rates)} of {len(rates)}",
+            how_many(rate >= BARS[task] for rate in rates),
         ))  # fmt: skip
     count = seeds[0][task]["search"]["count"]
     return Table(

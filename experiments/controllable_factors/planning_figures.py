@@ -20,8 +20,6 @@ from unknot.report import save_figure
 from unknot.representation.latent_moves import PATCH, LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
 
-__all__ = ["save_pictures"]
-
 Pair = tuple[SceneSelectivity, LatentMoves]
 EXAMPLE = 1_000_003
 """Seed of the maze that is shown."""

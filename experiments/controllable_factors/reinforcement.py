@@ -18,20 +18,19 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from gymnasium.vector import VectorEnv
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
-from unknot.agents.encoding import Encode
-from unknot.agents.evaluation import Agent, pooled_interval
+from unknot.agents.encoding import Encode, KnownImages, average_pixels, scaled
+from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import run_models
+from unknot.experiments.common.tables import how_many, over_seeds, success_cell
 from unknot.experiments.controllable_factors import maze
 from unknot.experiments.controllable_factors.mazes import COPIES, MAZE, SIZE
 from unknot.files import METRICS, load_weights, read_json, save_weights
@@ -39,8 +38,6 @@ from unknot.report import Headline, Table, mean_std, save_figure
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.learner import arrays, load_state
 from unknot.representation.selectivity import Selectivity
-
-__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 BOARD: dict[str, Any] = {"size": SIZE, "layout": "open", "actions": STEPS}
 ROWS = {
@@ -70,8 +67,6 @@ HYPERPARAMETERS: dict[str, Any] = {
 }
 """PPO's, in every row; the others are Stable-Baselines3's defaults: two layers of 64 units see the codes or
 averaged pixels; its convolutions see pixels."""
-POOL = 4
-"""Side of the squares of pixels that are averaged."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +118,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Test the policies from their weights; how they were learnt is as it was logged.
-
-    Raises:
-        FileNotFoundError: a row that is not complete.
-        WeightsError: weights that can't be used.
-    """
+    """Test the policies, in 40 episodes at most unless `full`; curves are as they were logged."""
     if seed >= settings.seeds:
         return {}
     episodes = settings.episodes if full else min(settings.episodes, 40)
@@ -146,54 +136,9 @@ def make_environment(
     settings: Settings, num_envs: int, encode: Encode | None, **options: Any
 ) -> VectorEnv[Any, Any, Any]:
     """Make copies of the maze with the goal task, observed as pixels or through an encoder."""
-    env = gym.make_vec(
-        MAZE,
-        num_envs=num_envs,
-        **BOARD,
-        goal="image",
-        max_steps=settings.max_steps,
-        terminate_on_success=True,
-        **options,
-    )
+    options = {**BOARD, "goal": "image", "terminate_on_success": True, **options}
+    env = gym.make_vec(MAZE, num_envs=num_envs, max_steps=settings.max_steps, **options)
     return env if encode is None else EncodedVectorObservation(env, encode)
-
-
-def average(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the means of squares of 4 × 4 pixels, a vector in [0, 1] for each image."""
-    n, height, width, channels = images.shape
-    lines = images.reshape(n, height // POOL, POOL, -1).sum(2, dtype=np.uint16)
-    squares = lines.reshape(n, height // POOL, width // POOL, POOL, channels).sum(3, dtype=np.uint16)
-    means: NDArray[np.float32] = squares.reshape(n, -1) / np.float32(255 * POOL**2)
-    return means
-
-
-class TrueCells:
-    """Reads the agent's cell off an image, by comparing it with images of all cells.
-
-    Args:
-        images: uint8 (cells, h, w, c), the agent in each.
-        cells: (cells, 2), row and column.
-    """
-
-    def __init__(self, images: NDArray[np.uint8], cells: NDArray[np.int64]) -> None:
-        self._cells = {image.tobytes(): cell for image, cell in zip(images, cells, strict=True)}
-
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return (n, 2); (-1, -1) where there is no agent."""
-        nowhere = np.array([-1, -1])
-        return np.stack([self._cells.get(image.tobytes(), nowhere) for image in images])
-
-
-def scaled(encode: Encode, images: NDArray[np.uint8]) -> Encode:
-    """Centre an encoder's codes and scale each by its standard deviation over some images."""
-    with torch.no_grad():
-        codes = torch.as_tensor(encode(images)).double()
-    mean, scale = codes.mean(0), codes.std(0) + 1e-6
-
-    def encode_scaled(images: NDArray[np.uint8]) -> torch.Tensor:
-        return (torch.as_tensor(encode(images)).double() - mean) / scale
-
-    return encode_scaled
 
 
 def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
@@ -201,13 +146,13 @@ def _encoder(name: str, folder: Path) -> tuple[Encode | None, int]:
     if name == "pixels":
         return None, 0
     if name == "averaged":
-        return average, 0
+        return average_pixels, 0
     env: Any = gym.make(MAZE, **BOARD).unwrapped
     env.reset(seed=0)
     cells = np.indices((SIZE, SIZE)).reshape(2, -1).T
     images = env.render_factors({"agent": cells})
     if name == "factors":
-        return scaled(TrueCells(images, cells), images), 0
+        return scaled(KnownImages(images, cells), images), 0
     source = folder / name / "encoder"
     learner = load_learner(source / WEIGHTS, kind=Selectivity)
     starts = 0 if name == "random" else max(1, len(list(source.glob("start-*"))))
@@ -287,10 +232,9 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
     """Make the table of environment steps, one row for each kind of observation."""
     if not (seeds := [seed for seed in seeds if seed]):
         return []
-    rows = [_row(label, [seed["rows"][name] for seed in seeds]) for name, label in ROWS.items()]
+    rows = [_row(label, over_seeds(seeds, "rows", name)) for name, label in ROWS.items()]
     for name, label in {"random": "random actions (floor)", "shortest": "shortest path (ceiling)"}.items():
-        tests = [seed["bounds"][name] for seed in seeds]
-        rows.append((label, "", "", "", *_tested(tests)))
+        rows.append((label, "", "", "", *_tested(over_seeds(seeds, "bounds", name))))
     table = Table(
         f"PPO on the maze's goal task: environment steps to {BAR:.0%} success",
         ("PPO sees", "steps before", "environment steps", "seeds there", "success %", "steps to the goal"),
@@ -311,7 +255,7 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     seeds = [seed for seed in seeds if seed]
     steps, mean = {}, {}
     for name in ROWS:
-        rows = [seed["rows"][name] for seed in seeds]
+        rows = over_seeds(seeds, "rows", name)
         steps[name] = _steps(rows) if rows else "not run"
         mean[name] = np.mean([row["curve"][-1][0] for row in rows]) if rows else np.inf
     return (
@@ -329,25 +273,16 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
 
 def _steps(rows: list[dict[str, Any]]) -> str:
     """Return the environment steps at which rows ended, ">" where one did not get there."""
-    return ("" if all(row["reached"] for row in rows) else "> ") + mean_std(
-        [row["curve"][-1][0] for row in rows], 0
-    )
+    mark = "" if all(row["reached"] for row in rows) else "> "
+    return mark + mean_std([row["curve"][-1][0] for row in rows], 0)
 
 
 def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
-    reached = sum(seed["reached"] for seed in seeds)
-    return (
-        label,
-        f"{seeds[0]['before']:,}",
-        _steps(seeds),
-        f"{reached} of {len(seeds)}",
-        *_tested([seed["test"] for seed in seeds]),
-    )
+    reached = how_many(over_seeds(seeds, "reached"))
+    return (label, f"{seeds[0]['before']:,}", _steps(seeds), reached, *_tested(over_seeds(seeds, "test")))
 
 
 def _tested(tests: list[dict[str, Any]]) -> tuple[str, str]:
-    success, counts = ([test[key] for test in tests] for key in ("success", "count"))
-    low, high = pooled_interval(success, counts)
+    success, counts = (over_seeds(tests, key) for key in ("success", "count"))
     steps = [test["steps"] for test in tests if test["steps"] is not None]
-    share = mean_std([100 * share for share in success], 1)
-    return f"{share} [{100 * low:.1f}, {100 * high:.1f}]", mean_std(steps, 1) if steps else ""
+    return success_cell(success, counts), mean_std(steps, 1) if steps else ""

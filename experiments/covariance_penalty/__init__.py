@@ -13,30 +13,17 @@ of which it has five values up to 5.12; and early stopping, which a fixed number
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
-from unknot.experiments import Experiment
-from unknot.experiments.common.runs import (
-    evaluate_parts,
-    headlines_of_parts,
-    presets_of,
-    run_parts,
-    tabulate_parts,
-)
+from unknot.experiments.common.parts import Parts
 from unknot.experiments.covariance_penalty import images, projections, xor
 from unknot.experiments.covariance_penalty.images import Settings as ImagesSettings
 from unknot.experiments.covariance_penalty.projections import Settings as ProjectionsSettings
 from unknot.experiments.covariance_penalty.xor import Settings as XORSettings
-from unknot.report import Headline, Table
 
-__all__ = ["PARTS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
-PARTS: dict[str, Experiment] = {
-    "projections": cast(Experiment, projections),
-    "xor": cast(Experiment, xor),
-    "images": cast(Experiment, images),
-}
+PARTS = Parts(projections=projections, xor=xor, images=images)
 
 
 @dataclass(frozen=True)
@@ -50,24 +37,6 @@ class Settings:
     images: ImagesSettings = field(default_factory=ImagesSettings)
 
 
-PRESETS = presets_of(PARTS, Settings)
-
-
-def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
-    """Run the chosen parts of one seed, each in a folder of its name."""
-    return run_parts(PARTS, settings, folder, seed, resume)
-
-
-def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the parts of a seed from their weights; it takes seconds, `full` or not."""
-    return evaluate_parts(PARTS, settings, folder, seed, full)
-
-
-def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
-    """Make the tables of every part that was run."""
-    return tabulate_parts(PARTS, seeds)
-
-
-def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
-    """Return the headlines of every part that was run."""
-    return headlines_of_parts(PARTS, seeds)
+PRESETS = PARTS.presets(Settings)
+run, evaluate = PARTS.run, PARTS.evaluate
+tabulate, headlines = PARTS.tabulate, PARTS.headlines

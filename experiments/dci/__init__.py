@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from unknot.checks import one_of, settings_at_least
 from unknot.experiments.common.codes import encode
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
-from unknot.experiments.dci.data import FACTORS, batches, teapots
-from unknot.experiments.dci.figures import save_pictures, traversals
-from unknot.experiments.dci.tables import PUBLISHED, REGRESSORS, headlines, tabulate
+from unknot.experiments.dci.data import batches, teapots
+from unknot.experiments.dci.figures import save_pictures
+from unknot.experiments.dci.tables import REGRESSORS, headlines, tabulate
 from unknot.models.data.teapots import SIDES
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.infogan_networks import NETWORKS
@@ -33,19 +33,7 @@ from unknot.models.image.vae import VAE
 from unknot.representation import Learner
 from unknot.representation.metrics.dci import dci
 
-__all__ = [
-    "FACTORS",
-    "PRESETS",
-    "PUBLISHED",
-    "REGRESSORS",
-    "Settings",
-    "evaluate",
-    "headlines",
-    "run",
-    "tabulate",
-    "teapots",
-    "traversals",
-]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -177,24 +165,12 @@ def _learner(name: str, settings: Settings) -> Learner:
     if name == "pca":
         return PCA(shape=shape, latent_dim=latent_dim)
     if name == "infogan":
-        return InfoGAN(
-            shape=shape,
-            latent_dim=latent_dim,
-            noise_dim=settings.noise_dim,
-            network=settings.network,
-            width=settings.width,
-            critic_updates=settings.critic_updates,
-            information_weight=settings.information_weight,
-            learning_rate=settings.gan_rate,
-        )
-    return VAE(
-        beta=float(name.partition("-")[2] or 1),
-        shape=shape,
-        latent_dim=latent_dim,
-        network="dense",
-        hidden=settings.hidden,
-        learning_rate=settings.learning_rate,
-    )
+        names = ("noise_dim", "network", "width", "critic_updates", "information_weight")
+        own = {name: getattr(settings, name) for name in names}
+        return InfoGAN(shape=shape, latent_dim=latent_dim, learning_rate=settings.gan_rate, **own)
+    beta = float(name.partition("-")[2] or 1)
+    own = {"hidden": settings.hidden, "learning_rate": settings.learning_rate}
+    return VAE(beta=beta, shape=shape, latent_dim=latent_dim, network="dense", **own)
 
 
 def _train(name: str, settings: Settings, folder: Path, seed: int, resume: bool) -> Learner:
@@ -203,9 +179,8 @@ def _train(name: str, settings: Settings, folder: Path, seed: int, resume: bool)
         "pca": (1, len(images)),
         "infogan": (settings.gan_steps, settings.gan_batch * settings.critic_updates),
     }.get(name, (settings.steps, settings.batch))
-    return train_model(
-        lambda: _learner(name, settings), batches(images, batch, seed), steps, folder, seed, resume
-    )
+    data = batches(images, batch, seed)
+    return train_model(lambda: _learner(name, settings), data, steps, folder, seed, resume)
 
 
 # Measuring

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from unknot.models.data.teapots import Teapots
 
-__all__ = ["FACTORS", "batches", "teapots"]
-
 FACTORS = ("azimuth", "elevation", "red", "green", "blue")
 
 

@@ -18,8 +18,6 @@ from unknot.models.traversals import COLUMNS, as_images, image_rows, there_and_b
 from unknot.report import save_figure, save_gif
 from unknot.representation import Learner
 
-__all__ = ["save_pictures", "traversals"]
-
 Images = NDArray[np.uint8]
 
 SHOWN = 8

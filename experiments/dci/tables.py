@@ -10,8 +10,6 @@ from unknot.experiments.common.tables import cell, mean, over_seeds, title
 from unknot.experiments.dci.data import FACTORS
 from unknot.report import Headline, Table, mean_std, verdict
 
-__all__ = ["PUBLISHED", "REGRESSORS", "headlines", "tabulate"]
-
 REGRESSORS = {"lasso": "Lasso (Table 1)", "random_forest": "Random forests (Table 2)"}
 METHODS = {"beta": "β-VAE, β"}
 TITLES = {

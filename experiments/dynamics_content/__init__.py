@@ -29,28 +29,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-import unknot  # noqa: F401  (registers the environments)
+from unknot.agents.planar_problems import sample_problems
 from unknot.checks import settings_at_least
 from unknot.experiments.common.runs import model_folder, run_models
 from unknot.experiments.dynamics_content.figures import save_pictures
 from unknot.experiments.dynamics_content.measures import FIRST_PROBLEM, measure
-from unknot.experiments.dynamics_content.models import MODELS, Model, environment, held_out_data
-from unknot.experiments.dynamics_content.problems import CAMERAS, sample_problems
+from unknot.experiments.dynamics_content.models import CAMERAS, MODELS, Model, environment
 from unknot.experiments.dynamics_content.tables import headlines, tabulate
 from unknot.representation import WEIGHTS, LocallyLinear, load_learner, minibatches, save_learner, train
 
-__all__ = [
-    "MODELS",
-    "PRESETS",
-    "Settings",
-    "environment",
-    "evaluate",
-    "headlines",
-    "held_out_data",
-    "run",
-    "tabulate",
-    "training_data",
-]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 BATCH = 64
 PICTURED = ("published", "solid", "camera")
@@ -115,25 +103,14 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of a seed from their weights, those that the folder has: not all of them ship.
-
-    Args:
-        settings: of the run.
-        folder: the seed's.
-        seed: of the run.
-        full: on all problems of the run, else on 40 random ones of each kind at most.
-
-    Raises:
-        FileNotFoundError: a model whose training has not ended.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the models that a folder has, on 40 random problems of each kind at most unless `full`."""
     models = {}
     with TemporaryDirectory() as cache:
         for name, model in MODELS.items():
             path = model_folder(folder, name)
             if not (path / WEIGHTS).exists():
                 continue
-            learner = load_learner(path / WEIGHTS, kind=LocallyLinear)  # type: ignore[type-abstract]
+            learner = load_learner(path / WEIGHTS, kind=LocallyLinear)
             if not learner.surveyed:
                 raise FileNotFoundError(f"{path} has no finished weights: resume the run first")
             count = _problems(model, settings.problems) if full else min(40, settings.problems)

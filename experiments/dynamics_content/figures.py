@@ -10,11 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unknot.agents import PlanningAgent
-from unknot.experiments.dynamics_content.problems import Problems, make_environment, roll_out
+from unknot.agents.planar_problems import Problems, make_planar, roll_out
 from unknot.report import save_figure, save_gif
 from unknot.representation import LocallyLinear
-
-__all__ = ["latent_maps", "planned_runs", "predictions", "save_pictures"]
 
 
 def save_pictures(learner: LocallyLinear, sets: Mapping[str, str], problems: Problems, folder: Path) -> None:
@@ -37,7 +35,7 @@ def save_pictures(learner: LocallyLinear, sets: Mapping[str, str], problems: Pro
         runs = {name: roll_out(agent, problems, shown, 25).positions for name, shown in sets.items()}
         save_figure(planned_runs(runs, problems), folder / "planned-runs.png", writer)
         for name, appearance in sets.items():
-            shown = make_environment(env, appearance)
+            shown = make_planar(env, appearance)
             frames = _frames(runs[name][:, farthest], problems.goals[farthest], shown)
             save_gif(frames, folder / f"run-{name}.gif", writer, fps=5)
 
@@ -46,14 +44,14 @@ def latent_maps(
     learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[str, Any], count: int = 2000
 ) -> Figure:
     """Plot where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
-    positions = make_environment(env).sample_free(count, np.random.default_rng(0))
+    positions = make_planar(env).sample_free(count, np.random.default_rng(0))
     colours = np.c_[positions / 40, np.full(count, 0.5)]
     figure = Figure(figsize=(10, 3.6))
     panels = figure.subplots(1, 3)
     panels[0].scatter(positions[:, 1], positions[:, 0], c=colours, s=3)
     panels[0].set_title("true positions")
     for panel, (name, appearance) in zip(panels[1:], sets.items(), strict=True):
-        images = make_environment(env, appearance).render_factors({"position": positions})
+        images = make_planar(env, appearance).render_factors({"position": positions})
         z = learner.encode_all(images).numpy(force=True)
         panel.scatter(z[:, 1], z[:, 0], c=colours, s=3)
         panel.set_title(f"latent map of {name} ({appearance})")
@@ -67,12 +65,12 @@ def latent_maps(
 def predictions(learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[str, Any]) -> Figure:
     """Show the true and the predicted images after four actions, for each set (the paper's Fig. 3b and c)."""
     rng = np.random.default_rng(5)
-    start = np.repeat(make_environment(env).sample_free(1, rng), 5, 0)
+    start = np.repeat(make_planar(env).sample_free(1, rng), 5, 0)
     actions = np.concatenate([np.zeros((1, 2)), rng.uniform(-3, 3, (4, 2))]).astype(np.float32)
     figure = Figure(figsize=(8, 6.6))
     panels = figure.subplots(4, 5)
     for row, (name, appearance) in zip((0, 2), sets.items(), strict=True):
-        shown = make_environment(env, appearance)
+        shown = make_planar(env, appearance)
         true = shown.render_factors({"position": shown.world.move(start, actions.astype(float))})
         before = shown.render_factors({"position": start})
         predicted = learner.predict(before, actions).numpy(force=True)
@@ -84,15 +82,14 @@ def predictions(learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[st
         panels[row, 0].set_ylabel(f"{name}: true", fontsize=8)
         panels[row + 1, 0].set_ylabel(f"{name}: predicted", fontsize=8)
     for panel in panels.flat:
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
     return figure
 
 
 def planned_runs(runs: Mapping[str, NDArray[np.float64]], problems: Problems) -> Figure:
     """Plot planned runs over the map."""
     figure = Figure(figsize=(4 * len(runs), 4))
-    world = make_environment(problems.env).world
+    world = make_planar(problems.env).world
     for panel, (name, positions) in zip(
         np.atleast_1d(figure.subplots(1, len(runs))), runs.items(), strict=True
     ):

@@ -11,12 +11,10 @@ from torch import Tensor
 
 from unknot.agents import GridExpert, PlanningAgent, StraightLineExpert
 from unknot.agents.evaluation import Agent
-from unknot.experiments.dynamics_content.models import Model, environment, held_out_data
-from unknot.experiments.dynamics_content.problems import (
+from unknot.agents.planar_problems import (
     HORIZON,
-    SETS,
     Problems,
-    make_environment,
+    make_planar,
     pc3_problems,
     planning_loss,
     rate,
@@ -26,9 +24,8 @@ from unknot.experiments.dynamics_content.problems import (
     share_at_goal,
     successes,
 )
+from unknot.experiments.dynamics_content.models import SETS, Model, environment, held_out_data
 from unknot.representation import LocallyLinear
-
-__all__ = ["FIRST_PROBLEM", "measure"]
 
 FIRST_PROBLEM = 10_000
 """Seed of the first evaluation problem."""
@@ -88,11 +85,11 @@ def _losses(learner: LocallyLinear, model: Model, images: str, seed: int) -> dic
     predicted = learner.predict(x, held_out["action"])
     (other,) = SETS.keys() - {images}
     elsewhere = environment(model, other).render_factors({"position": held_out["next_position"]})
+    right = _squared_error(predicted, after) < _squared_error(predicted, elsewhere)
     return {
         "reconstruction": _excess(decoded, x),
         "prediction": _excess(predicted, after),
-        "shape": 100
-        * float((_squared_error(predicted, after) < _squared_error(predicted, elsewhere)).mean()),
+        "shape": 100 * float(right.mean()),
     }
 
 
@@ -154,7 +151,7 @@ def _pc3_references() -> dict[str, float]:
     """Return PC3's measure of the best planner on the true map and of the straight line."""
     problems = pc3_problems(10, FIRST_PROBLEM)
     experts: dict[str, Agent] = {
-        "pc3": GridExpert(make_environment({}).world),
+        "pc3": GridExpert(make_planar({}).world),
         "pc3_floor": StraightLineExpert(),
     }
     return {

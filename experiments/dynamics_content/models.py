@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.experiments.dynamics_content.problems import CAMERAS, SETS, make_environment
+from unknot.agents.planar_problems import make_planar
 from unknot.representation import E2C, RCE, LocallyLinear
 
-__all__ = ["MODELS", "Model", "environment", "held_out_data"]
-
+SETS = {"X": "square", "Y": "cross"}
+"""The paper's sets of images, and the agent's appearance in each."""
+CAMERAS = {"X": "square", "Y": "oblique"}
+"""The sets of its introduction: one system seen from different angles."""
 HELD_OUT = 500
 """Triples on which reconstruction and prediction are measured."""
 
@@ -63,12 +65,11 @@ MODELS: dict[str, Model] = {
 
 def held_out_data(model: Model, images: str, seed: int) -> dict[str, NDArray[Any]]:
     """Sample triples of a set that no training has seen, from a random stream of their own."""
-    triples: dict[str, NDArray[Any]] = environment(model, images).sample_transitions(
-        HELD_OUT, np.random.default_rng([seed, 1])
-    )
+    rng = np.random.default_rng([seed, 1])
+    triples: dict[str, NDArray[Any]] = environment(model, images).sample_transitions(HELD_OUT, rng)
     return triples
 
 
 def environment(model: Model, images: str) -> Any:
     """Make the environment that shows a set of images."""
-    return make_environment(model.env, model.sets[images])
+    return make_planar(model.env, model.sets[images])

@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unknot.agents.evaluation import pooled_interval
-from unknot.experiments.common.tables import cell, over_seeds
-from unknot.experiments.dynamics_content.problems import HORIZON, SETS, SLACK
+from unknot.agents.planar_problems import HORIZON, SLACK
+from unknot.experiments.common.tables import cell, over_seeds, success_cell
+from unknot.experiments.dynamics_content.models import SETS
 from unknot.files import RESULTS, read_json
 from unknot.report import Headline, Table, mean_std
-
-__all__ = ["SHIPPED", "headlines", "tabulate"]
 
 SHIPPED = resources.files("unknot.pretrained") / "dynamics-content" / RESULTS
 """The metrics of the seeds that the shipped tables are made from."""
@@ -21,6 +19,8 @@ SHIPPED = resources.files("unknot.pretrained") / "dynamics-content" / RESULTS
 LARGEST_RATIO = 1.15
 """The planning loss asked for, as a multiple of the least on the true map."""
 TASKS = ("corners", "anywhere")
+PLANNED = {"loss": 0, "ratio": 3, "success": 1}
+"""Measures of planning, and their decimals."""
 REFERENCES = {"floor": "straight line", "ceiling": "best on the true map"}
 """The trivial baseline and the oracle, by their names in the metrics."""
 
@@ -69,17 +69,15 @@ def tabulate(seeds: Seeds) -> list[Table]:
     tables = [_paper_table(models)] if split else []
     tables.append(_anywhere_table(models))
     tables += [_pc3_table(models)] if split else []
-    tables.append(
+    tables += [
         _comparison(
             "What the split adds: beside baselines that plan in X and in Y", BASELINES, models, _SHAPE
-        )
-    )
-    tables.append(_comparison("What the split adds where Y is another camera", CAMERAS, models, _LOSS))
-    tables.append(
-        _comparison("With and without our additions to the paper's training", OPTIONS, models, _SHAPE)
-    )
-    tables.append(_against_references("Process noise, in training and in planning", NOISE, models))
-    tables.append(_against_references("Harder maps", MAPS, models))
+        ),
+        _comparison("What the split adds where Y is another camera", CAMERAS, models, _LOSS),
+        _comparison("With and without our additions to the paper's training", OPTIONS, models, _SHAPE),
+        _against_references("Process noise, in training and in planning", NOISE, models),
+        _against_references("Harder maps", MAPS, models),
+    ]
     return [table for table in tables if table.rows]
 
 
@@ -144,8 +142,7 @@ def _by_model(seeds: Iterable[Mapping[str, Any]]) -> dict[str, Seeds]:
 def _success(metrics: Seeds, images: str, task: str) -> str:
     """Return the mean over seeds and the Wilson interval of all their runs together, in percent."""
     rates, counts = (over_seeds(metrics, images, task, key) for key in ("success", "count"))
-    low, high = pooled_interval([rate / 100 for rate in rates], counts)
-    return f"{mean_std(rates, 1)} [{100 * low:.1f}, {100 * high:.1f}]"
+    return success_cell([rate / 100 for rate in rates], counts)
 
 
 def _count(metrics: Seeds, task: str) -> int:
@@ -155,19 +152,14 @@ def _count(metrics: Seeds, task: str) -> int:
 
 def _paper_table(models: _Models) -> Table:
     ours = models.of("published")
-    rows = [(f"paper: {images}", *PAPER[images][:3], "", "", PAPER[images][3]) for images in SETS]
+    rows: list[tuple[str, ...]] = [
+        (f"paper: {images}", *PAPER[images][:3], "", "", PAPER[images][3]) for images in SETS
+    ]
     for images in SETS:
-        rows.append(
-            (
-                f"ours: {images}{models.mark('published')}",
-                cell(ours, images, "reconstruction", digits=1),
-                cell(ours, images, "prediction", digits=1),
-                cell(ours, images, "corners", "loss", digits=0),
-                cell(ours, images, "corners", "ratio", digits=3),
-                cell(ours, images, "corners", "success", digits=1),
-                cell(ours, images, "one_shot", "success", digits=1),
-            )
-        )
+        losses = (cell(ours, images, key, digits=1) for key in ("reconstruction", "prediction"))
+        corners = (cell(ours, images, "corners", key, digits=d) for key, d in PLANNED.items())
+        one_shot = cell(ours, images, "one_shot", "success", digits=1)
+        rows.append((f"ours: {images}{models.mark('published')}", *losses, *corners, one_shot))
     known = models.references("published").get("corners")
     if known:
         for key, name in REFERENCES.items():
@@ -194,15 +186,11 @@ def _anywhere_table(models: _Models) -> Table:
         if not (metrics := models.of(name)):
             continue
         for images in SETS:
-            rows.append(
-                (
-                    f"{name}: {images}{models.mark(name)}",
-                    _success(metrics, images, "anywhere"),
-                    cell(metrics, images, "anywhere", "loss", digits=0),
-                    cell(metrics, images, "anywhere", "ratio", digits=3),
-                    _success(metrics, images, "corners"),
-                )
+            losses = (
+                cell(metrics, images, "anywhere", key, digits=PLANNED[key]) for key in ("loss", "ratio")
             )
+            corners, anywhere = (_success(metrics, images, task) for task in TASKS)
+            rows.append((f"{name}: {images}{models.mark(name)}", anywhere, *losses, corners))
         known = models.references(name)
         for key, label in REFERENCES.items() if known else ():
             anywhere, corners = (known[task][key] for task in ("anywhere", "corners"))

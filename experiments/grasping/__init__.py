@@ -35,15 +35,9 @@ from unknot.files import METRICS, read_json, write_json
 
 require("grasp", "pybullet", "trimesh", "joblib")
 
-from unknot.experiments.common.runs import load_model, models_in, run_models  # noqa: E402
-from unknot.experiments.grasping.data import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
-from unknot.experiments.grasping.figures import save_pictures  # noqa: E402
-from unknot.experiments.grasping.measures import (  # noqa: E402
-    measure_accuracy,
-    measure_overlap,
-    measure_pose_alone,
-)
-from unknot.experiments.grasping.planning import (  # noqa: E402
+from unknot.agents.grasp_batches import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
+from unknot.agents.grasp_measures import measure_accuracy, measure_overlap, measure_pose_alone  # noqa: E402
+from unknot.agents.grasp_problems import (  # noqa: E402
     best_grasps,
     demonstrated,
     opened,
@@ -51,11 +45,13 @@ from unknot.experiments.grasping.planning import (  # noqa: E402
     stepwise,
     success,
 )
+from unknot.experiments.common.runs import load_model, models_in, run_models  # noqa: E402
+from unknot.experiments.grasping.figures import save_pictures  # noqa: E402
 from unknot.experiments.grasping.tables import headlines, tabulate  # noqa: E402
 from unknot.representation import train  # noqa: E402
 from unknot.representation.grasp_net import GraspNet  # noqa: E402
 
-__all__ = ["NETS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
+__all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 NETS = {"geometry": True, "baseline": False}
 """The nets of a seed, and whether each has a shape branch."""
@@ -145,18 +141,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the nets of a seed's folder from their weights, those that it has: not all of them ship.
-
-    Args:
-        settings: of the run.
-        folder: the seed's.
-        seed: of the run.
-        full: also plan grasps and try them, which takes most of the time.
-
-    Raises:
-        FileNotFoundError: a net whose training has not ended, or no grasps.
-        WeightsError: weights that can't be used.
-    """
+    """Measure the nets that a folder has; plan grasps and try them, which takes longest, only if `full`."""
     data = read_all(settings, folder)
     nets = {
         name: measure(load_model(folder, name, GraspNet), settings, data, seed, full)
@@ -200,13 +185,8 @@ def _collected(settings: Settings, folder: Path, name: str) -> Path | None:
 def train_net(settings: Settings, name: str, data: Grasps, folder: Path, seed: int, resume: bool) -> GraspNet:
     """Train one of `NETS`."""
     torch.manual_seed(seed)
-    net = GraspNet(
-        geometry=NETS[name],
-        width=settings.width,
-        hidden=settings.hidden,
-        shape_steps=settings.shape_steps,
-        outcome_steps=settings.outcome_steps,
-    )
+    sizes = {key: getattr(settings, key) for key in ("width", "hidden", "shape_steps", "outcome_steps")}
+    net = GraspNet(geometry=NETS[name], **sizes)
     geometry = geometry_batches(data, settings.batch, seed)
     outcomes = outcome_batches(data, settings.batch, settings.grasps, seed)
 

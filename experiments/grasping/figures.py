@@ -10,15 +10,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.agents.grasp_batches import Grasps, observe
+from unknot.agents.grasp_problems import Problem, opened, place, sample_problems, stepwise
 from unknot.envs.grasp.shards import GraspShard
 from unknot.envs.grasp.world import GraspWorld
-from unknot.experiments.grasping.data import Grasps, observe
-from unknot.experiments.grasping.planning import Problem, opened, place, sample_problems, stepwise
 from unknot.report import save_figure, save_gif
 from unknot.representation.grasp_net import CELLS, FAR, NEAR, GraspNet, local_hits
 from unknot.representation.projection import Sight, cast, image_places, pixel_rays
-
-__all__ = ["save_pictures"]
 
 SHOWN = 7
 """The most objects in a picture: one of each category."""
@@ -68,8 +66,7 @@ def plot_geometry(net: GraspNet, shards: Sequence[GraspShard]) -> Figure:
     for panel, title in zip(panels[0], titles, strict=True):
         panel.set_title(title, fontsize=8)
     for panel in panels.flat:
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.set(xticks=[], yticks=[])
     return figure
 
 

@@ -6,8 +6,6 @@ from typing import Any
 from unknot.experiments.common.tables import over_seeds
 from unknot.report import Headline, Table, mean_std
 
-__all__ = ["headlines", "tabulate"]
-
 Seeds = Sequence[dict[str, Any]]
 
 CATEGORIES = ("bottle", "bowl", "cup", "plate", "mug", "sugarbowl", "teapot", "all")

@@ -15,8 +15,6 @@ from unknot.experiments.quantifying_beta.data import digits
 from unknot.models.image.pca import PCA
 from unknot.representation import Learner
 
-__all__ = ["classify", "classify_codes", "digit_bounds"]
-
 Images = NDArray[np.uint8]
 
 

@@ -9,8 +9,6 @@ from unknot.mnist import load
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.splits import stratified_split
 
-__all__ = ["DIGIT_SIDE", "digits", "shapes", "split"]
-
 DIGIT_SIDE = 32
 """Side of the digits, with their margins."""
 

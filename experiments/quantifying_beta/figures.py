@@ -15,8 +15,6 @@ from unknot.experiments.quantifying_beta.tables import (
     scores,
 )
 
-__all__ = ["curves", "plot"]
-
 
 def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Plot Figs. 1 and 2: disentanglement over β, and accuracy for each share of labels."""

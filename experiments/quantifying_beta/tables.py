@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from unknot.experiments.common.study import BOUNDS, CEILING, PCA_MODEL
-from unknot.experiments.common.tables import cell, over_seeds, score_cells, title
+from unknot.experiments.common.tables import cell, how_many, over_seeds, score_cells, title
 from unknot.report import Headline, Table, mean_std, verdict
-
-__all__ = ["METRICS", "TEST", "TYPES", "headlines", "tabulate"]
 
 METRICS = ("higgins_2", "mig", "dci")
 TEST = "test"
@@ -122,7 +120,7 @@ def _rises(scores: Mapping[str, Sequence[float]]) -> list[str]:
     return [
         "Target: by the metric of Higgins et al., each type is more disentangled at its greatest β than at "
         "its least, by our reading by more than the standard error of the difference: "
-        f"{verdict(all(rising))} ({sum(rising)} of {len(rising)} are)."
+        f"{verdict(all(rising))} ({how_many(rising)} are)."
     ]
 
 

@@ -13,6 +13,7 @@ from stable_baselines3.common.env_checker import check_env
 
 import unknot  # noqa: F401  registers the environments
 from unknot.agents import EncodedObservation, EncodedVectorObservation
+from unknot.agents.encoding import KnownImages, average_pixels, scaled
 from unknot.representation import RCE
 
 PLANAR = "unknot/Planar-v0"
@@ -136,3 +137,20 @@ def test_an_encoder_that_does_not_fit_is_refused(env: str, encode: Callable[...,
         EncodedObservation(gym.make(env), encode)
     with pytest.raises(ValueError, match=message):
         EncodedVectorObservation(gym.make_vec(env, num_envs=1), encode)
+
+
+def test_averages_are_over_squares() -> None:
+    images = np.random.default_rng(0).integers(256, size=(5, 64, 64, 3)).astype(np.uint8)
+    means = average_pixels(images).reshape(5, 16, 16, 3)
+    for row, column in ((0, 0), (3, 7), (15, 15)):
+        square = images[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        np.testing.assert_allclose(means[:, row, column], square.mean((1, 2)) / 255, rtol=1e-5)
+
+
+def test_codes_are_centred_and_scaled() -> None:
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    places = np.c_[np.arange(6), 10 * np.arange(6) % 7]
+    codes = torch.as_tensor(scaled(KnownImages(images, places), images)(images)).numpy()
+    np.testing.assert_allclose(codes.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(codes.std(0, ddof=1), 1, atol=1e-5)
+    assert np.corrcoef(codes[:, 0], places[:, 0])[0, 1] == pytest.approx(1)

@@ -10,8 +10,9 @@ import torch
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import evaluate_agent
-from unknot.agents.few_walks import FewWalks, learn_to_plan, record, transitions_of
+from unknot.agents.few_walks import FewWalks, learn_to_plan, record
 from unknot.agents.named import find_agent
+from unknot.agents.walks import changed_transitions
 from unknot.envs.maze_world import STEPS
 from unknot.files import CONFIG, write_json
 
@@ -30,7 +31,7 @@ def test_every_step_is_counted() -> None:
 def test_transitions_are_those_that_changed_a_pixel() -> None:
     torch.manual_seed(0)
     walks = record(FewWalks(MAZE, {"actions": STEPS}, walks=1), seed=0)
-    seen = transitions_of(walks)
+    seen = changed_transitions(walks)
     images = walks["images"]
     moved = (images[:, :-1] != images[:, 1:]).flatten(2).any(2)
     assert 0.5 < float(moved.float().mean()) < 0.9  # blocks and the edge refuse the others

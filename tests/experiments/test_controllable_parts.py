@@ -26,7 +26,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
         return SimpleNamespace(run=run, tabulate=lambda metrics: [])
 
-    monkeypatch.setattr(controllable_factors, "PARTS", {name: part(name) for name in ("maze", "digits")})
+    monkeypatch.setattr(
+        controllable_factors.PARTS, "modules", {name: part(name) for name in ("maze", "digits")}
+    )
     return calls
 
 

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from unknot.experiments import dci
+from unknot.experiments.dci.data import FACTORS, teapots
+from unknot.experiments.dci.figures import traversals
+from unknot.experiments.dci.tables import PUBLISHED, REGRESSORS
 from unknot.models.data.teapots import in_gap
 from unknot.models.image.infogan import InfoGAN
 
@@ -16,22 +19,22 @@ TINY = dci.Settings(test_images=300, gap_images=40)
 def test_noise_knows_nothing_and_the_factors_know_all() -> None:
     found = dci.bounded({"between": {}}, TINY)
     assert list(found) == ["noise", "between", "factors"]
-    for regressor in dci.REGRESSORS:
+    for regressor in REGRESSORS:
         noise, factors = found["noise"][regressor], found["factors"][regressor]
         assert min(noise["errors"]) > 0.9
         assert factors["disentanglement"] > 0.99
         assert min(factors["completenesses"]) > 0.99
         assert max(factors["errors"]) < 0.15
-        assert len(factors["unseen_errors"]) == len(dci.FACTORS)
+        assert len(factors["unseen_errors"]) == len(FACTORS)
 
 
 def test_training_images_are_neither_in_the_gap_nor_tested_on() -> None:
     learnt, tested, gap = (
-        dci.teapots(part, 30, 16, seed)[0] for part, seed in (("seen", 0), ("seen", 1), ("gap", 1))
+        teapots(part, 30, 16, seed)[0] for part, seed in (("seen", 0), ("seen", 1), ("gap", 1))
     )
 
     def among(table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return in_gap(dict(zip(dci.FACTORS, table.T, strict=True)))
+        return in_gap(dict(zip(FACTORS, table.T, strict=True)))
 
     assert not among(learnt).any()
     assert not among(tested).any()
@@ -39,11 +42,11 @@ def test_training_images_are_neither_in_the_gap_nor_tested_on() -> None:
     assert not np.isin(learnt, tested).any()
 
 
-@pytest.mark.parametrize("key", dci.PUBLISHED)
+@pytest.mark.parametrize("key", PUBLISHED)
 def test_the_papers_rows_have_the_papers_means(key: tuple[str, str]) -> None:
-    rows = dci.PUBLISHED[key]
+    rows = PUBLISHED[key]
     for *values, mean in (rows["errors"], rows["unseen_errors"], rows["scores"][1:]):
-        assert len(values) == len(dci.FACTORS)
+        assert len(values) == len(FACTORS)
         # It prints 0.59 and 1.05 below values whose means are 0.61 and 1.08.
         assert np.mean(values) == pytest.approx(mean, abs=0.03)
 
@@ -60,7 +63,7 @@ def seed(**models: tuple[float, float]) -> dict[str, Any]:
                 "errors": [error] * 5,
                 "unseen_errors": [2 * error] * 5,
             }
-            for regressor in dci.REGRESSORS
+            for regressor in REGRESSORS
         }
         for name, (error, score) in models.items()
     }
@@ -92,8 +95,8 @@ def test_tables_put_the_papers_rows_below_ours_and_say_what_was_met() -> None:
 def test_traversals_go_over_the_prior() -> None:
     torch.manual_seed(0)
     learner = InfoGAN(shape=(16, 16, 3), latent_dim=2, noise_dim=0, width=2).eval()
-    images = dci.teapots("seen", 30, 16, 1)[1][:4]
-    panels = dci.traversals(learner, images).axes
+    images = teapots("seen", 30, 16, 1)[1][:4]
+    panels = traversals(learner, images).axes
     assert [panel.get_ylabel() for panel in panels] == ["images", "reconstructed", "c0", "c1"]
     codes = learner.encode(images[:1]).detach()
     codes[0, 1] = -1

@@ -1,4 +1,4 @@
-"""The part `digits`: correlations by hand, the score of a perfect code, what the tables count."""
+"""The part `digits`: the score of a perfect code, what the tables count."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,6 @@ from unknot.experiments.controllable_factors.digits import (
     PRESETS,
     Scenes,
     Settings,
-    correlations,
     evaluate,
     measure,
     run,
@@ -41,13 +40,6 @@ class Given(Learner):
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         raise NotImplementedError
-
-
-def test_correlations_have_a_sign_and_are_0_for_constants() -> None:
-    factors = np.array([[0, 0], [1, 0], [2, 1], [3, 1]])
-    codes = np.c_[factors[:, 0] * 2.0 + 5, -factors[:, 1], np.ones(4)]
-    across = 2 / np.sqrt(5)
-    np.testing.assert_allclose(correlations(codes, factors), [[1, across], [-across, -1], [0, 0]])
 
 
 def test_a_code_of_places_scores_1_and_a_turned_one_does_not() -> None:

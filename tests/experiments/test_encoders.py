@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from unknot.experiments import encoders
-from unknot.experiments.common.codes import Oracle, sample_images
+from unknot.experiments.common.codes import oracle, sample_images
 from unknot.experiments.common.study import CEILING
 from unknot.representation import load_learner
 from unknot.representation.learner import find_weights
@@ -37,7 +37,7 @@ def test_the_untrained_encoder_has_the_network_and_none_of_the_weights() -> None
 def test_true_factors_are_a_perfect_code_in_every_environment() -> None:
     for environment in encoders.ENVIRONMENTS:
         scores = evaluate_codes(
-            np.asarray, Oracle(encoders._source(environment)), ["mig", "factor_vae"], samples=400
+            np.asarray, oracle(encoders._source(environment)), ["mig", "factor_vae"], samples=400
         )
         assert scores["mig"].value > 0.75  # of few samples in many bins, information is overestimated
         assert scores["factor_vae"].value == 1

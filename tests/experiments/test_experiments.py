@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from unknot.experiments import EXPERIMENTS, dynamics_content
+from unknot.experiments.dynamics_content.models import MODELS, environment, held_out_data
 from unknot.files import CONFIG, METRICS, RESULTS, read_json
 from unknot.representation import RCE, WEIGHTS, save_learner
 from unknot.running import evaluate_run, evaluate_seed, load_experiment, run_seeds, show_run
@@ -165,11 +166,11 @@ def test_counts_that_leave_nothing_to_do_are_refused(name: str, value: int, leas
 
 def test_no_training_image_is_evaluated_on_and_no_state_is_shown_in_both_sets() -> None:
     settings = dynamics_content.Settings(triples=500, passive=200)
-    model = dynamics_content.MODELS["published"]
+    model = MODELS["published"]
     triples, images = dynamics_content.training_data(model, settings, seed=0)
-    held_out = dynamics_content.held_out_data(model, "X", seed=0)
+    held_out = held_out_data(model, "X", seed=0)
     trained = {image.tobytes() for key in ("observation", "next_observation") for image in triples[key]}
     assert trained.isdisjoint(image.tobytes() for image in held_out["observation"])
-    rendered = dynamics_content.environment(model, "Y").render_factors({"position": triples["position"]})
+    rendered = environment(model, "Y").render_factors({"position": triples["position"]})
     assert {image.tobytes() for image in rendered}.isdisjoint(image.tobytes() for image in images)
     assert np.isfinite(triples["action"]).all()

@@ -1,26 +1,14 @@
-"""The experiment f-statistic: folds, batches, Recall@k by hand, and what its tables and figures say."""
+"""The experiment f-statistic: folds, batches, and what its tables and figures say."""
 
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 from unknot.experiments import f_statistic
-from unknot.experiments.f_statistic import PRESETS, recall
+from unknot.experiments.f_statistic import PRESETS
 
 SMOKE = PRESETS["smoke"]
-
-
-def test_recall_by_hand() -> None:
-    codes = torch.tensor([[0.0], [1.0], [1.4], [9.0], [9.1], [30.0], *([1e3 * k] for k in range(1, 7))])
-    labels = torch.tensor([0, 1, 0, 2, 2, 1, *range(10, 16)])
-    found = recall(codes, labels)
-    # Nearest: 0 -> 1 (no), 1 -> 2 (no), 2 -> 1 (no), 3 <-> 4 (yes, yes), the rest no.
-    assert found["1"] == pytest.approx(2 / 12)
-    assert found["2"] == pytest.approx(4 / 12)  # 0's second is 2, and 2's second is 0
-    assert found["4"] == pytest.approx(5 / 12)  # 1 is the fourth from 30
-    assert found["10"] == pytest.approx(6 / 12)  # 30 is the fifth from 1
 
 
 def test_folds_share_no_character() -> None:

@@ -1,17 +1,12 @@
 """The tables of grasping: the paper's numbers beside ours, worked by hand."""
 
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("pybullet", reason="PyBullet is not installed")
 
 from unknot.experiments import grasping
-from unknot.experiments.grasping.data import Grasps
-from unknot.experiments.grasping.measures import by_category, measure_pose_alone
 
 
 def metrics(baseline: float, geometry: float, planned: bool = True) -> dict[str, Any]:
@@ -69,31 +64,6 @@ def test_a_single_net_is_compared_to_nothing() -> None:
     assert "geometry-aware (15)" in rows
     assert "geometry-aware, 20 steps" in rows
     assert not any("baseline" in row or "improvement" in row for row in rows)
-
-
-def test_means_by_category_are_weighted_by_grasps() -> None:
-    found = by_category(["mug", "cup", "mug"], np.array([3, 1, 1]), np.array([4, 4, 2]))
-    assert found == pytest.approx({"all": 50.0, "cup": 25.0, "mug": 100 * 4 / 6})
-
-
-def test_the_pose_alone_predicts_what_depends_on_height_and_nothing_else() -> None:
-    rng = np.random.default_rng(0)
-    pose = rng.normal(size=(600, 6))
-    high, any_way = pose[:, 2] > 0, rng.random(600) > 0.5
-    right = [
-        measure_pose_alone(*(placements(pose, held, rows) for rows in (slice(400), slice(400, 600))))
-        for held in (high, any_way)
-    ]
-    assert right[0]["mug"] > 95
-    assert 40 < right[1]["mug"] < 60
-
-
-def placements(pose: NDArray[Any], held: NDArray[Any], rows: slice) -> Grasps:
-    """Return a placement with these grasps and one that isn't paired, nor counted."""
-    poses, success = np.concatenate([pose[rows], pose[:1]]), np.append(held[rows], not held[0])
-    paired = np.arange(len(poses)) < len(poses) - 1
-    shard: Any = SimpleNamespace(category="mug", pose=poses, success=success, paired=paired)
-    return Grasps([shard], "test")
 
 
 @pytest.mark.parametrize("name", ["placements", "bullet", "shape_steps", "repeats"])

@@ -10,9 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from unknot.agents.encoding import KnownImages
 from unknot.experiments.controllable_factors import maze, reinforcement
 from unknot.experiments.controllable_factors.mazes import COPIES
-from unknot.experiments.controllable_factors.reinforcement import ROWS, Settings, TrueCells, average, scaled
+from unknot.experiments.controllable_factors.reinforcement import ROWS, Settings
 from unknot.representation.interaction import interactions
 
 
@@ -26,28 +27,12 @@ def board() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def test_true_cells_are_read_off_what_is_observed(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
-    read = TrueCells(*board)
+    read = KnownImages(*board)
     env: Any = reinforcement.make_environment(Settings(), 32, None)
     observation, info = env.reset(seed=0)
     assert read(observation["observation"]).tolist() == info["factors"]["agent"].tolist()
     assert read(observation["desired_goal"]).tolist() == info["goal"]["agent"].tolist()
     assert read(np.zeros_like(observation["observation"][:1])).tolist() == [[-1, -1]]
-
-
-def test_averages_are_over_squares(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
-    images = board[0][:5]
-    means = average(images).reshape(5, 16, 16, 3)
-    for row, column in ((0, 0), (3, 7), (15, 15)):
-        square = images[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
-        np.testing.assert_allclose(means[:, row, column], square.mean((1, 2)) / 255, rtol=1e-5)
-
-
-def test_codes_are_centred_and_scaled(board: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
-    images, cells = board
-    codes = torch.as_tensor(scaled(TrueCells(images, cells), images)(images)).numpy()
-    np.testing.assert_allclose(codes.mean(0), 0, atol=1e-9)
-    np.testing.assert_allclose(codes.std(0, ddof=1), 1, atol=1e-5)
-    assert np.corrcoef(codes[:, 0], cells[:, 0])[0, 1] == pytest.approx(1)
 
 
 def test_encoders_learn_from_the_maze_that_ppo_acts_in(

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from unknot.agents import StraightLineExpert
-from unknot.experiments.dynamics_content.problems import (
+from unknot.agents.planar_problems import (
     Rollout,
     pc3_problems,
     planning_loss,

@@ -1,4 +1,8 @@
-"""Planning grasps of novel objects, and trying them in simulation (section 2, Table 3)."""
+"""Planning grasps from failed ones, and trying them in simulation (Yan et al., 2017, section 2, Table 3).
+
+`sample_problems` poses problems from a dataset. `stepwise` and `best_grasps` plan by the scores of a net.
+`success` tries the plans; `demonstrated` is the oracle.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +14,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unknot.agents.grasping import GraspAgent
 from unknot.envs.grasp.objects import load_objects
 from unknot.envs.grasp.sampler import sample_grasps
 from unknot.envs.grasp.shards import GraspShard
 from unknot.envs.grasp.tabletop import OBJECTS, find_objects
 from unknot.envs.grasp.world import GraspWorld
-from unknot.experiments.grasping.data import observe
-from unknot.experiments.grasping.measures import by_category
 from unknot.planners import DirectionSearch
 from unknot.representation.grasp_net import GraspNet
+
+from .grasp_batches import observe
+from .grasp_measures import by_category
+from .grasping import GraspAgent
 
 __all__ = [
     "Problem",

@@ -1,4 +1,4 @@
-"""Measures of a net: accuracy of outcomes, overlap of the imagined with the true geometry."""
+"""Measures of a grasp net: accuracy of outcomes, overlap of the imagined with the true geometry."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,9 +10,10 @@ from scipy.spatial.transform import Rotation
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from unknot.envs.grasp.shards import GraspShard
-from unknot.experiments.grasping.data import Grasps, observe
 from unknot.representation.grasp_net import CELLS, EMPTY, GraspNet
 from unknot.representation.projection import look
+
+from .grasp_batches import Grasps, observe
 
 __all__ = ["ALL", "by_category", "measure_accuracy", "measure_overlap", "measure_pose_alone"]
 

@@ -36,6 +36,11 @@ class Grasps:
     def read(cls, folder: Path, split: str, count: int) -> Self:
         """Read the first placements of a split at which the object was grasped.
 
+        Args:
+            folder: the dataset's, as `unknot collect-grasps` fills it.
+            split: "train", "test" or "all".
+            count: the most placements.
+
         Raises:
             FileNotFoundError: there is no dataset.
             ValueError: it has no such placement.
@@ -52,13 +57,23 @@ class Grasps:
 
 
 def collect_grasps(folder: Path, placements: int, objects: str) -> GraspDataset:
-    """Collect a dataset with one process per core, or go on with one."""
+    """Collect a dataset with one process per core, or go on with one.
+
+    Args:
+        folder: for its files.
+        placements: how many, in all.
+        objects: a name that `unknot/Grasp-v0` knows, or a folder of meshes.
+    """
     with joblib.parallel_config("loky", n_jobs=-1):
         return collect(folder, placements, objects=objects)
 
 
 def observe(shards: list[GraspShard], views: list[int]) -> dict[str, NDArray[Any]]:
-    """Return the net's observations of placements, one view of each."""
+    """Return the net's observations of n placements, one view of each.
+
+    Returns:
+        `image`, `depth`, `view` and `projection`, each with first axis n, as `unknot/Grasp-v0` gives them.
+    """
     names = ("image", "depth", "view")
     seen = {
         name: np.stack([getattr(shard, name)[v] for shard, v in zip(shards, views, strict=True)])
@@ -68,7 +83,13 @@ def observe(shards: list[GraspShard], views: list[int]) -> dict[str, NDArray[Any
 
 
 def geometry_batches(data: Grasps, size: int, seed: int) -> Callable[[int], Batch]:
-    """Make a source of batches for the geometry: a view of each placement, and all seen views as targets."""
+    """Make a source of batches for the geometry: a view of each placement, and all seen views as targets.
+
+    Args:
+        data: what to sample from.
+        size: placements in a batch.
+        seed: of the samples.
+    """
     views = data.views(SEEN)
 
     def batch_at(step: int) -> Batch:
@@ -88,6 +109,12 @@ def outcome_batches(data: Grasps, size: int, grasps: int, seed: int) -> Callable
 
     Half of the grasps are turned by half a turn about the fingers' direction, which changes nothing for a
     gripper with two equal fingers.
+
+    Args:
+        data: what to sample from.
+        size: placements in a batch.
+        grasps: of each placement.
+        seed: of the samples.
     """
     views = data.views(SEEN)
 

@@ -1,4 +1,8 @@
-"""Planning problems in the planar world, the measures of success, a trivial baseline and an oracle."""
+"""Planning problems in the planar world, measures of success, a trivial baseline and an oracle.
+
+`sample_problems` poses problems, `roll_out` lets any agent act on them, `planning_loss` and `successes`
+measure what it did, and `reference` what the straight line and the best planner on the true map do.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,24 +13,39 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.agents import GridExpert, StraightLineExpert, wilson_interval
-from unknot.agents.evaluation import Agent, play
-from unknot.agents.true_map import ACTION_COST, best_paths, path_costs
+import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.planar import MAX_ACTION, NEAR, STAY
 from unknot.files import read_json, write_json
 
+from .evaluation import Agent, play, wilson_interval
+from .experts import GridExpert, StraightLineExpert
+from .true_map import ACTION_COST, best_paths, path_costs
+
+__all__ = [
+    "HORIZON",
+    "SLACK",
+    "Problems",
+    "Reference",
+    "Rollout",
+    "make_planar",
+    "pc3_problems",
+    "planning_loss",
+    "rate",
+    "reference",
+    "roll_out",
+    "sample_problems",
+    "share_at_goal",
+    "successes",
+]
+
 Array = NDArray[np.float64]
 
-SETS = {"X": "square", "Y": "cross"}
-"""The paper's sets of images, and the agent's appearance in each."""
-CAMERAS = {"X": "square", "Y": "oblique"}
-"""The sets of its introduction: one system seen from different angles."""
 SLACK = 1.5
 """Steps allowed, as a multiple of those that the best path on the true map needs."""
 HORIZON = 40
-"""T of eq. 7."""
+"""T of eq. 7 of Banijamali et al., 2017."""
 CORNERS = np.array([[37.0, 37.0], [37.0, 3.0], [3.0, 37.0]])
-"""Goals of PC3's protocol."""
+"""Goals of PC3's protocol (Shu et al., 2020), in pixels."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +69,7 @@ class Rollout:
     actions: Array
 
 
-def make_environment(env: Mapping[str, Any], appearance: str = "square") -> Any:
+def make_planar(env: Mapping[str, Any], appearance: str = "square") -> Any:
     """Make the environment that shows the agent in an appearance; `env` is as in `Problems`."""
     return gym.make("unknot/Planar-v0", appearance=appearance, **env).unwrapped
 
@@ -76,14 +95,17 @@ def pc3_problems(starts: int, seed: int) -> Problems:
 
 
 def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed: int = 0) -> Rollout:
-    """Let an agent act for `steps` steps on all problems at once; the seed is that of the process noise."""
-    vector = gym.make_vec(
-        "unknot/Planar-v0",
-        num_envs=len(problems.starts),
-        appearance=appearance,
-        max_steps=steps + 1,
-        **problems.env,
-    )
+    """Let an agent act for `steps` steps on all problems at once.
+
+    Args:
+        agent: any with Stable-Baselines3's `predict`. It sees images and goal images.
+        problems: where runs start and should end.
+        appearance: of the agent in the images, as `unknot/Planar-v0` takes it.
+        steps: that all runs take, whether they reach their goals or not.
+        seed: of the process noise.
+    """
+    shown = {**problems.env, "appearance": appearance, "max_steps": steps + 1}
+    vector = gym.make_vec("unknot/Planar-v0", num_envs=len(problems.starts), **shown)
     options = {"factors": {"position": problems.starts}, "goal": {"position": problems.goals}}
     positions, actions = [problems.starts], []
     for step in play(agent, vector, seed, options=options, max_steps=steps):
@@ -94,7 +116,16 @@ def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed
 
 
 def planning_loss(rollout: Rollout, goals: Array, steps: int = HORIZON) -> Array:
-    """Return J (n,) of eq. 7 in pixels, with Q = I and R = 0.1 I, over the first `steps` steps."""
+    """Return J (n,) of eq. 7 of Banijamali et al., 2017, over the first `steps` steps.
+
+    Args:
+        rollout: n runs.
+        goals: (n, 2) in pixels.
+        steps: T.
+
+    Returns:
+        In px², with Q = I and R = 0.1 I.
+    """
     off = rollout.positions[1 : steps + 1] - goals
     effort = np.square(rollout.actions[:steps]).sum((0, 2))
     loss: Array = np.square(off).sum((0, 2)) + ACTION_COST * effort
@@ -102,7 +133,13 @@ def planning_loss(rollout: Rollout, goals: Array, steps: int = HORIZON) -> Array
 
 
 def successes(rollout: Rollout, goals: Array, steps: NDArray[np.int64] | int) -> NDArray[np.bool_]:
-    """Return which problems (n,) are solved at step `steps`: near the goal at the last `STAY` steps."""
+    """Return which problems (n,) are solved: near the goal (2 px) at each of the last 5 steps allowed.
+
+    Args:
+        rollout: n runs.
+        goals: (n, 2) in pixels.
+        steps: allowed, (n,) or one number for all.
+    """
     near = np.linalg.norm(rollout.positions - goals, axis=-1) <= NEAR
     last = np.broadcast_to(steps, len(goals))
     window = last - np.arange(STAY)[:, None]
@@ -136,7 +173,10 @@ class Reference:
 
 
 def reference(problems: Problems, cache: Path) -> Reference:
-    """Compute the baseline's and the oracle's results, or read them from the folder `cache`."""
+    """Compute the baseline's and the oracle's results, or read them from the folder `cache`.
+
+    They are kept in a file of the problems' name, so problems of one name must be the same.
+    """
     path = cache / f"{problems.name}.json"
     if not path.exists():
         write_json(path, _reference(problems))
@@ -145,7 +185,7 @@ def reference(problems: Problems, cache: Path) -> Reference:
 
 
 def _reference(problems: Problems) -> dict[str, Any]:
-    world = make_environment(problems.env).world
+    world = make_planar(problems.env).world
     paths = best_paths(world, problems.starts, problems.goals, MAX_ACTION)
     near = np.linalg.norm(paths - problems.goals[:, None], axis=-1) <= NEAR
     arrival = np.where(near.any(1), near.argmax(1).clip(1), HORIZON)
@@ -169,7 +209,4 @@ def _reference(problems: Problems) -> dict[str, Any]:
 
 
 def _score(rollout: Rollout, goals: Array, steps: NDArray[np.int64]) -> dict[str, float]:
-    return {
-        **rate(successes(rollout, goals, steps)),
-        "loss": float(planning_loss(rollout, goals).mean()),
-    }
+    return {**rate(successes(rollout, goals, steps)), "loss": float(planning_loss(rollout, goals).mean())}
