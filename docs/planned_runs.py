@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unknot.agents import PlanningAgent, StraightLineExpert
-from unknot.experiments.dynamics_content.problems import (
+from unknot.agents.planar_problems import (
     SETS,
     Problems,
     make_environment,

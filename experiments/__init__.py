@@ -1,6 +1,6 @@
 """Experiments: each repeats a paper with an environment, a learner and a planner, and ends in its table.
 
-`EXPERIMENTS` is the table of all: name, module and what it shows. `Experiment` is what such a module offers.
+`EXPERIMENTS` is the table of all: name, module and what it shows. `Experiment` is its contract.
 `unknot.running` runs them; it alone reads and writes the files of a seed.
 """
 

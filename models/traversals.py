@@ -83,7 +83,7 @@ def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
 
 
 def as_images(decoded: Tensor) -> Images:
-    """Convert decoded images, floats clamped to [0, 1], to uint8."""
+    """Convert decoded images, floats (n, h, w, c) clamped to [0, 1], to uint8."""
     images: Images = (255 * decoded.clamp(0, 1)).round().byte().numpy(force=True)
     return images
 

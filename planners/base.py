@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, overload
 
 import torch
 from torch import Tensor
@@ -100,6 +100,18 @@ class Planner(Protocol):
 
 Limits = tuple[float | Tensor, float | Tensor]
 """The lowest and the highest action: numbers, or tensors of shape (action dim,)."""
+
+
+@overload
+def as_limits(limits: Limits) -> tuple[Tensor, Tensor]: ...
+
+
+@overload
+def as_limits(limits: None) -> None: ...
+
+
+@overload
+def as_limits(limits: Limits | None) -> tuple[Tensor, Tensor] | None: ...
 
 
 def as_limits(limits: Limits | None) -> tuple[Tensor, Tensor] | None:

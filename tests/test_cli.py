@@ -18,6 +18,7 @@ from PIL import Image
 
 from unknot import experiments
 from unknot.cli import main
+from unknot.learners import LEARNERS
 from unknot.report import Table, mean_std, save_figure, save_gif
 
 TOY = '''
@@ -106,6 +107,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "toy.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path / "modules")
+    monkeypatch.delitem(sys.modules, "toy", raising=False)
+    monkeypatch.setattr("unknot.representation.learner.LEARNERS", LEARNERS.copy())
     table = {"toy": experiments.Entry("toy", "train a number", "A toy, Nobody, 2017")}
     monkeypatch.setattr(experiments, "EXPERIMENTS", table, raising=False)
     monkeypatch.setenv("COLUMNS", "200")

@@ -13,8 +13,9 @@ import pytest
 
 from unknot import experiments
 from unknot.files import write_json
+from unknot.learners import LEARNERS
 from unknot.report import Headline, Table
-from unknot.representation import learner
+from unknot.representation.metrics import METRICS
 
 DOCS = Path(__file__).parents[1] / "docs"
 BUILD, SHIP = (runpy.run_path(str(DOCS / name)) for name in ("build.py", "ship.py"))
@@ -27,7 +28,7 @@ def test_the_page_of_environments_is_up_to_date() -> None:
     assert "## unknot/Planar-v0" in page
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (DOCS / "results").iterdir()))
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in DOCS.glob("results/*/README.md")))
 def test_the_page_of_an_experiment_is_up_to_date(name: str) -> None:
     page = (DOCS / "results" / name / "README.md").read_text(encoding="utf-8")
     assert page == BUILD["results_page"](name), OUTDATED
@@ -42,6 +43,12 @@ def test_the_table_of_results_is_up_to_date() -> None:
 def test_the_examples_in_extending_md_equal_their_files() -> None:
     text = (DOCS / "extending.md").read_text(encoding="utf-8")
     assert text == BUILD["extending_page"](text), OUTDATED
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_page_of_metrics_has_every_metric(metric: str) -> None:
+    page = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    assert f"| `{metric}` |" in page, f"add a row for `{metric}` to a table of docs/metrics.md"
 
 
 def test_sections_become_headings_and_lists() -> None:
@@ -138,7 +145,7 @@ def test_the_snippets_of_a_page_run_one_after_the_other(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    monkeypatch.setattr(learner, "LEARNERS", learner.LEARNERS.copy())
+    monkeypatch.setattr("unknot.representation.learner.LEARNERS", LEARNERS.copy())
     monkeypatch.setattr(experiments, "EXPERIMENTS", experiments.EXPERIMENTS.copy())
     text = (DOCS.parent / page).read_text(encoding="utf-8")
     module = ModuleType("snippets")  # so that what a snippet registers can be imported

@@ -171,9 +171,9 @@ def evaluate_run(run: str | Path, full: bool) -> list[Table]:
         WeightsError: a weight file that can't be used.
     """
     folders = find_seeds(run)
+    experiment = load_experiment(_experiment_of(folders[0]))
     for folder in folders:
         check_weights(folder)
-    experiment = load_experiment(_experiment_of(folders[0]))
     return experiment.tabulate([evaluate_seed(folder, full) for folder in folders])
 
 

@@ -18,8 +18,8 @@ from unknot.agents import PlanningAgent, evaluate_agent
 from unknot.agents.named import find_agent
 from unknot.envs.planar import PlanarEnv
 from unknot.files import WeightsError
+from unknot.learners import LEARNERS
 from unknot.representation import E2C, WEIGHTS, Learner, save_learner
-from unknot.representation import learner as learners
 
 Images = NDArray[np.uint8]
 
@@ -305,7 +305,7 @@ class Still(Learner):
 
 def test_a_learner_is_loaded_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(learners.LEARNERS, "Still", __name__)
+    monkeypatch.setitem(LEARNERS, "Still", __name__)
     run = Path("runs/dynamics-content/first")
     for seed in (3, 5):
         torch.manual_seed(seed)

@@ -272,7 +272,7 @@ class Drive(RuleBasedStateMachine):
 
 
 def test_every_environment_is_driven() -> None:
-    assert set(SETTINGS) == set(ENVIRONMENTS)
+    assert set(SETTINGS) == set(ENVIRONMENTS), "add a row for the environment to SETTINGS"
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -3,14 +3,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from unknot.envs.maze_world import PAPER_ACTIONS
 from unknot.experiments.controllable_factors import maze_measures
 from unknot.experiments.controllable_factors.maze_measures import purities, worst_angle
 
 
 def test_purity_counts_both_ups_as_one() -> None:
-    up, up_again, down, diagonal = (
-        maze_measures.ACTIONS.index(a) for a in ("up", "up_again", "down", "down_left")
-    )
+    up, up_again, down, diagonal = (PAPER_ACTIONS.index(a) for a in ("up", "up_again", "down", "down_left"))
     modes = np.array([0, 0, 0, 0, 1, 1, -1])
     shares, owners = purities(modes, np.array([up, up_again, up, down, diagonal, diagonal, up]))
     assert shares == [0.75, 1.0]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unknot.agents.encoding import KnownImages
 from unknot.experiments.controllable_factors import maze, reinforcement
-from unknot.experiments.controllable_factors.mazes import COPIES
+from unknot.experiments.controllable_factors.mazes import COPIES, MAZE, SIZE
 from unknot.experiments.controllable_factors.reinforcement import ROWS, Settings
 from unknot.representation.interaction import interactions
 
@@ -20,9 +20,9 @@ from unknot.representation.interaction import interactions
 @pytest.fixture(scope="module")
 def board() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The images of all cells, and the cells."""
-    env: Any = gym.make(reinforcement.MAZE, **reinforcement.BOARD).unwrapped
+    env: Any = gym.make(MAZE, **reinforcement.BOARD).unwrapped
     env.reset(seed=3)
-    cells = np.argwhere(np.ones((reinforcement.SIZE, reinforcement.SIZE)))
+    cells = np.argwhere(np.ones((SIZE, SIZE)))
     return env.render_factors({"agent": cells}), cells
 
 

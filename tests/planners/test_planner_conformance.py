@@ -144,7 +144,7 @@ def test_costs_never_rise(name: str, dtype: torch.dtype) -> None:
 @each_dtype
 def test_actions_keep_to_the_limits(name: str, dtype: torch.dtype) -> None:
     actions = plan(name, *problem(dtype)).actions
-    assert actions.abs().max() == torch.tensor(LIMIT, dtype=dtype)
+    assert actions.abs().max() <= torch.tensor(LIMIT, dtype=dtype)
 
 
 @each_planner

@@ -12,7 +12,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from unknot import learners
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
@@ -66,7 +65,7 @@ BATCH_AT = minibatches({"observation": IMAGES}, 8, seed=0)
 
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(learners.LEARNERS, "Tiny", __name__)
+    monkeypatch.setitem(LEARNERS, "Tiny", __name__)
 
 
 def fresh(kind: type[Tiny] = Tiny) -> Tiny:
@@ -182,7 +181,7 @@ def _train_quiet(fabric: Fabric, folder: Path) -> None:
 
 
 def test_two_processes_train_what_one_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(learners.LEARNERS, "Quiet", __name__)
+    monkeypatch.setitem(LEARNERS, "Quiet", __name__)
     one = fresh(Quiet)
     train(one, BATCH_AT, 6, progress=False)
     Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(partial(_train_quiet, folder=tmp_path))
