@@ -15,17 +15,6 @@ from unknot.representation import Learner
 from unknot.representation.metrics.components import Components
 from unknot.representation.source import Encode, Factors, FactorSource
 
-__all__ = [
-    "Rendered",
-    "by_samples",
-    "encode",
-    "oracle",
-    "sample_images",
-    "turned",
-    "votes_for",
-    "zero_collapsed",
-]
-
 Images = NDArray[np.uint8]
 
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from unknot.experiments.common.tables import over_seeds
 from unknot.representation.metrics import hinton
 
-__all__ = ["hinton_figure", "tradeoff"]
-
 ERRORS = {"nats": "-log p(x | z) in nats", "error": "squared error of a pixel"}
 """The reconstruction errors that `study.measure` returns, by name."""
 

@@ -9,8 +9,6 @@ from unknot.experiments.common.tables import where_measured
 from unknot.files import METRICS
 from unknot.report import Headline, Table
 
-__all__ = ["Parts"]
-
 
 class Parts:
     """The parts of an experiment; its functions are those that `Experiment` asks for.

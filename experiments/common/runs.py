@@ -10,16 +10,6 @@ from torch import Tensor
 from unknot.files import METRICS, WEIGHTS, read_json, write_json
 from unknot.representation import Learner, Trainable, load_learner, save_learner, train
 
-__all__ = [
-    "UNTRAINED",
-    "first_or_all",
-    "load_model",
-    "model_folder",
-    "models_in",
-    "run_models",
-    "train_model",
-]
-
 UNTRAINED = "untrained"
 """The model that is saved as it starts."""
 CHECKPOINT_EVERY = 5000

@@ -28,21 +28,6 @@ from unknot.representation import Learner
 from unknot.representation.metrics import Score, evaluate_codes
 from unknot.representation.source import Encode, FactorSource
 
-__all__ = [
-    "BOUNDS",
-    "CEILING",
-    "PCA_MODEL",
-    "SIDE",
-    "SIZES",
-    "SMOKE",
-    "Study",
-    "Training",
-    "ceiling",
-    "floors",
-    "measure",
-    "save_traversals",
-]
-
 Images = NDArray[np.uint8]
 
 SIDE = 64

@@ -8,18 +8,6 @@ import numpy as np
 from unknot.agents.evaluation import pooled_interval
 from unknot.report import mean_std
 
-__all__ = [
-    "cell",
-    "dimensions_in_use",
-    "how_many",
-    "mean",
-    "over_seeds",
-    "score_cells",
-    "success_cell",
-    "title",
-    "where_measured",
-]
-
 
 def title(name: str, methods: Mapping[str, str]) -> str:
     """Return a model's name in a table: "β-VAE, β = 4" for beta-4, if `methods` has "β-VAE, β" for beta."""
