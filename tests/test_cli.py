@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from unknot import experiments
+from unknot import experiments, terminal
 from unknot.cli import main
 from unknot.learners import LEARNERS
 from unknot.report import Table, mean_std, save_figure, save_gif
@@ -112,6 +112,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table = {"toy": experiments.Entry("toy", "train a number", "A toy, Nobody, 2017")}
     monkeypatch.setattr(experiments, "EXPERIMENTS", table, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.console, "width", 200)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "work"

@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
+from unknot.learners import LEARNERS
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
 from unknot.representation.learner import Learner, image_tensor, load_learner, save_learner
