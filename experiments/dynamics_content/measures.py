@@ -25,6 +25,7 @@ from unknot.agents.planar_problems import (
     successes,
 )
 from unknot.experiments.dynamics_content.models import SETS, Model, environment, held_out_data
+from unknot.progress import announce
 from unknot.representation import LocallyLinear
 
 FIRST_PROBLEM = 10_000
@@ -54,9 +55,11 @@ def measure(
     for images in SETS:
         result[images] = _losses(learner, model, images, seed)
         for task, posed in tasks.items():
+            announce(f"seed {seed}: planning in {images}, {task}: {len(posed.starts)} problems")
             result[images][task] = _plan(learner, posed, model.sets[images], cache, seed)
         result[images]["map_error"] = errors[images]
     if model.part == "split":
+        announce(f"seed {seed}: plans made once, and PC3's protocol")
         for images in SETS:
             result[images]["one_shot"] = _plan_once(learner, tasks["corners"], images)
             result[images]["pc3"] = _pc3(learner, images, min(10, problems))
