@@ -293,7 +293,7 @@ def test_evaluate_checks_every_weight_file_first(
     assert sentence in fails("evaluate out", 2, capsys)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_c_says_how_to_resume_and_a_resume_gives_the_same_numbers(
     jobs: int, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,7 @@ def test_transitions_are_those_that_changed_a_pixel() -> None:
     assert (seen["probability"] == 1 / ACTIONS).all()
 
 
+@pytest.mark.slow
 def test_a_thousand_steps_are_enough_for_the_open_maze(tmp_path: Path) -> None:
     settings = FewWalks(MAZE, {"layout": "open", "actions": STEPS}, walks=1, steps=300, moves=150)
     agent = learn_to_plan(settings, tmp_path, 0)

@@ -230,6 +230,7 @@ def test_a_collection_can_be_enlarged_and_keeps_its_shards(
     assert numbers == [1, 2]
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_shards(
     collected: GraspDataset, blocks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

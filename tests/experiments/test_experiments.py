@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,17 @@ PICTURES = {
 """Pictures of experiments, besides those that all of them have."""
 
 
-LONG = ("agents", "controllable-factors", "encoders", "grasping")
-"""Experiments whose smoke preset takes so long that it runs twice in `make test-all` alone."""
+SHORT = ("dci", "dip-vae", "f-statistic")
+"""Experiments that run and are evaluated more than once in `make test`, too."""
+LONG = ("capacity-vae", "controllable-factors", "factor-vae", "grasping")
+"""Experiments whose evaluation takes so long that `make test-all` alone has it."""
 
 
-def each(*, twice: bool = False) -> pytest.MarkDecorator:
+def each(*, slow: Collection[str] = ()) -> pytest.MarkDecorator:
     """Every experiment, all tests of one in one process, which runs its smoke preset once for them."""
 
     def marks(name: str) -> list[pytest.MarkDecorator]:
-        group = [pytest.mark.xdist_group(name)]
-        return [*group, pytest.mark.slow] if twice and name in LONG else group
+        return [pytest.mark.xdist_group(name), *([pytest.mark.slow] if name in slow else [])]
 
     return pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in EXPERIMENTS])
 
@@ -108,7 +109,7 @@ def check_headlines(name: str, seeds: list[dict[str, Any]]) -> None:
             assert "nan" not in text.split(), field
 
 
-@each()
+@each(slow=LONG)
 def test_the_metrics_are_recomputed_from_the_weights(name: str, smoke: Smoke) -> None:
     folder = smoke(name)
     before = sorted(folder.rglob("*"))
@@ -117,7 +118,7 @@ def test_the_metrics_are_recomputed_from_the_weights(name: str, smoke: Smoke) ->
     assert sorted(folder.rglob("*")) == before  # evaluating leaves nothing behind
 
 
-@each(twice=True)
+@each(slow=EXPERIMENTS.keys() - SHORT)
 def test_an_evaluation_on_less_gives_some_of_the_tables(name: str, smoke: Smoke) -> None:
     folder = smoke(name)
     tables = evaluate_run(folder, full=False)
@@ -125,7 +126,7 @@ def test_an_evaluation_on_less_gives_some_of_the_tables(name: str, smoke: Smoke)
     assert {table.title for table in tables} <= {table.title for table in show_run(folder).tables}
 
 
-@each(twice=True)
+@each(slow=EXPERIMENTS.keys() - SHORT)
 def test_two_runs_of_a_seed_measure_the_same(name: str, smoke: Smoke, tmp_path: Path) -> None:
     folder = smoke(name)
     run_seeds(name, "smoke", load_experiment(name).PRESETS["smoke"], tmp_path / "again", seeds=1)

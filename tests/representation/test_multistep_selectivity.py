@@ -142,6 +142,7 @@ def test_policies_see_codes_only_after_the_layout() -> None:
         model.update(batch_at(number))
 
 
+@pytest.mark.slow
 def test_codes_are_laid_out_without_folds() -> None:
     torch.manual_seed(101)
     model = MultistepSelectivity(actions=4, steps=1100)
