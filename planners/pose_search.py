@@ -116,7 +116,7 @@ class PoseCEM:
     `noise` keeps this distribution from shrinking to a point: all the surroundings of the result score well.
 
     Args:
-        deviation: Standard deviation of the first samples along each axis, in metres and in radians.
+        std: Standard deviation of the first samples along each axis, in metres and in radians.
         noise: Standard deviation of the noise added to the samples, in the same units.
         population: Poses sampled about each mean in an iteration; the mean is one of them.
         elites: How many of the best the next mean and covariance are computed from.
@@ -131,7 +131,7 @@ class PoseCEM:
     def __init__(
         self,
         *,
-        deviation: tuple[float, float] = (0.02, 0.4),
+        std: tuple[float, float] = (0.02, 0.4),
         noise: tuple[float, float] = (0.006, 0.1),
         population: int = 32,
         elites: int = 8,
@@ -143,7 +143,7 @@ class PoseCEM:
         count(1, iterations=iterations)
         count(2, elites=elites)
         count(elites, population=population)
-        self.deviation, self.noise = _scale("deviation", deviation), _scale("noise", noise)
+        self.std, self.noise = _scale("std", std), _scale("noise", noise)
         self.population, self.elites = population, elites
         self.smoothing, self.iterations, self.generator = smoothing, iterations, generator
 
@@ -167,7 +167,7 @@ class PoseCEM:
         batch, starts, _ = start.shape
         rows = torch.arange(batch, device=start.device)
         means = start.flatten(0, 1)
-        covariance = torch.diag(self.deviation.to(start) ** 2).expand(len(means), 6, 6)
+        covariance = torch.diag(self.std.to(start) ** 2).expand(len(means), 6, 6)
         path, values = [], []
         for _ in range(self.iterations + 1):
             moves = self._sample(covariance)

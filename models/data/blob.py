@@ -19,7 +19,7 @@ class Blob(GridSource):
 
     Args:
         pixels: side of the images, at least 8.
-        deviation: standard deviation of the blob, as a share of the side; centres are at least two standard
+        std: standard deviation of the blob, as a share of the side; centres are at least two standard
             deviations from the edge.
         positions: number of values of x and of y; values in between can be rendered.
 
@@ -27,13 +27,13 @@ class Blob(GridSource):
         ValueError: an argument out of range.
     """
 
-    def __init__(self, *, pixels: int = 64, deviation: float = 0.08, positions: int = 32) -> None:
+    def __init__(self, *, pixels: int = 64, std: float = 0.08, positions: int = 32) -> None:
         count(8, pixels=pixels)
         count(2, positions=positions)
-        if not 0 < deviation < 0.25:
-            raise ValueError(f"deviation must be above 0 and below 0.25, not {deviation}")
+        if not 0 < std < 0.25:
+            raise ValueError(f"std must be above 0 and below 0.25, not {std}")
         super().__init__(x=np.linspace(0, 1, positions), y=np.linspace(0, 1, positions))
-        self.pixels, self.deviation = pixels, deviation
+        self.pixels, self.std = pixels, std
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
         """Render factors: uint8 (n, pixels, pixels, 1), 255 at a blob's centre.
@@ -42,10 +42,10 @@ class Blob(GridSource):
             ValueError: factors other than x and y, or out of range.
         """
         given = self.checked(factors)
-        margin = 2 * self.deviation
+        margin = 2 * self.std
         places = (np.arange(self.pixels) + 0.5) / self.pixels
         across, down = (
-            np.exp(-(((places - margin - (1 - 2 * margin) * given[name][:, None]) / self.deviation) ** 2) / 2)
+            np.exp(-(((places - margin - (1 - 2 * margin) * given[name][:, None]) / self.std) ** 2) / 2)
             for name in ("x", "y")
         )
         images: Images = (255 * down[:, :, None] * across[:, None, :]).round().astype(np.uint8)

@@ -20,7 +20,6 @@ from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.factor_generator import UNIFORM_SHARE, FactorGenerator
 from unknot.models.image.vae import VAE
-from unknot.models.traversals import traversal_frames, traverse
 from unknot.representation import save_learner
 
 
@@ -72,19 +71,6 @@ def test_collapsed_dimensions_are_measured_as_0() -> None:
     assert not codes[:, 1:].any()
     assert learner.encode(images)[:, 1:].std(0).min() > 0
     torch.testing.assert_close(zero_collapsed(learner, images, 100.0)(images), learner.encode(images))
-
-
-def test_traversals_change_one_dimension_at_a_time() -> None:
-    learner, codes = tiny(), torch.randn(2, 3)
-    images = traverse(learner, codes, np.array([-3.0, 0.5]))
-    assert images.shape == (3, 2, 2, 8, 8, 1)
-    changed = codes.clone()
-    changed[:, 1] = 0.5
-    expected = (255 * learner.decode(changed)).round().byte()
-    np.testing.assert_array_equal(images[1, 1], expected.numpy(force=True))
-    frames = traversal_frames(learner, np.zeros((2, 8, 8, 1), np.uint8))
-    assert frames.shape == (38, 16, 24, 1)
-    np.testing.assert_array_equal(frames[1], frames[-1])  # there and back
 
 
 @pytest.mark.parametrize(

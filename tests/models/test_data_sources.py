@@ -21,7 +21,7 @@ from unknot.representation.metrics import evaluate_codes
 
 
 def test_a_blob_is_a_gaussian_around_its_position() -> None:
-    source = Blob(pixels=50, deviation=0.1)
+    source = Blob(pixels=50, std=0.1)
     image = source.render_factors({"x": np.array([0.5]), "y": np.array([0.0])})[0, :, :, 0].astype(float)
     columns = (np.arange(50) + 0.5) / 50
     np.testing.assert_allclose(

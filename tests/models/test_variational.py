@@ -198,7 +198,7 @@ def test_codes_are_the_means_of_the_posterior() -> None:
 
 
 def test_a_vae_encodes_the_position_of_a_blob_and_nothing_else() -> None:
-    source = Blob(pixels=16, deviation=0.12)
+    source = Blob(pixels=16, std=0.12)
     torch.manual_seed(0)
     learner = VAE(shape=(16, 16, 1), latent_dim=3, width=16, hidden=64, beta=2.0, learning_rate=2e-3)
     train(learner, stream(source, 64, seed=0), 700, progress=False)

@@ -62,7 +62,7 @@ def test_cem_finds_a_known_optimum_from_any_of_its_starts() -> None:
         population=64,
         elites=12,
         iterations=30,
-        deviation=(0.05, 0.6),
+        std=(0.05, 0.6),
         noise=(1e-4, 1e-3),
         generator=generator(),
     )
@@ -85,7 +85,7 @@ def test_with_noise_cem_prefers_a_broad_peak_to_a_higher_narrow_one(
 
     start = torch.zeros(1, 2, 6, dtype=torch.float64)
     start[:, 1, 0] = 0.12
-    search = PoseCEM(deviation=(0.005, 0.1), noise=noise, iterations=10, generator=generator())
+    search = PoseCEM(std=(0.005, 0.1), noise=noise, iterations=10, generator=generator())
     path = search.search(score, start)
     assert float(path.poses[0, -1, 0]) == pytest.approx(found, abs=0.01)
 
