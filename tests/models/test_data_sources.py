@@ -29,7 +29,7 @@ def test_a_blob_is_a_gaussian_around_its_position() -> None:
     )
     np.testing.assert_allclose(image[9], image[10])
     np.testing.assert_allclose(image, image[:, ::-1])
-    for arguments in ({"pixels": 4}, {"deviation": 0.3}, {"positions": 1}):
+    for arguments in ({"pixels": 4}, {"std": 0.3}, {"positions": 1}):
         with pytest.raises(ValueError, match=next(iter(arguments))):
             Blob(**arguments)
 

@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_path_and_a_nan_score_does_not_affect_other
         (PoseCEM, {"population": 4}),
         (PoseCEM, {"smoothing": 1.0}),
         (PoseCEM, {"iterations": 0}),
-        (PoseCEM, {"deviation": (0.0, 1.0)}),
+        (PoseCEM, {"std": (0.0, 1.0)}),
         (PoseCEM, {"noise": (0.01, -0.1)}),
         (DirectionSearch, {"steps": 0}),
         (DirectionSearch, {"directions": 0}),
