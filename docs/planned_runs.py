@@ -12,14 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unknot.agents import PlanningAgent, StraightLineExpert
-from unknot.agents.planar_problems import (
-    SETS,
-    Problems,
-    make_environment,
-    roll_out,
-    sample_problems,
-    successes,
-)
+from unknot.agents.planar_problems import Problems, make_planar, roll_out, sample_problems, successes
+from unknot.experiments.dynamics_content.models import SETS
 from unknot.report import save_figure
 
 PICTURE = Path(__file__).with_name("planned-runs.png")
@@ -41,7 +35,7 @@ def plot_runs(panel: Any, agent: PlanningAgent, posed: Problems, name: str) -> N
     """Plot the runs in a set of images over the map: rings are starts, stars are goals."""
     rollout = roll_out(agent, posed, SETS[name], STEPS)
     solved = successes(rollout, posed.goals, STEPS).sum()
-    shown = make_environment(SOLID, SETS[name])
+    shown = make_planar(SOLID, SETS[name])
     panel.imshow(shown.world.background, cmap="gray", vmin=0, vmax=255, extent=(0, 40, 40, 0))
     for k, colour in enumerate(COLOURS[: len(posed.starts)]):
         rows, columns = rollout.positions[:, k].T

@@ -11,7 +11,7 @@ from unknot.envs.maze_world import STEPS
 
 
 def mazes() -> Any:
-    options = {"task": "reach", "actions": STEPS, "goal": "image", "max_steps": 1000}
+    options: dict[str, Any] = {"task": "reach", "actions": STEPS, "goal": "image", "max_steps": 1000}
     return gym.make_vec("unknot/Maze-v0", num_envs=30, **options)
 
 

@@ -26,6 +26,8 @@ from unknot.envs.grasp.objects import load_objects
 from unknot.envs.grasp.world import GraspWorld, Reason
 from unknot.files import FileError, read_json
 
+pytestmark = pytest.mark.xdist_group("grasp-dataset")  # one process, which builds the fixtures once
+
 SHARDS = 6
 FEW = 3
 

@@ -13,6 +13,8 @@ import unknot  # noqa: F401  # registers the environments
 from unknot.envs.planar import PlanarEnv
 from unknot.representation import RCE, LocallyLinear, minibatches, train
 
+pytestmark = pytest.mark.xdist_group("planar-latents")  # one process, which builds the fixtures once
+
 Images = NDArray[np.uint8]
 
 
