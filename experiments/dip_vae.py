@@ -53,7 +53,7 @@ class Settings(Training):
     steps: int = 12_000
     """Updates of each model."""
     batch: int = 32
-    """Images of an update, sampled anew."""
+    """Images of an update, newly sampled."""
     samples: int = 2000
     """Images that DCI is measured on."""
     votes: int = 200

@@ -46,7 +46,7 @@ class Settings(Training):
     steps: int = 12_000
     """Updates of each autoencoder of shapes."""
     batch: int = 32
-    """Images of an update, sampled anew."""
+    """Images of an update, newly sampled."""
     samples: int = 5000
     """Images that metrics of a sample are measured on."""
     capacity: float = 25.0

@@ -59,7 +59,7 @@ class Training:
     steps: int = 60_000
     """Updates of each model."""
     batch: int = 64
-    """Images of an update, sampled anew."""
+    """Images of an update, newly sampled."""
     pixels: int = 32
     """Side of the images: 64, as published, or 32, means of 2 × 2 pixels."""
     latent_dim: int = 10

@@ -52,7 +52,7 @@ class Settings(Training):
     steps: int = 3000
     """Updates of each model of shapes."""
     batch: int = 32
-    """Images of an update, sampled anew."""
+    """Images of an update, newly sampled."""
     samples: int = 4000
     """Images that metrics of a sample are measured on."""
     betas: tuple[float, ...] = (0.0, 1.0, 4.0)

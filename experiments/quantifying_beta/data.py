@@ -33,7 +33,7 @@ def split(orientations: int, positions: int) -> list[NDArray[np.int64]]:
 
 @cache
 def digits(split: str, pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return images (n, pixels, pixels, 1) and labels (n,) of MNIST's split, or of what stands in for it."""
+    """Return images (n, pixels, pixels, 1) and labels (n,) of MNIST's split, or of its replacement."""
     images, labels = load(split)
     edge, block = (DIGIT_SIDE - images.shape[1]) // 2, DIGIT_SIDE // pixels
     padded = np.pad(images, ((0, 0), (edge, edge), (edge, edge)))
