@@ -55,7 +55,7 @@ class Experiment(Protocol):
         """Make the tables from the metrics of each seed, the paper's own first."""
 
     def headlines(self, seeds: list[Metrics]) -> "tuple[Headline, ...]":
-        """Return the figures that the paper is read for, the most important first, from the same."""
+        """Return the paper's main figures beside ours, the most important first, from the same."""
 
 
 @runtime_checkable

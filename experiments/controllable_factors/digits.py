@@ -38,7 +38,7 @@ ACTIONS = ("+y₁", "−x₁", "+x₁", "−y₁", "+y₂", "−x₂", "+x₂", 
 """What each action changes; y is the row, counted downwards."""
 FACTORS = ("x1", "y1", "x2", "y2")
 BAR, AIM = 0.95, 0.98
-"""The |correlation| that is asked for, and that is hoped for."""
+"""The target |correlation|, and a higher one to aim at."""
 QUICK_SCENES = 500
 """Scenes of an evaluation that is not full."""
 FIRST_SCENE = 1_000_000

@@ -20,7 +20,7 @@ AS_PUBLISHED: dict[str, Any] = {
     "entropy": 0.01,
     "gain": 1.0,
 }
-"""Settings of a selectivity learner by which it has none of our additions."""
+"""Settings of a selectivity learner without our additions."""
 
 
 def make_maze(copies: int, layout: str, actions: tuple[str, ...]) -> Any:

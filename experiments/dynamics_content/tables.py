@@ -17,7 +17,7 @@ SHIPPED = resources.files("unknot.pretrained") / "dynamics-content" / RESULTS
 """The metrics of the seeds that the shipped tables are made from."""
 
 LARGEST_RATIO = 1.15
-"""The planning loss asked for, as a multiple of the least on the true map."""
+"""The target planning loss, as a multiple of the least on the true map."""
 TASKS = ("corners", "anywhere")
 PLANNED = {"loss": 0, "ratio": 3, "success": 1}
 """Measures of planning, and their decimals."""
