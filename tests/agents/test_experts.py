@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 import unknot  # noqa: F401
 from unknot.agents import Evaluation, GridExpert, RandomAgent, StraightLineExpert, evaluate_agent
 from unknot.agents.evaluation import Agent
+from unknot.agents.named import EXPERTS
 from unknot.agents.true_map import best_paths, grids_of, path_costs, refine
 from unknot.envs import PlanarMap, PlanarWorld, find_map
+from unknot.envs.registration import ENVIRONMENTS
 
 Array = NDArray[Any]
 PLANAR = "unknot/Planar-v0"
@@ -187,3 +189,7 @@ def test_random_agents_sample_reproducibly_and_leave_the_space_alone() -> None:
     expected = gym.spaces.Box(-1, 1, (2,), seed=0).sample()
     RandomAgent(space, seed=9).predict(batch)
     assert np.array_equal(space.sample(), expected)
+
+
+def test_every_environment_has_an_expert() -> None:
+    assert EXPERTS.keys() == ENVIRONMENTS.keys(), "add the environment's expert to EXPERTS in agents/named.py"

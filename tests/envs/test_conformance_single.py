@@ -40,7 +40,8 @@ LEAST_FRAME = 200
 
 
 def test_every_environment_of_the_table_has_a_case() -> None:
-    assert {name for name in CASES if name.startswith("unknot/")} == set(ENVIRONMENTS)
+    cases = {name for name in CASES if name.startswith("unknot/")}
+    assert cases == set(ENVIRONMENTS), "add a case for the environment to CASES in tests/envs/conformance.py"
 
 
 @each_id

@@ -363,4 +363,5 @@ def test_golden_values(name: str) -> None:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_golden_values_of_a_coarse_code(name: str) -> None:
+    assert name in GOLDEN, "the failing test of golden values prints the entry to add"
     assert evaluated(name, coarse).value == pytest.approx(GOLDEN[name]["coarse"], abs=tolerance(name))
