@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sklearn.cluster import MeanShift
 from torch import Tensor
 
-from unknot.representation import Learner
+from unknot.representation import Learner, encode_all
 from unknot.representation.interaction import sample_actions
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity
 
-__all__ = ["changes", "encode_all", "find_moves", "looseness", "start_moves", "tightest", "variations"]
+__all__ = ["changes", "find_moves", "looseness", "start_moves", "tightest", "variations"]
 
 MOST_MOVES = 8
 """The most modes that count as moves: with a switch there are 6; an untrained encoder's codes have many."""
@@ -139,9 +139,3 @@ def find_moves(variations: Tensor, actions: Tensor) -> tuple[NDArray[np.float64]
     modes = sorted(modes, key=np.sum, reverse=True)[:MOST_MOVES]
     means = np.stack([points[rows].mean(0) for rows in modes])
     return means, np.array([np.bincount(made_by[rows]).argmax() for rows in modes])
-
-
-@torch.no_grad()
-def encode_all(learner: Learner, images: Tensor) -> Tensor:
-    """Encode images (n, h, w, c), 256 at a time."""
-    return torch.cat([learner.encode(part) for part in torch.split(images, 256)])

@@ -8,11 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.representation import Learner
+from unknot.representation import Learner, encode_all
 from unknot.representation.interaction import Behaviour, interactions, sample_actions
 from unknot.representation.selectivity import frames
-
-from .learnt_moves import encode_all
 
 __all__ = ["WALK", "changed_transitions", "codes_of", "favour", "permitted_transitions", "walk_batches"]
 

@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.checks import settings_at_least
-from unknot.experiments.common.codes import encode
 from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
 from unknot.experiments.common.tables import over_seeds, where_measured
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding
 from unknot.report import Headline, Table, mean_std, save_figures, verdict
+from unknot.representation import encode_all
 from unknot.representation.metrics.attribute_auc import areas
 from unknot.representation.metrics.recall import recall
 
@@ -124,7 +124,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
     def make(name: str, path: Path) -> dict[str, Any]:
         learner = train_model(lambda: _learner(settings, name), batches, settings.steps, path, seed, resume)
-        codes = encode(learner, data.images)
+        codes = encode_all(learner, data.images, batch=1000)
         each = _areas(codes, data)
         save_figures({"hinton": _diagram(each)}, path)
         return _measure(codes, each, data)
@@ -135,7 +135,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
     """Measure the embeddings of a seed from their weights; it takes half a minute, `full` or not."""
     data = _characters(settings, seed)
-    codes = {n: encode(load_model(folder, n, Embedding), data.images) for n in models_in(folder, ROWS)}
+    models = {name: load_model(folder, name, Embedding) for name in models_in(folder, ROWS)}
+    codes = {name: encode_all(model, data.images, batch=1000) for name, model in models.items()}
     return {"models": {name: _measure(each, _areas(each, data), data) for name, each in codes.items()}}
 
 

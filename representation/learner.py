@@ -26,6 +26,7 @@ __all__ = [
     "Trainable",
     "arrays",
     "descend",
+    "encode_all",
     "expand",
     "find_weights",
     "image_tensor",
@@ -142,6 +143,12 @@ def image_tensor(
     if shape and tuple(tensor.shape[1:]) != shape:
         raise ValueError(f"images must be (n, height, width, channels) of {shape}, not {tuple(tensor.shape)}")
     return tensor.to(device).movedim(-1, 1).float() / 255
+
+
+@torch.no_grad()
+def encode_all(learner: Learner, images: NDArray[np.uint8] | Tensor, batch: int = 256) -> Tensor:
+    """Encode uint8 images (n, h, w, c), a batch at a time; return codes (n, d) without gradient."""
+    return torch.cat([learner.encode(images[k : k + batch]) for k in range(0, len(images), batch)])
 
 
 def expand(step: Callable[[Tensor, Tensor], Tensor], z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -29,7 +29,7 @@ from torch.optim import Optimizer
 
 from unknot.representation.cameras import Views
 from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import Learner, expand, image_tensor
+from unknot.representation.learner import Learner, encode_all, expand, image_tensor
 from unknot.representation.networks import BroadcastDecoder, ConvEncoder, mlp
 from unknot.representation.obstacles import fit_obstacles, obstacle_classifier
 
@@ -201,10 +201,9 @@ class LocallyLinear(Learner):
         labels = torch.cat([barred, torch.zeros_like(barred), torch.zeros_like(barred)])
         fit_obstacles(self.obstacle, points, labels, steps=steps, seed=seed)
 
-    @torch.no_grad()
     def encode_all(self, images: NDArray[np.uint8], batch: int = 1024) -> Tensor:
         """Encode any number of images in batches, without gradient."""
-        return torch.cat([self.encode(images[k : k + batch]) for k in range(0, len(images), batch)])
+        return encode_all(self, images, batch)
 
     def calibrate(self, *images: NDArray[np.uint8]) -> None:
         """Set the background to mean images of training data; call it before training.

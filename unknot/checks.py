@@ -8,7 +8,7 @@ import difflib
 import importlib.util
 import math
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 __all__ = ["above", "at_least", "count", "one_of", "require", "settings_at_least", "unknown", "within"]
@@ -125,8 +125,7 @@ def _each(value: Any) -> Iterable[Any]:
 
 
 def _is_integer(value: Any) -> bool:
-    # NumPy's integers have __index__, too. So do bools and arrays, which are not counts.
-    return hasattr(value, "__index__") and type(value).__name__ not in ("bool", "bool_", "ndarray")
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _is_finite(value: Any) -> bool:

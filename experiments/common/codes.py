@@ -1,4 +1,4 @@
-"""Codes: of many images, of a model by other means than `encode`, of an oracle."""
+"""Codes of a model by other means than `encode`, and of an oracle."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from torch import Tensor
 
 from unknot.models.image.vae import PosteriorSamples, VariationalAutoencoder
 from unknot.representation import Learner
@@ -49,13 +48,6 @@ def turned(learner: Learner) -> Encode:
     """Return an encoder of two dimensions turned by 45°, to the diagonals of the learner's code."""
     turn = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
     return lambda images: learner.encode(images) @ turn
-
-
-@torch.no_grad()
-def encode(learner: Learner, images: Images | Tensor, batch: int = 1000) -> Tensor:
-    """Encode uint8 images (n, h, w, c), a batch at a time; return codes (n, d)."""
-    parts = [learner.encode(images[first : first + batch]) for first in range(0, len(images), batch)]
-    return torch.cat(parts)
 
 
 def sample_images(source: FactorSource, count: int, seed: int = 0) -> Images:

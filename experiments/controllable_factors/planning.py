@@ -24,7 +24,7 @@ from torch import Tensor
 
 from unknot.agents.few_walks import COPIES, PLACE
 from unknot.agents.latent_path import LatentPathAgent
-from unknot.agents.learnt_moves import changes, encode_all, start_moves, tightest
+from unknot.agents.learnt_moves import changes, start_moves, tightest
 from unknot.agents.maze_problems import solve
 from unknot.agents.walks import permitted_transitions, walk_batches
 from unknot.checks import settings_at_least
@@ -34,7 +34,16 @@ from unknot.experiments.common.tables import how_many, over_seeds, where_measure
 from unknot.experiments.controllable_factors.mazes import make_mazes
 from unknot.experiments.controllable_factors.planning_figures import save_pictures
 from unknot.report import Headline, Table, mean_std
-from unknot.representation import WEIGHTS, Learner, Trainable, load_learner, minibatches, save_learner, train
+from unknot.representation import (
+    WEIGHTS,
+    Learner,
+    Trainable,
+    encode_all,
+    load_learner,
+    minibatches,
+    save_learner,
+    train,
+)
 from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.latent_moves import LatentMoves
 from unknot.representation.scene_selectivity import SceneSelectivity

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.checks import settings_at_least
-from unknot.experiments.common.codes import encode
 from unknot.experiments.common.runs import load_model, run_models, train_model
 from unknot.experiments.common.tables import mean, over_seeds
 from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, measure, plot_curves
@@ -27,7 +26,7 @@ from unknot.models.data.natural import NaturalImages, natural_images
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
 from unknot.models.traversals import COLUMNS, SPAN, as_images, image_rows, there_and_back, traverse
 from unknot.report import Headline, Table, mean_std, save_figure, save_figures, save_gif, verdict
-from unknot.representation import load_learner, minibatches
+from unknot.representation import encode_all, load_learner, minibatches
 
 CODE, BATCH, TOP, SHOWN = 84, 100, 10, 8
 VARIED = 500
@@ -112,7 +111,7 @@ def _learner(name: str) -> PenalisedAutoencoder:
 
 @torch.no_grad()
 def _measure(learner: PenalisedAutoencoder, images: NaturalImages) -> dict[str, float]:
-    codes = encode(learner, images.test, ENCODED)
+    codes = encode_all(learner, images.test, ENCODED)
     decoded = torch.cat([learner.decode(part) for part in torch.split(codes, ENCODED)]).numpy()
     squares = ((decoded - images.test / 255) ** 2).reshape(len(decoded), -1).mean(1)
     return {"error": float(squares.mean()), **measure(codes.numpy(), TOP)}

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unknot.checks import one_of, settings_at_least
-from unknot.experiments.common.codes import encode
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
 from unknot.experiments.dci.data import batches, teapots
 from unknot.experiments.dci.figures import save_pictures
@@ -30,7 +29,7 @@ from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.infogan_networks import NETWORKS
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE
-from unknot.representation import Learner
+from unknot.representation import Learner, encode_all
 from unknot.representation.metrics.dci import dci
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
@@ -193,7 +192,7 @@ def measure(learner: Learner, settings: Settings, share: int = 1) -> dict[str, A
         As `scores`.
     """
     (factors, images), (unseen, others) = _tests(settings, share)
-    codes, more = (encode(learner, each, ENCODED).double().numpy(force=True) for each in (images, others))
+    codes, more = (encode_all(learner, each, ENCODED).double().numpy(force=True) for each in (images, others))
     return scores(codes, factors, (more, unseen))
 
 

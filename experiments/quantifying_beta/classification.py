@@ -10,10 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from unknot.experiments.common.codes import encode
 from unknot.experiments.quantifying_beta.data import digits
 from unknot.models.image.pca import PCA
-from unknot.representation import Learner
+from unknot.representation import Learner, encode_all
 
 Images = NDArray[np.uint8]
 
@@ -43,7 +42,9 @@ def classify(
 
 def classify_codes(learner: Learner, pixels: int, shares: Sequence[float]) -> dict[str, Any]:
     """Return what `classify` does, of a learner's codes."""
-    return classify(lambda images: encode(learner, images).double().numpy(force=True), pixels, shares)
+    return classify(
+        lambda images: encode_all(learner, images, batch=1000).double().numpy(force=True), pixels, shares
+    )
 
 
 def digit_bounds(pixels: int, shares: Sequence[float], latent_dim: int, seed: int) -> dict[str, Any]:

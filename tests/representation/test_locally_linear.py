@@ -1,6 +1,6 @@
 """The locally linear learners: their algebra, their options, their interface."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,35 +9,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import unknot  # noqa: F401  # registers the environments
+from tests.representation.small_locally_linear import SMALL, bent, fresh, normal
 from unknot.representation import E2C, RCE, LocallyLinear, train
 from unknot.representation.locally_linear import Matrices
 from unknot.representation.obstacles import FourierFeatures
 
-SMALL: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 10}
 Images = NDArray[np.uint8]
-L = TypeVar("L", bound=LocallyLinear)
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def pictures(*shape: int, seed: int = 0) -> Images:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def bent(learner: L) -> L:
-    """Give a learner dynamics that differ from place to place, which a fresh one has not."""
-    generator = torch.Generator().manual_seed(5)
-    for parameter in (learner.transition[-1].weight, learner.transition[-1].bias):
-        assert isinstance(parameter, Tensor)
-        parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
-    return learner
-
-
-def fresh(kind: type[L], **settings: Any) -> L:
-    torch.manual_seed(0)
-    return kind(**SMALL | settings)
 
 
 # Algebra

@@ -1,7 +1,7 @@
 """The bounds of RCE and E2C, term by term, against torch.distributions."""
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
@@ -9,30 +9,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
 from torch.distributions import kl_divergence as kl
 
+from tests.representation.small_locally_linear import bent, fresh, normal
 from unknot.representation import E2C, RCE, LocallyLinear
 from unknot.representation.gaussian import Gaussian
 from unknot.representation.locally_linear import Encoding
-
-SMALL: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 10}
-L = TypeVar("L", bound=LocallyLinear)
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def bent(learner: L) -> L:
-    """Give a learner dynamics that differ from place to place, which a fresh one has not."""
-    generator = torch.Generator().manual_seed(5)
-    for parameter in (learner.transition[-1].weight, learner.transition[-1].bias):
-        assert isinstance(parameter, Tensor)
-        parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
-    return learner
-
-
-def fresh(kind: type[L], **settings: Any) -> L:
-    torch.manual_seed(0)
-    return kind(**SMALL | settings)
 
 
 def torch_normal(gaussian: Gaussian) -> Any:  # torch.distributions are half typed
