@@ -9,7 +9,7 @@ ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
 # Two workers of one thread each: most tests are too small for more threads to help.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo test test-all lint types bench docs install
+.PHONY: demo test test-all torture lint types bench docs install
 
 demo: .venv/learn
 	$(BIN)/unknot run dynamics-content --preset demo
@@ -26,10 +26,14 @@ lint: install
 
 types: install
 	$(BIN)/mypy -p unknot $(ROOMS:%/py.typed=-p unknot.%)
-	$(BIN)/mypy tests examples benchmarks docs
+	$(BIN)/mypy tests examples benchmarks docs torture
 
 bench: install
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# Attacks on what unknot promises, under half an hour; docs/robustness.md has what they found.
+torture: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m torture
 
 docs: install
 	$(BIN)/python docs/build.py

@@ -9,9 +9,19 @@ import importlib.util
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, get_type_hints
 
-__all__ = ["above", "at_least", "count", "one_of", "require", "settings_at_least", "unknown", "within"]
+__all__ = [
+    "above",
+    "at_least",
+    "count",
+    "flag",
+    "one_of",
+    "require",
+    "settings_at_least",
+    "unknown",
+    "within",
+]
 
 
 def require(extra: str, *modules: str) -> None:
@@ -59,22 +69,35 @@ def one_of(what: str, name: object, known: Iterable[str]) -> None:
         raise ValueError(unknown(what, name, names))
 
 
+def flag(**values: Any) -> None:
+    """Refuse values that are not True or False, of Python or NumPy.
+
+    Args:
+        **values: by the argument's name.
+
+    Raises:
+        ValueError: a value is anything else, such as 1 or "False".
+    """
+    for name, value in values.items():
+        if not (isinstance(value, bool) or type(value).__name__ == "bool"):  # NumPy's is called that, too
+            raise ValueError(f"{name} must be True or False, not {value!r}")
+
+
 def count(least: int, **values: Any) -> None:
     """Refuse values that are not whole numbers of at least `least`.
 
     Args:
         least: the lowest value allowed.
-        **values: integers by the argument's name, of Python or NumPy, or sequences of them.
+        **values: integers by the argument's name, of Python or NumPy.
 
     Raises:
         ValueError: a value is not an integer (a bool is not one), or is below `least`.
     """
     for name, value in values.items():
-        for each in _each(value):
-            if not _is_integer(each):
-                raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
-            if each < least:
-                raise ValueError(f"{name} must be at least {least}, not {value!r}")
+        if not _is_integer(value):
+            raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value!r}")
 
 
 def at_least(least: float, **values: Any) -> None:
@@ -82,32 +105,41 @@ def at_least(least: float, **values: Any) -> None:
 
     Args:
         least: the lowest value allowed.
-        **values: numbers by the argument's name, or sequences of them.
+        **values: numbers by the argument's name, or sequences of at least one.
 
     Raises:
         ValueError: a value is below `least`, NaN, infinite, or not a number.
     """
     for name, value in values.items():
-        for each in _each(value):
+        for each in _each(name, value):
             if not (_is_finite(each) and each >= least):
                 raise ValueError(f"{name} must be at least {least}, not {value!r}")
 
 
 def settings_at_least(settings: Any, **least: float) -> None:
-    """Refuse settings below their lowest values; see `at_least`.
+    """Refuse settings below their lowest values; those of type int must be whole numbers.
 
     Args:
-        settings: an object with an attribute of each name, a number or a sequence of numbers.
+        settings: a dataclass with a field of each name, a number or a tuple of numbers.
         **least: the lowest value allowed, by the setting's name.
+
+    Raises:
+        ValueError: as `count` and `at_least` do.
     """
+    hints = get_type_hints(type(settings))
     for name, number in least.items():
-        at_least(number, **{name: getattr(settings, name)})
+        value = getattr(settings, name)
+        if hints[name] in (int, tuple[int, ...]):
+            for each in _each(name, value):
+                count(int(number), **{name: each})
+        else:
+            at_least(number, **{name: value})
 
 
 def above(bound: float, **values: Any) -> None:
     """Refuse values that are not finite numbers above `bound`; see `at_least`."""
     for name, value in values.items():
-        for each in _each(value):
+        for each in _each(name, value):
             if not (_is_finite(each) and each > bound):
                 raise ValueError(f"{name} must be above {bound}, not {value!r}")
 
@@ -115,13 +147,17 @@ def above(bound: float, **values: Any) -> None:
 def within(low: float, high: float, **values: Any) -> None:
     """Refuse values that are not finite numbers in [low, high]; see `at_least`."""
     for name, value in values.items():
-        for each in _each(value):
+        for each in _each(name, value):
             if not (_is_finite(each) and low <= each <= high):
                 raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
 
 
-def _each(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list | tuple) else (value,)
+def _each(name: str, value: Any) -> Iterable[Any]:
+    if not isinstance(value, list | tuple):
+        return (value,)
+    if not value:
+        raise ValueError(f"{name} must have at least one value, not {value!r}")
+    return value
 
 
 def _is_integer(value: Any) -> bool:
