@@ -12,6 +12,7 @@ SIZE = 6
 COPIES = 128
 """Mazes of a batch."""
 AS_PUBLISHED: dict[str, Any] = {
+    "factors": 256,
     "baseline": True,
     "spread": 0.0,
     "sharpness": 1.0,
