@@ -9,7 +9,7 @@ ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
 # Two workers of one thread each: most tests are too small for more threads to help.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo test test-all torture lint types bench docs install
+.PHONY: demo test test-all torture mutants lint types bench docs install
 
 demo: .venv/learn
 	$(BIN)/unknot run dynamics-content --preset demo
@@ -34,6 +34,10 @@ bench: install
 # Attacks on what unknot promises, under half an hour; docs/robustness.md has what they found.
 torture: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m torture
+
+# How many small changes of the core the tests notice; docs/mutants.md lists them. About an hour.
+mutants: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m torture.mutants
 
 docs: install
 	$(BIN)/python docs/build.py

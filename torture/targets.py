@@ -1,0 +1,78 @@
+"""The modules that `torture.mutants` changes, each with the tests that are to notice."""
+
+_PLANNERS = "tests/planners/test_"
+_METRICS = "tests/representation/metrics/test_"
+_LEARNERS = "tests/representation/test_"
+_MODELS = "tests/models/test_"
+_WORLDS = "tests/envs/test_"
+_CODES = (f"{_METRICS}hand_worked_codes.py", f"{_METRICS}metrics_of_arrays.py")
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "planners/cem.py": (f"{_PLANNERS}cem.py", f"{_PLANNERS}planner_conformance.py"),
+    "planners/costs.py": (f"{_PLANNERS}costs.py",),
+    "planners/derivatives.py": (f"{_PLANNERS}costs.py", f"{_PLANNERS}ilqr.py"),
+    "planners/ilqr.py": (f"{_PLANNERS}ilqr.py", f"{_PLANNERS}planner_conformance.py"),
+    "planners/mpc.py": (f"{_PLANNERS}receding_horizon.py",),
+    "planners/pose_search.py": (f"{_PLANNERS}pose_search.py",),
+    "planners/roadmap.py": (f"{_PLANNERS}roadmap.py",),
+    "planners/search.py": (f"{_PLANNERS}search.py",),
+    "representation/metrics/attribute_auc.py": _CODES,
+    "representation/metrics/covariance.py": _CODES,
+    "representation/metrics/dci.py": _CODES,
+    "representation/metrics/factor_vae.py": _CODES,
+    "representation/metrics/higgins.py": _CODES,
+    "representation/metrics/information.py": _CODES,
+    "representation/metrics/linear.py": (f"{_METRICS}linear.py",),
+    "representation/metrics/mig.py": _CODES,
+    "representation/metrics/modes.py": (f"{_METRICS}modes.py",),
+    "representation/metrics/modularity.py": _CODES,
+    "representation/metrics/recall.py": (f"{_METRICS}recall.py",),
+    "representation/metrics/sap.py": _CODES,
+    "representation/metrics/unsupervised.py": _CODES,
+    "models/penalties.py": (f"{_MODELS}penalties.py",),
+    "models/adversarial.py": (f"{_MODELS}adversarial.py",),
+    "models/stacked.py": (f"{_MODELS}stacked.py",),
+    "models/image/capacity.py": (f"{_MODELS}variational_methods.py",),
+    "models/image/dip.py": (f"{_MODELS}variational_methods.py",),
+    "models/image/embedding.py": (f"{_MODELS}embedding.py",),
+    "models/image/embedding_losses.py": (f"{_MODELS}embedding.py", f"{_MODELS}f_statistic.py"),
+    "models/image/f_statistic.py": (f"{_MODELS}f_statistic.py",),
+    "models/image/factor.py": (f"{_MODELS}variational_methods.py",),
+    "models/image/factor_generator.py": (f"{_MODELS}factor_generator.py",),
+    "models/image/infogan.py": (f"{_MODELS}infogan.py",),
+    "models/image/penalised_autoencoder.py": (f"{_MODELS}stacked.py",),
+    "models/image/tc.py": (f"{_MODELS}variational_methods.py",),
+    "models/image/vae.py": (f"{_MODELS}variational.py", f"{_MODELS}variational_methods.py"),
+    "models/image/warm_up.py": (f"{_MODELS}variational.py", f"{_MODELS}variational_methods.py"),
+    "representation/autoencoder.py": (f"{_MODELS}penalties.py", f"{_LEARNERS}learner_conformance.py"),
+    "representation/cameras.py": (f"{_LEARNERS}cameras.py",),
+    "representation/discrete_selectivity.py": (f"{_LEARNERS}discrete_selectivity.py",),
+    "representation/gaussian.py": (f"{_LEARNERS}locally_linear.py", f"{_LEARNERS}locally_linear_bounds.py"),
+    "representation/grasp_net.py": (f"{_LEARNERS}grasp_net.py",),
+    "representation/interaction.py": (f"{_LEARNERS}interaction.py",),
+    "representation/latent_moves.py": (f"{_LEARNERS}latent_moves.py",),
+    "representation/locally_linear.py": (
+        f"{_LEARNERS}locally_linear.py",
+        f"{_LEARNERS}locally_linear_bounds.py",
+    ),
+    "representation/multistep_selectivity.py": (f"{_LEARNERS}multistep_selectivity.py",),
+    "representation/obstacles.py": (f"{_LEARNERS}planar_latents.py",),
+    "representation/projection.py": (f"{_LEARNERS}projection.py",),
+    "representation/rce.py": (f"{_LEARNERS}locally_linear.py", f"{_LEARNERS}locally_linear_bounds.py"),
+    "representation/e2c.py": (f"{_LEARNERS}locally_linear.py", f"{_LEARNERS}locally_linear_bounds.py"),
+    "representation/scene_selectivity.py": (f"{_LEARNERS}scene_selectivity.py",),
+    "representation/selectivity.py": (f"{_LEARNERS}selectivity.py",),
+    "envs/maze.py": (f"{_WORLDS}maze.py",),
+    "envs/maze_frames.py": (f"{_WORLDS}maze_frames.py",),
+    "envs/maze_layouts.py": (f"{_WORLDS}maze.py",),
+    "envs/maze_world.py": (f"{_WORLDS}maze.py",),
+    "envs/mnist_grid.py": (f"{_WORLDS}mnist_grid.py",),
+    "envs/planar.py": (f"{_WORLDS}planar.py", f"{_WORLDS}planar_world.py"),
+    "envs/planar_collisions.py": (f"{_WORLDS}planar_world.py",),
+    "envs/planar_frames.py": (f"{_WORLDS}planar_world.py", f"{_WORLDS}planar.py"),
+    "envs/planar_world.py": (f"{_WORLDS}planar_world.py", f"{_WORLDS}planar.py"),
+    "envs/vector.py": (f"{_WORLDS}conformance_vector.py", f"{_WORLDS}maze.py"),
+}
+
+KNOWN: dict[str, str] = {}
+"""Changes that leave what a user sees as it was, each with the reason."""
