@@ -41,6 +41,16 @@ def test_binomial_deviance_by_hand() -> None:
     assert binomial_deviance_loss(codes, torch.tensor([0, 0, 1])).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_binomial_deviance_with_both_terms_large() -> None:
+    # Angles 0 and 60 degrees in one class, 60 in the other: similarities 0.5 | 0.5 and 1.
+    corner = [0.5, 0.75**0.5]
+    codes = torch.tensor([[1.0, 0.0], corner, corner])
+    positive = math.log1p(math.exp(-3 * (0.5 - 0.2)))
+    negative = (math.log1p(math.exp(3 * 2 * (0.5 - 0.2))) + math.log1p(math.exp(3 * 2 * (1 - 0.2)))) / 2
+    loss = binomial_deviance_loss(codes, torch.tensor([0, 0, 1]), alpha=3.0, beta=0.2, cost=2.0)
+    assert loss.item() == pytest.approx(positive + negative, rel=1e-5)
+
+
 @pytest.mark.parametrize("loss", [histogram_loss, binomial_deviance_loss, triplet_loss])
 def test_gradients_agree_with_finite_differences(loss: object) -> None:
     assert callable(loss)

@@ -144,6 +144,28 @@ def test_tcvae_adds_beta_minus_one_total_correlations() -> None:
     torch.testing.assert_close(make(BetaTCVAE, beta=4).penalty(mean, log_variance, z)[0], expected)
 
 
+def test_factor_vae_adds_gamma_times_the_log_ratio_of_its_discriminator() -> None:
+    for gamma in (0.0, 0.5, 7.0):
+        learner = make(FactorVAE, gamma=gamma)
+        mean, log_variance, z = moments(learner)
+        kl = gaussian_kl(mean, log_variance).sum() / 8
+        ratio = sum(float(learner.discriminator(each[None]).detach()) for each in z) / 8
+        penalty, terms = learner.penalty(mean, log_variance, z)
+        assert abs(ratio) > 1e-3  # else no weight would show
+        assert float(penalty.detach()) == pytest.approx(float(kl) + gamma * ratio, rel=1e-5)
+        assert float(terms["total_correlation"].detach()) == pytest.approx(ratio, rel=1e-4)
+
+
+def test_factor_vae_has_a_gamma_of_its_own_in_the_warm_up() -> None:
+    learner = make(FactorVAE, gamma=7.0, warm_up=1)
+    mean, log_variance, z = moments(learner)
+    kl, ratio = gaussian_kl(mean, log_variance).sum() / 8, learner.discriminator(z).mean()
+    torch.testing.assert_close(learner.penalty(mean, log_variance, z)[0], kl + 40 * ratio)
+    learner.update(BATCH)
+    ratio = learner.discriminator(z).mean()
+    torch.testing.assert_close(learner.penalty(mean, log_variance, z)[0], kl + 7 * ratio)
+
+
 def test_each_optimiser_of_factor_vae_moves_only_its_own_network() -> None:
     learner = make(FactorVAE, discriminator_updates=2)
     owned = {
