@@ -52,7 +52,7 @@ RAISED = 0.004
 MARGIN = 1.15
 """Side of a grid as a multiple of the object's visible extent."""
 SMALLEST = 0.01
-"""Half the side of the smallest grid, in metres."""
+"""Half the side of the smallest grid, in metres, before the margin."""
 
 Observation = Mapping[str, NDArray[Any] | Tensor]
 

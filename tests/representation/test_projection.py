@@ -15,6 +15,7 @@ from unknot.representation.projection import (
     gripper_rays,
     image_places,
     log_likelihood,
+    look,
     pixel_rays,
     rotation_matrices,
 )
@@ -189,3 +190,47 @@ def test_rotation_matrices() -> None:
     vectors = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = Rotation.from_rotvec(vectors.reshape(-1, 3).numpy()).as_matrix()
     torch.testing.assert_close(rotation_matrices(vectors), torch.from_numpy(expected).view(2, 5, 3, 3))
+
+
+def from_above(block: tuple[slice, slice], top: float) -> dict[str, Tensor]:
+    """Return what a camera half a metre above a table sees of a block: 20 × 20 pixels, 0.02 m each there."""
+    view = torch.eye(4)[None].clone()
+    view[0, 2, 3] = -0.5
+    depth = torch.full((1, 20, 20), 0.5)
+    depth[0, *block] = 0.5 - top
+    image = torch.zeros(1, 20, 20, 3, dtype=torch.uint8)
+    image[0, *block] = 255
+    return {"image": image, "depth": depth, "view": view, "projection": PROJECTION.float()}
+
+
+def test_the_window_is_around_what_stands_on_the_table() -> None:
+    # Columns 5 to 14 and rows 8 to 11: the image is 0.4 m wide at 0.5 m, so 0.36 m at the top of the block.
+    sight = look(from_above((slice(8, 12), slice(5, 15)), top=0.05), pixels=10)
+    half = 1.15 * 0.36 * 10 / 20 / 2  # the wider side, with a margin
+    assert sight.half.tolist() == pytest.approx([half], rel=1e-4)
+    deepest = 0.45 + half / 1.15
+    assert sight.frustum.centre[0].tolist() == pytest.approx([0, 0, deepest], abs=1e-5)
+    across = half * FOCAL / deepest
+    assert sight.frustum.half[0].tolist() == pytest.approx([across, across, half], rel=1e-4)
+    torch.testing.assert_close(sight.middle, torch.tensor([[0.0, 0.0, 0.5 - deepest]]))
+
+
+def test_the_smallest_window_is_two_centimetres_wide_and_its_margin() -> None:
+    observation = from_above((slice(10, 11), slice(10, 11)), top=0.05)
+    sight = look(
+        observation | {"projection": PROJECTION.float() * torch.tensor([20.0, 20, 1, 1])[:, None]}, 10
+    )
+    assert sight.half.tolist() == pytest.approx([1.15 * 0.01])
+
+
+def test_a_crop_shows_depth_and_height_in_halves_of_its_side() -> None:
+    sight = look(from_above((slice(8, 12), slice(5, 15)), top=0.05), pixels=10)
+    half, middle = float(sight.half), float(sight.frustum.centre[0, 2])
+    colour, mask, near, height = sight.image[0, 0], sight.image[0, 3], sight.image[0, 4], sight.image[0, 5]
+    assert mask[5, 5] == 1
+    assert mask[0, 5] == 0
+    assert colour[5, 5] == 1
+    assert float(near[5, 5]) == pytest.approx((0.45 - middle) / half, rel=1e-4)
+    assert float(near[0, 5]) == pytest.approx((0.5 - middle) / half, rel=1e-4)
+    assert float(height[5, 5]) == pytest.approx(0.05 / half, rel=1e-3)
+    assert float(height[0, 5]) == pytest.approx(0, abs=1e-5)
