@@ -11,10 +11,11 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from unknot import checks
-from unknot.checks import count, one_of, shown, unknown
+from unknot.checks import count, one_of, shown, unknown, within
 
 from .simulation import Array, Factors, Rows, Simulation, Tree
 
+MOST_SAMPLES = 1_000_000_000
 MOST_ACTION = float(np.finfo(np.float32).max)
 OPTIONS = ("factors", "goal", "scene")
 """What `reset` takes as options."""
@@ -203,6 +204,7 @@ def rewound(generators: Sequence[np.random.Generator]) -> Iterator[None]:
 def check_sampling(n: int, rng: np.random.Generator) -> None:
     """Refuse a number of samples that is no count, and what is no generator."""
     count(0, n=n)
+    within(0, MOST_SAMPLES, n=n)
     checks.generator(rng=rng)
 
 

@@ -107,7 +107,7 @@ class _GoalForm:
             shown = observed["observation"]
         else:
             raise ValueError(
-                f"env marks the goal in the image that it observes, {observed}, where it cannot be replaced; "
+                f"env must not mark the goal in the image that it observes, {observed}; "
                 "make env with goal='image', or take observe='factors'"
             )
         goal = self._goals.space

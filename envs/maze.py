@@ -89,7 +89,7 @@ class Maze(Simulation):
     ) -> None:
         one_of("goal", goal, GOALS)
         check_settings(num_envs, max_steps, terminate_on_success)
-        count(2, switch_states=switch_states)
+        count(1, switch_states=switch_states)
         within(2, MOST_SHADES, switch_states=switch_states)
         self.sampler = LayoutSampler(layout, size, blocks, water, switches, with_goal=task != "none")
         self.size, self.switch_count = self.sampler.size, self.sampler.switches

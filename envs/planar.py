@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unknot.checks import flag, one_of
 
-from .adapter import Adapter, check_sampling
+from .adapter import Adapter
 from .planar_collisions import Bools, Floats
 from .planar_frames import APPEARANCES, Appearance, Images
 from .planar_maps import PlanarMap
@@ -218,7 +218,6 @@ class Planar(Simulation):
 
     def sample_transitions(self, n: int, rng: np.random.Generator) -> dict[str, Array]:
         """Sample moves; see `PlanarEnv.sample_transitions`."""
-        check_sampling(n, rng)
         positions = self.world.sample_free(n, rng)
         actions = rng.uniform(self.action_space.low, self.action_space.high, (n, 2)).astype(np.float32)
         noise = rng.standard_normal((n, 2)) if self.world.noise > 0 else None

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import above, count, flag, generator, one_of, shown, within
+from unknot.checks import above, count, flag, one_of, shown, within
 
+from .adapter import check_sampling
 from .planar_collisions import Bools, Floats, enters, inside, inside_or_on_edge
 from .planar_frames import APPEARANCES, Appearance, Images, footprints, render_background
 from .planar_maps import MAPS, PlanarMap
@@ -198,8 +199,7 @@ class PlanarWorld:
             ValueError: n is no count, or rng no generator.
             RuntimeError: there is no free space.
         """
-        count(0, n=n)
-        generator(rng=rng)
+        check_sampling(n, rng)
         if not self.region.any():
             raise RuntimeError("the map has no free space for the agent")
         found = np.empty((0, 2))

@@ -4,6 +4,7 @@
 (`vector.py`) a `VectorEnv`, the batch of n, so that both agree bit for bit.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +27,7 @@ Generators = Sequence[np.random.Generator]
 
 MOST_COPIES = 1_000_000
 MOST_STEPS = 2**53
-"""The largest count of a scene: JSON's largest exact integer."""
+"""The largest count of steps: JSON's largest exact integer."""
 
 
 class Simulation(ABC):
@@ -223,6 +224,7 @@ def check_settings(num_envs: int, max_steps: int, terminate_on_success: bool) ->
     """
     count(1, num_envs=num_envs, max_steps=max_steps)
     within(1, MOST_COPIES, num_envs=num_envs)
+    within(1, MOST_STEPS, max_steps=max_steps)
     flag(terminate_on_success=terminate_on_success)
 
 
@@ -238,8 +240,8 @@ def check_layout(scene: Mapping[str, Any], layout: Any, what: str) -> None:
         ValueError: it is of another layout.
     """
     try:
-        equal = bool(scene["layout"] == layout)
-    except ValueError:  # arrays, which don't compare as a whole
+        equal = json.dumps(scene["layout"], sort_keys=True) == json.dumps(layout, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):  # no JSON
         equal = False
     if not equal:
         raise ValueError(f"layout: the scene is of {what} than this environment's")

@@ -57,8 +57,8 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in names}
-    word = name.lower() if isinstance(name, str) else ""
-    matches = difflib.get_close_matches(word, lowered, n=3, cutoff=0.5)
+    word = name if isinstance(name, str) else shown(name)
+    matches = difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.5)
     near = [lowered[match] for match in matches]
     if near:
         return f"unknown {what} {shown(name)}; did you mean {' or '.join(map(repr, near))}?"

@@ -175,7 +175,9 @@ def test_there_are_no_goals_and_no_grasps_before_a_reset() -> None:
     [
         ({"layout": ["cup"]}, "layout: the scene is of other objects"),
         ({"reason": 9}, "reason must be one of .* not 9"),
-        ({"pose": [1, 2]}, r"pose must be six numbers or null, not \[1, 2\]"),
+        ({"pose": [1, 2]}, r"pose must be null before the first attempt, not \[1, 2\]"),
+        ({"pose": [1, 2], "steps": 1}, r"pose must be numbers of shape \(6,\), not \[1, 2\]"),
+        ({"pose": None, "steps": 1}, r"pose must be numbers of shape \(6,\), not None"),
     ],
 )
 def test_a_bad_scene_is_refused(change: dict[str, Any], message: str) -> None:

@@ -388,7 +388,7 @@ def test_agents_are_checked_in_their_own_layouts() -> None:
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"size": 3}, "size must be a whole number from 4 to 16, not 3"),
+        ({"size": 3}, "size must be from 4 to 16, not 3"),
         ({"size": 17}, "size must be .* not 17"),
         ({"layout": "paprr"}, "did you mean 'paper'"),
         ({"layout": ["...", "..."]}, "n strings of length n"),
