@@ -182,7 +182,7 @@ def read_options(options: Mapping[str, Any] | None, known: Sequence[str]) -> dic
 
 
 def read_seed(name: str, seed: Any) -> int | None:
-    """Check a seed, and return it as Python's own integer."""
+    """Check a seed, and return it as Python's own integer; it is at most 2**63 - 1."""
     if seed is None:
         return None
     count(0, **{name: seed})
@@ -266,11 +266,24 @@ def check_scene(scene: Any) -> None:
 def scene_generator(state: Any) -> np.random.Generator:
     """Return a generator in the random state that a scene holds."""
     generator = np.random.Generator(np.random.PCG64())
+    if not _alike(state, generator.bit_generator.state):
+        raise ValueError(f"scene's random_state must be a state of PCG64, not {shown(state)}")
     try:
         generator.bit_generator.state = state
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"scene's random_state must be a state of PCG64 ({error})") from None
     return generator
+
+
+def _alike(value: Any, other: Any) -> bool:
+    """Whether two trees have the same keys, and leaves of the same types."""
+    if isinstance(other, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == other.keys()
+            and all(_alike(value[key], other[key]) for key in other)
+        )
+    return type(value) is type(other)
 
 
 def sample_space(space: spaces.Dict, n: int, rng: np.random.Generator) -> Factors:

@@ -132,7 +132,7 @@ class LayoutSampler:
         self.with_goal = with_goal
         if self.fixed is None:
             self.size, self.switches = size, switches
-            self.counts = count_cells(size, blocks, water, switches)
+            self.counts = count_cells(size, float(blocks), float(water), switches)
         elif switches:
             raise ValueError(f"switches={switches} is for the layout 'random'; other layouts bring their own")
         else:

@@ -46,7 +46,8 @@ class Appearance:
         for box in boxes:
             if not (isinstance(box, tuple) and len(box) == 4):
                 raise ValueError(f"boxes: {shown(box)} must be a tuple (top, left, bottom, right)")
-            within(-1, 1, boxes=box)
+            for number in box:
+                within(-1, 1, boxes=number)
             if box[0] >= box[2] or box[1] >= box[3]:
                 raise ValueError(f"boxes: {box} must have extent (top, left, bottom, right)")
         if not boxes:

@@ -100,6 +100,8 @@ class PlanarWorld:
             raise ValueError(f"appearance must be an Appearance, not {shown(self.appearance)}")
         within(0, self.map.size, noise=self.noise)
         above(0, half_agent=self.half_agent)
+        for name in ("noise", "half_agent"):  # an array of one has no hash
+            object.__setattr__(self, name, float(getattr(self, name)))
         if 2 * self.half_agent >= self.map.size:
             raise ValueError(
                 f"half_agent must be above 0 and below {self.map.size / 2}, not {self.half_agent}"

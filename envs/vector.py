@@ -228,7 +228,8 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         return self._possible(key, {name: array[rows] for name, array in whole.items()}, len(rows))
 
     def _seeds_of(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if isinstance(seed, str) or not isinstance(seed, Sequence | np.ndarray) or np.ndim(seed) != 1:
+        seed = seed.tolist() if isinstance(seed, np.ndarray) else seed
+        if isinstance(seed, str | bytes) or not isinstance(seed, Sequence):
             first = read_seed("seed", seed)
             return [None if first is None else first + row for row in range(self.num_envs)]
         if len(seed) != self.num_envs:

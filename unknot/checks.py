@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+LARGEST_COUNT = 2**63 - 1
+"""The largest whole number that NumPy and torch hold."""
+
 SHOWN = 200
 """The most characters of a refused value that an error shows."""
 
@@ -122,13 +125,15 @@ def count(least: int, **values: Any) -> None:
         **values: integers by the argument's name, of Python or NumPy.
 
     Raises:
-        ValueError: a value is not an integer (a bool is not one), or is below `least`.
+        ValueError: a value is not an integer (a bool is not one), is below `least`, or has over 63 bits.
     """
     for name, value in values.items():
         if not _is_integer(value):
             raise ValueError(f"{name} must be a whole number of at least {least}, not {shown(value)}")
         if value < least:
             raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
+        if value > LARGEST_COUNT:
+            raise ValueError(f"{name} must be at most {LARGEST_COUNT}, not {shown(value)}")
 
 
 def at_least(least: float, **values: Any) -> None:
@@ -136,15 +141,14 @@ def at_least(least: float, **values: Any) -> None:
 
     Args:
         least: the lowest value allowed.
-        **values: numbers by the argument's name, or sequences of at least one.
+        **values: numbers by the argument's name.
 
     Raises:
         ValueError: a value is below `least`, NaN, infinite, or not a number.
     """
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and each >= least):
-                raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
+        if not (_is_finite(value) and value >= least):
+            raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
 
 
 def settings_at_least(settings: Any, **least: float) -> None:
@@ -160,27 +164,25 @@ def settings_at_least(settings: Any, **least: float) -> None:
     hints = get_type_hints(type(settings))
     for name, number in least.items():
         value = getattr(settings, name)
-        if hints[name] in (int, tuple[int, ...]):
-            for each in _each(name, value):
+        for each in _each(name, value):
+            if hints[name] in (int, tuple[int, ...]):
                 count(int(number), **{name: each})
-        else:
-            at_least(number, **{name: value})
+            else:
+                at_least(number, **{name: each})
 
 
 def above(bound: float, **values: Any) -> None:
     """Refuse values that are not finite numbers above `bound`; see `at_least`."""
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and each > bound):
-                raise ValueError(f"{name} must be above {bound}, not {shown(value)}")
+        if not (_is_finite(value) and value > bound):
+            raise ValueError(f"{name} must be above {bound}, not {shown(value)}")
 
 
 def within(low: float, high: float, **values: Any) -> None:
     """Refuse values that are not finite numbers in [low, high]; see `at_least`."""
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and low <= each <= high):
-                raise ValueError(f"{name} must be from {low} to {high}, not {shown(value)}")
+        if not (_is_finite(value) and low <= value <= high):
+            raise ValueError(f"{name} must be from {low} to {high}, not {shown(value)}")
 
 
 def _each(name: str, value: Any) -> Iterable[Any]:
