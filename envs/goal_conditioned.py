@@ -140,8 +140,8 @@ class _GoalForm:
             raise ValueError(f"{name} must be numbers of shape (n, {len(low)}), not {shown(goals)}")
         with np.errstate(over="ignore"):
             singles, bottom, top = (part.astype(np.float32) for part in (array, low, high))
-        clipped = np.clip(array, low, high)
         good = (singles >= bottom) & (singles <= top)
+        clipped = np.where(good, np.clip(array, low, high), low)
         if not (good & (self._goals.flatten(self._goals.unflatten(clipped)) == clipped)).all():
             raise ValueError(f"{name} must be in {self._goals.space}, cells whole, not {shown(goals)}")
         return clipped

@@ -100,7 +100,7 @@ def check_env(env: Any, kind: type) -> None:
     Raises:
         ValueError: the sentence says what is missing.
     """
-    inner = env.unwrapped if isinstance(env, kind) else None
+    inner = getattr(env, "unwrapped", None) if isinstance(env, kind) else None
     if not (hasattr(inner, "factor_space") and hasattr(inner, "goal_space")):
         raise ValueError(f"env must be a {kind.__name__} with factor_space and goal_space, not {shown(env)}")
 

@@ -264,7 +264,7 @@ def find_objects(objects: "str | Sequence[GraspObject]") -> "tuple[GraspObject, 
         ValueError: an unknown name, no object, or something else.
     """
     if not isinstance(objects, str):
-        things = tuple(objects) if isinstance(objects, Sequence) else (objects,)
+        things: tuple[Any, ...] = tuple(objects) if isinstance(objects, Sequence) else (objects,)
         if not things:
             raise ValueError("objects must hold at least one, or be a name")
         for thing in things:

@@ -273,10 +273,9 @@ def compute_reward(rng: np.random.Generator) -> None:
 
 @cache
 def _goal_conditioned(index: int) -> Any:
-    layout = {"layout": LAYOUT, "goal": "image", "reward": "dense"}
-    made = (("unknot/Planar-v0", {}), ("unknot/Maze-v0", layout), ("unknot/MnistGrid-v0", {"size": 3}))
-    name, settings = made[index]
-    return GoalConditioned(gym.make(name, **settings))
+    layout: dict[str, Any] = {"layout": LAYOUT, "goal": "image", "reward": "dense"}
+    names, settings = ("unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"), ({}, layout, {"size": 3})
+    return GoalConditioned(gym.make(names[index], **settings[index]))
 
 
 def _subject(name: str, vector: bool, rng: np.random.Generator) -> Any:
