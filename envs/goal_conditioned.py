@@ -30,7 +30,7 @@ class _Rewarding:
 
         Args:
             achieved_goal: (k,), or (n, k) for n steps.
-            desired_goal: in the same form; one of the two may be (k,), for all steps.
+            desired_goal: in the same form; one of the two may be one goal, for all steps.
             info: ignored; Gymnasium-Robotics' interface has it.
 
         Returns:
@@ -125,13 +125,12 @@ class _GoalForm:
     def reward(self, achieved: Array, desired: Array) -> Any:
         """Return the reward for goals (k,), or the rewards (n,) where one or both are (n, k)."""
         ends, goals = self._read("achieved_goal", achieved), self._read("desired_goal", desired)
-        lengths = {len(array) for array in (ends, goals) if array.ndim == 2}
-        if len(lengths) > 1:
-            raise ValueError(f"desired_goal must have shape {ends.shape}, not {goals.shape}")
-        n = lengths.pop() if lengths else 1
-        pair = (np.broadcast_to(array, (n, array.shape[-1])) for array in (ends, goals))
-        rewards = self._env.goal_rewards(*map(self._goals.unflatten, pair))
-        return rewards if ends.ndim == 2 or goals.ndim == 2 else float(rewards[0])
+        try:
+            pair = np.broadcast_arrays(ends, goals)
+        except ValueError:
+            raise ValueError(f"desired_goal must have shape {ends.shape}, not {goals.shape}") from None
+        rewards = self._env.goal_rewards(*(self._goals.unflatten(np.atleast_2d(part)) for part in pair))
+        return rewards if pair[0].ndim == 2 else float(rewards[0])
 
     def _read(self, name: str, goals: Any) -> Array:
         """Check goals (k,) or (n, k); those that float32 has rounded out of their space are put back."""

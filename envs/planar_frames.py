@@ -109,7 +109,7 @@ def footprints(
         coverage += tall[:, None] * wide
     first = (top * size + left).astype(np.intp)
     offsets = (patch[:, None] * size + patch).reshape(-1, 1)
-    return first + offsets, coverage.reshape(-1, len(row))
+    return first + offsets, coverage.reshape(len(patch) ** 2, len(row))
 
 
 @lru_cache(maxsize=64)

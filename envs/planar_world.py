@@ -257,7 +257,7 @@ class PlanarWorld:
         values = below + (AGENT_BRIGHTNESS - below) * coverage
         pixels += np.arange(len(positions)) * (size * size)
         frames.reshape(-1)[pixels] = (values + 0.5).astype(np.uint8)
-        return frames.reshape(-1, size, size, 1)
+        return frames.reshape(len(positions), size, size, 1)
 
     def coverage(self, positions: Array) -> Floats:
         """Return the share of each pixel that agents at positions (n, 2) cover: (n, size, size)."""
@@ -265,7 +265,7 @@ class PlanarWorld:
         pixels, coverage = self._footprints(positions)
         shares = np.zeros((len(positions), size * size))
         np.put_along_axis(shares, pixels.T, coverage.T, axis=1)
-        return shares.reshape(-1, size, size)
+        return shares.reshape(len(positions), size, size)
 
     def _footprints(self, positions: Array) -> tuple[NDArray[np.intp], Floats]:
         return footprints(positions, self.map.size, self.half_agent, self.appearance, self.subpixel)
