@@ -78,9 +78,8 @@ def find_pool(source: str, split: str, cell: int) -> Pool:
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels, minlength=10)
     if not counts.all():
-        raise ValueError(
-            f"MNIST's {split} split must have every digit; no {np.flatnonzero(counts == 0)} is in it"
-        )
+        missing = np.flatnonzero(counts == 0).tolist()
+        raise ValueError(f"the {split} split of {source!r} must have every digit; it has no {missing}")
     inner = slice(MARGIN, -MARGIN)
     return Pool(shrink(images[:, inner, inner], cell), labels, order, np.cumsum(counts) - counts, counts)
 

@@ -247,8 +247,8 @@ def read_numbers(scene: Mapping[str, Any], name: str, shape: tuple[int, ...], li
         ValueError: they are missing, of another shape, or beyond the limit.
     """
     array = to_array(name, scene.get(name))
-    if array.size == 0:
-        array = np.zeros([max(0, length) for length in shape])
+    if array.shape == (0,) and shape[0] == -1:
+        array = np.zeros((0, *shape[1:]))
     expected = [length if length >= 0 else len(array) for length in shape] if array.ndim else []
     if array.dtype.kind not in "fiu" or list(array.shape) != expected:
         raise ValueError(f"{name} must be numbers of shape {shape}, not {shown(scene.get(name))}")

@@ -250,6 +250,10 @@ def test_a_scene_needs_images_of_its_classes(images: Any) -> None:
         ("digits", "mnst", "did you mean 'mnist'"),
         ("reward", "dence", "did you mean 'dense'"),
         ("size", 1, "size must be at least 2, not 1"),
+        ("size", True, "size must be a whole number of at least 2, not True"),
+        ("pixels", 64.0, "pixels must be a whole number"),
+        ("pixels", 10**6, "pixels must be from 1 to 256"),
+        ("digits", None, "unknown digits None"),
         ("pixels", 29, "pixels must be at least 6 for each of size=5 cells, not 29"),
         ("max_steps", 0, "max_steps must be at least 1, not 0"),
     ],
@@ -288,6 +292,15 @@ def test_without_mnist_small_digits_replace_it_and_the_log_tells_once(
 
 
 # Images
+
+
+def test_a_split_without_a_digit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = mnist.load("test", source="digits")
+    monkeypatch.setattr(mnist, "load", lambda split, source: (images[labels != 3], labels[labels != 3]))
+    find_pool.cache_clear()
+    with pytest.raises(ValueError, match=r"'digits' must have every digit; it has no \[3\]"):
+        make(digits="digits")
+    find_pool.cache_clear()
 
 
 def test_pickles_leave_the_digits_out() -> None:
