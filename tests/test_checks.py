@@ -82,10 +82,12 @@ def test_generators_are_numpy_s() -> None:
 
 def test_names_are_strings_out_of_some() -> None:
     checks.one_of("task", "reach", ["reach", "none"])
-    for name in ("reech", ["reach"]):
+    near: tuple[Any, ...] = ("reech", ["reach"])
+    for name in near:
         with pytest.raises(ValueError, match=r"unknown task .* did you mean 'reach'"):
             checks.one_of("task", name, ["reach", "none"])
-    for name in (None, 3, np.array(["reach", "none"]), np.zeros(2), {}):
+    strange: tuple[Any, ...] = (None, 3, np.array(["reach", "none"]), np.zeros(2), {})
+    for name in strange:
         with pytest.raises(ValueError, match=r"^unknown task "):
             checks.one_of("task", name, ["reach", "none"])
 

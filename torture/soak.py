@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
 import numpy as np
@@ -160,13 +160,13 @@ class _Tank:
         made = [
             gym.make_vec(soak.name, copies, autoreset_mode=AutoresetMode.SAME_STEP, **settings) for _ in "12"
         ]
-        self.env, self.twin = (one.unwrapped for one in made)
+        self.env, self.twin = (cast("Any", one.unwrapped) for one in made)
         self.single: Any = gym.make(soak.name, **settings).unwrapped
         self.rule, self.tally = soak.rule, tally
 
     def run(self, ticks: int) -> None:
         """Step all copies so many times."""
-        env: Any = self.env
+        env = self.env
         observations, infos = env.reset(seed=0)
         env.action_space.seed(0)
         rng = np.random.default_rng(0)

@@ -308,7 +308,8 @@ def test_bad_lengths_of_episodes_and_flags_are_refused(name: str) -> None:
     for steps in (0, -1, 1.5, np.nan, np.inf, True, "3", None, [3], 2**63):
         with pytest.raises(ValueError, match="max_steps must be "):
             make(name, max_steps=steps)
-    for flag in (0, 1, "False", None, [], np.array(True)):
+    flags: tuple[Any, ...] = (0, 1, "False", None, [], np.array(True))
+    for flag in flags:
         with pytest.raises(ValueError, match="terminate_on_success must be True or False"):
             make(name, terminate_on_success=flag)
     for copies in (0, None, 1.5, True, 10**7, [2]):

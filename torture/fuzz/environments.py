@@ -274,8 +274,9 @@ def compute_reward(rng: np.random.Generator) -> None:
 @cache
 def _goal_conditioned(index: int) -> Any:
     layout: dict[str, Any] = {"layout": LAYOUT, "goal": "image", "reward": "dense"}
-    names, settings = ("unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0"), ({}, layout, {"size": 3})
-    return GoalConditioned(gym.make(names[index], **settings[index]))
+    name = ("unknot/Planar-v0", "unknot/Maze-v0", "unknot/MnistGrid-v0")[index]
+    settings = layout if "Maze" in name else {}
+    return GoalConditioned(gym.make(name, **settings))
 
 
 def _subject(name: str, vector: bool, rng: np.random.Generator) -> Any:
