@@ -1,7 +1,8 @@
 """Shared by the single and the vector environment: the factor source, and checks of arguments."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -9,10 +10,13 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from unknot.checks import one_of, unknown
+from unknot import checks
+from unknot.checks import count, one_of, shown, unknown, within
 
 from .simulation import Array, Factors, Rows, Simulation, Tree
 
+MOST_SAMPLES = 1_000_000_000
+MOST_ACTION = float(np.finfo(np.float32).max)
 OPTIONS = ("factors", "goal", "scene")
 """What `reset` takes as options."""
 
@@ -44,7 +48,12 @@ class Adapter:
         return self.simulation.goal_space
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
-        """Sample the factors of n scenes, each component independently and uniformly over `factor_space`."""
+        """Sample the factors of n scenes, each component independently and uniformly over `factor_space`.
+
+        Raises:
+            ValueError: n is no count, or rng no generator.
+        """
+        check_sampling(n, rng)
         return sample_space(self.factor_space, n, rng)
 
     def render_factors(self, factors: Mapping[str, Any]) -> NDArray[np.uint8]:
@@ -60,59 +69,46 @@ class Adapter:
         Raises:
             ValueError: a factor is unknown, of another shape, or outside its space.
         """
-        return self.simulation.render_factors(self._factors("factors", factors, None))
+        return self.simulation.render_factors(read_factors("factors", factors, self.factor_space))
 
     def goal_rewards(self, achieved: Factors, desired: Factors) -> Array:
         """Return the rewards of steps that end in given scenes, for given goals.
 
         Args:
-            achieved: the factors of `goal_space` in the scenes, arrays by name, first axis n.
+            achieved: the factors of `goal_space` in the scenes, all of them, arrays by name, first axis n.
             desired: the goals, in the same form.
 
         Returns:
             (n,), float64.
 
         Raises:
-            ValueError: there is no goal, or the rewards depend on more than these.
+            ValueError: there is no goal, the rewards depend on more than these, or a factor is missing,
+                unknown, of another shape, or outside its space.
         """
-        if not self.goal_space.spaces:
+        names = self.goal_space.spaces.keys()
+        if not names:
             raise ValueError("the environment's task has no goal")
-        return self.simulation.goal_rewards(achieved, desired)
+        for what, factors in (("achieved", achieved), ("desired", desired)):
+            if not isinstance(factors, Mapping) or factors.keys() != names:
+                raise ValueError(f"{what} must be a dict with exactly {list(names)}, not {shown(factors)}")
+        ends = read_factors("achieved", achieved, self.goal_space)
+        n = len(next(iter(ends.values())))
+        return self.simulation.goal_rewards(ends, read_factors("desired", desired, self.goal_space, n))
 
     def _space(self, key: str) -> spaces.Dict:
         """Return the space of the option `factors` or `goal`."""
         return self.goal_space if key == "goal" else self.factor_space
 
-    def _factors(self, key: str, factors: Mapping[str, Any], n: int | None, owner: str = "") -> Factors:
-        """Check names, shapes and ranges of `factors` or of a `goal`.
+    def _possible(self, key: str, factors: Mapping[str, Any], n: int, owner: str = "") -> Factors:
+        """Check the factors of n scenes or goals, and that those are possible.
 
         Args:
             key: "factors" or "goal".
-            factors: the values by name.
-            n: the length of their first axis; None for any, the same for all.
+            factors: the values by name, first axis n.
+            n: how many.
             owner: stands before the key in errors.
         """
-        known, argument = self._space(key), f"{owner}{key}"
-        if not isinstance(factors, Mapping):
-            raise ValueError(f"{argument} must be a dict of some of {list(known)}, not {factors!r}")
-        result: Factors = {}
-        for name, value in factors.items():
-            if name not in known.spaces:
-                raise ValueError(unknown(f"{argument} name", name, known.spaces))
-            space = known[name]
-            array = _as_array(f"{argument}[{name!r}]", value, space)
-            expected = ("n" if n is None else n, *cast("tuple[int, ...]", space.shape))
-            if array.ndim != len(expected) or array.shape[1:] != expected[1:] or n not in (None, len(array)):
-                raise ValueError(f"{argument}[{name!r}] must have shape {expected}, not {array.shape}")
-            for value in array[~inside(space, array)]:
-                raise ValueError(f"{argument}[{name!r}] must be in {space}, not {value.tolist()}")
-            n = len(array)
-            result[name] = array
-        return result
-
-    def _possible(self, key: str, factors: Mapping[str, Any], n: int, owner: str = "") -> Factors:
-        """Check that n scenes or goals are possible."""
-        result = self._factors(key, factors, n, owner)
+        result = read_factors(f"{owner}{key}", factors, self._space(key), n)
         try:
             self.simulation.check(result)
         except ValueError as error:
@@ -120,8 +116,11 @@ class Adapter:
         return result
 
     def _actions(self, actions: Any) -> Array:
-        """Check a batch of actions: their shape and type; that they are finite, or in a Discrete space."""
-        array, space = np.asarray(actions), self.simulation.action_space
+        """Check a batch of actions: their shape and type; that they are finite, or in a Discrete space.
+
+        Numbers that float32, the type of Box spaces, does not reach become its largest.
+        """
+        array, space = to_array("actions", actions), self.simulation.action_space
         discrete = isinstance(space, spaces.Discrete)
         kinds, numbers = ("iu", "integers") if discrete else ("fiu", "numbers")
         expected = (self.simulation.num_envs, *cast("tuple[int, ...]", space.shape))
@@ -133,7 +132,8 @@ class Adapter:
         for row in np.flatnonzero(~good):
             reason = f"outside {space}" if discrete else "not finite"
             raise ValueError(f"action {array[row].tolist()} of sub-environment {row} is {reason}")
-        return array
+        wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+        return np.clip(array, -MOST_ACTION, MOST_ACTION) if wide else array
 
     def _restore(self, scenes: Sequence[Any], rows: Rows) -> list[np.random.Generator]:
         """Continue from scenes, and return their generators."""
@@ -156,7 +156,7 @@ class Adapter:
         for scene in scenes:
             if not isinstance(scene[key], Mapping) or scene[key].keys() != names.keys():
                 raise ValueError(
-                    f"scene's {key} must be a dict with exactly {list(names)}, not {scene[key]!r}"
+                    f"scene's {key} must be a dict with exactly {list(names)}, not {shown(scene[key])}"
                 )
         return {name: [scene[key][name] for scene in scenes] for name in names}
 
@@ -165,18 +165,82 @@ class Adapter:
             raise ResetNeeded("call reset() first")
 
 
-def read_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check the keys of reset's options.
+def read_options(options: Mapping[str, Any] | None, known: Sequence[str]) -> dict[str, Any]:
+    """Check reset's options, whose keys must be `known`.
 
     Raises:
-        ValueError: an unknown key, or a scene beside other options.
+        ValueError: no dict, an unknown key, or a scene beside other options.
     """
+    if not isinstance(options, Mapping | None):
+        raise ValueError(f"options must be a dict or None, not {shown(options)}")
     options = dict(options or {})
     for key in options:
-        one_of("options key", key, OPTIONS)
-    if "scene" in options and len(options) > 1:
+        one_of("options key", key, known)
+    if "scene" in options and ("factors" in options or "goal" in options):
         raise ValueError("options must hold a scene alone, since it has factors and goal")
     return options
+
+
+def read_seed(name: str, seed: Any) -> int | None:
+    """Check a seed, and return it as Python's own integer; it is at most 2**63 - 1."""
+    if seed is None:
+        return None
+    count(0, **{name: seed})
+    return int(seed)
+
+
+@contextmanager
+def rewound(generators: Sequence[np.random.Generator]) -> Iterator[None]:
+    """Give generators their states back if what samples from them fails."""
+    states = [generator.bit_generator.state for generator in generators]
+    try:
+        yield
+    except Exception:
+        for generator, state in zip(generators, states, strict=True):
+            generator.bit_generator.state = state
+        raise
+
+
+def check_sampling(n: int, rng: np.random.Generator) -> None:
+    """Refuse a number of samples that is no count, and what is no generator."""
+    count(0, n=n)
+    within(0, MOST_SAMPLES, n=n)
+    checks.generator(rng=rng)
+
+
+def read_factors(name: str, factors: Any, known: spaces.Dict, n: int | None = None) -> Factors:
+    """Check names, types, shapes and ranges of factors.
+
+    Args:
+        name: stands for them in errors.
+        factors: the values by name.
+        known: their spaces.
+        n: the length of their first axis; None for any, the same for all.
+
+    Returns:
+        Arrays of the spaces' types.
+
+    Raises:
+        ValueError: they differ from that.
+    """
+    if not isinstance(factors, Mapping):
+        raise ValueError(f"{name} must be a dict of some of {list(known)}, not {shown(factors)}")
+    result: Factors = {}
+    for key, value in factors.items():
+        if key not in known.spaces:
+            raise ValueError(unknown(f"{name} name", key, known.spaces))
+        entry, space = f"{name}[{key!r}]", known[key]
+        array, dtype = to_array(entry, value), cast("np.dtype[Any]", space.dtype)
+        if array.dtype.kind not in "fiu" or not np.can_cast(array.dtype, dtype, "same_kind"):
+            raise ValueError(f"{entry} must be numbers that fit {dtype}, not {shown(value)}")
+        expected = ("n" if n is None else n, *cast("tuple[int, ...]", space.shape))
+        if array.ndim != len(expected) or array.shape[1:] != expected[1:] or n not in (None, len(array)):
+            raise ValueError(f"{entry} must have shape {expected}, not {array.shape}")
+        for wrong in array[~inside(space, array)]:
+            raise ValueError(f"{entry} must be in {space}, not {wrong.tolist()}")
+        n = len(array)
+        result[key] = array.astype(dtype)
+    return result
 
 
 def inside(space: spaces.Space[Any], values: Array) -> NDArray[np.bool_]:
@@ -202,11 +266,24 @@ def check_scene(scene: Any) -> None:
 def scene_generator(state: Any) -> np.random.Generator:
     """Return a generator in the random state that a scene holds."""
     generator = np.random.Generator(np.random.PCG64())
+    if not _alike(state, generator.bit_generator.state):
+        raise ValueError(f"scene's random_state must be a state of PCG64, not {shown(state)}")
     try:
         generator.bit_generator.state = state
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"scene's random_state must be a state of PCG64 ({error})") from None
     return generator
+
+
+def _alike(value: Any, other: Any) -> bool:
+    """Whether two trees have the same keys, and leaves of the same types."""
+    if isinstance(other, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == other.keys()
+            and all(_alike(value[key], other[key]) for key in other)
+        )
+    return type(value) is type(other)
 
 
 def sample_space(space: spaces.Dict, n: int, rng: np.random.Generator) -> Factors:
@@ -238,16 +315,20 @@ def first(tree: Tree) -> Tree:
     return tree[0] if tree.ndim > 1 else tree[0].item()
 
 
-def first_axis(factors: Any) -> Any:
-    """Return one scene's factors as a batch of one."""
+def first_axis(name: str, factors: Any) -> Any:
+    """Return one scene's factors as a batch of one; `name` stands for them in errors."""
     if not isinstance(factors, Mapping):
         return factors
-    return {name: np.asarray(value)[None] for name, value in factors.items()}
+    return {key: to_array(f"{name}[{key!r}]", value)[None] for key, value in factors.items()}
 
 
-def _as_array(name: str, value: Any, space: spaces.Space[Any]) -> Array:
-    """Convert numbers to the type of their space, if it is of the same kind."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or not np.can_cast(array.dtype, cast("Any", space.dtype), "same_kind"):
-        raise ValueError(f"{name} must be numbers that fit {space.dtype}, not {value!r}")
-    return array.astype(space.dtype)
+def to_array(name: str, value: Any) -> Array:
+    """Convert to an array.
+
+    Raises:
+        ValueError: a ragged list, or something else that NumPy can't make an array of.
+    """
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError, RuntimeError):  # a tensor that needs its gradient, too
+        raise ValueError(f"{name} must be an array of numbers, not {shown(value)}") from None

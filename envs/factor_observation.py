@@ -9,7 +9,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
 from .simulation import Array
-from .state_observation import ScaledFactors, StateObservation, StateVectorObservation
+from .state_observation import ScaledFactors, StateObservation, StateVectorObservation, check_env
 
 __all__ = ["FactorObservation", "FactorVectorObservation"]
 
@@ -36,6 +36,7 @@ class FactorObservation(StateObservation, RecordConstructorArgs):
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         RecordConstructorArgs.__init__(self)
+        check_env(env, gym.Env)
         StateObservation.__init__(self, env, _SceneAndGoal(env))
 
 
@@ -47,6 +48,7 @@ class FactorVectorObservation(StateVectorObservation):
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        check_env(env, VectorEnv)
         super().__init__(env, _SceneAndGoal(env))
 
 
@@ -58,8 +60,6 @@ class _SceneAndGoal:
         entries = observed.spaces if isinstance(observed, spaces.Dict) else {}
         vectors = {name: space for name, space in entries.items() if len(space.shape or ()) == 1}
         inner = env.unwrapped
-        if not (hasattr(inner, "factor_space") and hasattr(inner, "goal_space")):
-            raise ValueError(f"env must have a factor_space and a goal_space; {inner} has none")
         parts = {"factors": inner.factor_space, "goal": inner.goal_space, OBSERVED: vectors}
         self._names = [(key, name) for key, space in parts.items() for name in space]
         self._flat = ScaledFactors(

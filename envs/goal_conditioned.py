@@ -9,10 +9,11 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from unknot.checks import one_of
+from unknot.checks import one_of, shown
 
+from .adapter import to_array
 from .simulation import Array, Tree
-from .state_observation import FlatFactors, ScaledFactors, StateObservation, StateVectorObservation
+from .state_observation import FlatFactors, ScaledFactors, StateObservation, StateVectorObservation, check_env
 
 __all__ = ["GoalConditioned", "GoalConditionedVector"]
 
@@ -29,11 +30,14 @@ class _Rewarding:
 
         Args:
             achieved_goal: (k,), or (n, k) for n steps.
-            desired_goal: of the same shape.
+            desired_goal: in the same form; one of the two may be one goal, for all steps.
             info: ignored; Gymnasium-Robotics' interface has it.
 
         Returns:
-            A float, or float64 (n,).
+            A float if both are (k,), else float64 (n,).
+
+        Raises:
+            ValueError: goals of other shapes or outside their space, in float32, which replay buffers hold.
         """
         return self._goal_form.reward(achieved_goal, desired_goal)
 
@@ -65,6 +69,7 @@ class GoalConditioned(_Rewarding, StateObservation, RecordConstructorArgs):
 
     def __init__(self, env: gym.Env[Any, Any], observe: str = "pixels") -> None:
         RecordConstructorArgs.__init__(self, observe=observe)
+        check_env(env, gym.Env)
         self._goal_form = _GoalForm(env.unwrapped, env.observation_space, observe)
         StateObservation.__init__(self, env, self._goal_form)
 
@@ -81,6 +86,7 @@ class GoalConditionedVector(_Rewarding, StateVectorObservation):
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], observe: str = "pixels") -> None:
+        check_env(env, VectorEnv)
         self._goal_form = _GoalForm(env.unwrapped, env.single_observation_space, observe)
         super().__init__(env, self._goal_form)
 
@@ -101,7 +107,7 @@ class _GoalForm:
             shown = observed["observation"]
         else:
             raise ValueError(
-                f"env marks the goal in the image that it observes, {observed}, where it cannot be replaced; "
+                f"env must not mark the goal in the image that it observes, {observed}; "
                 "make env with goal='image', or take observe='factors'"
             )
         goal = self._goals.space
@@ -117,7 +123,24 @@ class _GoalForm:
         }
 
     def reward(self, achieved: Array, desired: Array) -> Any:
-        """Return the reward for goals (k,), or the rewards (n,) for (n, k)."""
-        pair = (self._goals.unflatten(np.atleast_2d(goals)) for goals in (achieved, desired))
-        rewards = self._env.goal_rewards(*pair)
-        return rewards if np.ndim(achieved) == 2 else float(rewards[0])
+        """Return the reward for goals (k,), or the rewards (n,) where one or both are (n, k)."""
+        ends, goals = self._read("achieved_goal", achieved), self._read("desired_goal", desired)
+        try:
+            pair = np.broadcast_arrays(ends, goals)
+        except ValueError:
+            raise ValueError(f"desired_goal must have shape {ends.shape}, not {goals.shape}") from None
+        rewards = self._env.goal_rewards(*(self._goals.unflatten(np.atleast_2d(part)) for part in pair))
+        return rewards if pair[0].ndim == 2 else float(rewards[0])
+
+    def _read(self, name: str, goals: Any) -> Array:
+        """Check goals (k,) or (n, k); those that float32 has rounded out of their space are put back."""
+        array, low, high = to_array(name, goals), self._goals.space.low, self._goals.space.high
+        if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or array.shape[-1] != len(low):
+            raise ValueError(f"{name} must be numbers of shape (n, {len(low)}), not {shown(goals)}")
+        with np.errstate(over="ignore"):
+            singles, bottom, top = (part.astype(np.float32) for part in (array, low, high))
+        good = (singles >= bottom) & (singles <= top)
+        clipped = np.where(good, np.clip(array, low, high), low)
+        if not (good & (self._goals.flatten(self._goals.unflatten(clipped)) == clipped)).all():
+            raise ValueError(f"{name} must be in {self._goals.space}, cells whole, not {shown(goals)}")
+        return clipped

@@ -27,7 +27,7 @@ from .maze_world import (
     shortest_paths,
     write_layout,
 )
-from .simulation import Array, Factors, Generators, Rows, Simulation, read_count
+from .simulation import Array, Factors, Generators, Rows, Simulation, check_settings, read_count
 from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
@@ -88,7 +88,8 @@ class Maze(Simulation):
         terminate_on_success: bool = False,
     ) -> None:
         one_of("goal", goal, GOALS)
-        count(1, max_steps=max_steps)
+        check_settings(num_envs, max_steps, terminate_on_success)
+        count(1, switch_states=switch_states)
         within(2, MOST_SHADES, switch_states=switch_states)
         self.sampler = LayoutSampler(layout, size, blocks, water, switches, with_goal=task != "none")
         self.size, self.switch_count = self.sampler.size, self.sampler.switches

@@ -55,10 +55,8 @@ def count_cells(size: int, blocks: float, water: float, switches: int) -> CellCo
     """Count the cells of a random layout by kind.
 
     Raises:
-        ValueError: a share or a number out of its range, or no room for agent and goal.
+        ValueError: there is no room for agent and goal.
     """
-    within(0, 0.5, blocks=blocks, water=water)
-    count(0, switches=switches)
     counts = CellCounts(size * size, round(blocks * size * size), round(water * size * size), switches)
     if counts.least_connected > counts.open:
         raise ValueError(
@@ -72,13 +70,11 @@ def find_layout(layout: Any, size: int) -> Layouts | None:
     """Return a layout (size, size) by its name or its text; None for "random".
 
     Raises:
-        ValueError: an unknown name, a size out of its range, or a bad text.
+        ValueError: an unknown name, or a bad text.
     """
     if not isinstance(layout, str):
         return read_layout(layout)
     one_of("layout", layout, NAMED_LAYOUTS)
-    if size not in SIZES:
-        raise ValueError(f"size must be a whole number from {SIZES[0]} to {SIZES[-1]}, not {size}")
     if layout == "random":
         return None
     return read_layout(PAPER if layout == "paper" else ["." * size] * size)
@@ -128,11 +124,15 @@ class LayoutSampler:
     def __init__(
         self, layout: Any, size: int, blocks: float, water: float, switches: int, with_goal: bool
     ) -> None:
+        count(1, size=size)
+        within(SIZES[0], SIZES[-1], size=size)
+        within(0, 0.5, blocks=blocks, water=water)
+        count(0, switches=switches)
         self.fixed = find_layout(layout, size)
         self.with_goal = with_goal
         if self.fixed is None:
             self.size, self.switches = size, switches
-            self.counts = count_cells(size, blocks, water, switches)
+            self.counts = count_cells(size, float(blocks), float(water), switches)
         elif switches:
             raise ValueError(f"switches={switches} is for the layout 'random'; other layouts bring their own")
         else:

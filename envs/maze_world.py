@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import one_of
+from unknot.checks import one_of, shown
 
 Cells = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -60,7 +60,7 @@ def read_layout(rows: Any) -> Layouts:
     if size not in SIZES or any(not isinstance(row, str) or len(row) != size for row in rows):
         raise ValueError(
             f"layout must be a name or a list of n strings of length n, "
-            f"n from {SIZES[0]} to {SIZES[-1]}, not {rows!r}"
+            f"n from {SIZES[0]} to {SIZES[-1]}, not {shown(rows)}"
         )
     if strange := set("".join(rows)) - set(SYMBOLS):
         raise ValueError(f"layout must have cells out of {SYMBOLS!r} only, not {sorted(strange)}")
@@ -79,7 +79,7 @@ def read_actions(actions: Any) -> tuple[str, ...]:
         ValueError: there is none, or one that is unknown or given twice.
     """
     if isinstance(actions, str) or not isinstance(actions, Sequence) or not actions:
-        raise ValueError(f"actions must be a sequence of some of {list(ACTIONS)}, not {actions!r}")
+        raise ValueError(f"actions must be a sequence of some of {list(ACTIONS)}, not {shown(actions)}")
     for name in actions:
         one_of("action", name, ACTIONS)
     if len(set(actions)) < len(actions):

@@ -10,11 +10,12 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from unknot import mnist
-from unknot.checks import count, one_of
+from unknot.checks import count, one_of, shown, within
 
+from .adapter import Adapter
 from .maze_world import ACTIONS, STEPS
 from .planar import ARROWS, LETTERS
-from .simulation import Array, Factors, Generators, Rows, Simulation, read_count
+from .simulation import Array, Factors, Generators, Rows, Simulation, check_layout, check_settings, read_count
 from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
@@ -34,6 +35,8 @@ REWARDS = ("sparse", "dense")
 SOURCES = ("auto", "mnist", "digits")
 LEAST_CELL_PIXELS = 6
 """Pixels that a digit needs to be recognisable."""
+MOST_PIXELS = 256
+"""The largest side of the image; larger digits than that takes would fill gigabytes."""
 MARGIN = 2
 """Pixels, nearly always empty, that are cut off each side of a digit's image, so that it fills its cell."""
 UPSCALE = 8
@@ -74,6 +77,9 @@ def find_pool(source: str, split: str, cell: int) -> Pool:
     images, labels = mnist.load(split, source=source)
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels, minlength=10)
+    if not counts.all():
+        missing = np.flatnonzero(counts == 0).tolist()
+        raise ValueError(f"the {split} split of {source!r} must have every digit; it has no {missing}")
     inner = slice(MARGIN, -MARGIN)
     return Pool(shrink(images[:, inner, inner], cell), labels, order, np.cumsum(counts) - counts, counts)
 
@@ -100,8 +106,8 @@ class MnistGrid(Simulation):
         task: "reach" (bring both digits to where the goal image shows them) or "none".
         split: "train" or "test", of the digits' images.
         digits: "mnist"; "digits" for scikit-learn's small ones; "auto" for MNIST if it is on this machine,
-            else the small ones, with a warning (`unknot.mnist.find_source`).
-        pixels: side of the image; cells are pixels // size wide, centred in it.
+            else the small ones, of which the log tells once (`unknot.mnist.find_source`).
+        pixels: side of the image, at most 256; cells are pixels // size wide, centred in it.
         max_steps: steps after which an episode is truncated.
         reward: "sparse" (1 when both digits are at the goal after a step, else 0) or "dense" (minus the
             number of remaining moves).
@@ -132,7 +138,9 @@ class MnistGrid(Simulation):
         one_of("digits", digits, SOURCES)
         one_of("reward", reward, REWARDS)
         count(2, size=size)
-        count(1, max_steps=max_steps)
+        count(1, pixels=pixels)
+        within(1, MOST_PIXELS, pixels=pixels)
+        check_settings(num_envs, max_steps, terminate_on_success)
         if pixels < LEAST_CELL_PIXELS * size:
             raise ValueError(
                 f"pixels must be at least {LEAST_CELL_PIXELS} for each of size={size} cells, not {pixels}"
@@ -250,11 +258,7 @@ class MnistGrid(Simulation):
     ) -> None:
         """Continue from scenes of the same grid and split."""
         for scene in scenes:
-            if scene["layout"] != self._layout():
-                raise ValueError(
-                    f"layout must be {self._layout()}, not that of another grid or other digits, "
-                    f"{scene['layout']}"
-                )
+            check_layout(scene, self._layout(), "another grid or of other digits")
         steps = [read_count(scene, "steps") for scene in scenes]
         images = self._read_images(scenes, factors)
         cells, goals = self._changed(self.cells[rows], images, factors), self.goal_cells[rows]
@@ -353,11 +357,11 @@ class MnistGrid(Simulation):
             images = scene.get("images")
             if not (
                 isinstance(images, list)
-                and all(isinstance(image, int) and 0 <= image < len(self.pool.labels) for image in images)
+                and all(type(image) is int and 0 <= image < len(self.pool.labels) for image in images)
                 and np.array_equal(self.pool.labels[images], labels)
             ):
                 raise ValueError(
-                    f"images must be two images of the split, of {labels.tolist()}, not {images!r}"
+                    f"images must be two images of the split, of {labels.tolist()}, not {shown(images)}"
                 )
         return np.array([scene["images"] for scene in scenes], dtype=np.int64)
 
@@ -365,7 +369,18 @@ class MnistGrid(Simulation):
         return {"size": self.size, "pixels": self.pixels, "digits": self.source, "split": self.split}
 
 
-class MnistGridEnv(SimulationEnv):
+class _MnistGrid(Adapter):
+    """An attribute that both environments add."""
+
+    simulation: MnistGrid
+
+    @property
+    def digits(self) -> str:
+        """Whose images the digits are: "mnist", or "digits" for scikit-learn's small ones."""
+        return self.simulation.source
+
+
+class MnistGridEnv(_MnistGrid, SimulationEnv):
     """Move two handwritten digits, an odd and an even one, on a grid seen as a 64 × 64 image.
 
     The gridworld of Bengio et al. (Independently Controllable Features, 2017) and Thomas et al.
@@ -375,8 +390,8 @@ class MnistGridEnv(SimulationEnv):
         With the task "reach" a Dict of two uint8 images (64, 64, 1): `observation`, the scene, and
         `desired_goal`, the same digits at the goal. With the task "none" the scene alone. Paper is 0, ink up
         to 255. Digits are MNIST's, averaged down to a cell; their images are sampled at each reset from the
-        training or the test split. Where MNIST is not on this machine, scikit-learn's digits replace it, with
-        a warning (see `unknot.mnist`).
+        training or the test split. Where MNIST is not on this machine, scikit-learn's digits replace it: the
+        log says so once in a process, and `digits` of the environment is "digits" instead of "mnist".
 
     Actions
         Discrete(8). Each moves one digit by one cell; at the edge it stays. Digits don't block each other:
@@ -422,7 +437,7 @@ class MnistGridEnv(SimulationEnv):
         return {(key,): action for action, key in enumerate(keys)}
 
 
-class MnistGridVectorEnv(SimulationVectorEnv):
+class MnistGridVectorEnv(_MnistGrid, SimulationVectorEnv):
     """Many grids, stepped and rendered together: `MnistGridEnv`, batched."""
 
     simulation_class = MnistGrid

@@ -7,14 +7,14 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import count, one_of
+from unknot.checks import flag, one_of
 
 from .adapter import Adapter
 from .planar_collisions import Bools, Floats
 from .planar_frames import APPEARANCES, Appearance, Images
 from .planar_maps import PlanarMap
 from .planar_world import PlanarWorld, find_map
-from .simulation import Array, Factors, Generators, Rows, Simulation, read_count
+from .simulation import Array, Factors, Generators, Rows, Simulation, check_layout, check_settings, read_count
 from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
@@ -108,7 +108,8 @@ class Planar(Simulation):
             appearance = APPEARANCES[appearance]
         one_of("task", task, TASKS)
         one_of("reward", reward, REWARDS)
-        count(1, max_steps=max_steps)
+        check_settings(num_envs, max_steps, terminate_on_success)
+        flag(normalize_actions=normalize_actions)
         self.num_envs = num_envs
         self.world = PlanarWorld(
             find_map(map, map_seed), collision, appearance, noise, half_agent, obstacle_brightness, subpixel
@@ -196,8 +197,7 @@ class Planar(Simulation):
     ) -> None:
         """Continue from scenes of the same map."""
         for scene in scenes:
-            if scene["layout"] != self._layout():
-                raise ValueError("layout: the scene is of another map than this environment's")
+            check_layout(scene, self._layout(), "another map")
         steps, near_steps = (
             [read_count(scene, name) for scene in scenes] for name in ("steps", "near_steps")
         )

@@ -11,6 +11,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import flag, shown, within
+
 from .planar_maps import PlanarMap
 
 Floats = NDArray[np.float64]
@@ -29,10 +31,27 @@ class Appearance:
             from its centre, all within [-1, 1].
         oblique: seen by a camera that stands at the lower edge and looks down at an angle, instead of
             from straight above.
+
+    Raises:
+        ValueError: a box that isn't four numbers in [-1, 1] or has no extent; `oblique` that is no bool.
     """
 
     boxes: tuple[tuple[float, float, float, float], ...]
     oblique: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the attributes."""
+        flag(oblique=self.oblique)
+        boxes = self.boxes if isinstance(self.boxes, tuple) else ()
+        for box in boxes:
+            if not (isinstance(box, tuple) and len(box) == 4):
+                raise ValueError(f"boxes: {shown(box)} must be a tuple (top, left, bottom, right)")
+            for number in box:
+                within(-1, 1, boxes=number)
+            if box[0] >= box[2] or box[1] >= box[3]:
+                raise ValueError(f"boxes: {box} must have extent (top, left, bottom, right)")
+        if not boxes:
+            raise ValueError(f"boxes must be a tuple of boxes, not {shown(self.boxes)}")
 
 
 _SQUARE = ((-1.0, -1.0, 1.0, 1.0),)
@@ -90,7 +109,7 @@ def footprints(
         coverage += tall[:, None] * wide
     first = (top * size + left).astype(np.intp)
     offsets = (patch[:, None] * size + patch).reshape(-1, 1)
-    return first + offsets, coverage.reshape(-1, len(row))
+    return first + offsets, coverage.reshape(len(patch) ** 2, len(row))
 
 
 @lru_cache(maxsize=64)

@@ -1,10 +1,15 @@
 """Maps of the planar world, as data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from unknot.checks import count, shown, within
 
 Disc = tuple[float, float, float]
 Wall = tuple[float, float, float, float]
+
+MOST_PIXELS = 256
+"""The largest height and width of a plane."""
 
 
 @dataclass(frozen=True)
@@ -14,10 +19,11 @@ class PlanarMap:
     Attributes:
         obstacles: discs as (row, column, radius) in pixels; any n × 3 array is taken.
         walls: boxes as (top, left, bottom, right) in pixels; any m × 4 array is taken.
-        size: height and width of the plane, and of its image, in pixels.
+        size: height and width of the plane, and of its image, in pixels, 1 to 256.
 
     Raises:
-        ValueError: an obstacle or a wall that is not finite, has no extent, or has not as many numbers.
+        ValueError: an obstacle or a wall that is not finite, has no extent, or has not as many numbers; a
+            size out of its range.
     """
 
     obstacles: tuple[Disc, ...] = ()
@@ -26,6 +32,8 @@ class PlanarMap:
 
     def __post_init__(self) -> None:
         """Turn any arrays into tuples, so that a map is a value: immutable, hashable, JSON."""
+        count(1, size=self.size)
+        within(1, MOST_PIXELS, size=self.size)
         object.__setattr__(self, "obstacles", _rows("obstacles", self.obstacles, 3))
         object.__setattr__(self, "walls", _rows("walls", self.walls, 4))
         for disc in self.obstacles:
@@ -36,11 +44,14 @@ class PlanarMap:
                 raise ValueError(f"walls: {wall} must have extent (top, left, bottom, right)")
 
 
-def _rows(name: str, rows: Sequence[Sequence[float]], width: int) -> tuple[tuple[float, ...], ...]:
-    result = tuple(tuple(float(number) for number in row) for row in rows)
+def _rows(name: str, rows: Any, width: int) -> tuple[tuple[float, ...], ...]:
+    try:
+        result = tuple(tuple(float(number) for number in row) for row in rows)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be rows of {width} numbers, not {shown(rows)}") from None
     for row in result:
         if len(row) != width or not all(abs(number) < float("inf") for number in row):
-            raise ValueError(f"{name}: {row} must be {width} finite numbers")
+            raise ValueError(f"{name}: {shown(row)} must be {width} finite numbers")
     return result
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import at_least, one_of, within
+from unknot.checks import above, count, flag, one_of, shown, within
 
+from .adapter import check_sampling
 from .planar_collisions import Bools, Floats, enters, inside, inside_or_on_edge
 from .planar_frames import APPEARANCES, Appearance, Images, footprints, render_background
 from .planar_maps import MAPS, PlanarMap
@@ -33,8 +34,9 @@ def find_map(name: str | PlanarMap, seed: int = 0) -> PlanarMap:
         seed: of the map "random".
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name is unknown, or the seed is no count.
     """
+    count(0, map_seed=seed)
     if isinstance(name, PlanarMap):
         return name
     one_of("map", name, [*MAPS, "random"])
@@ -70,7 +72,7 @@ class PlanarWorld:
             or the box into a wall; "solid" refuses one on which the box overlaps a disc or a wall anywhere
             between position and end. Touching is allowed.
         appearance: how the agent and the world look.
-        noise: standard deviation in pixels of the Gaussian noise added to each move.
+        noise: standard deviation in pixels of the Gaussian noise added to each move, 0 to the map's size.
         half_agent: half the side of the agent's square body, in pixels.
         obstacle_brightness: grey level of obstacles and walls, 0 to 255.
         subpixel: render the agent where it is; else as a block centred on the pixel that holds its position.
@@ -90,12 +92,23 @@ class PlanarWorld:
     def __post_init__(self) -> None:
         """Check the attributes."""
         one_of("collision", self.collision, COLLISIONS)
-        at_least(0, noise=self.noise)
-        if not 0 < 2 * self.half_agent < self.map.size:
+        if not isinstance(self.map, PlanarMap):
+            raise ValueError(
+                f"map must be a PlanarMap (find_map finds one by its name), not {shown(self.map)}"
+            )
+        if not isinstance(self.appearance, Appearance):
+            raise ValueError(f"appearance must be an Appearance, not {shown(self.appearance)}")
+        within(0, self.map.size, noise=self.noise)
+        above(0, half_agent=self.half_agent)
+        for name in ("noise", "half_agent"):  # an array of one has no hash
+            object.__setattr__(self, name, float(getattr(self, name)))
+        if 2 * self.half_agent >= self.map.size:
             raise ValueError(
                 f"half_agent must be above 0 and below {self.map.size / 2}, not {self.half_agent}"
             )
+        count(0, obstacle_brightness=self.obstacle_brightness)
         within(0, 255, obstacle_brightness=self.obstacle_brightness)
+        flag(subpixel=self.subpixel)
 
     @property
     def low(self) -> float:
@@ -182,7 +195,15 @@ class PlanarWorld:
         return free & near
 
     def sample_free(self, n: int, rng: np.random.Generator) -> Floats:
-        """Sample positions (n, 2) uniformly from the largest connected part of the free space."""
+        """Sample positions (n, 2) uniformly from the largest connected part of the free space.
+
+        Raises:
+            ValueError: n is no count, or rng no generator.
+            RuntimeError: there is no free space.
+        """
+        check_sampling(n, rng)
+        if not self.region.any():
+            raise RuntimeError("the map has no free space for the agent")
         found = np.empty((0, 2))
         while len(found) < n:
             candidates = rng.uniform(self.low, self.high, (2 * (n - len(found)) + 8, 2))
@@ -236,7 +257,7 @@ class PlanarWorld:
         values = below + (AGENT_BRIGHTNESS - below) * coverage
         pixels += np.arange(len(positions)) * (size * size)
         frames.reshape(-1)[pixels] = (values + 0.5).astype(np.uint8)
-        return frames.reshape(-1, size, size, 1)
+        return frames.reshape(len(positions), size, size, 1)
 
     def coverage(self, positions: Array) -> Floats:
         """Return the share of each pixel that agents at positions (n, 2) cover: (n, size, size)."""
@@ -244,7 +265,7 @@ class PlanarWorld:
         pixels, coverage = self._footprints(positions)
         shares = np.zeros((len(positions), size * size))
         np.put_along_axis(shares, pixels.T, coverage.T, axis=1)
-        return shares.reshape(-1, size, size)
+        return shares.reshape(len(positions), size, size)
 
     def _footprints(self, positions: Array) -> tuple[NDArray[np.intp], Floats]:
         return footprints(positions, self.map.size, self.half_agent, self.appearance, self.subpixel)

@@ -4,6 +4,7 @@
 (`vector.py`) a `VectorEnv`, the batch of n, so that both agree bit for bit.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from unknot.checks import count, flag, shown, within
 
 Array = NDArray[Any]
 Factors = dict[str, Array]
@@ -21,6 +24,10 @@ Rows = NDArray[np.intp]
 """Indices of copies in the batch."""
 Generators = Sequence[np.random.Generator]
 """The random generators of some copies, one each."""
+
+MOST_COPIES = 1_000_000
+MOST_STEPS = 2**53
+"""The largest count of a scene: JSON's largest exact integer."""
 
 
 class Simulation(ABC):
@@ -40,7 +47,7 @@ class Simulation(ABC):
     **Constructor.** It takes `num_envs` first and everything else by keyword, refuses bad arguments by
     ValueError (`unknot.checks`), and sets the four attributes below. Two settings are required:
     `max_steps`, after which `step` truncates, and `terminate_on_success` (False), with which it terminates
-    where `is_success` becomes true.
+    where `is_success` becomes true. `check_settings` checks these.
 
     **Methods to write:**
 
@@ -182,7 +189,7 @@ class Simulation(ABC):
         Args:
             rows: the copies.
             scenes: one for each, with the entries that every scene has; all but `factors` and `goal` are
-                unchecked (`read_count` reads the steps).
+                unchecked (`check_layout` and `read_count` check two of them).
             factors: of the scenes, all of `factor_space`.
             goal: of the scenes, all of `goal_space`.
 
@@ -208,13 +215,44 @@ class Simulation(ABC):
         """Render a copy for people: RGB (height, width, 3), both at least 200, scene and goal visible."""
 
 
+def check_settings(num_envs: int, max_steps: int, terminate_on_success: bool) -> None:
+    """Check the settings that every simulation has.
+
+    Raises:
+        ValueError: a number of copies from 1 to 1,000,000, a whole number of steps of at least 1, or a bool
+            is expected.
+    """
+    count(1, num_envs=num_envs, max_steps=max_steps)
+    within(1, MOST_COPIES, num_envs=num_envs)
+    flag(terminate_on_success=terminate_on_success)
+
+
+def check_layout(scene: Mapping[str, Any], layout: Any, what: str) -> None:
+    """Refuse a scene whose layout isn't this one.
+
+    Args:
+        scene: the scene.
+        layout: as `scene()` returns it.
+        what: what the scene would be of, such as "another map".
+
+    Raises:
+        ValueError: it is of another layout.
+    """
+    try:
+        equal = json.dumps(scene["layout"], sort_keys=True) == json.dumps(layout, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):  # no JSON
+        equal = False
+    if not equal:
+        raise ValueError(f"layout: the scene is of {what} than this environment's")
+
+
 def read_count(scene: Mapping[str, Any], name: str) -> int:
     """Return a count that a scene holds.
 
     Raises:
-        ValueError: it is missing, no integer, or below 0.
+        ValueError: it is missing, no integer, below 0, or above `MOST_STEPS`.
     """
     number = scene.get(name)
-    if not isinstance(number, int) or number < 0:
-        raise ValueError(f"{name} must be a whole number of at least 0, not {number!r}")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MOST_STEPS:
+        raise ValueError(f"{name} must be a whole number from 0 to 2**53, not {shown(number)}")
     return number

@@ -8,11 +8,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from unknot.checks import one_of
 
-from .adapter import Adapter, first, first_axis, read_options
+from .adapter import OPTIONS, Adapter, first, first_axis, read_options, read_seed, rewound, to_array
 from .simulation import Tree
 from .window import Window
 
@@ -46,17 +47,24 @@ class SimulationEnv(Adapter, gym.Env[Any, Any]):
                 `scene()` returned, continues from there, its random state included unless a seed is given.
 
         Raises:
-            ValueError: an unknown or impossible option; nothing has changed then.
+            ValueError: a seed below 0, or an unknown or impossible option; nothing has changed then.
+            RuntimeError: no room is left for what must be sampled; nothing has changed then.
         """
-        options = read_options(options)
+        options, seed = read_options(options, OPTIONS), read_seed("seed", seed)
         factors, goal = (
-            self._possible(key, first_axis(options.get(key, {})), 1) for key in ("factors", "goal")
+            self._possible(key, first_axis(key, options.get(key, {})), 1) for key in ("factors", "goal")
         )
+        if seed is None:
+            generator, number = self.np_random, self.np_random_seed
+        else:
+            generator, number = seeding.np_random(seed)
         if "scene" in options:
-            (self.np_random,) = self._restore([options["scene"]], ONE)
-        super().reset(seed=seed)
-        if "scene" not in options:
-            self.simulation.reset(ONE, [self.np_random], factors, goal)
+            (restored,) = self._restore([options["scene"]], ONE)
+            generator, number = (restored, -1) if seed is None else (generator, number)
+        else:
+            with rewound([generator]):
+                self.simulation.reset(ONE, [generator], factors, goal)
+        self._np_random, self._np_random_seed = generator, number
         self._began = True
         return self._shown()
 
@@ -70,7 +78,7 @@ class SimulationEnv(Adapter, gym.Env[Any, Any]):
         """
         self._check_began()
         reward, terminated, truncated = self.simulation.step(
-            ONE, [self.np_random], self._actions(np.asarray(action)[None])
+            ONE, [self.np_random], self._actions(to_array("action", action)[None])
         )
         observation, info = self._shown()
         return observation, float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
@@ -83,7 +91,7 @@ class SimulationEnv(Adapter, gym.Env[Any, Any]):
             ResetNeeded: before the first reset.
         """
         self._check_began()
-        self.simulation.place(self._possible("factors", first_axis(factors), 1))
+        self.simulation.place(self._possible("factors", first_axis("factors", factors), 1))
         return first(self.simulation.observe(ONE))
 
     def scene(self) -> dict[str, Any]:

@@ -9,11 +9,20 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from unknot.checks import shown
+
 from .adapter import take
 from .simulation import Array, Factors, Tree
 from .vector import VectorWrapper
 
-__all__ = ["FlatFactors", "Form", "ScaledFactors", "StateObservation", "StateVectorObservation"]
+__all__ = [
+    "FlatFactors",
+    "Form",
+    "ScaledFactors",
+    "StateObservation",
+    "StateVectorObservation",
+    "check_env",
+]
 
 
 class FlatFactors:
@@ -83,6 +92,17 @@ def _as_box(name: str, space: spaces.Space[Any]) -> spaces.Box:
     if not isinstance(space, spaces.Box):
         raise TypeError(f"the space of factor {name!r} must be a Box or Discrete, not {space}")
     return space
+
+
+def check_env(env: Any, kind: type) -> None:
+    """Refuse what is no environment of a kind, `gym.Env` or `VectorEnv`, with factors and goals.
+
+    Raises:
+        ValueError: the sentence says what is missing.
+    """
+    inner = getattr(env, "unwrapped", None) if isinstance(env, kind) else None
+    if not (hasattr(inner, "factor_space") and hasattr(inner, "goal_space")):
+        raise ValueError(f"env must be a {kind.__name__} with factor_space and goal_space, not {shown(env)}")
 
 
 class Form(Protocol):

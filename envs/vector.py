@@ -15,10 +15,10 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from unknot.checks import count, one_of
+from unknot.checks import count, one_of, shown, within
 
-from .adapter import Adapter, read_options, take
-from .simulation import Array, Factors, Generators, Rows, Tree
+from .adapter import OPTIONS, Adapter, read_factors, read_options, read_seed, rewound, take
+from .simulation import MOST_COPIES, Array, Factors, Generators, Rows, Tree
 
 if TYPE_CHECKING:
     VectorWrapper: TypeAlias = gym.vector.VectorWrapper[Any, Any, Any, Any, Any]
@@ -44,6 +44,9 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         **settings: Any,
     ) -> None:
         count(1, num_envs=num_envs)
+        within(1, MOST_COPIES, num_envs=num_envs)
+        if not isinstance(autoreset_mode, AutoresetMode):
+            one_of("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
         self.simulation = self.simulation_class(num_envs, **settings)
@@ -63,13 +66,13 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
         """The generators, one per copy; seeded at random until a reset seeds them."""
-        self._seed([None] * self.num_envs, self._rows)
+        self._install(self._rows, self._seeded([None] * self.num_envs, self._rows))
         return tuple(self._generators)
 
     @property
     def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
         """The generators' seeds; -1 where a scene brought its own random state."""
-        self._seed([None] * self.num_envs, self._rows)
+        self._install(self._rows, self._seeded([None] * self.num_envs, self._rows))
         return tuple(self._seeds)
 
     def reset(
@@ -83,24 +86,29 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
                 (num_envs,), the copies to reset.
 
         Raises:
-            ValueError: an unknown or impossible option, or a different number of seeds than copies; nothing
-                has changed then.
-            TypeError: a `reset_mask` that is no array of bool.
+            ValueError: an unknown or impossible option, a seed below 0, or a different number of seeds than
+                copies; nothing has changed then.
+            RuntimeError: no room is left for what must be sampled; nothing has changed then.
         """
-        options = dict(options or {})
+        options = read_options(options, (*OPTIONS, "reset_mask"))
         rows = self._rows_of_mask(options.pop("reset_mask", None))
-        options = read_options(options)
         given = {key: self._checked(key, options.get(key, {}), rows) for key in ("factors", "goal")}
         seeds = self._seeds_of(seed)
+        seeded = self._seeded(seeds, rows)
         if "scene" in options:
             scenes = options["scene"]
             if not isinstance(scenes, Sequence) or len(scenes) != self.num_envs:
                 raise ValueError(f"options['scene'] must be a list of {self.num_envs} scenes")
-            for row, generator in zip(rows, self._restore([scenes[row] for row in rows], rows), strict=True):
-                self._generators[row], self._seeds[row] = generator, -1
-        self._seed(seeds, rows)
-        if "scene" not in options:
-            self.simulation.reset(rows, self._generators_of(rows), given["factors"], given["goal"])
+            restored = self._restore([scenes[row] for row in rows], rows)
+            seeded = [
+                new if seeds[row] is not None else (generator, -1)
+                for row, new, generator in zip(rows, seeded, restored, strict=True)
+            ]
+        else:
+            generators = [generator for generator, _ in seeded]
+            with rewound(generators):
+                self.simulation.reset(rows, generators, given["factors"], given["goal"])
+        self._install(rows, seeded)
         self._ended[rows] = False
         self._began = True
         return self.simulation.observe(self._rows), self._infos(rows)
@@ -206,7 +214,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         if mask is None:
             return self._rows
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            raise TypeError(f"options['reset_mask'] must be an array of bool, not {mask!r}")
+            raise ValueError(f"options['reset_mask'] must be an array of bool, not {shown(mask)}")
         if mask.shape != (self.num_envs,) or not mask.any():
             raise ValueError(
                 f"options['reset_mask'] must have shape ({self.num_envs},) and be true somewhere"
@@ -216,23 +224,30 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
 
     def _checked(self, key: str, factors: Any, rows: Rows) -> Factors:
         """Check factors given for all copies, and return those of some rows."""
-        whole = self._factors(key, factors, self.num_envs)
+        whole = read_factors(key, factors, self._space(key), self.num_envs)
         return self._possible(key, {name: array[rows] for name, array in whole.items()}, len(rows))
 
     def _seeds_of(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + row for row in range(self.num_envs)]
+        seed = seed.tolist() if isinstance(seed, np.ndarray) else seed
+        if isinstance(seed, str | bytes) or not isinstance(seed, Sequence):
+            first = read_seed("seed", seed)
+            return [None if first is None else first + row for row in range(self.num_envs)]
         if len(seed) != self.num_envs:
             raise ValueError(f"seed must have {self.num_envs} entries, one per copy, not {len(seed)}")
-        return list(seed)
+        return [read_seed(f"seed[{row}]", each) for row, each in enumerate(seed)]
 
-    def _seed(self, seeds: Sequence[int | None], rows: Rows) -> None:
-        """Give a new generator to the rows that have a seed, and to those that have no generator yet."""
-        for row in rows:
-            if seeds[row] is not None or self._generators[row] is None:
-                self._generators[row], self._seeds[row] = gym.utils.seeding.np_random(seeds[row])
+    def _seeded(self, seeds: Sequence[int | None], rows: Rows) -> list[tuple[Any, int]]:
+        """Return generators and their seeds, new ones where a seed is given and where there is none yet."""
+        return [
+            gym.utils.seeding.np_random(seeds[row])
+            if seeds[row] is not None or self._generators[row] is None
+            else (self._generators[row], self._seeds[row])
+            for row in rows
+        ]
+
+    def _install(self, rows: Rows, seeded: Sequence[tuple[Any, int]]) -> None:
+        for row, (generator, seed) in zip(rows, seeded, strict=True):
+            self._generators[row], self._seeds[row] = generator, seed
 
     def _generators_of(self, rows: Rows) -> Generators:
         return self._generators if len(rows) == self.num_envs else [self._generators[row] for row in rows]

@@ -16,12 +16,21 @@ __all__ = [
     "at_least",
     "count",
     "flag",
+    "generator",
     "one_of",
     "require",
     "settings_at_least",
+    "shown",
     "unknown",
     "within",
 ]
+
+
+LARGEST_COUNT = 2**63 - 1
+"""The largest whole number that NumPy and torch hold."""
+
+SHOWN = 200
+"""The most characters of a refused value that an error shows."""
 
 
 def require(extra: str, *modules: str) -> None:
@@ -51,11 +60,21 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in names}
-    matches = difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.5)
+    word = name if isinstance(name, str) else shown(name)
+    matches = difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.5)
     near = [lowered[match] for match in matches]
     if near:
-        return f"unknown {what} {name!r}; did you mean {' or '.join(map(repr, near))}?"
-    return f"unknown {what} {name!r}; there is {', '.join(map(repr, names)) or 'none'}"
+        return f"unknown {what} {shown(name)}; did you mean {' or '.join(map(repr, near))}?"
+    return f"unknown {what} {shown(name)}; there is {', '.join(map(repr, names)) or 'none'}"
+
+
+def shown(value: object) -> str:
+    """Return a value as an error shows it: its `repr` on one line, shortened if it is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # nested too deep, or with more digits than Python prints
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def one_of(what: str, name: object, known: Iterable[str]) -> None:
@@ -65,7 +84,7 @@ def one_of(what: str, name: object, known: Iterable[str]) -> None:
         ValueError: the sentence gives near matches.
     """
     names = list(known)
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise ValueError(unknown(what, name, names))
 
 
@@ -79,8 +98,23 @@ def flag(**values: Any) -> None:
         ValueError: a value is anything else, such as 1 or "False".
     """
     for name, value in values.items():
-        if not (isinstance(value, bool) or type(value).__name__ == "bool"):  # NumPy's is called that, too
-            raise ValueError(f"{name} must be True or False, not {value!r}")
+        if not _is_flag(value):
+            raise ValueError(f"{name} must be True or False, not {shown(value)}")
+
+
+def generator(**values: Any) -> None:
+    """Refuse values that are not NumPy's random generators.
+
+    Args:
+        **values: by the argument's name.
+
+    Raises:
+        ValueError: a value is anything else, such as a seed or a `RandomState`.
+    """
+    for name, value in values.items():
+        kinds = {kind.__name__ for kind in type(value).__mro__}
+        if "Generator" not in kinds or not hasattr(value, "bit_generator"):  # torch has a Generator, too
+            raise ValueError(f"{name} must be a numpy.random.Generator, not {shown(value)}")
 
 
 def count(least: int, **values: Any) -> None:
@@ -91,13 +125,15 @@ def count(least: int, **values: Any) -> None:
         **values: integers by the argument's name, of Python or NumPy.
 
     Raises:
-        ValueError: a value is not an integer (a bool is not one), or is below `least`.
+        ValueError: a value is not an integer (a bool is not one), is below `least`, or has over 63 bits.
     """
     for name, value in values.items():
         if not _is_integer(value):
-            raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+            raise ValueError(f"{name} must be a whole number of at least {least}, not {shown(value)}")
         if value < least:
-            raise ValueError(f"{name} must be at least {least}, not {value!r}")
+            raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
+        if value > LARGEST_COUNT:
+            raise ValueError(f"{name} must be at most {LARGEST_COUNT}, not {shown(value)}")
 
 
 def at_least(least: float, **values: Any) -> None:
@@ -105,15 +141,14 @@ def at_least(least: float, **values: Any) -> None:
 
     Args:
         least: the lowest value allowed.
-        **values: numbers by the argument's name, or sequences of at least one.
+        **values: numbers by the argument's name.
 
     Raises:
         ValueError: a value is below `least`, NaN, infinite, or not a number.
     """
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and each >= least):
-                raise ValueError(f"{name} must be at least {least}, not {value!r}")
+        if not (_is_finite(value) and value >= least):
+            raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
 
 
 def settings_at_least(settings: Any, **least: float) -> None:
@@ -129,35 +164,37 @@ def settings_at_least(settings: Any, **least: float) -> None:
     hints = get_type_hints(type(settings))
     for name, number in least.items():
         value = getattr(settings, name)
-        if hints[name] in (int, tuple[int, ...]):
-            for each in _each(name, value):
+        for each in _each(name, value):
+            if hints[name] in (int, tuple[int, ...]):
                 count(int(number), **{name: each})
-        else:
-            at_least(number, **{name: value})
+            else:
+                at_least(number, **{name: each})
 
 
 def above(bound: float, **values: Any) -> None:
     """Refuse values that are not finite numbers above `bound`; see `at_least`."""
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and each > bound):
-                raise ValueError(f"{name} must be above {bound}, not {value!r}")
+        if not (_is_finite(value) and value > bound):
+            raise ValueError(f"{name} must be above {bound}, not {shown(value)}")
 
 
 def within(low: float, high: float, **values: Any) -> None:
     """Refuse values that are not finite numbers in [low, high]; see `at_least`."""
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and low <= each <= high):
-                raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
+        if not (_is_finite(value) and low <= value <= high):
+            raise ValueError(f"{name} must be from {low} to {high}, not {shown(value)}")
 
 
 def _each(name: str, value: Any) -> Iterable[Any]:
     if not isinstance(value, list | tuple):
         return (value,)
     if not value:
-        raise ValueError(f"{name} must have at least one value, not {value!r}")
+        raise ValueError(f"{name} must have at least one value, not {shown(value)}")
     return value
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")  # NumPy 2's, and NumPy 1's
 
 
 def _is_integer(value: Any) -> bool:
@@ -165,6 +202,11 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    if isinstance(value, bool):
+    """Whether a value is a finite number: of Python or NumPy, or an array or a tensor without axes."""
+    number = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(number, Real) or _is_flag(number):
         return False
-    return (isinstance(value, Real) or hasattr(value, "__float__")) and math.isfinite(value)
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer too large for a float
+        return False

@@ -6,7 +6,7 @@ Only `fetch` downloads anything (on the command line: `unknot fetch mnist`). `lo
 2. the cache that `fetch` fills;
 3. this package, for the 8 × 8 digits that scikit-learn ships (`sklearn.datasets.load_digits`; the test set of
    the Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, CC BY 4.0), enlarged. They
-   are not MNIST, and a warning says so.
+   are not MNIST, and the log says so once.
 
 Every room may import this module; it imports numpy alone.
 """
@@ -15,15 +15,16 @@ import gzip
 import hashlib
 import importlib.util
 import io
+import logging
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
-import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -91,18 +92,25 @@ def load(
 
 
 def find_source(folder: str | Path | None = None) -> str:
-    """Return "mnist" if it is on this machine, else "digits", with a warning that those are not MNIST.
+    """Return "mnist" if it is on this machine, else "digits".
+
+    The log (`logging`, which prints it on standard error) says once in a process that those are not MNIST. It
+    is no warning of Python's, so that where those are errors, as in Gymnasium's tests, nothing fails.
 
     Args:
         folder: as in `load`.
     """
     if _folder(folder) or cache_path().exists():
         return "mnist"
-    warnings.warn(
-        f"MNIST is not on this machine: scikit-learn's 8 × 8 digits, enlarged, replace it. For MNIST, {HOW}",
-        stacklevel=2,
-    )
+    _tell_of_digits()
     return "digits"
+
+
+@cache
+def _tell_of_digits() -> None:
+    logging.getLogger("unknot").warning(
+        f"MNIST is not on this machine: scikit-learn's 8 × 8 digits, enlarged, replace it. For MNIST, {HOW}"
+    )
 
 
 def cache_path() -> Path:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.envs.grasp.tabletop import Floats, Tabletop, TabletopEnv, stacked
+from unknot.checks import shown
+from unknot.envs.adapter import MOST_ACTION, check_sampling
+from unknot.envs.grasp.tabletop import Floats, Tabletop, TabletopEnv, read_numbers, stacked
 from unknot.envs.simulation import Array, Factors, Generators, Rows
 from unknot.envs.single import SimulationEnv
 from unknot.envs.vector import SimulationVectorEnv
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 FRAME = 6
 """Pixels of the frame around a picture."""
+
+MOST_POSE = 4 * MOST_ACTION
+"""Larger than any number of a pose that an action stands for, metres or radians."""
 
 FRAME_COLOURS = {True: (40, 160, 70), False: (200, 50, 40)}
 """Green if the object was held, red if not, as in the paper's Fig. 3."""
@@ -116,7 +121,7 @@ class Grasp(Tabletop):
     ) -> None:
         """Continue from scenes of the same objects."""
         steps = self._read(scenes)
-        attempts = [_read_attempt(scene) for scene in scenes]
+        attempts = [_read_attempt(scene, tried > 0) for scene, tried in zip(scenes, steps, strict=True)]
         for name, values in factors.items():
             self.values[name][rows] = values
         self.steps[rows] = steps
@@ -147,17 +152,17 @@ class Grasp(Tabletop):
         return self._place(scene).camera(scene["elevation"], scene["azimuth"])
 
 
-def _read_attempt(scene: Mapping[str, Any]) -> tuple[Floats, int]:
-    """Return the pose (6,) of a scene, NaN for none, and its reason."""
+def _read_attempt(scene: Mapping[str, Any], tried: bool) -> tuple[Floats, int]:
+    """Return the pose (6,) of a scene, NaN before the first attempt, and its reason."""
     from unknot.envs.grasp.world import Reason
 
-    pose, reason = scene.get("pose"), scene.get("reason")
-    if reason not in list(Reason):
-        raise ValueError(f"reason must be one of {[int(known) for known in Reason]}, not {reason!r}")
-    array = np.full(6, np.nan) if pose is None else np.asarray(pose, dtype=np.float64)
-    if array.shape != (6,):
-        raise ValueError(f"pose must be six numbers or null, not {pose!r}")
-    return array, reason
+    reason, known = scene.get("reason"), [int(each) for each in Reason]
+    if type(reason) is not int or reason not in known:
+        raise ValueError(f"reason must be one of {known}, not {shown(reason)}")
+    if not tried and scene.get("pose") is not None:
+        raise ValueError(f"pose must be null before the first attempt, not {shown(scene['pose'])}")
+    pose = read_numbers(scene, "pose", (6,), MOST_POSE) if tried else np.full(6, np.nan)
+    return pose, reason
 
 
 class GraspEnv(TabletopEnv, SimulationEnv):
@@ -219,8 +224,10 @@ class GraspEnv(TabletopEnv, SimulationEnv):
             Poses (n, 6), metres and radians, the best first; fewer if not enough are found.
 
         Raises:
+            ValueError: n is no count, or rng no generator.
             ResetNeeded: before the first reset.
         """
+        check_sampling(n, rng)
         from unknot.envs.grasp.sampler import sample_grasps
 
         self._check_began()

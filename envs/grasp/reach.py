@@ -7,8 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import one_of
-from unknot.envs.grasp.tabletop import Floats, Tabletop, TabletopEnv, stacked
+from unknot.checks import one_of, within
+from unknot.envs.grasp.tabletop import Tabletop, TabletopEnv, read_numbers, stacked
 from unknot.envs.simulation import Array, Factors, Generators, Rows
 from unknot.envs.single import SimulationEnv
 from unknot.envs.vector import SimulationVectorEnv
@@ -28,6 +28,12 @@ LIFT = 0.05
 
 CAMERA = {"elevation", "azimuth"}
 """The factors of the camera; the others are the object's."""
+
+MOST_WORLDS = 1_000
+"""Copies have a PyBullet client each, and PyBullet has 1,024 at most."""
+
+GRIPPER_LIMITS = [1.0, 1.0, 1.0, 6.3, 6.3, 6.3, 0.1]
+"""Beyond what a gripper reaches: position (m), rotation vector (rad), opening (m)."""
 
 MOVE, TURN = 0.02, 0.2
 """The largest step along and about an axis, metres and radians."""
@@ -69,6 +75,7 @@ class GraspReach(Tabletop):
         normalize_actions: bool = False,
     ) -> None:
         one_of("reward", reward, REWARDS)
+        within(1, MOST_WORLDS, num_envs=num_envs)
         super().__init__(num_envs, objects, max_steps, terminate_on_success, normalize_actions)
         from unknot.envs.grasp.reach_world import ReachWorld
 
@@ -152,8 +159,11 @@ class GraspReach(Tabletop):
     ) -> None:
         """Continue from scenes of the same objects by repeating their actions."""
         steps = self._read(scenes)
-        grippers = [_read_numbers(scene, "gripper", (7,)) for scene in scenes]
-        actions = [_read_numbers(scene, "actions", (-1, 7)) for scene in scenes]
+        grippers = [read_numbers(scene, "gripper", (7,), GRIPPER_LIMITS) for scene in scenes]
+        actions = [read_numbers(scene, "actions", (-1, 7), self.action_bounds[1]) for scene in scenes]
+        for taken, number in zip(actions, steps, strict=True):
+            if len(taken) > number:
+                raise ValueError(f"actions must be no more than steps={number}, not {len(taken)}")
         for name, values in factors.items():
             self.values[name][rows] = values
         self.steps[rows] = steps
@@ -190,17 +200,6 @@ class GraspReach(Tabletop):
     def _success(self, rows: Rows) -> NDArray[np.bool_]:
         worlds = [self.worlds[row] for row in rows]
         return np.array([world.gripped and world.lifted >= LIFT for world in worlds])
-
-
-def _read_numbers(scene: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Floats:
-    """Return an array of a scene; -1 in a shape is any length."""
-    try:
-        array = np.asarray(scene.get(name), dtype=np.float64).reshape(shape)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be numbers of shape {shape}, not {scene.get(name)!r}") from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, not {scene[name]!r}")
-    return array
 
 
 class GraspReachEnv(TabletopEnv, SimulationEnv):

@@ -9,9 +9,18 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import count, one_of, require
-from unknot.envs.adapter import Adapter
-from unknot.envs.simulation import Array, Factors, Generators, Rows, Simulation, read_count
+from unknot.checks import flag, one_of, require, shown
+from unknot.envs.adapter import Adapter, read_factors, to_array
+from unknot.envs.simulation import (
+    Array,
+    Factors,
+    Generators,
+    Rows,
+    Simulation,
+    check_layout,
+    check_settings,
+    read_count,
+)
 
 if TYPE_CHECKING:  # modules that need the extra "grasp" are imported when a table is made
     from unknot.envs.grasp.camera import View
@@ -22,6 +31,9 @@ OBJECTS = ("train", "test", "all", "pybullet")
 REACH = 0.06
 """Largest distance of an object from the middle along x and y, metres: several times the perturbation of
 grasps, so that the gripper's position does not reveal the object's."""
+
+VIEW = ("image", "depth", "view", "projection")
+"""The parts of a camera image that are observed."""
 
 ANGLES = ("yaw", "elevation", "azimuth")
 
@@ -39,6 +51,7 @@ class Tabletop(Simulation):
     """
 
     action_space: spaces.Box
+    observation_space: spaces.Dict
     action_bounds: ClassVar[tuple[Array, Array]]
     """Lowest and highest actions in their own units."""
 
@@ -53,7 +66,8 @@ class Tabletop(Simulation):
         require("grasp", "pybullet", "trimesh", "scipy")
         from unknot.envs.grasp.camera import AZIMUTHS, ELEVATIONS, FAR, PIXELS
 
-        count(1, max_steps=max_steps)
+        check_settings(num_envs, max_steps, terminate_on_success)
+        flag(normalize_actions=normalize_actions)
         self.num_envs, self.max_steps = num_envs, max_steps
         self.terminate_on_success, self.normalize_actions = terminate_on_success, normalize_actions
         self.objects = find_objects(objects)
@@ -116,6 +130,9 @@ class Tabletop(Simulation):
         scenes = {
             name: factors.get(name, values[:1].repeat(n, axis=0)) for name, values in self.values.items()
         }
+        if not n:
+            entries = [(name, self.observation_space[name]) for name in VIEW]
+            return {name: np.zeros((0, *(part.shape or ())), part.dtype) for name, part in entries}
         return stacked(
             [self._view({name: values[row] for name, values in scenes.items()}) for row in range(n)]
         )
@@ -177,8 +194,7 @@ class Tabletop(Simulation):
         """Check that scenes are of these objects, and return their step counts."""
         layout = [thing.name for thing in self.objects]
         for scene in scenes:
-            if scene["layout"] != layout:
-                raise ValueError("layout: the scene is of other objects than this environment's")
+            check_layout(scene, layout, "other objects")
         return [read_count(scene, "steps") for scene in scenes]
 
 
@@ -205,7 +221,7 @@ class TabletopEnv(Adapter):
         Raises:
             ValueError: as `render_factors`.
         """
-        return self.simulation.observe_factors(self._factors("factors", factors, None))
+        return self.simulation.observe_factors(read_factors("factors", factors, self.factor_space))
 
     def close(self, **kwargs: Any) -> None:
         """Close the window, if there is one, and disconnect from the physics."""
@@ -215,10 +231,30 @@ class TabletopEnv(Adapter):
 
 def stacked(views: "Sequence[View]") -> dict[str, Array]:
     """Return camera images as a batch of observations."""
-    return {
-        name: np.stack([getattr(view, name) for view in views])
-        for name in ("image", "depth", "view", "projection")
-    }
+    return {name: np.stack([getattr(view, name) for view in views]) for name in VIEW}
+
+
+def read_numbers(scene: Mapping[str, Any], name: str, shape: tuple[int, ...], limit: Any) -> Floats:
+    """Return numbers that a scene holds; -1 in a shape is any length.
+
+    Args:
+        scene: the scene.
+        name: of its entry.
+        shape: of the numbers.
+        limit: their largest magnitude, one for all or one for each along the last axis.
+
+    Raises:
+        ValueError: they are missing, of another shape, or beyond the limit.
+    """
+    array = to_array(name, scene.get(name))
+    if array.shape == (0,) and shape[0] == -1:
+        array = np.zeros((0, *shape[1:]))
+    expected = [length if length >= 0 else len(array) for length in shape] if array.ndim else []
+    if array.dtype.kind not in "fiu" or list(array.shape) != expected:
+        raise ValueError(f"{name} must be numbers of shape {shape}, not {shown(scene.get(name))}")
+    if not (np.abs(array) <= limit).all():
+        raise ValueError(f"{name} must be at most {shown(limit)}, not {shown(scene[name])}")
+    return array.astype(np.float64)
 
 
 def find_objects(objects: "str | Sequence[GraspObject]") -> "tuple[GraspObject, ...]":
@@ -228,12 +264,15 @@ def find_objects(objects: "str | Sequence[GraspObject]") -> "tuple[GraspObject, 
         ValueError: an unknown name, no object, or something else.
     """
     if not isinstance(objects, str):
-        if not objects:
+        things: tuple[Any, ...] = tuple(objects) if isinstance(objects, Sequence) else (objects,)
+        if not things:
             raise ValueError("objects must hold at least one, or be a name")
-        for thing in objects:
+        for thing in things:
             if not hasattr(thing, "category"):
-                raise ValueError(f"objects must be a name out of {OBJECTS} or GraspObjects, not {thing!r}")
-        return tuple(objects)
+                raise ValueError(
+                    f"objects must be a name out of {OBJECTS} or GraspObjects, not {shown(thing)}"
+                )
+        return things
     one_of("objects", objects, OBJECTS)
     return _named_objects(objects)
 

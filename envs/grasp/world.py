@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from unknot.checks import shown
+from unknot.envs.adapter import to_array
 from unknot.envs.grasp.camera import PIXELS, View, look
 from unknot.envs.grasp.gripper import OPENING, corners
 from unknot.envs.grasp.objects import GraspObject
@@ -67,6 +69,18 @@ class Outcome(NamedTuple):
     reason: Reason
 
 
+def read_pose(pose: ArrayLike) -> NDArray[np.float64]:
+    """Check a gripper's pose (6,), metres and radians.
+
+    Raises:
+        ValueError: it isn't six finite numbers.
+    """
+    array = to_array("pose", pose)
+    if array.shape != (6,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise ValueError(f"pose must be six finite numbers, not {shown(pose)}")
+    return array.astype(np.float64)
+
+
 class GraspWorld:
     """A table with one of several objects at a time, for camera images and grasps.
 
@@ -115,6 +129,7 @@ class GraspWorld:
             pose: of the gripper (6,): its centre (m) and a rotation vector (rad).
         """
         self._placed()
+        pose = read_pose(pose)
         if corners(pose)[:, 2].min() < 0:
             return Reason.TABLE
         physics = self._still
@@ -132,6 +147,9 @@ class GraspWorld:
         Returns:
             Whether the object was between the fingers after lifting, and the reason. A pose in collision
             fails without being simulated.
+
+        Raises:
+            ValueError: the pose isn't six finite numbers.
         """
         reason = self.collision(pose)
         if reason is Reason.NONE:

@@ -135,7 +135,6 @@ def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path) -> None:
     ],
     ids=lambda settings: f"{settings.algorithm} {settings.environment} her={settings.her}",
 )
-@pytest.mark.filterwarnings("ignore:MNIST is not on this machine")
 def test_algorithms_learn(settings: AgentSettings, tmp_path: Path) -> None:
     train(settings, tmp_path, 64)
     before = load_weights(tmp_path / CHECKPOINT)[0]

@@ -10,9 +10,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import count
 from unknot.envs import EnvironmentRow, Simulation, SimulationEnv, SimulationVectorEnv, register
-from unknot.envs.simulation import Array, Factors, Generators, Rows, read_count
+from unknot.envs.simulation import Array, Factors, Generators, Rows, check_settings, read_count
 
 CELLS, PIXELS = 8, 8
 OFFSETS = np.array([-1, 0, 1])
@@ -28,7 +27,7 @@ class Token(Simulation):
     """
 
     def __init__(self, num_envs: int = 1, *, max_steps: int = 20, terminate_on_success: bool = False) -> None:
-        count(1, max_steps=max_steps)
+        check_settings(num_envs, max_steps, terminate_on_success)
         self.num_envs, self.max_steps, self.terminate = num_envs, max_steps, terminate_on_success
         image = spaces.Box(0, 255, (PIXELS, CELLS * PIXELS, 1), np.uint8)
         self.observation_space = spaces.Dict({"observation": image, "desired_goal": image})

@@ -267,6 +267,75 @@ def test_unknown_options_are_refused(name: str) -> None:
 
 
 @each_id
+def test_a_refused_reset_changes_nothing(name: str) -> None:
+    env = make(name)
+    env.reset(seed=1)
+    env.step(env.action_space.sample())
+    before, seed = env.scene(), env.np_random_seed
+    other = before | {"steps": before["steps"] + 1}
+    for arguments, message in (
+        ({"seed": -1, "options": {"scene": other}}, "seed must be at least 0, not -1"),
+        ({"seed": 1.5}, "seed must be a whole number of at least 0, not 1.5"),
+        ({"seed": 2, "options": 7}, "options must be a dict or None, not 7"),
+        ({"seed": 2, "options": []}, r"options must be a dict or None, not \[\]"),
+        (
+            {"options": {"scene": before | {"steps": 10**30}}},
+            "scene's steps must be a whole number from 0 to",
+        ),
+        ({"options": {"scene": before | {"steps": True}}}, "scene's steps must be a whole number from 0 to"),
+        ({"options": {"scene": other | {"random_state": {}}}}, "scene's random_state must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            env.reset(**arguments)
+        check_same(env.scene(), before, "a refused reset must change nothing")
+        assert env.np_random_seed == seed
+
+
+@each_id
+def test_ragged_factors_are_refused_by_name(name: str) -> None:
+    env = make(name)
+    env.reset(seed=1)
+    factor = next(iter(env.factor_space))
+    for value in ([[1], [1, 2]], [object()], "abc", None):
+        with pytest.raises(ValueError, match=rf"factors\['{factor}'\] must be "):
+            env.set_factors({factor: value})
+        with pytest.raises(ValueError, match=rf"factors\['{factor}'\] must be "):
+            env.render_factors({factor: value})
+
+
+@each_id
+def test_bad_lengths_of_episodes_and_flags_are_refused(name: str) -> None:
+    for steps in (0, -1, 1.5, np.nan, np.inf, True, "3", None, [3], 2**63):
+        with pytest.raises(ValueError, match="max_steps must be "):
+            make(name, max_steps=steps)
+    flags: tuple[Any, ...] = (0, 1, "False", None, [], np.array(True))
+    for flag in flags:
+        with pytest.raises(ValueError, match="terminate_on_success must be True or False"):
+            make(name, terminate_on_success=flag)
+    for copies in (0, None, 1.5, True, 10**7, [2]):
+        with pytest.raises(ValueError, match="num_envs must be "):
+            make(name).simulation_class(copies)
+
+
+@each_id
+def test_samples_need_a_count_and_a_generator(name: str) -> None:
+    env = make(name)
+    for n in (-1, 1.5, None, True, 10**12):
+        with pytest.raises(ValueError, match="n must be "):
+            env.sample_factors(n, np.random.default_rng(0))
+    for rng in (0, None, np.random.RandomState(0)):
+        with pytest.raises(ValueError, match=r"rng must be a numpy\.random\.Generator"):
+            env.sample_factors(2, rng)
+
+
+@each_id
+def test_no_scene_is_rendered_to_no_image(name: str) -> None:
+    env = make(name)
+    env.reset(seed=1)
+    assert env.render_factors(env.sample_factors(0, np.random.default_rng(0))).shape[0] == 0
+
+
+@each_id
 def test_bad_actions_are_refused(name: str) -> None:
     env = make(name)
     env.reset(seed=1)
@@ -275,8 +344,8 @@ def test_bad_actions_are_refused(name: str) -> None:
     for action, reason in bad:
         with pytest.raises(ValueError, match=reason):
             env.step(action)
-    for action in (*shapeless, "up", None):
-        with pytest.raises(ValueError, match="shape"):
+    for action in (*shapeless, "up", None, [[1], [1, 2]]):
+        with pytest.raises(ValueError, match=r"shape|array of numbers"):
             env.step(action)
     assert env.scene() == before
 

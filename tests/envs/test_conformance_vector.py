@@ -135,7 +135,7 @@ def test_vector_continues_from_scenes(name: str, settings: dict[str, Any]) -> No
     other.reset(options={"scene": scenes})
     sentence = "scene() must hold all that the future depends on, and restore() must restore it"
     check_same(rollout(native, actions[2:]), rollout(other, actions[2:]), sentence)
-    with pytest.raises(ValueError, match="list of 3 scenes"):
+    with pytest.raises(ValueError, match=r"list of 3 scenes"):
         other.reset(options={"scene": scenes[0]})
 
 
@@ -179,10 +179,18 @@ def test_vector_refuses_bad_arguments(name: str) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             native.reset(seed=2, options=options)
-    with pytest.raises(TypeError, match="bool"):
+    with pytest.raises(ValueError, match="bool"):
         native.reset(seed=2, options={"reset_mask": [True, True, True]})
     with pytest.raises(ValueError, match="must have 3 entries"):
         native.reset(seed=[1, 2])
+    for seed in (-1, 1.5, True, "abc", [1, -2, 3], [1, 2, "3"], {1}):
+        with pytest.raises(ValueError, match=r"seed.* must be "):
+            native.reset(seed=seed, options={"scene": before})
+    for scenes in (before[:2], 3, [before[0], before[1], before[2] | {"steps": 10**30}]):
+        with pytest.raises(ValueError, match=r"list of 3 scenes|scene's steps must be"):
+            native.reset(options={"scene": scenes})
+    with pytest.raises(ValueError, match="options must be a dict or None, not 7"):
+        native.reset(options=7)
     actions = native.action_space.sample()
     actions[1], reason = bad_actions(native.single_action_space)[0][0]
     with pytest.raises(ValueError, match=f"sub-environment 1 is {reason}"):
@@ -191,8 +199,11 @@ def test_vector_refuses_bad_arguments(name: str) -> None:
     native.step(native.action_space.sample())
     with pytest.raises(ResetNeeded, match=r"\[0, 1, 2\]"):
         native.step(native.action_space.sample())
-    with pytest.raises(ValueError, match="num_envs must be at least 1, not 0"):
-        gym.make_vec(name, num_envs=0)
+    for copies in (0, None, 1.5, True):
+        with pytest.raises(ValueError, match="num_envs must be "):
+            gym.make_vec(name, num_envs=copies)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown autoreset_mode 'Sometimes'"):
+        gym.make_vec(name, autoreset_mode="Sometimes")
 
 
 @each_id

@@ -152,6 +152,67 @@ def test_rewards_by_hand() -> None:
     assert digits.compute_reward(np.array([0, 0, 4, 4.0]), np.array([1, 0, 2, 3.0]), {}) == -4
 
 
+@each_with_goal
+def test_one_goal_is_compared_with_many(name: str, settings: dict[str, Any]) -> None:
+    env = GoalConditioned(gym.make(name, **settings))
+    space = env.observation_space["desired_goal"]  # type: ignore[index]
+    space.seed(0)
+    many = np.stack([space.sample() for _ in range(5)])
+    many = many if "Planar" in name else np.floor(many)
+    one = many[2]
+    assert env.compute_reward(one, many, {}).tolist() == [env.compute_reward(one, goal, {}) for goal in many]
+    assert env.compute_reward(many, one, {}).tolist() == [env.compute_reward(end, one, {}) for end in many]
+    assert env.compute_reward(many[:1], many, {}).shape == (5,)
+
+
+def test_goals_that_are_none_are_refused() -> None:
+    env = GoalConditioned(gym.make("unknot/Maze-v0", goal="image"))
+    good = np.array([[0.0, 1.0], [2.0, 3.0]])
+    for bad, message in (
+        (None, "achieved_goal must be "),
+        ("ab", "achieved_goal must be "),
+        ([[1], [1, 2]], "achieved_goal must be "),
+        (good[:, :1], r"achieved_goal must be numbers of shape \(n, 2\)"),
+        (good + 0.5, "achieved_goal must be in .* cells whole"),
+        (good - 9, "achieved_goal must be in "),
+        (good * np.nan, "achieved_goal must be in "),
+        (good[[0, 1, 0]], r"desired_goal must have shape \(3, 2\), not \(2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            env.compute_reward(bad, good, {})  # type: ignore[arg-type]
+
+
+def test_goals_that_float32_has_rounded_are_taken() -> None:
+    env = GoalConditioned(gym.make("unknot/Planar-v0", half_agent=1.3))
+    edge = np.full(2, 1.3, np.float32)
+    assert float(edge[0]) < 1.3 or float(edge[0]) > 1.3
+    corner = np.full(2, 38.7)
+    assert env.compute_reward(edge, edge, {}) == 1.0
+    assert env.compute_reward(corner.astype(np.float32), corner, {}) == 1.0
+
+
+def test_goal_rewards_need_all_factors_of_as_many_goals() -> None:
+    env: Any = gym.make("unknot/MnistGrid-v0", digits="digits").unwrapped
+    good = {"first": np.zeros((3, 2), int), "second": np.zeros((3, 2), int)}
+    assert env.goal_rewards(good, good).tolist() == [1, 1, 1]
+    for bad in (None, 3, {}, {"first": good["first"]}, good | {"third": 1}):
+        with pytest.raises(ValueError, match="desired must be a dict with exactly"):
+            env.goal_rewards(good, bad)
+    with pytest.raises(ValueError, match=r"desired\['first'\] must have shape \(3, 2\), not \(2, 2\)"):
+        env.goal_rewards(good, {name: cells[:2] for name, cells in good.items()})
+    with pytest.raises(ValueError, match=r"achieved\['first'\] must be in"):
+        env.goal_rewards({name: cells + 5 for name, cells in good.items()}, good)
+
+
+@pytest.mark.parametrize("env", [None, 3, "unknot/Planar-v0", gym.Env, gym.make("CartPole-v1")], ids=str)
+@pytest.mark.parametrize(
+    "wrapper", [FactorObservation, FactorVectorObservation, GoalConditioned, GoalConditionedVector]
+)
+def test_what_is_no_environment_with_factors_is_not_wrapped(wrapper: Any, env: Any) -> None:
+    with pytest.raises(ValueError, match=r"env must be a (Vector)?Env with factor_space and goal_space"):
+        wrapper(env)
+
+
 def test_environments_without_a_goal_conditioned_form_are_refused() -> None:
     for settings, sentence in (
         ({"task": "none"}, "env has no goal"),

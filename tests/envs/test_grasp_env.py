@@ -153,7 +153,10 @@ def test_a_frame_is_green_where_the_object_was_held() -> None:
     [
         ({"objects": "tests"}, "unknown objects 'tests'; did you mean 'test'"),
         ({"objects": ()}, "objects must hold at least one"),
+        ({"objects": 3}, "or GraspObjects, not 3"),
+        ({"objects": np.zeros(2)}, "or GraspObjects, not array"),
         ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
+        ({"objects": "test", "normalize_actions": "no"}, "normalize_actions must be True or False, not 'no'"),
     ],
 )
 @pytest.mark.parametrize("name", ["unknot/Grasp-v0", "unknot/GraspReach-v0"])
@@ -175,7 +178,9 @@ def test_there_are_no_goals_and_no_grasps_before_a_reset() -> None:
     [
         ({"layout": ["cup"]}, "layout: the scene is of other objects"),
         ({"reason": 9}, "reason must be one of .* not 9"),
-        ({"pose": [1, 2]}, r"pose must be six numbers or null, not \[1, 2\]"),
+        ({"pose": [1, 2]}, r"pose must be null before the first attempt, not \[1, 2\]"),
+        ({"pose": [1, 2], "steps": 1}, r"pose must be numbers of shape \(6,\), not \[1, 2\]"),
+        ({"pose": None, "steps": 1}, r"pose must be numbers of shape \(6,\), not None"),
     ],
 )
 def test_a_bad_scene_is_refused(change: dict[str, Any], message: str) -> None:
@@ -305,12 +310,36 @@ def test_placing_an_object_into_the_gripper_is_refused() -> None:
     assert observation["gripper"][2] == pytest.approx(0.06, abs=0.01)
 
 
-@pytest.mark.parametrize("change", [{"gripper": [0.0]}, {"actions": [[1.0]]}, {"actions": "up"}])
-def test_a_bad_scene_of_a_steered_gripper_is_refused(change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gripper": [0.0]}, "gripper must be numbers of shape"),
+        ({"gripper": []}, "gripper must be numbers of shape"),
+        ({"gripper": ["0"] * 7}, "gripper must be numbers of shape"),
+        ({"gripper": [1e308] * 7}, "gripper must be at most"),
+        ({"gripper": [np.nan] * 7}, "gripper must be at most"),
+        ({"actions": [[1.0]]}, "actions must be numbers of shape"),
+        ({"actions": "up"}, "actions must be numbers of shape"),
+        ({"actions": None}, "actions must be numbers of shape"),
+        ({"actions": [[1.0] * 7], "steps": 1}, "actions must be at most"),
+        ({"actions": [[0.0] * 7] * 2, "steps": 1}, "actions must be no more than steps=1, not 2"),
+    ],
+)
+def test_a_bad_scene_of_a_steered_gripper_is_refused(change: dict[str, Any], message: str) -> None:
     env = make("unknot/GraspReach-v0")
     env.reset(seed=0)
-    with pytest.raises(ValueError, match=f"{next(iter(change))} must be numbers of shape"):
-        env.reset(options={"scene": env.scene() | change})
+    before = env.scene()
+    with pytest.raises(ValueError, match=message):
+        env.reset(seed=3, options={"scene": before | change})
+    assert env.scene() == before
+
+
+def test_a_pose_is_six_finite_numbers() -> None:
+    env = make()
+    env.reset(seed=0)
+    for pose in (None, [1, 2], [np.nan] * 6, "abcdef", [[1], [1, 2]]):
+        with pytest.raises(ValueError, match="pose must be "):
+            env.simulation.world(0).attempt(pose)
 
 
 def test_keys_move_turn_and_close() -> None:

@@ -388,8 +388,16 @@ def test_agents_are_checked_in_their_own_layouts() -> None:
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"size": 3}, "size must be a whole number from 4 to 16, not 3"),
+        ({"size": 3}, "size must be from 4 to 16, not 3"),
         ({"size": 17}, "size must be .* not 17"),
+        ({"size": 8.0}, "size must be a whole number .* not 8.0"),
+        ({"size": 3, "layout": ["...."] * 4}, "size must be from 4 to 16, not 3"),
+        ({"blocks": 0.7, "layout": "open"}, r"blocks must be from 0 to 0\.5, not 0\.7"),
+        ({"water": [0.1]}, r"water must be from 0 to 0\.5, not \[0\.1\]"),
+        ({"switches": True}, "switches must be a whole number of at least 0, not True"),
+        ({"switch_states": 2.5}, "switch_states must be a whole number .* not 2.5"),
+        ({"actions": 3}, "actions must be .* not 3"),
+        ({"goal": None}, "unknown goal None"),
         ({"layout": "paprr"}, "did you mean 'paper'"),
         ({"layout": ["...", "..."]}, "n strings of length n"),
         ({"layout": ["....", "....", "....", ".x.."]}, r"layout must have cells out of .*, not \['x'\]"),

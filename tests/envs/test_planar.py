@@ -218,6 +218,67 @@ def test_a_task_without_room_says_so() -> None:
     env = make(map=PlanarMap(walls=((0.0, 0.0, 12.0, 40.0), (28.0, 0.0, 40.0, 40.0))))
     with pytest.raises(RuntimeError, match="'corners' finds no free position"):
         env.reset(seed=0)
+    options = {"factors": {"position": [20.0, 5.0]}, "goal": {"position": [20.0, 30.0]}}
+    env.reset(seed=0, options=options)
+    before = env.scene()
+    for seed in (3, None):
+        with pytest.raises(RuntimeError, match="'corners' finds no free position"):
+            env.reset(seed=seed)
+        assert env.scene() == before
+        assert env.np_random_seed == 0
+    vec: Any = gym.make_vec("unknot/Planar-v0", num_envs=2, map=env.world.map).unwrapped
+    vec.reset(seed=0, options={k: {"position": [v["position"]] * 2} for k, v in options.items()})
+    scenes = vec.scene()
+    for seed in (3, None):
+        with pytest.raises(RuntimeError, match="'corners' finds no free position"):
+            vec.reset(seed=seed)
+        assert vec.scene() == scenes
+        assert vec.np_random_seed == (0, 1)
+
+
+def test_a_map_without_free_space_has_no_samples() -> None:
+    full = PlanarMap(walls=((-1.0, -1.0, 41.0, 41.0),))
+    with pytest.raises(RuntimeError, match="no free space"):
+        make(map=full).sample_transitions(3, np.random.default_rng(0))
+
+
+def test_actions_beyond_float32_are_clipped() -> None:
+    env = make(normalize_actions=True)
+    env.reset(seed=0, options={"factors": {"position": [5.0, 5.0]}})
+    info = env.step(np.array([1e308, -1e308]))[4]
+    assert info["factors"]["position"].tolist() == [8.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"obstacles": 3}, "obstacles must be rows of 3 numbers, not 3"),
+        ({"obstacles": [("a", 1, 2)]}, "obstacles must be rows of 3 numbers"),
+        ({"walls": [(0, 0, 1)]}, "walls: .* must be 4 finite numbers"),
+        ({"size": 0}, "size must be at least 1, not 0"),
+        ({"size": 40.0}, "size must be a whole number"),
+        ({"size": 10**6}, "size must be from 1 to 256"),
+    ],
+)
+def test_bad_maps_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        PlanarMap(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "oblique", "message"),
+    [
+        ((), False, "boxes must be a tuple of boxes"),
+        (3, False, "boxes must be a tuple of boxes, not 3"),
+        (((0.0, 0.0, 1.0),), False, "must be a tuple"),
+        (((0.0, 0.0, 1.0, 2.0),), False, "boxes must be from -1 to 1, not 2.0"),
+        (((0.0, 0.0, 0.0, 1.0),), False, "must have extent"),
+        (((-1.0, -1.0, 1.0, 1.0),), "yes", "oblique must be True or False, not 'yes'"),
+    ],
+)
+def test_bad_appearances_are_refused(boxes: Any, oblique: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Appearance(boxes, oblique)
 
 
 def test_a_scene_of_another_map_is_refused() -> None:
@@ -238,11 +299,23 @@ def test_a_scene_of_another_map_is_refused() -> None:
         ("task", "corner", "did you mean 'corners'"),
         ("map", "papers", "did you mean 'paper'"),
         ("reward", "dence", "did you mean 'dense'"),
-        ("noise", -1.0, "noise must be at least 0, not -1.0"),
-        ("noise", math.nan, "noise must be at least 0, not nan"),
+        ("noise", -1.0, "noise must be from 0 to 40, not -1.0"),
+        ("noise", math.nan, "noise must be from 0 to 40, not nan"),
         ("max_steps", 0, "max_steps must be at least 1, not 0"),
         ("half_agent", 20.0, "half_agent must be above 0 and below 20.0, not 20.0"),
         ("obstacle_brightness", 256, "obstacle_brightness must be from 0 to 255, not 256"),
+        ("obstacle_brightness", 1.5, "obstacle_brightness must be a whole number"),
+        ("noise", [1.0], r"noise must be from 0 to 40, not \[1.0\]"),
+        ("noise", True, "noise must be from 0 to 40, not True"),
+        ("noise", 1e308, r"noise must be from 0 to 40, not 1e\+308"),
+        ("half_agent", math.nan, "half_agent must be above 0, not nan"),
+        ("half_agent", "1", "half_agent must be above 0, not '1'"),
+        ("map", None, "unknown map None"),
+        ("map_seed", -1, "map_seed must be at least 0, not -1"),
+        ("map_seed", None, "map_seed must be a whole number of at least 0, not None"),
+        ("map_seed", [], r"map_seed must be a whole number of at least 0, not \[\]"),
+        ("subpixel", "no", "subpixel must be True or False, not 'no'"),
+        ("normalize_actions", 1, "normalize_actions must be True or False, not 1"),
     ],
 )
 def test_bad_settings_are_named(argument: str, value: Any, message: str) -> None:
