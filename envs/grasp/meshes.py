@@ -49,6 +49,7 @@ VHACD = "import signal, sys, pybullet; signal.alarm(int(sys.argv[4])); pybullet.
 """The program of its process; the alarm ends it even when the process that waits for it was killed."""
 
 Points = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 
 def read_mesh(path: Path) -> trimesh.Trimesh:
@@ -86,8 +87,9 @@ def read_mesh(path: Path) -> trimesh.Trimesh:
 def solids(mesh: trimesh.Trimesh, path: Path) -> list[trimesh.Trimesh]:
     """Return a mesh's components that have a volume, normals outward where they are closed.
 
-    Faces that belong to none are left out with a warning, unless all the mesh has are faces that belong
-    to none but enclose something together: then the mesh is one component.
+    Faces that enclose nothing are left out with a warning, and so are walls between solids that touch. Of
+    a surface whose faces are all there from both sides, one side is kept. If nothing is left, but the mesh
+    doesn't lie in one plane, it is one component.
 
     Args:
         mesh: in metres.
@@ -96,27 +98,33 @@ def solids(mesh: trimesh.Trimesh, path: Path) -> list[trimesh.Trimesh]:
     Raises:
         FileError: nothing has a volume, or over a thousand components have.
     """
-    found, rest = _thick(mesh)
-    if len(rest.faces):  # a closed surface whose faces are there twice, once from each side
-        closed, rest = _thick(_part(rest, np.flatnonzero(_first(np.sort(rest.faces, axis=1)))))
-        found += closed
+    rows = np.arange(len(mesh.faces))
+    found = [group for group in _thick(mesh, rows) if _part(mesh, group).is_watertight]
+    rest = _others(rows, found)
+    # Twice: without flat walls between them, solids that touch are one closed component.
+    found += _thick(mesh, np.concatenate([rows[:0], *_thick(mesh, rest)]))
+    rest = _others(rows, found)
+    found += _thick(mesh, rest[_first(np.sort(mesh.faces[rest], axis=1))])
     if not found and min(_extents(mesh.vertices)) > THINNEST:
-        found, rest = [mesh], trimesh.Trimesh()
+        found = [rows]
     if not found:
         raise FileError(f"{path} has no volume: it is flat, or its parts are")
     if len(found) > PARTS:
         raise FileError(f"{path} has {len(found):,} separate parts; an object may have {PARTS:,}")
-    if len(rest.faces):
-        warnings.warn(f"{path}: {len(rest.faces)} triangles enclose nothing and are left out", stacklevel=2)
-    return [_turned_out(part) for part in found]
+    if len(rest := _others(rows, found)):
+        warnings.warn(f"{path}: {len(rest):,} triangles that enclose nothing are left out", stacklevel=2)
+    return [_turned_out(_part(mesh, group)) for group in found]
 
 
 def outward(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     """Turn closed components whose normals point inward: PyBullet draws faces from outside alone."""
-    parts, rest = _thick(mesh)
-    if any(part.is_watertight and not part.is_volume for part in parts):
-        return joined([*map(_turned_out, parts), *([rest] if len(rest.faces) else [])])
-    return mesh
+    rows = np.arange(len(mesh.faces))
+    groups = _thick(mesh, rows)
+    parts = [_part(mesh, group) for group in groups]
+    if all(part.is_volume or not part.is_watertight for part in parts):
+        return mesh
+    rest = _others(rows, groups)
+    return joined([*map(_turned_out, parts), *([_part(mesh, rest)] if len(rest) else [])])
 
 
 def reduced(mesh: trimesh.Trimesh, most: int) -> trimesh.Trimesh:
@@ -189,7 +197,7 @@ def laid_down(part: Part) -> Part:
     return part.moved(turn)
 
 
-def _read_by_trimesh(path: Path) -> tuple[Points, NDArray[np.int64]]:
+def _read_by_trimesh(path: Path) -> tuple[Points, Rows]:
     try:
         with warnings.catch_warnings():
             # NumPy only warns where a text of numbers holds something else, and drops what follows.
@@ -206,30 +214,35 @@ def _turned_out(part: trimesh.Trimesh) -> trimesh.Trimesh:
     return part
 
 
-def _rolled(faces: NDArray[np.int64]) -> NDArray[np.int64]:
+def _rolled(faces: Rows) -> Rows:
     """Return the same triangles, each from its lowest corner on."""
     turns = (faces.argmin(axis=1)[:, None] + np.arange(3)) % 3
     return np.take_along_axis(faces, turns, axis=1)
 
 
-def _first(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _first(rows: Rows) -> NDArray[np.bool_]:
     """Return which rows have no equal before them."""
     first = np.zeros(len(rows), dtype=bool)
     first[np.unique(rows, axis=0, return_index=True)[1]] = True
     return first
 
 
-def _thick(mesh: trimesh.Trimesh) -> tuple[list[trimesh.Trimesh], trimesh.Trimesh]:
-    """Return the components that are not flat, and a mesh of all other faces."""
-    rows = np.arange(len(mesh.faces))
-    groups = trimesh.graph.connected_components(mesh.face_adjacency, min_len=4, nodes=rows)
-    thick = [group for group in groups if min(_extents(mesh.triangles[group].reshape(-1, 3))) > THINNEST]
-    rest = np.setdiff1d(rows, np.concatenate([rows[:0], *thick]))
-    return [_part(mesh, group) for group in thick], _part(mesh, rest)
+def _thick(mesh: trimesh.Trimesh, rows: Rows) -> list[Rows]:
+    """Return the rows of each component of some faces that isn't flat."""
+    if len(rows) == 0:
+        return []
+    part = _part(mesh, rows)
+    nodes = np.arange(len(rows))
+    groups = trimesh.graph.connected_components(part.face_adjacency, min_len=4, nodes=nodes)
+    return [rows[k] for k in groups if min(_extents(part.triangles[k].reshape(-1, 3))) > THINNEST]
 
 
-def _part(mesh: trimesh.Trimesh, rows: NDArray[np.int64]) -> trimesh.Trimesh:
-    return mesh.submesh([rows], append=True) if len(rows) else trimesh.Trimesh()
+def _others(rows: Rows, groups: list[Rows]) -> Rows:
+    return np.setdiff1d(rows, np.concatenate([rows[:0], *groups]))
+
+
+def _part(mesh: trimesh.Trimesh, rows: Rows) -> trimesh.Trimesh:
+    return mesh.submesh([rows], append=True)
 
 
 def _extents(points: Points) -> Points:

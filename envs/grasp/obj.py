@@ -14,6 +14,8 @@ from unknot.files import FileError
 
 __all__ = ["read_obj"]
 
+MOST = 2**31
+"""Corners: no file can have as many."""
 MARK = b"\xef\xbb\xbf"
 """The byte order mark that some editors put before a text in UTF-8."""
 
@@ -57,6 +59,6 @@ def read_obj(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 def _row(word: str, count: int) -> int:
     """Return the row of a face's corner, such as "3/1/2" or "-1", after `count` corners."""
     index = int(word.partition("/")[0])
-    if index == 0 or index < -count:
-        raise ValueError(f"a corner must be from 1, or from -{count} to -1, not {index}")
+    if index == 0 or index < -count or index > MOST:
+        raise ValueError(f"a corner must be from 1 up, or from -{count} to -1, not {index}")
     return index - 1 if index > 0 else count + index

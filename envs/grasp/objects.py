@@ -5,7 +5,7 @@ Geometry-aware Representations, 2017), sampled from parameters by a seed.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import trimesh
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
+from unknot import checks
 from unknot.checks import one_of, require
 from unknot.envs.grasp.crockery import CROCKERY
-from unknot.envs.grasp.meshes import convex_pieces, joined, laid_down, read_mesh, reduced, solids
+from unknot.envs.grasp.meshes import PARTS, convex_pieces, joined, laid_down, read_mesh, reduced, solids
 from unknot.envs.grasp.shapes import Part
 from unknot.envs.grasp.urdf import FRICTIONS, MASSES, read_urdf
 from unknot.files import FileError
@@ -62,6 +63,8 @@ LONGEST = {"bottle": 0.2, "bowl": 0.14, "mug": 0.115, "teapot": 0.19}
 OTHER = "other"
 SIZES = (0.005, 0.6)
 """The range of an object's longest edge, metres."""
+FARTHEST = 10.0
+"""The largest coordinate of an object, metres."""
 TRIANGLES = 40_000
 """The most that PyBullet can draw of an object: it takes 131,072 corners, three for each triangle."""
 DENSITY, FRICTION = 600.0, 0.6
@@ -93,6 +96,9 @@ class GraspObject:
         friction: coefficient of its surface.
         stand: height (m) of a narrow stand below its middle. Plates have one, since flat on a table their rim
             leaves little room for a finger; 0 for everything else.
+
+    Raises:
+        ValueError: a value that PyBullet can't simulate: it would end the process, or move the object to NaN.
     """
 
     name: str
@@ -102,6 +108,16 @@ class GraspObject:
     mass: float
     friction: float
     stand: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.within(*MASSES, mass=self.mass)
+        checks.within(*FRICTIONS, friction=self.friction)
+        checks.within(0, SIZES[1], stand=self.stand)
+        checks.within(1, TRIANGLES, **{"triangles of mesh": len(self.mesh.faces)})
+        checks.within(1, PARTS, **{"number of pieces": len(self.pieces)})
+        for points in (self.mesh.vertices, *self.pieces):
+            if points.ndim != 2 or points.shape[1] != 3 or not (np.abs(points) <= FARTHEST).all():
+                raise ValueError(f"corners of {self.name} must be (n, 3), from {-FARTHEST} to {FARTHEST} m")
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Return which points are in the solid, that is, in any of its pieces.
@@ -140,7 +156,10 @@ class GraspObject:
 
     @cached_property
     def _hulls(self) -> list[ConvexHull]:
-        return [ConvexHull(piece) for piece in self.pieces]
+        try:
+            return [ConvexHull(piece) for piece in self.pieces]
+        except QhullError as error:
+            raise ValueError(f"pieces of {self.name} must have a volume, and one is flat") from error
 
 
 def make_objects(split: str = "all", *, seed: int = 0) -> tuple[GraspObject, ...]:
@@ -200,14 +219,15 @@ def load_objects(folder: Path | str) -> tuple[GraspObject, ...]:
         raise FileNotFoundError(f"there is no folder {folder}")
     cache = folder / "convex-pieces"
     if urdfs := _files(folder, "**/*", ".urdf"):
-        return tuple(_read_urdf(path, str(path.relative_to(folder).with_suffix("")), cache) for path in urdfs)
+        names = [str(path.relative_to(folder).with_suffix("")) for path in urdfs]
+        return tuple(_named(_read_urdf, *each, cache) for each in zip(urdfs, names, strict=True))
     for kind in KINDS:
         found: dict[str, Path] = {}
         for layout, depth in LAYOUTS.items():
             for path in _files(folder, layout, kind):
                 found.setdefault("/".join(path.relative_to(folder).with_suffix("").parts[:depth]), path)
         if found:
-            return tuple(_read_mesh(found[name], name, cache) for name in sorted(found))
+            return tuple(_named(_read_mesh, found[name], name, cache) for name in sorted(found))
     raise FileNotFoundError(f"{folder} has no .urdf, and no {', '.join(KINDS)} in any of {list(LAYOUTS)}")
 
 
@@ -233,6 +253,17 @@ def bullet_objects() -> tuple[GraspObject, ...]:
 
     root = Path(pybullet_data.getDataPath())
     return tuple(_read_urdf(root / path, Path(path).stem, root / "convex-pieces") for path in BULLET)
+
+
+def _named(read: Callable[[Path, str, Path], GraspObject], path: Path, name: str, cache: Path) -> GraspObject:
+    """Read an object; an error that only its geometry shows, such as Qhull's, names the file, too."""
+    try:
+        return read(path, name, cache)
+    except (FileError, OSError):
+        raise
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise FileError(f"{path} is not an object that can be simulated ({reason})") from error
 
 
 def _read_urdf(path: Path, name: str, cache: Path) -> GraspObject:

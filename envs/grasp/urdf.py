@@ -116,7 +116,10 @@ def _made(shape: Element, path: Path) -> trimesh.Trimesh:
     scale = _numbers(shape, "scale", (-1e9, 1e9), path, "1 1 1", counts=(1, 3))
     if 0 in scale:
         raise FileError(f"{path}: scale of <mesh> must be other than 0, not {shape.get('scale')!r}")
-    mesh = read_mesh(_find(shape.get("filename", ""), path))
+    file = _find(shape.get("filename", ""), path)
+    if not file.is_file():
+        raise FileNotFoundError(f"{path} names a mesh that is not there: {file}")
+    mesh = read_mesh(file)
     mesh.vertices *= scale
     if np.prod(np.broadcast_to(scale, 3)) < 0:
         mesh.invert()  # a mirror turns faces inside out

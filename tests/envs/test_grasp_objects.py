@@ -252,7 +252,7 @@ def test_concave_meshes_are_decomposed_once(tmp_path: Path, monkeypatch: pytest.
     corner = revolve(shell([(0, 0), (0.03, 0), (0.03, 0.05)], 0.008)).mesh
     calls = []
 
-    def decompose(mesh: trimesh.Trimesh) -> list[NDArray[np.float64]]:
+    def decompose(mesh: trimesh.Trimesh, path: Path) -> list[NDArray[np.float64]]:
         calls.append(mesh)
         return [np.asarray(block(0.01, 0.02, 0.03).vertices), np.asarray(block(0.02, 0.02, 0.03).vertices)]
 
