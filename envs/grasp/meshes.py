@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import warnings
-import zipfile
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -100,18 +99,19 @@ def solids(mesh: trimesh.Trimesh, path: Path) -> list[trimesh.Trimesh]:
     """
     rows = np.arange(len(mesh.faces))
     found = [group for group in _thick(mesh, rows) if _part(mesh, group).is_watertight]
-    rest = _others(rows, found)
     # Twice: without flat walls between them, solids that touch are one closed component.
-    found += _thick(mesh, np.concatenate([rows[:0], *_thick(mesh, rest)]))
+    found += _thick(mesh, np.concatenate([rows[:0], *_thick(mesh, _others(rows, found))]))
     rest = _others(rows, found)
-    found += _thick(mesh, rest[_first(np.sort(mesh.faces[rest], axis=1))])
+    rest = rest[_first(np.sort(mesh.faces[rest], axis=1))]
+    one_sided = _thick(mesh, rest)
+    found, rest = found + one_sided, _others(rest, one_sided)
     if not found and min(_extents(mesh.vertices)) > THINNEST:
-        found = [rows]
+        found, rest = [rows], rows[:0]
     if not found:
         raise FileError(f"{path} has no volume: it is flat, or its parts are")
     if len(found) > PARTS:
         raise FileError(f"{path} has {len(found):,} separate parts; an object may have {PARTS:,}")
-    if len(rest := _others(rows, found)):
+    if len(rest):
         warnings.warn(f"{path}: {len(rest):,} triangles that enclose nothing are left out", stacklevel=2)
     return [_turned_out(_part(mesh, group)) for group in found]
 
@@ -128,13 +128,15 @@ def outward(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def reduced(mesh: trimesh.Trimesh, most: int) -> trimesh.Trimesh:
-    """Merge the corners in the cells of a grid, of a coarser one each time, until few triangles remain.
+    """Merge the corners in the cells of a grid of 1 mm, then of coarser ones, until few triangles remain.
+
+    PyBullet's renderer leaves out triangles that are far smaller than a pixel, which is 5 mm wide.
 
     Args:
-        mesh: any.
+        mesh: in metres.
         most: the most triangles to keep; a mesh that has no more is returned as it is.
     """
-    cell = max(mesh.extents) / 512
+    cell = 1e-3
     while len(mesh.faces) > most:
         cells = np.round(mesh.vertices / cell).astype(np.int64)
         _, rows, inverse = np.unique(cells, axis=0, return_index=True, return_inverse=True)
@@ -256,8 +258,8 @@ def _decomposed(mesh: trimesh.Trimesh, cache: Path, path: Path) -> list[Points]:
     """Decompose by V-HACD, or read the cached result."""
     key = hashlib.sha256(mesh.vertices.tobytes() + mesh.faces.tobytes()).hexdigest()
     kept = cache / f"{key}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # missing, or damaged
-        with np.load(kept, allow_pickle=False) as file:
+    with suppress(Exception):  # missing, or damaged in any way: then it is made anew
+        with np.load(BytesIO(kept.read_bytes()), allow_pickle=False) as file:
             pieces = [np.asarray(file[name], dtype=np.float64) for name in file.files]
         if pieces and all(_is_solid(piece) for piece in pieces):
             return pieces

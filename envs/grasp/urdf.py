@@ -11,7 +11,7 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from unknot import checks
-from unknot.envs.grasp.meshes import outward, read_mesh
+from unknot.envs.grasp.meshes import PARTS, THINNEST, outward, read_mesh
 from unknot.files import FileError
 
 __all__ = ["FRICTIONS", "MASSES", "Urdf", "read_urdf"]
@@ -67,9 +67,10 @@ def read_urdf(path: Path) -> Urdf:
         raise FileError(f"{path} is not a URDF file ({error})") from error
     if link is None:
         raise FileError(f"{path} has no link")
+    for kind in ("visual", "collision"):
+        if not 1 <= (count := len(link.findall(kind))) <= PARTS:
+            raise FileError(f"{path} must have 1 to {PARTS:,} <{kind}> in its first link, not {count:,}")
     seen, touched = ([_shape(each, path) for each in link.findall(kind)] for kind in ("visual", "collision"))
-    if not seen or not touched:
-        raise FileError(f"{path} must have a visual and a collision geometry in its first link")
     mass, friction = link.find("inertial/mass"), link.find("contact/lateral_friction")
     if mass is None:
         raise FileError(f"{path} must give its first link a mass")
@@ -104,7 +105,7 @@ def _shape(element: Element, path: Path) -> trimesh.Trimesh:
 
 def _made(shape: Element, path: Path) -> trimesh.Trimesh:
     """Return a geometry, in its own frame."""
-    edge = (1e-6, LONGEST)
+    edge = (THINNEST, LONGEST)
     if shape.tag == "box":
         return trimesh.creation.box(_numbers(shape, "size", edge, path))
     if shape.tag == "sphere":

@@ -285,7 +285,7 @@ def test_v_hacd_leaves_the_corner_of_an_l_empty(tmp_path: Path) -> None:
         ("a.obj", "", FileError, "a.obj"),
         ("a.urdf", "<robot", FileError, "is not a URDF file"),
         ("a.urdf", "<robot/>", FileError, "has no link"),
-        ("a.urdf", "<robot><link/></robot>", FileError, "visual and a collision"),
+        ("a.urdf", "<robot><link/></robot>", FileError, "must have 1 to 1,000 <visual>"),
         ("a.txt", "", FileNotFoundError, "has no .urdf"),
     ],
 )

@@ -31,20 +31,20 @@ Write = Callable[[Path], object]
 def cases() -> Iterable[Case]:
     """Return the cases: first files that must be refused, then those that must be read right."""
     for name, content in _refused().items():
-        yield Case(name, partial(_write, content=content), _load)
-    yield Case("a million and two triangles", partial(_write, content={"a.stl": _many}), _load, seconds=60)
-    yield Case("V-HACD takes too long", partial(_write, content={"a.obj": _obj(L_SHAPE)}), _load_late)
-    yield Case("V-HACD dies", partial(_write, content={"a.obj": _obj(L_SHAPE)}), _load_dying)
-    for name, (content, expected) in _read().items():
-        read = partial(_load_right, **expected)
-        yield Case(name, partial(_write, content=content), read, refused=False)
+        yield Case(name, partial(write, content=content), load)
+    yield Case("a million and two triangles", partial(write, content={"a.stl": _many}), load, seconds=60)
+    yield Case("V-HACD takes too long", partial(write, content={"a.obj": obj(L_SHAPE)}), _load_late)
+    yield Case("V-HACD dies", partial(write, content={"a.obj": obj(L_SHAPE)}), _load_dying)
     yield Case(
         "a damaged cache, and a concave part",
-        partial(_write, content={"a.obj": _obj(L_SHAPE)}),
+        partial(write, content={"a.obj": obj(L_SHAPE)}),
         _load_twice,
         refused=False,
         seconds=180,
     )
+    for name, (content, expected) in _read().items():
+        read = partial(load_right, **expected)
+        yield Case(name, partial(write, content=content), read, refused=False)
 
 
 def _refused() -> dict[str, dict[str, str | bytes | Write]]:
@@ -77,14 +77,14 @@ def _refused() -> dict[str, dict[str, str | bytes | Write]]:
         "a flat sheet": SHEET,
         "two sheets in one plane": SHEET + SHEET.replace("v ", "v 1"),
         "a sheet of two sides": SHEET + "f -2 -3 -4\nf -1 -2 -4\n",
-        "a box 0.1 µm thick": _obj(trimesh.creation.box((0.1, 0.1, 1e-7))),
+        "a box 0.1 µm thick": obj(trimesh.creation.box((0.1, 0.1, 1e-7))),
         "a line": CORNERS.replace("0.025", "0").replace("0.03", "0") + FACES,
         "a point": "v 0 0 0\n" * 8 + FACES,
         "faces of one corner": CORNERS + "f 1 1 1\nf 2 2 3\n",
         "one triangle": CORNERS + "f 1 2 3\n",
-        "millimetres": _obj(trimesh.creation.box((40, 50, 60))),
-        "a grain of 1 mm": _obj(trimesh.creation.box((1e-3, 1e-3, 1e-3))),
-        "a box of 1e9 m": _obj(trimesh.creation.box((1e9, 1e9, 1e9))),
+        "millimetres": obj(trimesh.creation.box((40, 50, 60))),
+        "a grain of 1 mm": obj(trimesh.creation.box((1e-3, 1e-3, 1e-3))),
+        "a box of 1e9 m": obj(trimesh.creation.box((1e9, 1e9, 1e9))),
     }
     binary, text = BOX.export(file_type="stl"), BOX.export(file_type="stl_ascii")
     ply = BOX.export(file_type="ply", encoding="ascii").decode()
@@ -126,7 +126,7 @@ def _read() -> dict[str, tuple[dict[str, str | bytes | Write], dict[str, object]
         "every face five times, turned": (CORNERS + FACES * 4 + _faces(np.roll(BOX.faces, 1, axis=1)), {}),
         "every face from both sides": (CORNERS + FACES + _faces(BOX.faces[:, ::-1]), {}),
         "every corner twice": (CORNERS + FACES + CORNERS + _faces(BOX.faces + 8), {}),
-        "no shared corners": (_obj(trimesh.Trimesh(**_soup(), process=False)), {}),
+        "no shared corners": (obj(trimesh.Trimesh(**_soup(), process=False)), {}),
         "a box and a sheet below it": (CORNERS + FACES + SHEET, {}),
         "a box and a stray triangle": (CORNERS + FACES + "v 1 1 1\nf 1 2 9\n", {}),
         "a box and faces without area": (CORNERS + FACES + "f 1 1 2\nf 3 3 3\n", {}),
@@ -152,15 +152,15 @@ def _read() -> dict[str, tuple[dict[str, str | bytes | Write], dict[str, object]
         ),
         "faces before corners": (FACES + CORNERS, {}),
         "a name in Latin-1": (b"o Sch\xfcssel\n" + (CORNERS + FACES).encode(), {}),
-        "inside out": (_obj(flipped), {}),
-        "half of it inside out": (_obj(mixed), {}),
-        "a closed hollow": (_obj(shell), {"pieces": 2, "volume": None}),
-        "a kilometre from the origin": (_obj(BOX.copy().apply_translation((1000, 0, 0))), {}),
+        "inside out": (obj(flipped), {}),
+        "half of it inside out": (obj(mixed), {}),
+        "a closed hollow": (obj(shell), {"pieces": 2, "volume": None}),
+        "a kilometre from the origin": (obj(BOX.copy().apply_translation((1000, 0, 0))), {}),
         "two boxes that touch": (
-            _obj(trimesh.util.concatenate([BOX, BOX.copy().apply_translation((0, 0, 0.06))])),
+            obj(trimesh.util.concatenate([BOX, BOX.copy().apply_translation((0, 0, 0.06))])),
             {"extents": (0.04, 0.05, 0.12), "volume": 2 * BOX.volume},
         ),
-        "49,000 triangles": (_obj(_fine(BOX)), {}),
+        "49,000 triangles": (obj(_fine(BOX)), {}),
     }
     files: dict[str, tuple[dict[str, str | bytes | Write], dict[str, object]]] = {
         name: ({"a.obj": content}, expected) for name, (content, expected) in texts.items()
@@ -178,7 +178,7 @@ def _read() -> dict[str, tuple[dict[str, str | bytes | Write], dict[str, object]
     return files | {name: (content, {}) for name, content in plain.items()}
 
 
-def _write(folder: Path, content: dict[str, str | bytes | Write]) -> Path:
+def write(folder: Path, content: dict[str, str | bytes | Write]) -> Path:
     for name, what in content.items():
         path = folder / "objects" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def _write(folder: Path, content: dict[str, str | bytes | Write]) -> Path:
     return folder / "objects"
 
 
-def _load(folder: Path) -> object:
+def load(folder: Path) -> object:
     from unknot.envs.grasp.objects import load_objects
 
     return load_objects(str(folder))
@@ -199,24 +199,24 @@ def _load_late(folder: Path) -> None:
     from unknot.envs.grasp import meshes
 
     meshes.SECONDS = 1
-    _load(folder)
+    load(folder)
 
 
 def _load_dying(folder: Path) -> None:
     from unknot.envs.grasp import meshes
 
     meshes.VHACD = "import os; os.abort()"
-    _load(folder)
+    load(folder)
 
 
 def _load_twice(folder: Path) -> None:
-    _load_right(folder, extents=(0.06, 0.02, 0.06), volume=None, pieces=None)
+    load_right(folder, extents=(0.06, 0.02, 0.06), volume=None, pieces=None)
     (kept,) = (folder / "convex-pieces").glob("*.npz")
     kept.write_bytes(kept.read_bytes()[:50])
-    _load_right(folder, extents=(0.06, 0.02, 0.06), volume=None, pieces=None)
+    load_right(folder, extents=(0.06, 0.02, 0.06), volume=None, pieces=None)
 
 
-def _load_right(
+def load_right(
     folder: Path,
     extents: tuple[float, ...] = EDGES,
     volume: float | None = float(BOX.volume),
@@ -262,5 +262,5 @@ def _faces(faces: object) -> str:
     return "".join(f"f {a} {b} {c}\n" for a, b, c in np.asarray(faces) + 1)
 
 
-def _obj(mesh: trimesh.Trimesh) -> str:
+def obj(mesh: trimesh.Trimesh) -> str:
     return str(mesh.export(file_type="obj", include_normals=False))
