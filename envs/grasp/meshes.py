@@ -128,7 +128,7 @@ def outward(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def reduced(mesh: trimesh.Trimesh, most: int) -> trimesh.Trimesh:
-    """Merge the corners in the cells of a grid of 1 mm, then of coarser ones, until few triangles remain.
+    """Merge the corners in the cells of a grid of 1.5 mm, then of coarser ones, until few triangles remain.
 
     PyBullet's renderer leaves out triangles that are far smaller than a pixel, which is 5 mm wide.
 
@@ -136,7 +136,7 @@ def reduced(mesh: trimesh.Trimesh, most: int) -> trimesh.Trimesh:
         mesh: in metres.
         most: the most triangles to keep; a mesh that has no more is returned as it is.
     """
-    cell = 1e-3
+    cell = 1.5e-3
     while len(mesh.faces) > most:
         cells = np.round(mesh.vertices / cell).astype(np.int64)
         _, rows, inverse = np.unique(cells, axis=0, return_index=True, return_inverse=True)
@@ -212,7 +212,7 @@ def _read_by_trimesh(path: Path) -> tuple[Points, Rows]:
 
 def _turned_out(part: trimesh.Trimesh) -> trimesh.Trimesh:
     if part.is_watertight and not part.is_volume:
-        trimesh.repair.fix_normals(part)
+        trimesh.repair.fix_normals(part)  # type: ignore[no-untyped-call]
     return part
 
 
@@ -244,7 +244,8 @@ def _others(rows: Rows, groups: list[Rows]) -> Rows:
 
 
 def _part(mesh: trimesh.Trimesh, rows: Rows) -> trimesh.Trimesh:
-    return mesh.submesh([rows], append=True)
+    part: trimesh.Trimesh = mesh.submesh([rows], append=True)  # type: ignore[assignment]
+    return part
 
 
 def _extents(points: Points) -> Points:

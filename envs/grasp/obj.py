@@ -45,9 +45,9 @@ def read_obj(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
             elif kind == "f":
                 if len(words) < 3:
                     raise ValueError("a face must have at least three corners")
-                first, *others = (_row(word, len(corners)) for word in words)
-                triangles.append((first, *others[:2]))
-                triangles += [(second, third, first) for second, third in pairwise(others[1:])]
+                first, second, *others = (_row(word, len(corners)) for word in words)
+                triangles.append((first, second, others[0]))
+                triangles += [(before, after, first) for before, after in pairwise(others)]
         except ValueError as error:
             raise FileError(f"{path} has a line that is not OBJ: {line.strip()[:60]!r} ({error})") from error
     faces = np.array(triangles, dtype=np.int64).reshape(-1, 3)

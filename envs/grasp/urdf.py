@@ -1,6 +1,7 @@
 """Read a rigid body from a URDF file."""
 
 import xml.etree.ElementTree as ElementTree
+from os.path import isfile  # unlike Path's, it knows no errors, such as of a name that is too long
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -10,7 +11,6 @@ import numpy as np
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from unknot import checks
 from unknot.envs.grasp.meshes import PARTS, THINNEST, outward, read_mesh
 from unknot.files import FileError
 
@@ -106,20 +106,30 @@ def _shape(element: Element, path: Path) -> trimesh.Trimesh:
 def _made(shape: Element, path: Path) -> trimesh.Trimesh:
     """Return a geometry, in its own frame."""
     edge = (THINNEST, LONGEST)
-    if shape.tag == "box":
-        return trimesh.creation.box(_numbers(shape, "size", edge, path))
-    if shape.tag == "sphere":
-        return trimesh.creation.icosphere(subdivisions=2, radius=_number(shape, "radius", edge, path))
-    if shape.tag == "cylinder":
-        return trimesh.creation.cylinder(*(_number(shape, name, edge, path) for name in ("radius", "length")))
-    if not shape.get("filename"):
+    mesh: trimesh.Trimesh
+    if shape.tag == "mesh":
+        mesh = _scaled(shape, path)
+    elif shape.tag == "box":
+        mesh = trimesh.creation.box(_numbers(shape, "size", edge, path))
+    elif shape.tag == "sphere":
+        mesh = trimesh.creation.icosphere(subdivisions=2, radius=_number(shape, "radius", edge, path))
+    else:
+        radius, length = (_number(shape, name, edge, path) for name in ("radius", "length"))
+        mesh = trimesh.creation.cylinder(radius, length)
+    return mesh
+
+
+def _scaled(shape: Element, path: Path) -> trimesh.Trimesh:
+    """Return the mesh of a file at its scale; a negative one mirrors."""
+    name = shape.get("filename", "")
+    if not name:
         raise FileError(f"{path}: <mesh> must have a filename")
     scale = _numbers(shape, "scale", (-1e9, 1e9), path, "1 1 1", counts=(1, 3))
     if 0 in scale:
         raise FileError(f"{path}: scale of <mesh> must be other than 0, not {shape.get('scale')!r}")
-    file = _find(shape.get("filename", ""), path)
-    if not file.is_file():
-        raise FileNotFoundError(f"{path} names a mesh that is not there: {file}")
+    file = _find(name, path)
+    if not isfile(file):
+        raise FileNotFoundError(f"{path} names a mesh that is not there: {str(file)[:300]}")
     mesh = read_mesh(file)
     mesh.vertices *= scale
     if np.prod(np.broadcast_to(scale, 3)) < 0:
@@ -143,13 +153,12 @@ def _numbers(
     text = element.get(name, default)
     try:
         values = [float(word) for word in text.split()]
-        if len(values) not in counts:
+        if len(values) not in counts or not all(limits[0] <= value <= limits[1] for value in values):
             raise ValueError
-        checks.within(*limits, **{name: values})
     except ValueError:
-        count = {(1,): "a number", (3,): "three numbers"}.get(counts, "one or three numbers")
+        expected = " or ".join({1: "one number", 3: "three numbers"}[count] for count in counts)
         raise FileError(
-            f"{path}: {name} of <{element.tag}> must be {count} from {limits[0]:g} to {limits[1]:g}, "
+            f"{path}: {name} of <{element.tag}> must be {expected} from {limits[0]:g} to {limits[1]:g}, "
             f"not {text[:100]!r}"
         ) from None
     return values
@@ -166,4 +175,4 @@ def _find(name: str, path: Path) -> Path:
     places = (
         place / rest for folder in above for place in (folder, folder / package) if place.name == package
     )
-    return next((place for place in places if place.is_file()), path.parent / rest)
+    return next((place for place in places if isfile(place)), path.parent / rest)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,23 +14,25 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
 pytest.importorskip("pybullet", reason="PyBullet is not installed")
-trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed")
+pytest.importorskip("trimesh", reason="trimesh is not installed")
 
-from unknot.envs.grasp import meshes  # noqa: E402
-from unknot.envs.grasp.camera import look  # noqa: E402
-from unknot.envs.grasp.obj import read_obj  # noqa: E402
-from unknot.envs.grasp.objects import GraspObject, load_objects  # noqa: E402
-from unknot.envs.grasp.physics import Physics, Placement  # noqa: E402
-from unknot.files import FileError  # noqa: E402
+import trimesh
+
+from unknot.envs.grasp import meshes
+from unknot.envs.grasp.camera import look
+from unknot.envs.grasp.obj import read_obj
+from unknot.envs.grasp.objects import GraspObject, load_objects
+from unknot.envs.grasp.physics import Physics, Placement
+from unknot.files import FileError
 
 BOX = trimesh.creation.box((0.04, 0.05, 0.06))
 CORNERS = "".join(f"v {x} {y} {z}\n" for x, y, z in BOX.vertices)
 FACES = "".join(f"f {a} {b} {c}\n" for a, b, c in BOX.faces + 1)
 SHEET = "v 0 0 -.1\nv .1 0 -.1\nv .1 .1 -.1\nv 0 .1 -.1\nf -4 -3 -2\nf -4 -2 -1\n"
-WEDGE = trimesh.convex.convex_hull([(0, 0, 0), (0.1, 0, 0), (0, 0.05, 0), (0, 0, 0.03)])
+WEDGE = trimesh.convex.convex_hull(np.array([(0, 0, 0), (0.1, 0, 0), (0, 0.05, 0), (0, 0, 0.03)]))
 
 
-def text(mesh: trimesh.Trimesh) -> str:
+def text(mesh: Any) -> str:
     return str(mesh.export(file_type="obj", include_normals=False))
 
 
@@ -151,7 +154,7 @@ def test_a_mesh_of_too_many_triangles_is_drawn_with_fewer(tmp_path: Path) -> Non
     assert len(thing.mesh.faces) <= 40_000
     assert volume(thing) == pytest.approx(1.2e-4)
     off = np.abs(depth(thing) - depth(read(tmp_path / "plain", {"a.obj": text(BOX)})))
-    assert (off < 1e-3).mean() > 0.999  # pixels on its outline may see past it
+    assert (off < 2e-3).mean() > 0.999  # pixels on its outline may see past it
 
 
 # Folders
@@ -239,12 +242,16 @@ def test_a_damaged_or_unwritable_cache_is_no_hindrance(
         ),
         (urdf('<box size="0.1 0.1 1e308"/>'), "size of <box>"),
         (urdf('<box size="-0.1 0.1 0.1"/>'), "size of <box>"),
-        (urdf('<sphere radius="r"/>'), "radius of <sphere> must be a number from 1e-05 to 10, not 'r'"),
+        (urdf('<sphere radius="r"/>'), "radius of <sphere> must be one number from 1e-05 to 10, not 'r'"),
         (urdf('<cylinder radius="0.1"/>'), "length of <cylinder>"),
         (urdf('<mesh filename="b.obj" scale="0 0 0"/>'), "scale of <mesh> must be other than 0, not '0 0 0'"),
-        (urdf('<mesh filename="b.obj" scale="1 nan 1"/>'), "scale of <mesh> must be one or three numbers"),
+        (
+            urdf('<mesh filename="b.obj" scale="1 nan 1"/>'),
+            "scale of <mesh> must be one number or three numbers",
+        ),
+        (urdf(f'<mesh filename="{"c" * 5000}.obj"/>'), "names a mesh that is not there"),
         (urdf('<mesh filename="c.obj"/>'), "names a mesh that is not there: .*c.obj"),
-        (urdf('<box size="0.1 0.1 0.1"/>', mass="inf"), "value of <mass> must be a number .* not 'inf'"),
+        (urdf('<box size="0.1 0.1 0.1"/>', mass="inf"), "value of <mass> must be one number .* not 'inf'"),
         (urdf('<box size="0.1 0.1 0.1"/>', mass="x"), "value of <mass>"),
         (urdf('<box size="0.1 0.1 0.1"/>', origin='<origin xyz="0 0 z"/>'), "xyz of <origin>"),
         (urdf("<capsule/>"), "geometry of <visual> must be one of"),
@@ -252,7 +259,7 @@ def test_a_damaged_or_unwritable_cache_is_no_hindrance(
         *(
             (
                 urdf('<box size="1 1 1"/>', more=f'<contact><lateral_friction value="{value}"/></contact>'),
-                f"value of <lateral_friction> must be a number from 0 to 1000, not '{value}'",
+                f"value of <lateral_friction> must be one number from 0 to 1000, not '{value}'",
             )
             for value in ("nan", "-5")
         ),
@@ -313,7 +320,7 @@ def test_meshes_of_packages_and_addresses_are_found(tmp_path: Path, name: str, p
 def test_an_object_that_pybullet_can_t_simulate_is_refused(change: dict[str, object], words: str) -> None:
     whole = {"mesh": BOX, "pieces": (np.asarray(BOX.vertices),), "mass": 0.1, "friction": 0.5}
     with pytest.raises(ValueError, match=words):
-        GraspObject("a", "b", **{**whole, **change})  # type: ignore[arg-type]
+        GraspObject("a", "b", **{**whole, **change})
 
 
 def test_a_flat_piece_is_refused_before_it_is_simulated() -> None:

@@ -1,7 +1,7 @@
 """Hostile URDF files."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +9,11 @@ import numpy as np
 import trimesh
 
 from torture.hostile.case import Case
-from torture.hostile.meshes import BOX, CORNERS, EDGES, FACES, load, load_right, obj, write
+from torture.hostile.meshes import BOX, CORNERS, EDGES, FACES, Files, load, load_right, obj, write
 
+Extents = tuple[float, ...]
 CUBE = '<box size="0.04 0.05 0.06"/>'
-WEDGE = trimesh.convex.convex_hull([(0, 0, 0), (0.1, 0, 0), (0, 0.05, 0), (0, 0, 0.03)])
+WEDGE = trimesh.convex.convex_hull(np.array([(0, 0, 0), (0.1, 0, 0), (0, 0.05, 0), (0, 0, 0.03)]))
 """A mesh that differs from its mirror image."""
 ORIGIN = '<origin xyz="0 0 0" rpy="0 0 0"/>'
 FRICTION = '<contact><lateral_friction value="0.5"/></contact>'
@@ -21,11 +22,11 @@ FRICTION = '<contact><lateral_friction value="0.5"/></contact>'
 def cases() -> Iterable[Case]:
     """Return the cases: first files that must be refused, then those that must be read right."""
     for name, content in _refused().items():
-        files = {"a.urdf": content, "a.obj": obj(WEDGE)}
+        files: Files = {"a.urdf": content, "a.obj": obj(WEDGE)}
         yield Case(name, partial(write, content=files), load)
-    odd = {
+    odd: Mapping[str, Callable[[Path], object]] = {
         "a URDF file of 20 MB": lambda path: os.truncate(path, 2 * 10**7),
-        "a named pipe called a.urdf": lambda path: (path.unlink(), os.mkfifo(path)),
+        "a named pipe called a.urdf": _piped,
     }
     for name, spoil in odd.items():
         yield Case(name, partial(_spoilt, spoil=spoil), load)
@@ -41,7 +42,7 @@ def cases() -> Iterable[Case]:
     yield Case("a mesh inside out", partial(write, content=files), _load_outward, refused=False)
 
 
-WEDGE_EXTENTS = (0.1, 0.05, 0.03)
+WEDGE_EXTENTS: Extents = (0.1, 0.05, 0.03)
 
 
 def _urdf(
@@ -54,8 +55,16 @@ def _urdf(
     return f'<robot name="a"><link name="b">{inertial}{more}{body}</link></robot>'
 
 
-def _refused() -> dict[str, str | bytes]:
-    sizes = ("0 0 0", "0.1 0.1 0", "-0.1 0.1 0.1", "inf 1 1", "nan 0.1 0.1", "0.1 0.1 1e308", "0.1 0.1 1e400")
+def _refused() -> Mapping[str, str | bytes]:
+    sizes: tuple[str, ...] = (
+        "0 0 0",
+        "0.1 0.1 0",
+        "-0.1 0.1 0.1",
+        "inf 1 1",
+        "nan 0.1 0.1",
+        "0.1 0.1 1e308",
+        "0.1 0.1 1e400",
+    )
     sizes += (
         "0.1 0.1",
         "0.1 0.1 0.1 0.1",
@@ -66,7 +75,18 @@ def _refused() -> dict[str, str | bytes]:
         "9 9 9",
         "1e-7 0.1 0.1",
     )
-    scales = ("0 0 0", "1 1 0", "nan 1 1", "inf 1 1", "1 1", "", "x", "1e308 1 1", "1e-300 1 1", "1e-12 1 1")
+    scales: tuple[str, ...] = (
+        "0 0 0",
+        "1 1 0",
+        "nan 1 1",
+        "inf 1 1",
+        "1 1",
+        "",
+        "x",
+        "1e308 1 1",
+        "1e-300 1 1",
+        "1e-12 1 1",
+    )
     masses = ("0", "-1", "inf", "nan", "1e308", "1e-300", "", "heavy", "1 2", "1e400")
     frictions = ("nan", "-5", "inf", "1e308", "rough", "")
     origins = (
@@ -105,6 +125,7 @@ def _refused() -> dict[str, str | bytes]:
         | {
             "a collision of size 0": _urdf(collision='<box size="0 0 0"/>'),
             "a collision of 8 m": _urdf(collision='<box size="8 8 8"/>'),
+            "a mesh of a long name": _urdf(f'<mesh filename="{"c" * 5000}.obj"/>'),
             "a mesh that is not there": _urdf('<mesh filename="b.obj"/>'),
             "a mesh without a filename": _urdf("<mesh/>"),
             "a mesh that is the folder": _urdf('<mesh filename="."/>'),
@@ -134,13 +155,13 @@ def _refused() -> dict[str, str | bytes]:
     )
 
 
-def _read() -> dict[str, tuple[dict[str, str | bytes], tuple[float, ...]]]:
+def _read() -> dict[str, tuple[Files, Extents]]:
     box = CORNERS + FACES
 
     def mesh(name: str) -> str:
         return _urdf(f'<mesh filename="{name}"/>')
 
-    plain: dict[str, dict[str, str | bytes]] = {
+    plain: dict[str, Files] = {
         "a box": {"a.urdf": _urdf()},
         "A.URDF": {"A.URDF": _urdf()},
         "a byte order mark": {"a.urdf": b"\xef\xbb\xbf" + _urdf().encode()},
@@ -189,9 +210,13 @@ def _read() -> dict[str, tuple[dict[str, str | bytes], tuple[float, ...]]]:
     }
 
 
-def _spoilt(folder: Path, spoil: object) -> Path:
+def _piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _spoilt(folder: Path, spoil: Callable[[Path], object]) -> Path:
     path = write(folder, {"a.urdf": _urdf()})
-    assert callable(spoil)
     spoil(path / "a.urdf")
     return path
 
