@@ -5,6 +5,7 @@ mesh that isn't solid, runs in a process of its own.
 """
 
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -200,6 +201,10 @@ def laid_down(part: Part) -> Part:
 
 
 def _read_by_trimesh(path: Path) -> tuple[Points, Rows]:
+    if path.suffix.lower() in (".glb", ".gltf"):  # they may announce numbers of zeros without storing them
+        counts = re.findall(rb'"count"\s*:\s*(\d+)', path.read_bytes())
+        if any(len(count) > 9 or int(count) > 3 * FACES for count in counts):
+            raise FileError(f"{path} announces over {3 * FACES:,} numbers; reduce it to {FACES:,} triangles")
     try:
         with warnings.catch_warnings():
             # NumPy only warns where a text of numbers holds something else, and drops what follows.

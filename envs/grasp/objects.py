@@ -116,8 +116,11 @@ class GraspObject:
         checks.within(1, TRIANGLES, **{"triangles of mesh": len(self.mesh.faces)})
         checks.within(1, PARTS, **{"number of pieces": len(self.pieces)})
         for points in (self.mesh.vertices, *self.pieces):
-            if points.ndim != 2 or points.shape[1] != 3 or not (np.abs(points) <= FARTHEST).all():
-                raise ValueError(f"corners of {self.name} must be (n, 3), from {-FARTHEST} to {FARTHEST} m")
+            solid = points.ndim == 2 and points.shape[1] == 3 and len(points) >= 4
+            if not (solid and (np.abs(points) <= FARTHEST).all()):
+                raise ValueError(
+                    f"corners of {self.name} must be (4 or more, 3), from {-FARTHEST} to {FARTHEST} m"
+                )
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Return which points are in the solid, that is, in any of its pieces.

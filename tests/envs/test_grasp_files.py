@@ -314,6 +314,7 @@ def test_meshes_of_packages_and_addresses_are_found(tmp_path: Path, name: str, p
         ({"pieces": ()}, "number of pieces must be from 1"),
         ({"pieces": (np.full((8, 3), np.nan),)}, "corners of a must be"),
         ({"pieces": (np.zeros((8, 2)),)}, "corners of a must be"),
+        ({"pieces": (BOX.vertices[:2],)}, "corners of a must be"),
         ({"mesh": trimesh.Trimesh()}, "triangles of mesh must be from 1"),
     ],
 )

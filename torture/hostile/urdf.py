@@ -24,6 +24,13 @@ def cases() -> Iterable[Case]:
     for name, content in _refused().items():
         files: Files = {"a.urdf": content, "a.obj": obj(WEDGE)}
         yield Case(name, partial(write, content=files), load)
+    zeros = b'"count":2000000000      ,'  # as long as what it replaces
+    bomb = BOX.export(file_type="glb").replace(b'"bufferView":1,"count":8,', zeros)
+    yield Case(
+        "a GLB of two billion zeros",
+        partial(write, content={"a.urdf": _urdf('<mesh filename="a.glb"/>'), "a.glb": bomb}),
+        load,
+    )
     odd: Mapping[str, Callable[[Path], object]] = {
         "a URDF file of 20 MB": lambda path: os.truncate(path, 2 * 10**7),
         "a named pipe called a.urdf": _piped,
