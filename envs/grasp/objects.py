@@ -4,7 +4,8 @@ There are 101 in seven categories, as many as in Yan et al. (Learning 6-DOF Gras
 Geometry-aware Representations, 2017), sampled from parameters by a seed.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import Any
 import numpy as np
 import trimesh
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
+from unknot import checks
 from unknot.checks import one_of, require
 from unknot.envs.grasp.crockery import CROCKERY
-from unknot.envs.grasp.meshes import convex_pieces, laid_down, read_mesh, read_urdf
+from unknot.envs.grasp.meshes import PARTS, convex_pieces, joined, laid_down, read_mesh, reduced, solids
 from unknot.envs.grasp.shapes import Part
+from unknot.envs.grasp.urdf import FRICTIONS, MASSES, read_urdf
+from unknot.files import FileError
 
 __all__ = ["CATEGORIES", "SPLITS", "GraspObject", "bullet_objects", "load_objects", "make_objects"]
 
@@ -35,15 +39,20 @@ PLATE_STAND = 0.04
 """Height of the stand below plates, metres."""
 
 LAYOUTS = {
-    "*.obj": 1,
-    "*/*.obj": 2,  # CATEGORY/NAME.obj
-    "*/google_16k/textured.obj": 1,  # YCB: NAME/...
-    "*/tsdf/textured.obj": 1,
-    "*/*/models/model_normalized.obj": 2,  # ShapeNet: SYNSET/NAME/...
-    "*/*/model.obj": 2,
+    "*": 1,
+    "*/*": 2,  # CATEGORY/NAME
+    "*/google_16k/textured": 1,  # YCB: NAME/...
+    "*/google_16k/nontextured": 1,
+    "*/tsdf/textured": 1,
+    "*/tsdf/nontextured": 1,
+    "*/*/models/model_normalized": 2,  # ShapeNet: SYNSET/NAME/...
+    "*/*/model": 2,
 }
-"""Patterns of meshes in a user's folder, and how many parts of the path make the name (of two, the first is
-the category)."""
+"""Patterns of meshes in a user's folder, without suffix, and how many parts of the path make the name (of
+two, the first is the category)."""
+
+KINDS = (".obj", ".stl", ".ply")
+"""Suffixes of those meshes, in lower case; a folder is read for the first of which it has any."""
 
 SYNSETS = {"02876657": "bottle", "02880940": "bowl", "03797390": "mug", "04398044": "teapot"}
 """ShapeNet's numbers of our categories."""
@@ -54,6 +63,10 @@ LONGEST = {"bottle": 0.2, "bowl": 0.14, "mug": 0.115, "teapot": 0.19}
 OTHER = "other"
 SIZES = (0.005, 0.6)
 """The range of an object's longest edge, metres."""
+FARTHEST = 10.0
+"""The largest coordinate of an object, metres."""
+TRIANGLES = 40_000
+"""The most that PyBullet can draw of an object: it takes 131,072 corners, three for each triangle."""
 DENSITY, FRICTION = 600.0, 0.6
 """Of users' meshes: kg/m³, and the coefficient."""
 
@@ -83,6 +96,9 @@ class GraspObject:
         friction: coefficient of its surface.
         stand: height (m) of a narrow stand below its middle. Plates have one, since flat on a table their rim
             leaves little room for a finger; 0 for everything else.
+
+    Raises:
+        ValueError: a value that PyBullet can't simulate: it would end the process, or move the object to NaN.
     """
 
     name: str
@@ -92,6 +108,19 @@ class GraspObject:
     mass: float
     friction: float
     stand: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.within(*MASSES, mass=self.mass)
+        checks.within(*FRICTIONS, friction=self.friction)
+        checks.within(0, SIZES[1], stand=self.stand)
+        checks.within(1, TRIANGLES, **{"triangles of mesh": len(self.mesh.faces)})
+        checks.within(1, PARTS, **{"number of pieces": len(self.pieces)})
+        for points in (self.mesh.vertices, *self.pieces):
+            solid = points.ndim == 2 and points.shape[1] == 3 and len(points) >= 4
+            if not (solid and (np.abs(points) <= FARTHEST).all()):
+                raise ValueError(
+                    f"corners of {self.name} must be (4 or more, 3), from {-FARTHEST} to {FARTHEST} m"
+                )
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Return which points are in the solid, that is, in any of its pieces.
@@ -130,7 +159,10 @@ class GraspObject:
 
     @cached_property
     def _hulls(self) -> list[ConvexHull]:
-        return [ConvexHull(piece) for piece in self.pieces]
+        try:
+            return [ConvexHull(piece) for piece in self.pieces]
+        except QhullError as error:
+            raise ValueError(f"pieces of {self.name} must have a volume, and one is flat") from error
 
 
 def make_objects(split: str = "all", *, seed: int = 0) -> tuple[GraspObject, ...]:
@@ -155,7 +187,7 @@ def make_objects(split: str = "all", *, seed: int = 0) -> tuple[GraspObject, ...
 def _make(category: str, number: int, seed: int) -> GraspObject:
     rng = np.random.default_rng([seed, CATEGORIES.index(category), number])
     parts, density = CROCKERY[category](rng)
-    mesh, pieces = _joined(parts)
+    mesh, pieces = _placed(parts)
     return GraspObject(
         f"{category}-{number:02d}",
         category,
@@ -167,14 +199,14 @@ def _make(category: str, number: int, seed: int) -> GraspObject:
     )
 
 
-def load_objects(folder: Path) -> tuple[GraspObject, ...]:
+def load_objects(folder: Path | str) -> tuple[GraspObject, ...]:
     """Read a user's objects, in metres, z up.
 
     Args:
-        folder: URDF files at any depth; or, where there is none, OBJ files as in `LAYOUTS`: NAME.obj,
-            CATEGORY/NAME.obj, or as in the YCB object set or ShapeNet (whose models are turned from y up to z
-            up and scaled to a plausible size). Convex pieces that take long to find are cached in the
-            subfolder "convex-pieces".
+        folder: URDF files at any depth; or, where there is none, OBJ files, else STL, else PLY files as in
+            `LAYOUTS`: NAME.obj, CATEGORY/NAME.obj, or as in the YCB object set or ShapeNet (whose models are
+            turned from y up to z up and scaled to a plausible size). Hidden files and folders are ignored.
+            Convex pieces that take long to find are cached in the subfolder "convex-pieces".
 
     Returns:
         The objects sorted by name. An object that can't stand as in its file lies on its side. Meshes have a
@@ -182,20 +214,35 @@ def load_objects(folder: Path) -> tuple[GraspObject, ...]:
 
     Raises:
         FileNotFoundError: nothing to read.
-        FileError: a file that can't be read.
-        ValueError: an object that is not between 5 mm and 60 cm long: its file is not in metres.
+        FileError: a file that can't be read, an object without volume, or one that is not between 5 mm and
+            60 cm long: its file is not in metres.
     """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
     cache = folder / "convex-pieces"
-    if urdfs := sorted(folder.rglob("*.urdf")):
-        return tuple(_read_urdf(path, str(path.relative_to(folder).with_suffix("")), cache) for path in urdfs)
-    found: dict[str, Path] = {}
-    for layout, depth in LAYOUTS.items():
-        for path in folder.glob(layout):
-            name = "/".join(path.relative_to(folder).parts[:depth]).removesuffix(".obj")
-            found.setdefault(name, path)
-    if not found:
-        raise FileNotFoundError(f"{folder} has no .urdf, and no .obj in any of {list(LAYOUTS)}")
-    return tuple(_read_obj(found[name], name, cache) for name in sorted(found))
+    if urdfs := _files(folder, "**/*", ".urdf"):
+        names = [str(path.relative_to(folder).with_suffix("")) for path in urdfs]
+        return tuple(_named(_read_urdf, *each, cache) for each in zip(urdfs, names, strict=True))
+    for kind in KINDS:
+        found: dict[str, Path] = {}
+        for layout, depth in LAYOUTS.items():
+            for path in _files(folder, layout, kind):
+                found.setdefault("/".join(path.relative_to(folder).with_suffix("").parts[:depth]), path)
+        if found:
+            return tuple(_named(_read_mesh, found[name], name, cache) for name in sorted(found))
+    raise FileNotFoundError(f"{folder} has no .urdf, and no {', '.join(KINDS)} in any of {list(LAYOUTS)}")
+
+
+def _files(folder: Path, layout: str, suffix: str) -> list[Path]:
+    """Return the files of a pattern and a suffix, in either case; a Mac leaves hidden ones, "._NAME"."""
+    return [
+        path
+        for path in sorted(folder.glob(f"{layout}.*"))
+        if path.suffix.lower() == suffix
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
 
 
 def bullet_objects() -> tuple[GraspObject, ...]:
@@ -211,35 +258,61 @@ def bullet_objects() -> tuple[GraspObject, ...]:
     return tuple(_read_urdf(root / path, Path(path).stem, root / "convex-pieces") for path in BULLET)
 
 
+def _named(read: Callable[[Path, str, Path], GraspObject], path: Path, name: str, cache: Path) -> GraspObject:
+    """Read an object; an error that only its geometry shows, such as Qhull's, names the file, too."""
+    try:
+        return read(path, name, cache)
+    except (FileError, OSError):
+        raise
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise FileError(f"{path} is not an object that can be simulated ({reason})") from error
+
+
 def _read_urdf(path: Path, name: str, cache: Path) -> GraspObject:
-    part, mass, friction = read_urdf(path, cache)
-    return GraspObject(name, OTHER, *_joined([laid_down(_checked(part, path))]), mass, friction)
+    body = read_urdf(path)
+    mesh = _checked(joined(body.visual), path)
+    parts = [part for geometry in body.collision for part in solids(geometry, path)]
+    _checked(joined(parts), path)
+    part = laid_down(Part(_drawable(mesh, path), convex_pieces(parts, cache, path)))
+    return GraspObject(name, OTHER, *_placed([part]), body.mass, body.friction)
 
 
-def _read_obj(path: Path, name: str, cache: Path) -> GraspObject:
+def _read_mesh(path: Path, name: str, cache: Path) -> GraspObject:
     folder = name.partition("/")[0] if "/" in name else OTHER
     category = SYNSETS.get(folder, folder)
     mesh = read_mesh(path)
-    if path.name in ("model_normalized.obj", "model.obj"):  # ShapeNet's
+    if path.stem in ("model_normalized", "model"):  # ShapeNet's
         mesh.apply_transform([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
         mesh.vertices *= LONGEST.get(category, 0.15) / max(mesh.extents)
-    part = laid_down(_checked(Part(mesh, convex_pieces(mesh, cache)), path))
+    parts = solids(mesh, path)
+    mesh = _checked(joined(parts), path)
+    part = laid_down(Part(_drawable(mesh, path), convex_pieces(parts, cache, path)))
     volume = sum(float(ConvexHull(piece).volume) for piece in part.pieces)
-    return GraspObject(name, category, *_joined([part]), DENSITY * volume, FRICTION)
+    return GraspObject(name, category, *_placed([part]), DENSITY * volume, FRICTION)
 
 
-def _checked(part: Part, path: Path) -> Part:
-    longest = max(part.mesh.extents)
+def _checked(mesh: trimesh.Trimesh, path: Path) -> trimesh.Trimesh:
+    longest = max(mesh.extents)
     if not SIZES[0] <= longest <= SIZES[1]:
-        raise ValueError(f"{path} must be {SIZES[0]} to {SIZES[1]} m long, not {longest:.3g} m")
-    return part
+        raise FileError(
+            f"{path} must be {SIZES[0]} to {SIZES[1]} m long, not {longest:.3g} m; "
+            f"in a URDF file a mesh can have a scale, such as 0.001 for one in millimetres"
+        )
+    return mesh
 
 
-def _joined(parts: Sequence[Part]) -> tuple[trimesh.Trimesh, tuple[NDArray[np.float64], ...]]:
+def _drawable(mesh: trimesh.Trimesh, path: Path) -> trimesh.Trimesh:
+    small = reduced(mesh, TRIANGLES)
+    if small is not mesh:
+        many, few = len(mesh.faces), len(small.faces)
+        warnings.warn(f"{path} has {many:,} triangles; it is drawn with {few:,}", stacklevel=2)
+    return small
+
+
+def _placed(parts: Sequence[Part]) -> tuple[trimesh.Trimesh, tuple[NDArray[np.float64], ...]]:
     """Join parts, and put them on z = 0, centred by their bounding box."""
-    meshes = [part.mesh for part in parts]
-    corners, faces = trimesh.util.append_faces([m.vertices for m in meshes], [m.faces for m in meshes])
-    mesh = trimesh.Trimesh(corners, faces, process=False)
+    mesh = joined([part.mesh for part in parts])
     low, high = mesh.bounds
     shift = -np.array([*(low + high)[:2] / 2, low[2]])
     mesh.apply_translation(shift)

@@ -252,7 +252,7 @@ def test_concave_meshes_are_decomposed_once(tmp_path: Path, monkeypatch: pytest.
     corner = revolve(shell([(0, 0), (0.03, 0), (0.03, 0.05)], 0.008)).mesh
     calls = []
 
-    def decompose(mesh: trimesh.Trimesh) -> list[NDArray[np.float64]]:
+    def decompose(mesh: trimesh.Trimesh, path: Path) -> list[NDArray[np.float64]]:
         calls.append(mesh)
         return [np.asarray(block(0.01, 0.02, 0.03).vertices), np.asarray(block(0.02, 0.02, 0.03).vertices)]
 
@@ -285,7 +285,7 @@ def test_v_hacd_leaves_the_corner_of_an_l_empty(tmp_path: Path) -> None:
         ("a.obj", "", FileError, "a.obj"),
         ("a.urdf", "<robot", FileError, "is not a URDF file"),
         ("a.urdf", "<robot/>", FileError, "has no link"),
-        ("a.urdf", "<robot><link/></robot>", FileError, "visual and a collision"),
+        ("a.urdf", "<robot><link/></robot>", FileError, "must have 1 to 1,000 <visual>"),
         ("a.txt", "", FileNotFoundError, "has no .urdf"),
     ],
 )
