@@ -6,15 +6,19 @@ that says its name, what was expected and what was given: "steps must be at leas
 
 import difflib
 import importlib.util
+import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 __all__ = [
     "above",
+    "arguments",
     "at_least",
     "count",
+    "finite",
     "flag",
     "one_of",
     "require",
@@ -22,6 +26,10 @@ __all__ = [
     "unknown",
     "within",
 ]
+
+
+LARGEST_COUNT = 2**63 - 1
+"""The largest whole number that torch and NumPy hold."""
 
 
 def require(extra: str, *modules: str) -> None:
@@ -65,7 +73,7 @@ def one_of(what: str, name: object, known: Iterable[str]) -> None:
         ValueError: the sentence gives near matches.
     """
     names = list(known)
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise ValueError(unknown(what, name, names))
 
 
@@ -91,13 +99,26 @@ def count(least: int, **values: Any) -> None:
         **values: integers by the argument's name, of Python or NumPy.
 
     Raises:
-        ValueError: a value is not an integer (a bool is not one), or is below `least`.
+        ValueError: a value is not an integer (a bool is not one), is below `least`, or has over 63 bits.
     """
     for name, value in values.items():
         if not _is_integer(value):
             raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
         if value < least:
             raise ValueError(f"{name} must be at least {least}, not {value!r}")
+        if value > LARGEST_COUNT:
+            raise ValueError(f"{name} must be at most {LARGEST_COUNT}, not {value!r}")
+
+
+def finite(**values: Any) -> None:
+    """Refuse values that are not finite numbers; a bool is not one.
+
+    Raises:
+        ValueError: a value is NaN, infinite, or not a number.
+    """
+    for name, value in values.items():
+        if not _is_finite(value):
+            raise ValueError(f"{name} must be a finite number, not {value!r}")
 
 
 def at_least(least: float, **values: Any) -> None:
@@ -105,15 +126,14 @@ def at_least(least: float, **values: Any) -> None:
 
     Args:
         least: the lowest value allowed.
-        **values: numbers by the argument's name, or sequences of at least one.
+        **values: numbers by the argument's name.
 
     Raises:
         ValueError: a value is below `least`, NaN, infinite, or not a number.
     """
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and each >= least):
-                raise ValueError(f"{name} must be at least {least}, not {value!r}")
+        if not (_is_finite(value) and value >= least):
+            raise ValueError(f"{name} must be at least {least}, not {value!r}")
 
 
 def settings_at_least(settings: Any, **least: float) -> None:
@@ -129,27 +149,88 @@ def settings_at_least(settings: Any, **least: float) -> None:
     hints = get_type_hints(type(settings))
     for name, number in least.items():
         value = getattr(settings, name)
-        if hints[name] in (int, tuple[int, ...]):
-            for each in _each(name, value):
+        for each in _each(name, value):
+            if hints[name] in (int, tuple[int, ...]):
                 count(int(number), **{name: each})
-        else:
-            at_least(number, **{name: value})
+            else:
+                at_least(number, **{name: each})
 
 
 def above(bound: float, **values: Any) -> None:
     """Refuse values that are not finite numbers above `bound`; see `at_least`."""
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and each > bound):
-                raise ValueError(f"{name} must be above {bound}, not {value!r}")
+        if not (_is_finite(value) and value > bound):
+            raise ValueError(f"{name} must be above {bound}, not {value!r}")
 
 
 def within(low: float, high: float, **values: Any) -> None:
     """Refuse values that are not finite numbers in [low, high]; see `at_least`."""
     for name, value in values.items():
-        for each in _each(name, value):
-            if not (_is_finite(each) and low <= each <= high):
-                raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
+        if not (_is_finite(value) and low <= value <= high):
+            raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
+
+
+def arguments(kind: type, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+    """Refuse arguments of a constructor that are not what their annotations say.
+
+    The annotations int, float, bool, str, tuples of them with a fixed length, and None beside one of these
+    are checked, of the class and of those that it passes `**settings` to. A float must be finite.
+
+    Args:
+        kind: the class.
+        given: its positional arguments.
+        named: its keyword arguments.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    hints: dict[str, Any] = {}
+    for each in kind.__mro__:
+        if "__init__" in vars(each):
+            hints = _hints(vars(each)["__init__"]) | hints
+    positional = zip(inspect.signature(kind).parameters, given, strict=False)
+    for name, value in (dict(positional) | dict(named)).items():
+        expected = _misfit(hints.get(name), value)
+        if expected:
+            raise ValueError(f"{name} must be {expected}, not {value!r}")
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(function)
+    except (NameError, TypeError):  # a user's annotation that is only there for a type checker
+        return {}
+
+
+_KINDS = {
+    bool: "True or False",
+    int: f"a whole number of at most {LARGEST_COUNT}",
+    float: "a finite number",
+    str: "a string",
+}
+
+
+def _misfit(hint: Any, value: Any) -> str:
+    """Return what an annotation expects if a value isn't that, else an empty string."""
+    if get_origin(hint) in (Union, UnionType):
+        expected = [_misfit(each, value) for each in get_args(hint)]
+        return " or ".join(dict.fromkeys(expected)) if all(expected) else ""
+    parts = get_args(hint)
+    if get_origin(hint) is tuple and Ellipsis not in parts:
+        fits = isinstance(value, list | tuple) and len(value) == len(parts)
+        wrong = not fits or any(_misfit(part, one) for part, one in zip(parts, value, strict=True))
+        return f"{len(parts)} values, each {_KINDS.get(parts[0], parts[0])}" if wrong else ""
+    if hint is type(None):
+        return "" if value is None else "None"
+    if hint is bool:
+        fits = isinstance(value, bool) or type(value).__name__ == "bool"
+    elif hint is int:
+        fits = _is_integer(value) and abs(value) <= LARGEST_COUNT
+    elif hint is float:
+        fits = _is_finite(value)
+    else:
+        fits = hint is not str or isinstance(value, str)
+    return "" if fits else _KINDS[hint]
 
 
 def _each(name: str, value: Any) -> Iterable[Any]:
@@ -165,6 +246,10 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    if isinstance(value, bool):
+    """Whether a value is a finite number, of Python, NumPy or torch; an array of no axis counts."""
+    if isinstance(value, bool) or type(value).__name__ == "bool" or getattr(value, "ndim", 0):
         return False
-    return (isinstance(value, Real) or hasattr(value, "__float__")) and math.isfinite(value)
+    try:
+        return (isinstance(value, Real) or hasattr(value, "__float__")) and math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):  # an array of strings, an integer beyond every float
+        return False
