@@ -279,6 +279,8 @@ def moved(dynamics: Dynamics, z: Tensor, u: Tensor) -> Tensor:
     Raises:
         ValueError: dynamics.step refuses its arguments, or returns another shape or dtype.
     """
+    if not callable(getattr(dynamics, "step", None)):
+        raise ValueError(f"dynamics must have a method step, unlike {dynamics!r}")
     try:
         # A dynamics may change its arguments, or return the same buffer each time.
         after = dynamics.step(z.clone(), u.clone())

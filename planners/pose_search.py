@@ -210,6 +210,8 @@ def _check_poses(name: str, poses: Tensor, axes: int) -> None:
             f"{name} must be floating point of the shape {expected}, "
             f"not {poses.dtype} of the shape {tuple(poses.shape)}"
         )
+    if not bool(poses.isfinite().all()):
+        raise ValueError(f"{name} must be finite, not with {poses[~poses.isfinite()][0].item()}")
 
 
 def _scores(score: Score, poses: Tensor) -> Tensor:

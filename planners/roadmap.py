@@ -68,7 +68,7 @@ class Roadmap:
         count(1, neighbours=neighbours)
         if not callable(move_cost):
             raise ValueError(f"move_cost must be a function of states and states, not {move_cost!r}")
-        self.nodes, self.move_cost, self.reach = states.detach().clone(), move_cost, reach
+        self.nodes, self.move_cost, self.reach = states.detach().clone(), move_cost, float(reach)
         self.neighbours = min(neighbours, len(states))
         near = self._near(self.nodes)
         nodes = len(self.nodes)
@@ -133,7 +133,7 @@ class Roadmap:
         """Return the cost of moves (...), infinity where barred or too long; z, following are (..., dim)."""
         squared = (following - z).square().sum(-1)
         lengths = torch.full_like(squared, torch.inf)
-        within = squared <= self.reach**2
+        within = squared <= self.reach * self.reach
         if bool(within.any()):
             extra = self.move_cost(z[within], following[within]).detach()
             if extra.shape != (int(within.sum()),) or not bool((extra >= 0).all()):
@@ -141,7 +141,7 @@ class Roadmap:
                     f"move_cost must return values of at least 0 of the shape ({int(within.sum())},), "
                     f"not {tuple(extra.shape)} with the minimum {extra.min().item()}"
                 )
-            lengths[within] = 1 + extra + 0.5 * squared[within] / self.reach**2
+            lengths[within] = 1 + extra + 0.5 * squared[within] / (self.reach * self.reach)
         return lengths
 
     def _last_moves(self, goal: Tensor) -> Tensor:
