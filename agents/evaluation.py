@@ -199,7 +199,7 @@ def evaluate_agent(
 
     Raises:
         ValueError: an argument out of range; an environment that does not exist; infos without `is_success`
-            (or, for a privileged agent, without `factors` and `goal`); actions of a wrong shape or not finite.
+            (or, for a privileged agent, without `factors` and `goal`); actions of a wrong shape or infinite.
     """
     if not callable(getattr(agent, "predict", None)):
         raise ValueError(f"agent must have a method predict, unlike {agent!r}")

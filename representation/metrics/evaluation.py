@@ -92,6 +92,12 @@ def evaluate_codes(
         >>> env = gym.make("unknot/Planar-v0").unwrapped
         >>> evaluate_codes(learner.encode, env, ["mig", "dci"])["mig"].value
     """
+    if not callable(encode):
+        raise ValueError(f"encode must be a function of what the source renders, not {encode!r}")
+    if not isinstance(metrics, Iterable):
+        raise ValueError(f"metrics must be names from METRICS, not {metrics!r}")
+    if not (settings is None or isinstance(settings, Mapping)):
+        raise ValueError(f"settings must be a dict by the metric's name, or None, not {settings!r}")
     metrics, settings = [metrics] if isinstance(metrics, str) else list(metrics), settings or {}
     for name in metrics:
         one_of("metric", name, METRICS)
