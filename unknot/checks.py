@@ -91,7 +91,7 @@ def flag(**values: Any) -> None:
             raise ValueError(f"{name} must be True or False, not {value!r}")
 
 
-def count(least: int, **values: Any) -> None:
+def count(least: int, /, **values: Any) -> None:
     """Refuse values that are not whole numbers of at least `least`.
 
     Args:
@@ -121,7 +121,7 @@ def finite(**values: Any) -> None:
             raise ValueError(f"{name} must be a finite number, not {value!r}")
 
 
-def at_least(least: float, **values: Any) -> None:
+def at_least(least: float, /, **values: Any) -> None:
     """Refuse values that are not finite numbers of at least `least`.
 
     Args:
@@ -136,7 +136,7 @@ def at_least(least: float, **values: Any) -> None:
             raise ValueError(f"{name} must be at least {least}, not {value!r}")
 
 
-def settings_at_least(settings: Any, **least: float) -> None:
+def settings_at_least(settings: Any, /, **least: float) -> None:
     """Refuse settings below their lowest values; those of type int must be whole numbers.
 
     Args:
@@ -156,14 +156,14 @@ def settings_at_least(settings: Any, **least: float) -> None:
                 at_least(number, **{name: each})
 
 
-def above(bound: float, **values: Any) -> None:
+def above(bound: float, /, **values: Any) -> None:
     """Refuse values that are not finite numbers above `bound`; see `at_least`."""
     for name, value in values.items():
         if not (_is_finite(value) and value > bound):
             raise ValueError(f"{name} must be above {bound}, not {value!r}")
 
 
-def within(low: float, high: float, **values: Any) -> None:
+def within(low: float, high: float, /, **values: Any) -> None:
     """Refuse values that are not finite numbers in [low, high]; see `at_least`."""
     for name, value in values.items():
         if not (_is_finite(value) and low <= value <= high):

@@ -37,11 +37,9 @@ def hinton(axes: "Axes", matrix: NDArray[np.float64], factors: Sequence[str] | N
     if matrix.ndim != 2 or not matrix.size:
         raise ValueError(f"matrix has shape {matrix.shape}, expected (dimensions, factors)")
     rows, columns = matrix.shape
-    if not (
-        factors is None or (isinstance(factors, list | tuple) and all(isinstance(f, str) for f in factors))
-    ):
+    names = [f"z{j}" for j in range(columns)] if factors is None else factors
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"factors must be names or None, not {factors!r}")
-    names = [f"z{j}" for j in range(columns)] if factors is None else list(factors)
     if len(names) != columns:
         raise ValueError(f"factors={names} are {len(names)} names for a matrix of {columns} columns")
     sides = 0.9 * np.sqrt(np.abs(matrix) / max(np.abs(matrix).max(), 1e-300))
