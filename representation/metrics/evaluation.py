@@ -10,7 +10,7 @@ import numpy as np
 
 from unknot.checks import count, one_of
 from unknot.representation.metrics.attribute_auc import attribute_auc
-from unknot.representation.metrics.components import Components, encode_factors
+from unknot.representation.metrics.components import components_of, encode_factors
 from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
 from unknot.representation.metrics.dci import dci
 from unknot.representation.metrics.factor_vae import factor_vae
@@ -106,10 +106,7 @@ def evaluate_codes(
         _check_settings(name, chosen)
     count(2, samples=samples)
     count(0, seed=seed)
-    if not hasattr(source, "factor_space"):
-        hint = ": give env.unwrapped" if hasattr(source, "unwrapped") else ""
-        raise ValueError(f"source={source} has no factor_space{hint}")
-    components = Components(source.factor_space)
+    components = components_of(source)
     if not ON_SOURCE.keys() >= set(metrics):
         sampled_factors = source.sample_factors(samples, np.random.default_rng(seed))
         codes, factors = encode_factors(encode, source, sampled_factors), components.table(sampled_factors)

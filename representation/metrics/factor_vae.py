@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unknot.checks import count
-from unknot.representation.metrics.components import Components, encode_factors
+from unknot.representation.metrics.components import components_of, encode_factors
 from unknot.representation.metrics.score import Score, bootstrap, generator, needed, varies
 from unknot.representation.source import Encode, FactorSource
 
@@ -51,7 +51,7 @@ def factor_vae(
     """
     count(1, train_votes=train_votes, test_votes=test_votes)
     count(2, images=images)
-    components = Components(source.factor_space)
+    components = components_of(source)
     needed(len(components.names), 2)
     rng = generator(seed)
     total = train_votes + test_votes

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from unknot.checks import count
-from unknot.representation.metrics.components import Components, encode_factors
+from unknot.representation.metrics.components import Components, components_of, encode_factors
 from unknot.representation.metrics.score import Score, bootstrap, generator, needed
 from unknot.representation.source import Encode, FactorSource
 
@@ -114,7 +114,7 @@ def higgins_2(
 
 
 def _components(source: FactorSource) -> Components:
-    components = Components(source.factor_space)
+    components = components_of(source)
     needed(len(components.names), 2)
     return components
 

@@ -100,19 +100,21 @@ def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Fl
     Raises:
         ValueError: other shapes, a number that is not finite, too few factors, or a constant one.
     """
-    codes = table_of("codes", codes)
-    factors = np.zeros((len(codes), 0)) if factors is None else table_of("factors", factors)
+    codes, given = table_of("codes", codes), factors is not None
+    factors = np.zeros((*codes.shape[:1], 0)) if factors is None else table_of("factors", factors)
     for name, table in (("codes", codes), ("factors", factors)):
-        if table.ndim != 2 or len(table) != len(codes) or len(table) < 2:
+        if table.ndim != 2 or codes.ndim != 2 or len(table) != len(codes) or len(table) < 2:
             raise ValueError(f"{name} have shape {table.shape}, expected (n, columns), one n of at least 2")
     if not codes.shape[1]:
         raise ValueError("codes have no dimension")
     codes = np.where(varies(codes), codes, codes[0])
-    if factors.shape[1]:
+    if given:
         needed(factors.shape[1], least_factors)
         constant = np.flatnonzero(np.ptp(factors, axis=0) == 0)
         if constant.size:
-            raise ValueError(f"factors of columns {constant.tolist()} take one value in the whole sample")
+            raise ValueError(
+                f"factors must vary: columns {constant.tolist()} take one value in the whole sample"
+            )
     return codes, factors
 
 
@@ -129,7 +131,7 @@ def table_of(name: str, values: Any) -> Floats:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be an array of numbers, not of {array.dtype}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} are not all finite")
+        raise ValueError(f"{name} must be finite numbers; they are not all finite")
     if array.size and np.abs(array.astype(np.float64)).max() > 1e150:
         raise ValueError(f"{name} must be at most 1e150, so that their squares are finite")
     return array.astype(np.float64)
