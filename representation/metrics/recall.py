@@ -25,12 +25,7 @@ def recall(codes: Tensor, labels: Tensor, neighbours: Sequence[int] = (1, 2, 4, 
         ValueError: other shapes, codes that are not finite, or a k outside [1, n).
     """
     for name, values, axes in (("codes", codes, 2), ("labels", labels, 1)):
-        if (
-            not isinstance(values, Tensor)
-            or values.ndim != axes
-            or len(values) != len(codes)
-            or not len(codes)
-        ):
+        if not isinstance(values, Tensor) or values.ndim != axes or not 0 < len(values) == len(codes):
             raise ValueError(f"{name} must be a tensor {('(n,)', '(n, d)')[axes - 1]}, not {values!r}")
     if codes.is_complex() or not bool(codes.isfinite().all()):
         raise ValueError("codes must be finite numbers; they are not all finite")

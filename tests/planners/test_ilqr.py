@@ -408,7 +408,7 @@ def test_a_step_that_returns_a_wrong_shape_or_records_no_gradient_is_refused() -
 
 @pytest.mark.parametrize("limits", [(-torch.inf, torch.inf), (-3.4e38, 3.4e38), (0.0, torch.inf)])
 def test_sampled_starts_are_finite_without_limits(limits: tuple[float, float]) -> None:
-    cost, start = pendulum_problem(3)
+    _, start = pendulum_problem(3)
     actions = ILQR(5, limits=limits, starts=4)._starts(1, start.float(), None)
     assert actions.isfinite().all()
     assert (actions >= limits[0]).all()
