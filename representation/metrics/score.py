@@ -112,9 +112,7 @@ def checked(codes: Any, factors: Any = None, least_factors: int = 1) -> tuple[Fl
         needed(factors.shape[1], least_factors)
         constant = np.flatnonzero(np.ptp(factors, axis=0) == 0)
         if constant.size:
-            raise ValueError(
-                f"factors must vary: columns {constant.tolist()} take one value in the whole sample"
-            )
+            raise ValueError(f"factors must vary: columns {constant.tolist()} take one value")
     return codes, factors
 
 

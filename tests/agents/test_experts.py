@@ -172,6 +172,11 @@ def test_experts_take_single_observations_and_batches(noise: float) -> None:
         assert one == pytest.approx(many[0])
 
 
+def test_an_expert_that_begins_at_its_goal_stays() -> None:
+    action, _ = GridExpert(PlanarWorld(EMPTY)).predict(state([10.0, 10.0], [10.0, 10.0]))
+    assert np.array_equal(action, [0, 0])
+
+
 def test_an_unreachable_goal_is_approached() -> None:
     cut = PlanarMap(walls=((19.0, 0.0, 21.0, 40.0),))
     action, _ = GridExpert(PlanarWorld(cut)).predict(state([10.0, 10.0], [30.0, 12.0]))
@@ -254,7 +259,7 @@ EXPERTS_OF_ONE: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 @pytest.mark.parametrize("name", EXPERTS_OF_ONE)
 def test_experts_act_for_one_as_in_a_batch_of_one_and_refuse_what_is_no_true_state(name: str) -> None:
     make, factors = EXPERTS_OF_ONE[name]
-    agent, cell = make(), np.array([4, 1])
+    agent, cell = make(), np.array([4, 4])
     seen = {part: dict.fromkeys(factors, cell) for part in ("factors", "goal")}
     batch = {part: {key: value[None] for key, value in entry.items()} for part, entry in seen.items()}
     one, many = agent.predict(seen)[0], agent.predict(batch)[0]

@@ -78,28 +78,35 @@ def _table(rng: np.random.Generator, columns: int = 3) -> Any:
     good = rng.standard_normal((N, columns))
     constant = good.copy()
     constant[:, 0] = 0.1
+    if rng.random() < 0.6:
+        scale, shift = 10.0 ** int(rng.integers(-13, 14)), int(rng.integers(3))
+        return (scale * good + shift).astype(rng.choice(["f4", "f8"]))
     return pick(
         rng, good, good, good.astype(np.float32), 1e-12 * good, 1e12 * good + 1e15, (5 * good).astype(int),
         constant, torch.from_numpy(good), torch.from_numpy(good).requires_grad_(), good.tolist(), good > 0,
-        np.ones((N, 2)), good * np.nan, good[:1], good[:, :0], good[:, 0], 1e200 * good, 1e-200 * good, good[None], good + 0j,
-        good.astype(str), good.astype(object), nonsense=0.1,
+        np.ones((N, 2)), good * np.nan, good[:1], good[:, :0], good[:, 0], 1e200 * good,
+        1e-200 * good, good[None], good + 0j, good.astype(str), good.astype(object), nonsense=0.1,
     )  # fmt: skip
 
 
 def _factors(rng: np.random.Generator) -> Any:
     good = np.stack([rng.random(N), rng.integers(3, size=N)], axis=1)
+    if rng.random() < 0.7:
+        return good
     bad = (good[:10], good[:, :1] * 0, np.full((N, 2), np.inf), good[:, :0], good[:, 0])
     return pick(rng, good, good, good, good, good.astype(np.float32), good[:, :1], *bad, nonsense=0.1)
 
 
 def _categorical(rng: np.random.Generator) -> Any:
     kinds = np.array([False, True])
-    return pick(rng, kinds, kinds, kinds, None, [False, True], kinds[:1], kinds.astype(int), nonsense=0.1)
+    if rng.random() < 0.7:
+        return kinds
+    return pick(rng, kinds, None, [False, True], kinds[:1], kinds.astype(int), nonsense=0.1)
 
 
 def _settings(name: str, rng: np.random.Generator) -> dict[str, Any]:
-    chosen = {key: pick(rng, *SETTINGS[key], nonsense=0.15) for key in HAS.get(name, ())}
-    return {**chosen, "seed": pick(rng, 0, 7, np.int64(3), nonsense=0.15)}
+    chosen = {key: pick(rng, *SETTINGS[key], nonsense=0.03) for key in HAS.get(name, ())}
+    return {**chosen, "seed": pick(rng, 0, 7, np.int64(3), nonsense=0.03)}
 
 
 def _checked(score: Score) -> None:
