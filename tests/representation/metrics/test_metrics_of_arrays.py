@@ -352,7 +352,7 @@ def test_bad_arrays_are_refused(metric: Callable[..., Score]) -> None:
         (good, good[1:], "factors have shape"),
         (good * np.nan, good, "codes must be finite numbers"),
         (good[:, :0], good, "codes have no dimension"),
-        (good, good * [1, 0], r"factors of columns \[1\] take one value"),
+        (good, good * [1, 0], r"factors must vary: columns \[1\] take one value"),
     ]:
         with pytest.raises(ValueError, match=words):
             metric(codes, factors)
