@@ -121,7 +121,7 @@ class ObservationEncoder:
     def __init__(self, encode: Encode, space: spaces.Space[Any], entries: Sequence[str] = ()) -> None:
         if not callable(encode):
             raise ValueError(f"encode must be a function of images, not {encode!r}")
-        if isinstance(entries, str) or not all(isinstance(name, str) for name in entries):
+        if not isinstance(entries, tuple | list) or not all(isinstance(name, str) for name in entries):
             raise ValueError(f"entries must be names of entries, not {entries!r}")
         self._encode, self._entries, self._space = encode, tuple(entries), space
         parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}

@@ -410,4 +410,6 @@ def _check_actions(
     finite = np.isfinite(actions).reshape(len(running), -1).all(axis=1)
     if not finite[running].all():
         bad = int(np.flatnonzero(running & ~finite)[0])
-        raise ValueError(f"{name} returned the action {actions[bad]} at step {step}; expected finite numbers")
+        raise ValueError(
+            f"{name} returned the action {actions[bad]} at step {step}; it must be finite numbers"
+        )

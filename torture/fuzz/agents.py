@@ -25,7 +25,8 @@ from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.maze_experts import MazeExpert
 from unknot.envs import PlanarMap, PlanarWorld
 from unknot.envs.mnist_grid import DIGITS
-from unknot.representation import E2C, Autoencoder
+from unknot.representation import E2C
+from unknot.representation.autoencoder import Autoencoder
 from unknot.representation.latent_moves import LatentMoves
 
 
@@ -132,10 +133,18 @@ def _random(rng: np.random.Generator) -> None:
         assert np.shape(actions) == (() if one else (n,)), "not an action for each row"
 
 
+def _first_pixels(images: Any) -> NDArray[Any]:
+    """Return codes of images, or of a dict of them."""
+    pixels: NDArray[Any] = (images["observation"] if isinstance(images, dict) else images)[:, 0, 0]
+    return pixels
+
+
 def _encoded(rng: np.random.Generator) -> None:
     env = gym.make("unknot/Planar-v0")
-    encoders: tuple[Callable[[Any], Any], ...] = (lambda images: images[:, 0, 0], lambda images: 7)
-    wrapped = EncodedObservation(env, _usually(rng, *encoders), _usually(rng, (), ("x",), ["observation"]))
+    encoders: tuple[Callable[[Any], Any], ...] = (_first_pixels, lambda images: 7)
+    encode = _usually(rng, *encoders)
+    encode = None if encode is int else encode  # a type would be called as if it were a function
+    wrapped = EncodedObservation(env, encode, _usually(rng, (), ("x",), ["observation"]))
     observation, _ = wrapped.reset(seed=0)
     assert wrapped.observation_space.contains(observation)
 
