@@ -247,7 +247,7 @@ def _is_integer(value: Any) -> bool:
 
 def _is_finite(value: Any) -> bool:
     """Whether a value is a finite number, of Python, NumPy or torch; an array of no axis counts."""
-    if isinstance(value, bool) or type(value).__name__ == "bool" or getattr(value, "ndim", 0):
+    if isinstance(value, bool) or type(value).__name__ == "bool" or getattr(value, "ndim", False):
         return False
     try:
         return (isinstance(value, Real) or hasattr(value, "__float__")) and math.isfinite(value)
