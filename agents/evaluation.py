@@ -88,11 +88,13 @@ def batch_size(observation: Any, space: spaces.Space[Any]) -> int | None:
         ValueError: neither the one nor the other.
     """
     if isinstance(space, spaces.Dict | spaces.Tuple):
-        names = space.spaces.keys() if isinstance(space, spaces.Dict) else range(len(space.spaces))
+        parts: dict[Any, Any] = dict(
+            space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+        )
         kind = Mapping if isinstance(space, spaces.Dict) else tuple | list
-        if not isinstance(observation, kind) or not all(_has(observation, name) for name in names):
-            raise ValueError(f"observation must have the entries {list(names)}, not {_outline(observation)}")
-        sizes = {batch_size(observation[name], space[name]) for name in names}
+        if not isinstance(observation, kind) or not all(_has(observation, name) for name in parts):
+            raise ValueError(f"observation must have the entries {list(parts)}, not {_outline(observation)}")
+        sizes = {batch_size(observation[name], part) for name, part in parts.items()}
         if len(sizes) > 1:
             raise ValueError(f"observation must have one number of rows in all entries, not {sizes}")
         return sizes.pop() if sizes else None

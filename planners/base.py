@@ -13,7 +13,8 @@ from torch import Tensor
 
 from unknot.checks import finite
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WIDEST = 1e9
 """Half the distance between limits from which on nothing is sampled uniformly: costs would overflow."""
