@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.envs.mnist_grid import DIGITS, MOVES
+
+from .experts import true_pair
 
 Array = NDArray[Any]
 
@@ -24,6 +27,7 @@ class DigitExpert:
     privileged = True
 
     def __init__(self, size: int) -> None:
+        count(1, size=size)
         self._size = size
 
     def predict(
@@ -33,11 +37,20 @@ class DigitExpert:
         episode_start: Any = None,
         deterministic: bool = True,
     ) -> tuple[Array, None]:
-        """Return actions (n,) for true factors and goals."""
+        """Return actions (n,) for true factors and goals; () for one.
+
+        Raises:
+            ValueError: an entry is missing or of another shape.
+        """
+        pairs = [true_pair(observation, digit) for digit in DIGITS]
+        if len({now.shape for now, _ in pairs}) > 1:
+            raise ValueError(f"factors must be as many of {DIGITS[0]!r} as of {DIGITS[1]!r}")
+        single = pairs[0][0].ndim == 1
         cells, goal = (
-            np.stack([observation[key][digit] for digit in DIGITS], axis=1)[:, :, None]
-            for key in ("factors", "goal")
+            np.stack([np.atleast_2d(value) for value in values], axis=1)[:, :, None]
+            for values in zip(*pairs, strict=True)
         )
         ends = np.clip(cells + MOVES, 0, self._size - 1)  # (n, digit, way, 2)
         further = np.abs(ends - goal).sum(-1) - np.abs(cells - goal).sum(-1)
-        return further.reshape(len(further), -1).argmin(axis=1), None
+        actions = further.reshape(len(further), -1).argmin(axis=1)
+        return (actions[0] if single else actions), None

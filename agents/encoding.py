@@ -13,7 +13,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.checks import count
 from unknot.envs.vector import VectorWrapper
+
+from .evaluation import batch_size
 
 __all__ = [
     "Encode",
@@ -109,14 +112,18 @@ class EncodedVectorObservation(VectorWrapper):
 
 
 class ObservationEncoder:
-    """Encodes batches of observations of a space.
+    """Encodes observations of a space, single ones and batches.
 
     Attributes:
         space: the space of one encoded observation.
     """
 
     def __init__(self, encode: Encode, space: spaces.Space[Any], entries: Sequence[str] = ()) -> None:
-        self._encode, self._entries = encode, tuple(entries)
+        if not callable(encode):
+            raise ValueError(f"encode must be a function of images, not {encode!r}")
+        if not isinstance(entries, tuple | list) or not all(isinstance(name, str) for name in entries):
+            raise ValueError(f"entries must be names of entries, not {entries!r}")
+        self._encode, self._entries, self._space = encode, tuple(entries), space
         parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
         self._images = [name for name, part in parts.items() if _is_image(part)]
         if not self._images or not set(entries) <= parts.keys():
@@ -135,7 +142,13 @@ class ObservationEncoder:
         self.space = spaces.Dict(parts) if isinstance(space, spaces.Dict) else parts[""]
 
     def __call__(self, observations: Observation) -> Observation:
-        """Encode a batch, in one call if all images have the same shape."""
+        """Encode an observation or a batch, in one call if all images have the same shape.
+
+        Raises:
+            ValueError: it is neither an observation of the space nor a batch of them.
+        """
+        if batch_size(observations, self._space) is None:
+            return _unbatch(self(_batch([observations])))[0]
         if self._entries:
             taken = {name: observations[name] for name in self._entries}
             rest = {name: value for name, value in observations.items() if name not in taken}
@@ -196,6 +209,9 @@ def average_pixels(images: NDArray[np.uint8], side: int = 4) -> NDArray[np.float
         (n, h w c / side²), in [0, 1].
     """
     n, height, width, channels = images.shape
+    count(1, side=side)
+    if side > 16 or height % side or width % side:
+        raise ValueError(f"side must divide {height} and {width} and be at most 16, not {side}")
     lines = images.reshape(n, height // side, side, -1).sum(2, dtype=np.uint16)
     squares = lines.reshape(n, height // side, width // side, side, channels).sum(3, dtype=np.uint16)
     means: NDArray[np.float32] = squares.reshape(n, -1) / np.float32(255 * side**2)

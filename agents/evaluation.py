@@ -8,16 +8,19 @@ from typing import Any, Protocol, TypeAlias, cast
 
 import gymnasium as gym
 import numpy as np
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from unknot.checks import count, within
+from unknot.checks import above, count, within
 
 __all__ = [
     "LARGEST_BATCH",
     "Agent",
     "Evaluation",
     "Step",
+    "batch_size",
+    "beginnings",
     "evaluate_agent",
     "play",
     "pooled_interval",
@@ -74,6 +77,69 @@ class Evaluation:
     """int64 (episodes,): steps the episode lasted."""
 
 
+def batch_size(observation: Any, space: spaces.Space[Any]) -> int | None:
+    """Return the number of rows of a batch of observations; None for a single observation.
+
+    Args:
+        observation: of the space, or a batch of them: a number of axes more in all its arrays.
+        space: of one observation.
+
+    Raises:
+        ValueError: neither the one nor the other.
+    """
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts: dict[Any, Any] = dict(
+            space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+        )
+        kind = Mapping if isinstance(space, spaces.Dict) else tuple | list
+        if not isinstance(observation, kind) or not all(_has(observation, name) for name in parts):
+            raise ValueError(f"observation must have the entries {list(parts)}, not {_outline(observation)}")
+        sizes = {batch_size(observation[name], part) for name, part in parts.items()}
+        if len(sizes) > 1:
+            raise ValueError(f"observation must have one number of rows in all entries, not {sizes}")
+        return sizes.pop() if sizes else None
+    if space.shape is None:  # such as text: a batch is a sequence of observations
+        return None if space.contains(observation) else len(observation)
+    try:
+        shape = np.shape(observation)
+    except ValueError:  # ragged lists
+        shape = (-1,) * 9
+    if len(shape) not in (len(space.shape), len(space.shape) + 1):
+        raise ValueError(
+            f"observation must have the shape {space.shape}, or (n, ...) for a batch, "
+            f"not {_outline(observation)}"
+        )
+    return None if len(shape) == len(space.shape) else shape[0]
+
+
+def _has(observation: Any, name: Any) -> bool:
+    return name in observation if isinstance(observation, Mapping) else name < len(observation)
+
+
+def _outline(observation: Any) -> str:
+    """Return what an observation is, in a word or two."""
+    if isinstance(observation, Mapping):
+        return f"a mapping with {sorted(map(str, observation))}"
+    shape = getattr(observation, "shape", None)
+    return f"{type(observation).__name__}" + (f" of the shape {tuple(shape)}" if shape is not None else "")
+
+
+def beginnings(episode_start: Any, n: int) -> NDArray[np.bool_]:
+    """Return which of n episodes begin, bool (n,), from what `predict` is told; None means none.
+
+    Raises:
+        ValueError: not a boolean, nor n of them.
+    """
+    try:
+        given = np.asarray(False if episode_start is None else episode_start)
+        fits = given.dtype.kind in "biuf" and bool(np.isin(given, (0, 1)).all())
+    except (TypeError, ValueError, RuntimeError):
+        fits = False
+    if not fits or given.shape not in ((), (1,), (n,)):
+        raise ValueError(f"episode_start must be None or booleans of the shape ({n},), not {episode_start!r}")
+    return np.broadcast_to(given.astype(bool), (n,)).copy()
+
+
 def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
     """Return the confidence interval of a success rate, valid near 0 and 1 too (Wilson, 1927).
 
@@ -90,6 +156,7 @@ def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, flo
     """
     count(1, n=n)
     within(0, n, successes=successes)
+    above(0, z=z)
     rate = successes / n
     shrink = 1 + z * z / n
     centre = (rate + z * z / (2 * n)) / shrink
@@ -133,14 +200,21 @@ def evaluate_agent(
             (m, ...), and their infos, each array's first axis m.
 
     Raises:
-        ValueError: an argument out of range; infos without `is_success` (or, for a privileged agent,
-            without `factors` and `goal`); actions of a wrong shape or not finite.
+        ValueError: an argument out of range; an environment that does not exist; infos without `is_success`
+            (or, for a privileged agent, without `factors` and `goal`); actions of a wrong shape or infinite.
     """
+    if not callable(getattr(agent, "predict", None)):
+        raise ValueError(f"agent must have a method predict, unlike {agent!r}")
     count(1, episodes=episodes)
+    count(0, seed=seed)
     if max_steps is not None:
         count(1, max_steps=max_steps)
+    if not (on_step is None or callable(on_step)):
+        raise ValueError(f"on_step must be a function or None, not {on_step!r}")
     if env_kwargs is not None and not isinstance(env, str):
         raise ValueError("env_kwargs must be None for an environment that is already made")
+    if not (env_kwargs is None or isinstance(env_kwargs, Mapping)):
+        raise ValueError(f"env_kwargs must be a dict or None, not {env_kwargs!r}")
     vector = _as_vector(env, episodes, env_kwargs or {})
     tally = _Tally(episodes)
     try:
@@ -233,8 +307,13 @@ def _as_vector(
     if isinstance(env, gym.Env):
         single = env  # bound by a name of its own: `env` may be any of three to the type checker
         return SyncVectorEnv([lambda: single])
+    if not isinstance(env, str):
+        raise ValueError(f"env must be an id, an environment or a vector environment, not {env!r}")
     batches = math.ceil(episodes / LARGEST_BATCH)
-    return gym.make_vec(env, num_envs=math.ceil(episodes / batches), **env_kwargs)
+    try:
+        return gym.make_vec(env, num_envs=math.ceil(episodes / batches), **env_kwargs)
+    except gym.error.Error as error:
+        raise ValueError(f"env must be the id of a registered environment, not {env!r}: {error}") from error
 
 
 class _Tally:
@@ -333,4 +412,6 @@ def _check_actions(
     finite = np.isfinite(actions).reshape(len(running), -1).all(axis=1)
     if not finite[running].all():
         bad = int(np.flatnonzero(running & ~finite)[0])
-        raise ValueError(f"{name} returned the action {actions[bad]} at step {step}; expected finite numbers")
+        raise ValueError(
+            f"{name} returned the action {actions[bad]} at step {step}; it must be finite numbers"
+        )

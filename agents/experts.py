@@ -13,9 +13,11 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unknot.checks import above, count
 from unknot.envs import PlanarWorld
 from unknot.envs.planar import MAX_ACTION
 
+from .evaluation import batch_size, beginnings
 from .true_map import ACTION_COST, SPACING, Grid, best_paths, grids_of
 
 Array = NDArray[Any]
@@ -35,29 +37,93 @@ class RandomAgent:
     Args:
         action_space: the action space of one environment.
         seed: seed of the samples.
+        observation_space: the observation space of one environment, by which a batch of observations is told
+            from a single one. Without it, the length of `episode_start` is the number of rows; and without
+            that, a batch has more than three axes of uint8, or more than one of other numbers.
+
+    Raises:
+        ValueError: an argument is of another kind.
     """
 
-    def __init__(self, action_space: gym.Space[Any], seed: int = 0) -> None:
+    def __init__(
+        self,
+        action_space: gym.Space[Any],
+        seed: int = 0,
+        observation_space: gym.Space[Any] | None = None,
+    ) -> None:
+        for name, space in (("action_space", action_space), ("observation_space", observation_space)):
+            if not (isinstance(space, gym.Space) or (space is None and name == "observation_space")):
+                raise ValueError(f"{name} must be a space of Gymnasium's, not {space!r}")
+        count(0, seed=seed)
+        self._observation_space = observation_space
         self._space = copy.deepcopy(action_space)  # do not seed the environment's own space
         self._space.seed(seed)
 
     def predict(
         self, observation: Any, state: None = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[Array, None]:
-        """Return one action, or one for each row of a batch of image observations."""
-        n = _batch_size(observation)
+        """Return one action, or one for each row of a batch of observations.
+
+        Raises:
+            ValueError: the observation is not of the space, nor a batch of such.
+        """
+        n = self._batch_size(observation, episode_start)
         if n is None:
             return np.asarray(self._space.sample()), None
+        if not n:
+            return np.zeros((0, *(self._space.shape or ())), self._space.dtype), None
         return np.stack([self._space.sample() for _ in range(n)]), None
 
+    def _batch_size(self, observation: Any, episode_start: Any) -> int | None:
+        if self._observation_space is not None:
+            return batch_size(observation, self._observation_space)
+        if np.ndim(episode_start) == 1 and len(episode_start) > 1:
+            return len(episode_start)
+        while isinstance(observation, Mapping) and observation:
+            observation = next(iter(observation.values()))
+        array = np.asarray(observation)
+        single = 3 if array.dtype == np.uint8 else 1
+        return len(array) if array.ndim > single else None
 
-def _batch_size(observation: Any) -> int | None:
-    """Return the number of rows of a batch of images or true factors; None for a single observation."""
-    while isinstance(observation, Mapping):
-        observation = next(iter(observation.values()))
-    array = np.asarray(observation)
-    single = 3 if array.dtype == np.uint8 else 1
-    return len(array) if array.ndim > single else None
+
+def true_pair(observation: Any, name: str, shape: tuple[int, ...] = (2,)) -> tuple[Array, Array]:
+    """Return a factor and its goal from what a privileged agent sees, of one environment or of n.
+
+    Args:
+        observation: `{"factors": {name: ...}, "goal": {name: ...}}`.
+        name: of the factor.
+        shape: of a single one.
+
+    Returns:
+        Two arrays of one shape, `shape` or (n, *shape).
+
+    Raises:
+        ValueError: there is no such entry, its shape is another, or its numbers are not finite.
+    """
+    found = []
+    for part in ("factors", "goal"):
+        try:
+            value = np.asarray(observation[part][name])
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"observation must have {part}[{name!r}], as info of the environment has"
+            ) from error
+        if (
+            value.dtype.kind not in "iuf"
+            or value.shape[-len(shape) :] != shape
+            or value.ndim > len(shape) + 1
+        ):
+            raise ValueError(
+                f"{part}[{name!r}] must be numbers of the shape {shape} or (n, *{shape}), "
+                f"not {value.dtype} of the shape {value.shape}"
+            )
+        if not np.isfinite(value).all():
+            raise ValueError(f"{part}[{name!r}] must be finite, not {value.tolist()}")
+        found.append(value)
+    if found[0].shape != found[1].shape:
+        shapes = " and ".join(str(value.shape) for value in found)
+        raise ValueError(f"factors and goal must be of one shape, not {shapes} of {name!r}")
+    return found[0], found[1]
 
 
 class StraightLineExpert:
@@ -70,7 +136,13 @@ class StraightLineExpert:
     privileged = True
 
     def __init__(self, limits: tuple[ArrayLike, ArrayLike] = (-MAX_ACTION, MAX_ACTION)) -> None:
-        self._low, self._high = limits
+        try:
+            self._low, self._high = (np.asarray(limit, np.float64) for limit in limits)
+            fits = bool((self._low <= self._high).all())
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"limits must be two numbers or arrays (2,), not {limits!r}") from error
+        if not fits or not {self._low.shape, self._high.shape} <= {(), (2,)}:
+            raise ValueError(f"limits must be two numbers or arrays (2,), low <= high, not {limits!r}")
 
     def predict(
         self,
@@ -80,7 +152,8 @@ class StraightLineExpert:
         deterministic: bool = True,
     ) -> tuple[Array, None]:
         """Return the clipped difference of goal and position, float32, shaped like them."""
-        difference = observation["goal"]["position"] - observation["factors"]["position"]
+        position, goal = true_pair(observation, "position")
+        difference = goal.astype(np.float64) - position
         return np.clip(difference, self._low, self._high).astype(np.float32), None
 
 
@@ -115,6 +188,9 @@ class GridExpert:
 
     def __init__(self, world: PlanarWorld, reach: float = MAX_ACTION) -> None:
         self._world, self._reach = world, reach
+        if not isinstance(world, PlanarWorld):
+            raise ValueError(f"world must be a PlanarWorld, not {world!r}")
+        above(0, reach=reach)
         axis = reach * np.linspace(-1, 1, 7)
         self._offsets = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
         # With its mirror image, the sample has a mean of exactly zero, as the noise has.
@@ -129,10 +205,10 @@ class GridExpert:
         deterministic: bool = True,
     ) -> tuple[Array, _Memory]:
         """Return actions (n, 2), or (2,) for a single observation; float32, pixels."""
-        position = np.asarray(observation["factors"]["position"], np.float64)
-        positions = np.atleast_2d(position)
-        goals = np.atleast_2d(np.asarray(observation["goal"]["position"], np.float64))
-        if state is None or state.goals.shape != goals.shape:
+        position, goal = (value.astype(np.float64) for value in true_pair(observation, "position"))
+        positions, goals = np.atleast_2d(position), np.atleast_2d(goal)
+        episode_start = beginnings(episode_start, len(goals))
+        if not isinstance(state, _Memory) or state.goals.shape != goals.shape:
             memory = self._begin(positions, goals)
         else:
             memory = self._renew(state, positions, goals, episode_start)
@@ -151,13 +227,9 @@ class GridExpert:
             values = np.empty((0, n), np.float32)
         return _Memory(goals, paths, np.zeros(n, int), values)
 
-    def _renew(
-        self, memory: _Memory, positions: Array, goals: Array, episode_start: ArrayLike | None
-    ) -> _Memory:
+    def _renew(self, memory: _Memory, positions: Array, goals: Array, episode_start: Array) -> _Memory:
         """Plan again for new episodes, and for those off their path."""
-        stale = (memory.goals != goals).any(axis=1)
-        if episode_start is not None:
-            stale |= np.asarray(episode_start, bool)
+        stale = (memory.goals != goals).any(axis=1) | episode_start
         if self._world.noise == 0:
             planned = memory.paths[np.arange(len(goals)), memory.taken]
             stale |= np.abs(planned - positions).max(axis=1) > REPLAN_DISTANCE

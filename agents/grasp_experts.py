@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unknot.checks import count
 from unknot.envs.grasp.env import GraspEnv
 from unknot.envs.grasp.objects import GraspObject
 from unknot.envs.grasp.reach import HOME, LIFT
 from unknot.envs.grasp.reach_world import ReachWorld
 from unknot.envs.grasp.world import GraspWorld
 
+from .evaluation import beginnings
 from .steering import Course, advance, steer
 
 __all__ = ["GraspExpert", "ReachExpert"]
@@ -39,6 +41,8 @@ class GraspExpert:
     def __init__(
         self, objects: str | Sequence[GraspObject] = "train", *, candidates: int = 8, seed: int = 0
     ) -> None:
+        count(1, candidates=candidates)
+        count(0, seed=seed)
         self._table, self._seed = _Table(objects, candidates), seed
 
     def predict(
@@ -97,6 +101,8 @@ class ReachExpert:
     def __init__(
         self, objects: str | Sequence[GraspObject] = "train", *, candidates: int = 8, seed: int = 0
     ) -> None:
+        count(1, candidates=candidates)
+        count(0, seed=seed)
         self._table, self._seed = _Table(objects, candidates), seed
         self._world: ReachWorld | None = None
 
@@ -117,7 +123,7 @@ class ReachExpert:
         """
         rows = _rows(observation["factors"])
         before = [None] * len(rows) if state is None else state
-        begins = np.broadcast_to(False if episode_start is None else episode_start, len(rows))
+        begins = beginnings(episode_start, len(rows))
         courses = []
         for factors, course, again in zip(rows, before, begins, strict=True):
             scene = {name: np.ravel(value).tolist() for name, value in factors.items()}

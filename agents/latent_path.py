@@ -12,11 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.checks import flag
 from unknot.files import find_seed
 from unknot.planners import Arrival, BreadthFirst, Greedy, Plan, Status
+from unknot.planners.base import without_gradients
 from unknot.representation import WEIGHTS, Learner, load_learner
 from unknot.representation.latent_moves import LatentMoves
 
+from .evaluation import beginnings
 from .planning import goal_images
 
 THRESHOLDS = (2.0, 0.0, -4.0)
@@ -85,16 +88,24 @@ class LatentPathAgent:
         greedy: plan as in appendix B.2 of Thomas et al. (2018) instead: decompose the difference of the two
             codes into moves, as if there were no obstacles.
         horizon: maximum number of moves in a plan.
+
+    Raises:
+        ValueError: an argument is of another kind or out of its range.
     """
 
     def __init__(
         self, learner: Learner, moves: LatentMoves, *, greedy: bool = False, horizon: int = 64
     ) -> None:
+        for name, model, kind in (("learner", learner, Learner), ("moves", moves, LatentMoves)):
+            if not isinstance(model, kind):
+                raise ValueError(f"{name} must be a {kind.__name__}, not a {type(model).__name__}")
+        flag(greedy=greedy)
         self.learner, self.moves, self.greedy = learner.eval(), moves.eval(), greedy
         self._greedy = Greedy(moves.moves, horizon)
         self._search = BreadthFirst(moves.moves, horizon, merge=moves.reach / 2, limit=400)
 
     @classmethod
+    @without_gradients
     def load(cls, run: str | Path, name: str, seed: int | None = None, **settings: Any) -> Self:
         """Load the learner and the moves of a run.
 
@@ -114,7 +125,7 @@ class LatentPathAgent:
         moves = load_learner(folder / "moves" / WEIGHTS, kind=LatentMoves)
         return cls(learner, moves, **{"greedy": not int(moves.done), **settings})
 
-    @torch.no_grad()
+    @without_gradients
     def predict(
         self,
         observation: Mapping[str, NDArray[np.uint8]],
@@ -157,7 +168,7 @@ class LatentPathAgent:
         plan, used = memory.plan, memory.used
         if plan is None or used is None:
             return self._plan(h, goal, maps, memory), torch.zeros(len(h), dtype=torch.long)
-        began = _began(episode_start, len(h))
+        began = torch.from_numpy(beginnings(episode_start, len(h)))
         expected = plan.states[torch.arange(len(h)), used][:, :-1]
         off_plan = ~((h - expected).norm(dim=1) <= self.moves.reach / 2)
         moves = (plan.actions != 0).any(2).sum(1)  # replanning a plan without moves would change nothing
@@ -169,10 +180,12 @@ class LatentPathAgent:
         again = self._plan(h[rows], goal[rows], maps[rows], selected)
         return _replaced(plan, rows, again), used.index_fill(0, rows, 0)
 
-    @torch.no_grad()
+    @without_gradients
     def plan(self, observation: Mapping[str, NDArray[np.uint8]]) -> Plan:
         """Return the whole plan for one observation; the last number of its states has no meaning."""
         scene, goal = (image[None] for image in goal_images(observation))
+        if scene.ndim != 4:
+            raise ValueError(f"observation must be a single image (h, w, c), not {scene.shape[1:]}")
         h, target = self._codes(scene, goal)
         return self._plan(h, target, self.moves.maps_of(scene), self._remember(h, None, None))
 
@@ -186,7 +199,7 @@ class LatentPathAgent:
         if not isinstance(state, _State) or state.h.shape != h.shape:
             none = torch.full((n,), -1)
             return _State(h, none, h.new_full((n, 0, dim), torch.nan), none[:, None][:, :0])
-        began = _began(episode_start, n)
+        began = torch.from_numpy(beginnings(episode_start, n))
         still = (self.moves.nearest(h - state.h) < 0) & (state.move >= 0)
         places = torch.cat([state.refused, torch.where(still[:, None], h, torch.nan)[:, None]], 1)
         places = torch.where(began[:, None, None], torch.nan, places)
@@ -220,10 +233,3 @@ def _replaced(plan: Plan, rows: Tensor, by: Plan) -> Plan:
     """Return the plans with those of `rows` replaced."""
     fields = ("actions", "states", "costs", "status")
     return Plan(*(getattr(plan, name).index_copy(0, rows, getattr(by, name)) for name in fields))
-
-
-def _began(episode_start: Any, count: int) -> Tensor:
-    """Return which of `count` episodes begin, bool (count,); None means none."""
-    return torch.from_numpy(
-        np.broadcast_to(False if episode_start is None else episode_start, (count,)).copy()
-    )

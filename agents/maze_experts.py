@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import flag
 from unknot.envs.maze import Maze
 from unknot.envs.maze_world import ACTIONS, BLOCK, SWITCH, move, shortest_paths
+
+from .experts import true_pair
 
 Array = NDArray[Any]
 
@@ -25,12 +28,18 @@ class MazeExpert:
             distance along rows and columns; stay if there is none.
 
     Raises:
-        ValueError: the maze has more switches, or switches of more states.
+        ValueError: the maze has more switches, or switches of more states, or lacks one of the actions.
     """
 
     privileged = True
 
     def __init__(self, maze: Maze, *, greedy: bool = False) -> None:
+        if not isinstance(maze, Maze):
+            raise ValueError(f"maze must be a Maze, such as env.unwrapped.simulation, not {maze!r}")
+        flag(greedy=greedy)
+        needed = {*WALKS, *(["toggle"] if maze.switch_count else [])}
+        if not needed <= set(maze.actions):
+            raise ValueError(f"maze must have the actions {sorted(needed)}, not {list(maze.actions)}")
         if maze.switch_count > 1 or maze.switch_states != 2:
             raise ValueError(
                 "maze must have at most one switch, of two states, "
@@ -47,9 +56,19 @@ class MazeExpert:
         episode_start: Any = None,
         deterministic: bool = True,
     ) -> tuple[Array, None]:
-        """Return actions (n,) for true factors and goals, one for each copy of the maze."""
-        agent, goal = observation["factors"]["agent"], observation["goal"]["agent"]
-        unset = self._unset(observation)
+        """Return actions (n,) for true factors and goals, one for each copy of the maze; () for one.
+
+        Raises:
+            ValueError: an entry is missing, of another shape, or of as many copies as the maze does not have.
+        """
+        agent, goal = true_pair(observation, "agent")
+        single, copies = agent.ndim == 1, len(self._maze.layouts)
+        agent, goal = (
+            np.atleast_2d(self._cells(name, value)) for name, value in (("factors", agent), ("goal", goal))
+        )
+        if len(agent) != copies:
+            raise ValueError(f"observation must be of the maze's {copies} copies, not of {len(agent)}")
+        unset = self._unset(observation, copies)
         target = np.where(unset[:, None], self._switches(), goal) if unset.any() else goal
         free = self._maze.layouts != BLOCK
         ends = move(free, np.repeat(agent[:, None], len(WALKS), 1), self._offsets)
@@ -64,14 +83,23 @@ class MazeExpert:
         arrived = (agent == target).all(1)
         if unset.any():
             actions = np.where(arrived & unset, self._maze.actions.index("toggle"), actions)
-        return actions, None
+        return (actions[0] if single else actions), None
 
-    def _unset(self, observation: Mapping[str, Mapping[str, Array]]) -> Array:
-        """Return where the switch is not yet in the goal's state: bool (n,)."""
-        factors, goal = observation["factors"], observation["goal"]
-        if "switches" not in goal:
-            return np.zeros(len(factors["agent"]), bool)
-        unset: Array = (factors["switches"] != goal["switches"]).any(1)
+    def _cells(self, name: str, cells: Array) -> Array:
+        """Return cells as indices; refuse those outside of the maze."""
+        sides = self._maze.layouts.shape[1:]
+        if not ((cells >= 0) & (cells < sides) & (cells == np.round(cells))).all():
+            raise ValueError(f"{name}['agent'] must be cells of the maze, {sides}, not {cells.tolist()}")
+        return cells.astype(np.int64)
+
+    def _unset(self, observation: Mapping[str, Mapping[str, Array]], copies: int) -> Array:
+        """Return where the switch is not yet in the goal's state: bool (copies,)."""
+        if "switches" not in observation["goal"]:
+            return np.zeros(copies, bool)
+        now, wanted = true_pair(observation, "switches", (self._maze.switch_count,))
+        unset: Array = np.atleast_2d(now != wanted).any(1)
+        if len(unset) != copies:
+            raise ValueError(f"observation must be of the maze's {copies} copies, not of {len(unset)}")
         return unset
 
     def _switches(self) -> Array:

@@ -110,7 +110,9 @@ def find_agent(
     count(0, seed=seed)
     space = make_environment(environment, 1, options).single_action_space  # refuses a wrong name or option
     if name == "random":
-        return _unwrapped(lambda env: RandomAgent(space, seed), environment, options)
+        return _unwrapped(
+            lambda env: RandomAgent(space, seed, env.single_observation_space), environment, options
+        )
     if name == "expert":
         if environment not in EXPERTS:
             raise ValueError(f"{environment} has no expert; {', '.join(EXPERTS)} have one")

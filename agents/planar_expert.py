@@ -12,7 +12,10 @@ from torch.nn import functional
 from unknot.envs import PlanarWorld
 from unknot.envs.planar import MAX_ACTION
 from unknot.planners import ILQR, Memory, QuadraticCost, RecedingHorizon, Roadmap
+from unknot.planners.base import without_gradients
 
+from .evaluation import beginnings
+from .experts import true_pair
 from .true_map import ACTION_COST, ROUNDING
 
 Array = NDArray[Any]
@@ -86,6 +89,8 @@ class ILQRExpert:
     privileged = True
 
     def __init__(self, world: PlanarWorld) -> None:
+        if not isinstance(world, PlanarWorld):
+            raise ValueError(f"world must be a PlanarWorld, not {world!r}")
         self._moves, self._clearance = TrueMoves(world), Clearance(world)
         self._sweep = torch.eye(2, dtype=torch.float64) if world.collision == "solid" else None
         limits = (torch.full((2,), -MAX_ACTION), torch.full((2,), MAX_ACTION))
@@ -103,6 +108,7 @@ class ILQRExpert:
 
         self._roadmap = Roadmap(torch.from_numpy(nodes), move_cost, reach=MAX_ACTION * 2**0.5)
 
+    @without_gradients
     def predict(
         self,
         observation: Mapping[str, Mapping[str, Array]],
@@ -111,19 +117,17 @@ class ILQRExpert:
         deterministic: bool = True,
     ) -> tuple[Array, Memory]:
         """Return actions (n, 2), or (2,) for a single observation; float32, pixels."""
-        position = np.asarray(observation["factors"]["position"], np.float64)
-        z = torch.from_numpy(np.atleast_2d(position))
-        goal = torch.from_numpy(np.atleast_2d(np.asarray(observation["goal"]["position"], np.float64)))
-        memory = state if state is not None and len(state.used) == len(z) else None
+        position, target = (value.astype(np.float64) for value in true_pair(observation, "position"))
+        z, goal = torch.from_numpy(np.atleast_2d(position)), torch.from_numpy(np.atleast_2d(target))
+        memory = state if isinstance(state, Memory) and len(state.used) == len(z) else None
+        begins = torch.from_numpy(beginnings(episode_start, len(z)))
         eye = torch.eye(2).to(z)
         actions, memory = self._planner.act(
             self._moves,
             ArrivalCost(eye, ACTION_COST * eye, goal, self._danger, self._sweep),
             z,
             memory,
-            None
-            if memory is None or episode_start is None
-            else torch.as_tensor(np.atleast_1d(episode_start)),
+            None if memory is None else begins,
             lambda rows: self._roadmap.paths(z[rows], goal[rows], HORIZON).states.diff(dim=1)[:, None],
         )
         return actions.numpy().reshape(position.shape).astype(np.float32), memory

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from unknot.checks import at_least, count, finite
 from unknot.envs.planar import MAX_ACTION
 from unknot.files import find_seed
 from unknot.planners import ILQR, Memory, QuadraticCost, RecedingHorizon, Roadmap
+from unknot.planners.base import as_limits, without_gradients
 from unknot.representation import WEIGHTS, LocallyLinear, load_learner
 
+from .evaluation import beginnings
 from .true_map import ACTION_COST
 
 LIMITS = (-MAX_ACTION, MAX_ACTION)
@@ -63,7 +66,8 @@ class PlanningAgent:
         seed: seed of the noise after refused actions.
 
     Raises:
-        ValueError: the learner was not surveyed, and obstacles are not ignored.
+        ValueError: an argument is out of its range; or the learner was not surveyed, and obstacles are not
+            ignored.
     """
 
     def __init__(
@@ -80,6 +84,15 @@ class PlanningAgent:
         iterations: int = 10,
         seed: int = 0,
     ) -> None:
+        if not isinstance(learner, LocallyLinear):
+            raise ValueError(f"learner must be a LocallyLinear one, not a {type(learner).__name__}")
+        count(1, horizon=horizon, replan_every=replan_every)
+        count(0, seed=seed)
+        at_least(0, Q=Q, R=R, caution=caution)
+        finite(margin=margin)
+        as_limits(limits)
+        for limit in limits:
+            finite(limits=limit)
         self.learner, self.limits, self.Q, self.R = learner.eval(), limits, Q, R
         self.caution = caution if learner.blocked else 0.0  # unknown obstacles can't be avoided
         if self.caution and not learner.surveyed:
@@ -99,6 +112,7 @@ class PlanningAgent:
         self.roadmap = Roadmap(learner.landmarks, self._move_cost, reach=reach) if self.caution else None
 
     @classmethod
+    @without_gradients  # weights that were made in inference mode could never be differentiated
     def load(cls, run: str | Path, name: str = "published", seed: int | None = None, **settings: Any) -> Self:
         """Load the learner of a run and plan with it.
 
@@ -117,7 +131,7 @@ class PlanningAgent:
         learner = load_learner(weights, kind=LocallyLinear)
         return cls(learner, **settings)
 
-    @torch.no_grad()
+    @without_gradients
     def predict(
         self,
         observation: Mapping[str, NDArray[np.uint8]],
@@ -142,7 +156,7 @@ class PlanningAgent:
         images = goal_images(observation)
         single = images[0].ndim == 3
         z, goal = (self._encode(image[None] if single else image) for image in images)
-        restart = None if episode_start is None else torch.as_tensor(np.atleast_1d(episode_start))
+        restart = torch.from_numpy(beginnings(episode_start, len(z)))
         before = state if isinstance(state, _State) and len(state.latent) == len(z) else None
         refused = self._count_refused(z, before, restart)
         actions, memory = self.planner.act(
@@ -191,14 +205,14 @@ class PlanningAgent:
         states = self.roadmap.paths(z, goal, self.horizon).states
         return (states.diff(dim=1) @ self._inverse.mT)[:, None]
 
-    def _count_refused(self, z: Tensor, before: _State | None, restart: Tensor | None) -> Tensor:
+    def _count_refused(self, z: Tensor, before: _State | None, restart: Tensor) -> Tensor:
         """Count the actions in a row that should have moved the latent and did not."""
         if before is None or self.one_shot:
             return torch.zeros(len(z), dtype=torch.long, device=z.device)
         intended = (before.taken @ self._B.mT).norm(dim=1)
         still = (z - before.latent).norm(dim=1) < 0.1 * intended.clamp(max=self.learner.gain)
         refused = torch.where(still & (intended > 0.5 * self.learner.gain), before.refused + 1, 0)
-        return refused if restart is None else refused * ~restart.to(z.device)
+        return refused * ~restart.to(z.device)
 
     def _with_noise(self, actions: Tensor, refused: Tensor, calls: int) -> Tensor:
         """Add noise to actions after refused ones, its standard deviation the number of refusals in a row."""
@@ -210,13 +224,28 @@ class PlanningAgent:
 
 
 def goal_images(observation: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return the scene and the goal of an observation.
+    """Return the scene and the goal of an observation: uint8 (h, w, c), or (n, h, w, c) for a batch.
 
     Raises:
-        ValueError: an image is missing.
+        ValueError: an image is missing, or they are not uint8 images of one shape.
     """
     keys = ("observation", "desired_goal")
     if not isinstance(observation, Mapping) or not set(keys) <= observation.keys():
         given = sorted(observation) if isinstance(observation, Mapping) else type(observation).__name__
         raise ValueError(f"observation must be a mapping with the keys {', '.join(keys)}, not {given}")
-    return [np.asarray(observation[key]) for key in keys]
+    images = [_image(key, observation[key]) for key in keys]
+    if images[0].shape != images[1].shape:
+        shapes = " and ".join(str(image.shape) for image in images)
+        raise ValueError(f"observation and desired_goal must have one shape, not {shapes}")
+    return images
+
+
+def _image(name: str, image: Any) -> NDArray[np.uint8]:
+    try:
+        array = np.asarray(image)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be uint8 images (h, w, c) or (n, h, w, c), not {image!r}") from error
+    if array.dtype != np.uint8 or array.ndim not in (3, 4):
+        given = f"{array.dtype} of the shape {array.shape}"
+        raise ValueError(f"{name} must be uint8 images (h, w, c) or (n, h, w, c), not {given}")
+    return array

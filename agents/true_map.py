@@ -298,7 +298,8 @@ def refine(grid: Grid, paths: Array, coarse: float, fine: float, width: int) -> 
         offsets = spacing[active, None, None] * lattice
         paths[active] = _best_through_lattices(grid, paths[active], offsets)
         before, cost[active] = cost[active], path_costs(paths[active], paths[active, -1])
-        spacing[active[before - cost[active] < 1e-4 * spacing[active] * before]] /= 2
+        # A path of no cost, from a goal to itself, can't improve.
+        spacing[active[before - cost[active] <= 1e-4 * spacing[active] * before]] /= 2
     return paths
 
 

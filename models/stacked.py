@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from unknot.checks import one_of
+from unknot.checks import above, at_least, count, one_of
 from unknot.models.penalties import PENALTIES
 from unknot.representation import Trainable, descend
 
@@ -43,6 +43,15 @@ class StackedNetworks(Trainable):
         learning_rate: float = 1e-2,
     ) -> None:
         super().__init__()
+        for name, values in (("sizes", sizes), ("weights", weights), ("penalties", penalties)):
+            if not isinstance(values, list | tuple) or not values:
+                raise ValueError(f"{name} must be a list of at least one, not {values!r}")
+        for size in sizes:
+            count(1, sizes=size)
+        for weight in weights:
+            at_least(0, weights=weight)
+        count(1, steps=steps)
+        above(0, learning_rate=learning_rate)
         if len(sizes) < 3:
             raise ValueError(f"sizes must have a hidden layer at least, not {list(sizes)}")
         if len(weights) != len(penalties):

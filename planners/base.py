@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol, overload
+from typing import ParamSpec, Protocol, TypeVar, overload
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from unknot.checks import finite
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WIDEST = 1e9
+"""Half the distance between limits from which on nothing is sampled uniformly: costs would overflow."""
 
 
 class Status(IntEnum):
@@ -68,7 +78,10 @@ class Dynamics(Protocol):
     """
 
     def step(self, z: Tensor, u: Tensor, /) -> Tensor:
-        """Return the next states (rows, dim) of states (rows, dim) under actions (rows, action dim)."""
+        """Return the next states (rows, dim) of states (rows, dim) under actions (rows, action dim).
+
+        It may work in place: its arguments are copies.
+        """
         ...
 
 
@@ -118,40 +131,62 @@ def as_limits(limits: Limits | None) -> tuple[Tensor, Tensor] | None:
     """Check limits and return them as float64 tensors of shape () or (action dim,).
 
     Raises:
-        ValueError: A limit is NaN or neither a number nor a vector, or low is above high.
+        ValueError: It is not a pair, a limit is NaN or neither a number nor a vector, low is above high, or
+            no finite action is between them.
     """
     if limits is None:
         return None
-    low, high = (torch.as_tensor(limit, dtype=torch.float64) for limit in limits)
-    if low.ndim > 1 or high.ndim > 1:
+    if not isinstance(limits, tuple | list) or len(limits) != 2:
+        raise ValueError(f"limits must be the lowest and the highest action, or None, not {limits!r}")
+    low, high = (_as_limit(limit, limits) for limit in limits)
+    if low.ndim > 1 or high.ndim > 1 or (low.ndim and high.ndim and low.shape != high.shape):
         shapes = f"{tuple(low.shape)} and {tuple(high.shape)}"
         raise ValueError(f"limits must be numbers or have the shape (action dim,), not {shapes}")
-    low, high = low + torch.zeros_like(high), high + torch.zeros_like(low)
-    if not bool((low <= high).all()):
-        raise ValueError(f"limits must be low <= high, not {low.tolist()} and {high.tolist()}")
-    return low, high
+    low, high = torch.broadcast_tensors(low, high)  # type: ignore[no-untyped-call]
+    if not bool(((low <= high) & (low < torch.inf) & (high > -torch.inf)).all()):
+        raise ValueError(
+            f"limits must be low <= high, not {low.tolist()} and {high.tolist()}, with finite actions between"
+        )
+    return low.clone(), high.clone()
+
+
+def _as_limit(limit: object, limits: object) -> Tensor:
+    try:
+        tensor = limit.detach() if isinstance(limit, Tensor) else torch.from_numpy(np.array(limit))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"limits must be numbers or tensors (action dim,), not {limits!r}") from error
+    if tensor.dtype == torch.bool or tensor.is_complex() or not tensor.numel():
+        raise ValueError(f"limits must be numbers or tensors (action dim,), not {limits!r}")
+    return tensor.to(torch.float64)
+
+
+def half_width(limits: tuple[Tensor, Tensor], like: Tensor) -> Tensor:
+    """Return half the distance between the limits, like a tensor; infinity where it is above `WIDEST`."""
+    half = limits[1] / 2 - limits[0] / 2
+    return torch.where(half <= WIDEST, half, torch.inf).to(like)
 
 
 def check_below_one(**values: float) -> None:
-    """Refuse numbers outside [0, 1).
+    """Refuse what is not a number in [0, 1).
 
     Raises:
-        ValueError: A value below 0, of 1 or more, or NaN.
+        ValueError: A value below 0, of 1 or more, NaN, or not a number.
     """
+    finite(**values)
     for name, value in values.items():
         if not 0 <= value < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, not {value!r}")
 
 
 def check_tensors(**values: object) -> None:
-    """Raise TypeError for an argument that is not a tensor."""
+    """Raise ValueError for an argument that is not a tensor."""
     for name, value in values.items():
         if not isinstance(value, Tensor):
-            raise TypeError(f"{name} must be a torch tensor, not {type(value).__name__}: {value!r}")
+            raise ValueError(f"{name} must be a torch tensor, not {type(value).__name__}: {value!r}")
 
 
 def check_start(start: Tensor) -> None:
-    """Raise TypeError unless start is a tensor, ValueError unless it is floating point, (batch, dim)."""
+    """Raise ValueError unless start is a floating-point tensor (batch, dim)."""
     check_tensors(start=start)
     if start.ndim != 2 or not start.is_floating_point():
         raise ValueError(
@@ -160,14 +195,41 @@ def check_start(start: Tensor) -> None:
         )
 
 
+def check_like_start(start: Tensor, **values: Tensor) -> None:
+    """Raise ValueError unless tensors (any, dim), such as goals, have the width and the dtype of start."""
+    for name, value in values.items():
+        if start.shape[1:] != value.shape[1:] or start.dtype != value.dtype:
+            raise ValueError(
+                f"start must have the width and dtype of {name}, {tuple(value.shape[1:])} and {value.dtype}, "
+                f"not {tuple(start.shape[1:])} and {start.dtype}"
+            )
+
+
+def check_generator(generator: object) -> None:
+    """Raise ValueError unless it is a generator of torch's, or None."""
+    if not (generator is None or isinstance(generator, torch.Generator)):
+        raise ValueError(f"generator must be a torch.Generator or None, not {generator!r}")
+
+
+def without_gradients(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function record no gradients by itself, also where `torch.inference_mode()` would forbid them."""
+    decorated: Callable[P, T] = torch.inference_mode(False)(torch.no_grad()(function))
+    return decorated
+
+
 def action_dim(
     limits: tuple[Tensor, Tensor] | None, cost: Cost, dynamics: Dynamics, warm_start: Tensor | None
 ) -> int:
     """Find the number of components of an action, from the arguments that show it.
 
     Raises:
-        ValueError: None of them shows it, or they disagree.
+        ValueError: None of them shows it, or they disagree, or warm_start is not a tensor with axes.
     """
+    if warm_start is not None:
+        check_tensors(warm_start=warm_start)
+        if not warm_start.ndim or not warm_start.shape[-1]:
+            shape = tuple(warm_start.shape)
+            raise ValueError(f"warm_start must have the shape (batch, horizon, action dim), not {shape}")
     found = (
         warm_start.shape[-1] if warm_start is not None else None,
         getattr(cost, "action_dim", None),
@@ -212,17 +274,41 @@ def first_actions(
     return torch.where(given.isfinite().all(-1, keepdim=True), given, 0.0)
 
 
+def moved(dynamics: Dynamics, z: Tensor, u: Tensor) -> Tensor:
+    """Return where actions u (rows, action dim) lead from z (rows, dim), by dynamics that may work in place.
+
+    Raises:
+        ValueError: dynamics.step refuses its arguments, or returns another shape or dtype.
+    """
+    if not callable(getattr(dynamics, "step", None)):
+        raise ValueError(f"dynamics must have a method step, unlike {dynamics!r}")
+    try:
+        # A dynamics may change its arguments, or return the same buffer each time.
+        after = dynamics.step(z.clone(), u.clone())
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # torch's, of other widths and dtypes
+        raise ValueError(
+            f"dynamics.step must take states of {_described(z)}, as start has, "
+            f"and actions of {_described(u)}: {error}"
+        ) from error
+    if not isinstance(after, Tensor) or after.shape != z.shape or after.dtype != z.dtype:
+        given = _described(after) if isinstance(after, Tensor) else repr(after)
+        raise ValueError(f"dynamics.step must return {_described(z)}, as start has, not {given}")
+    return after.clone()
+
+
+def _described(tensor: Tensor) -> str:
+    return f"the shape {tuple(tensor.shape)} and {tensor.dtype}"
+
+
 def unroll(dynamics: Dynamics, start: Tensor, actions: Tensor) -> Tensor:
     """Return the states (batch, horizon + 1, dim) that actions (batch, horizon, action dim) lead to.
 
     Raises:
-        ValueError: dynamics.step returns the wrong shape.
+        ValueError: dynamics.step refuses the states, or returns another shape or dtype.
     """
     states = [start]
     for action in actions.unbind(1):
-        states.append(dynamics.step(states[-1], action))
-        if states[-1].shape != start.shape:
-            raise ValueError(
-                f"dynamics.step must return the shape {tuple(start.shape)}, not {tuple(states[-1].shape)}"
-            )
+        states.append(moved(dynamics, states[-1], action))
     return torch.stack(states, 1)

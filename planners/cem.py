@@ -15,9 +15,12 @@ from unknot.planners.base import (
     action_dim,
     as_limits,
     check_below_one,
+    check_generator,
     check_start,
     first_actions,
+    half_width,
     unroll,
+    without_gradients,
 )
 from unknot.planners.costs import RowCost, as_row_cost
 
@@ -37,7 +40,9 @@ class CEM:
 
     Args:
         horizon: Number of actions in a plan.
-        limits: Lowest and highest action, numbers or tensors (action dim,); none by default.
+        limits: Lowest and highest action, numbers or tensors (action dim,); none by default. Either may be
+            infinite. The first samples have half the distance between them as their standard deviation, or 1
+            where there is no limit or that is above 1e9.
         population: Plans sampled for each problem and iteration; the mean is one of them.
         elites: How many of the best the next mean and standard deviation are computed from.
         smoothing: Weight of the old mean and standard deviation in the new ones, in [0, 1).
@@ -65,12 +70,13 @@ class CEM:
         count(1, horizon=horizon, iterations=iterations)
         count(2, elites=elites)
         count(elites, population=population)
+        check_generator(generator)
         self.horizon, self.iterations, self.limits = horizon, iterations, as_limits(limits)
         self.population, self.elites = population, elites
         self.smoothing, self.tolerance = smoothing, tolerance
         self.generator = generator
 
-    @torch.no_grad()
+    @without_gradients
     def plan(self, dynamics: Dynamics, cost: Cost, start: Tensor, warm_start: Tensor | None = None) -> Plan:
         """Plan for a batch of problems.
 
@@ -86,11 +92,11 @@ class CEM:
         check_start(start)
         batch = len(start)
         size = action_dim(self.limits, cost, dynamics, warm_start)
-        mean = first_actions(self.horizon, size, start, warm_start)[:, 0]
+        mean = self._limited(first_actions(self.horizon, size, start, warm_start)[:, 0])
         initial_std = self._initial_std(mean)
         std = initial_std.expand_as(mean)
         rows = torch.arange(batch, device=start.device).repeat_interleave(self.population)
-        row_cost = as_row_cost(cost, batch).select(rows)
+        row_cost = as_row_cost(cost, start).select(rows)
         best, least, costs = mean, start.new_full((batch,), torch.inf), []
         for _ in range(self.iterations + 1):
             samples = self._sample(mean, std)
@@ -107,18 +113,20 @@ class CEM:
     def _initial_std(self, mean: Tensor) -> Tensor:
         """Return half the distance between the limits, or 1 without limits: (action dim,)."""
         if self.limits is None:
-            return torch.ones_like(mean[0, 0] if len(mean) else mean.new_zeros(mean.shape[-1]))
-        low, high = (limit.to(mean) for limit in self.limits)
-        return ((high - low) / 2).expand(mean.shape[-1])
+            return mean.new_ones(mean.shape[-1])
+        half = half_width(self.limits, mean)
+        return torch.where(half.isfinite(), half, 1.0).expand(mean.shape[-1])
 
     def _sample(self, mean: Tensor, std: Tensor) -> Tensor:
         """Return plans (batch, population, horizon, action dim), the mean first."""
         shape = (len(mean), self.population - 1, *mean.shape[1:])
         noise = normal(shape, mean, self.generator)
-        samples = torch.cat([mean[:, None], mean[:, None] + std[:, None] * noise], 1)
-        if self.limits is None:
-            return samples
-        return samples.clamp(*(limit.to(samples) for limit in self.limits))
+        return self._limited(torch.cat([mean[:, None], mean[:, None] + std[:, None] * noise], 1))
+
+    def _limited(self, actions: Tensor) -> Tensor:
+        return (
+            actions if self.limits is None else actions.clamp(*(limit.to(actions) for limit in self.limits))
+        )
 
     def _values(self, dynamics: Dynamics, cost: RowCost, start: Tensor, samples: Tensor) -> Tensor:
         """Return the cost of each plan (batch, population), infinity where it is not finite."""

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from unknot.planners.base import Cost, check_tensors
+from unknot.planners.base import Cost, check_like_start, check_tensors
 from unknot.planners.derivatives import pieces, psd, rows_jacobian
 
 _SWEEP_FRACTIONS = (1 / 3, 2 / 3, 1.0)
@@ -57,8 +57,7 @@ class QuadraticCost:
             is the mean over three points of each line instead, so that no plan jumps over an obstacle.
 
     Raises:
-        TypeError: An argument is not a tensor.
-        ValueError: A shape is wrong.
+        ValueError: An argument is not a tensor, or a shape is wrong.
     """
 
     def __init__(
@@ -70,8 +69,13 @@ class QuadraticCost:
         sweep: Tensor | None = None,
     ) -> None:
         check_tensors(Q=Q, R=R, goal=goal)
-        if goal.ndim != 2:
-            raise ValueError(f"goal must have the shape (batch, dim), not {tuple(goal.shape)}")
+        if goal.ndim != 2 or not goal.is_floating_point():
+            given = f"{goal.dtype} of the shape {tuple(goal.shape)}"
+            raise ValueError(f"goal must have the shape (batch, dim), floating point, not {given}")
+        if penalty is not None and not callable(penalty):
+            raise ValueError(f"penalty must be a function or None, not {penalty!r}")
+        if sweep is not None:
+            check_tensors(sweep=sweep)
         if Q.shape != (goal.shape[1], goal.shape[1]):
             expected = 2 * tuple(goal.shape[1:])
             raise ValueError(f"Q must have the shape (dim, dim) = {expected}, not {tuple(Q.shape)}")
@@ -197,8 +201,9 @@ class FunctionCost:
         all_actions = actions.new_zeros(count, self.batch, *actions.shape[1:]).index_put(place, actions)
         costs = [self.function(*layer) for layer in zip(all_states, all_actions, strict=True)]
         for cost in costs:
-            if cost.shape != (self.batch,):
-                raise ValueError(f"cost must return the shape ({self.batch},), not {tuple(cost.shape)}")
+            if not isinstance(cost, Tensor) or cost.shape != (self.batch,):
+                given = tuple(cost.shape) if isinstance(cost, Tensor) else repr(cost)
+                raise ValueError(f"cost must return the shape ({self.batch},), not {given}")
         return torch.stack(costs)[place] if costs else states.new_zeros(0)
 
     def __len__(self) -> int:
@@ -227,14 +232,19 @@ def _slope(values: Tensor, inputs: tuple[Tensor, ...], name: str) -> tuple[Tenso
     return torch.autograd.grad(values.sum(), inputs, create_graph=True)
 
 
-def as_row_cost(cost: Cost, batch: int) -> RowCost:
+def as_row_cost(cost: Cost, start: Tensor) -> RowCost:
     """Return a `RowCost`: the cost itself, or a `FunctionCost` around a plain function.
 
     Raises:
-        ValueError: The cost has a different number of problems than `batch`.
+        ValueError: The cost can't be called, or has another number of problems than start (batch, dim), or
+            goals of another width or dtype.
     """
+    if not callable(cost):
+        raise ValueError(f"cost must be a function of states and actions, not {cost!r}")
     if not isinstance(cost, RowCost):
-        return FunctionCost(cost, batch)
-    if len(cost) != batch:
-        raise ValueError(f"cost must have {batch} problems (goals), as start has, not {len(cost)}")
+        return FunctionCost(cost, len(start))
+    if len(cost) != len(start):
+        raise ValueError(f"cost must have {len(start)} problems (goals), as start has, not {len(cost)}")
+    if isinstance(cost, QuadraticCost):
+        check_like_start(start, **{"cost.goal": cost.goal})
     return cost

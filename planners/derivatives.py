@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from unknot.planners.base import Dynamics
+from unknot.planners.base import Dynamics, moved
 
 _CPU_ROWS = 1024
 """Rows computed at once on a CPU: the hidden layers of so many rows fit into its cache."""
@@ -44,7 +44,7 @@ def linearize(dynamics: Dynamics, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _own_jacobians(dynamics: Linearizable, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    A, B, _ = dynamics.linearize(z, u)
+    A, B, _ = dynamics.linearize(z.clone(), u.clone())
     wanted = ((*z.shape, z.shape[1]), (*z.shape, u.shape[1]))
     if (A.shape, B.shape) != wanted:
         raise ValueError(
@@ -57,7 +57,7 @@ def _own_jacobians(dynamics: Linearizable, z: Tensor, u: Tensor) -> tuple[Tensor
 def _jacobians(dynamics: Dynamics, z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     with torch.enable_grad():
         inputs = (z.detach().requires_grad_(), u.detach().requires_grad_())
-        following = dynamics.step(*inputs)
+        following = moved(dynamics, *inputs)
         if not following.requires_grad:
             raise ValueError(
                 "dynamics.step must return a result that can be differentiated: let it record gradients, "

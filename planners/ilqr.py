@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
@@ -18,9 +19,13 @@ from unknot.planners.base import (
     action_dim,
     as_limits,
     check_below_one,
+    check_generator,
     check_start,
     first_actions,
+    half_width,
+    moved,
     unroll,
+    without_gradients,
 )
 from unknot.planners.costs import RowCost, as_row_cost
 from unknot.planners.derivatives import linearize
@@ -89,7 +94,7 @@ class ILQR:
         limits: Lowest and highest action, numbers or tensors (action dim,); none by default.
         starts: Initial action sequences for each problem; the plan of lowest cost is returned. The first
             is the warm start (zeros without one), the others are sampled uniformly within the limits
-            (standard normal without limits).
+            (standard normal, clipped, where a limit is infinite or they are further apart than 2e9).
         generator: For the sampled starts; torch's default generator if None.
         iterations: Maximum number of iterations, including those that only raise the damping.
         tolerance: A problem has converged when the predicted decrease of its next full step is less than
@@ -111,11 +116,12 @@ class ILQR:
     ) -> None:
         check_below_one(tolerance=tolerance)
         count(1, horizon=horizon, starts=starts, iterations=iterations)
+        check_generator(generator)
         self.horizon, self.iterations, self.limits = horizon, iterations, as_limits(limits)
         self.starts, self.generator = starts, generator
         self.tolerance = tolerance
 
-    @torch.no_grad()
+    @without_gradients
     def plan(self, dynamics: Dynamics, cost: Cost, start: Tensor, warm_start: Tensor | None = None) -> Plan:
         """Plan for a batch of problems.
 
@@ -134,7 +140,7 @@ class ILQR:
         size = action_dim(self.limits, cost, dynamics, warm_start)
         actions = self._starts(size, start, warm_start)
         rows = torch.arange(len(start), device=start.device).repeat_interleave(actions.shape[1])
-        cost = as_row_cost(cost, len(start)).select(rows)
+        cost = as_row_cost(cost, start).select(rows)
         plan = self._improve(dynamics, cost, start[rows], actions.flatten(0, 1))
         return _best(plan, *actions.shape[:2])
 
@@ -143,17 +149,23 @@ class ILQR:
         actions = first_actions(self.horizon, size, start, warm_start, self.starts)
         if self.starts > 1 and actions.shape[1] == 1:
             shape = (len(start), self.starts - 1, self.horizon, size)
-            device = start.device if self.generator is None else self.generator.device
-            sample = torch.rand if self.limits else torch.randn
-            other = sample(shape, generator=self.generator, dtype=start.dtype, device=device).to(start.device)
-            if self.limits:
-                low, high = (limit.to(start) for limit in self.limits)
-                other = low + (high - low) * other
-            actions = torch.cat([actions, other], 1)
+            actions = torch.cat([actions, self._random_starts(shape, start)], 1)
         if self.limits:
             low, high = (limit.to(start) for limit in self.limits)
             actions = actions.clamp(low, high)
         return actions
+
+    def _random_starts(self, shape: tuple[int, ...], start: Tensor) -> Tensor:
+        device = start.device if self.generator is None else self.generator.device
+
+        def sample(kind: Callable[..., Tensor]) -> Tensor:
+            return kind(shape, generator=self.generator, dtype=start.dtype, device=device).to(start.device)
+
+        if self.limits is None:
+            return sample(torch.randn)
+        half, low = half_width(self.limits, start), self.limits[0].to(start)
+        uniform = low + 2 * half * sample(torch.rand)
+        return uniform if bool(half.isfinite().all()) else uniform.where(half.isfinite(), sample(torch.randn))
 
     def _improve(self, dynamics: Dynamics, cost: RowCost, start: Tensor, actions: Tensor) -> Plan:
         """Improve each row's plan until it converges; here every start is a separate problem."""
@@ -394,7 +406,7 @@ def _forward(
         action = aim[t] + (K[t] * (z.T - x[t])).sum(1)
         if limits is not None:
             action = torch.clamp(action, *limits)
-        z = dynamics.step(z, action.T.contiguous())
+        z = moved(dynamics, z, action.T)
         states.append(z)
         actions.append(action)
     return torch.stack(states).mT.contiguous(), torch.stack(actions)

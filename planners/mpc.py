@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unknot.checks import count
-from unknot.planners.base import Cost, Dynamics, Planner, check_start
+from unknot.checks import at_least, count
+from unknot.planners.base import Cost, Dynamics, Planner, check_start, check_tensors, without_gradients
 from unknot.planners.costs import as_row_cost
 
 Guesses = Callable[[Tensor], Tensor]
@@ -50,11 +50,13 @@ class RecedingHorizon:
         self, planner: Planner, replan_every: int = 1, replan_distance: float = float("inf")
     ) -> None:
         count(1, replan_every=replan_every)
-        if not replan_distance >= 0:
-            raise ValueError(f"replan_distance must be at least 0, not {replan_distance}")
+        if replan_distance != float("inf"):
+            at_least(0, replan_distance=replan_distance)
+        if not callable(getattr(planner, "plan", None)):
+            raise ValueError(f"planner must have a method plan, unlike {planner!r}")
         self.planner, self.replan_every, self.replan_distance = planner, replan_every, replan_distance
 
-    @torch.no_grad()
+    @without_gradients
     def act(
         self,
         dynamics: Dynamics,
@@ -86,7 +88,10 @@ class RecedingHorizon:
         check_start(start)
         batch = len(start)
         _check_batch("restart", restart, batch)
-        _check_batch("memory.used", None if memory is None else memory.used, batch)
+        if restart is not None and restart.dtype != torch.bool:
+            raise ValueError(f"restart must be of booleans, not of {restart.dtype}")
+        if memory is not None:
+            _check_memory(memory, start)
         rows = self._rows(start, memory, restart)
         if memory is None:
             plan = self.planner.plan(dynamics, cost, start, None if guesses is None else guesses(rows))
@@ -125,7 +130,7 @@ class RecedingHorizon:
             warm = warm * ~restart.to(rows.device)[rows, None, None]
         if guesses is not None:
             warm = torch.cat([warm[:, None], guesses(rows)], 1)
-        plan = self.planner.plan(dynamics, as_row_cost(cost, len(start)).select(rows), start[rows], warm)
+        plan = self.planner.plan(dynamics, as_row_cost(cost, start).select(rows), start[rows], warm)
         return Memory(
             memory.actions.index_copy(0, rows, plan.actions),
             memory.states.index_copy(0, rows, plan.states),
@@ -147,6 +152,20 @@ def shifted(actions: Tensor, used: Tensor) -> Tensor:
     return torch.where((later < horizon)[..., None], rest, 0.0)
 
 
+def _check_memory(memory: Memory, start: Tensor) -> None:
+    if not isinstance(memory, Memory):
+        raise ValueError(f"memory must be the Memory that the last call returned, or None, not {memory!r}")
+    _check_batch("memory.used", memory.used, len(start))
+    if memory.states.shape[2:] != start.shape[1:] or memory.states.dtype != start.dtype:
+        raise ValueError(
+            f"start must have the width and dtype of memory.states, {tuple(memory.states.shape[2:])} and "
+            f"{memory.states.dtype}, not {tuple(start.shape[1:])} and {start.dtype}"
+        )
+
+
 def _check_batch(name: str, values: Tensor | None, batch: int) -> None:
-    if values is not None and values.shape != (batch,):
+    if values is None:
+        return
+    check_tensors(**{name: values})
+    if values.shape != (batch,):
         raise ValueError(f"{name} must have the shape ({batch},), as start has, not {tuple(values.shape)}")

@@ -13,8 +13,8 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from unknot.checks import count
-from unknot.planners.base import check_below_one
+from unknot.checks import above, count
+from unknot.planners.base import check_below_one, check_generator, check_tensors, without_gradients
 from unknot.planners.cem import best_rows, normal
 
 __all__ = ["DirectionSearch", "PoseCEM", "PosePath", "Score", "compose"]
@@ -77,10 +77,11 @@ class DirectionSearch:
         generator: torch.Generator | None = None,
     ) -> None:
         count(1, directions=directions, steps=steps)
+        check_generator(generator)
         self.length = _scale("length", length)
         self.directions, self.steps, self.generator = directions, steps, generator
 
-    @torch.no_grad()
+    @without_gradients
     def search(self, score: Score, start: Tensor) -> PosePath:
         """Search from given poses.
 
@@ -140,6 +141,7 @@ class PoseCEM:
         generator: torch.Generator | None = None,
     ) -> None:
         check_below_one(smoothing=smoothing)
+        check_generator(generator)
         count(1, iterations=iterations)
         count(2, elites=elites)
         count(elites, population=population)
@@ -147,7 +149,7 @@ class PoseCEM:
         self.population, self.elites = population, elites
         self.smoothing, self.iterations, self.generator = smoothing, iterations, generator
 
-    @torch.no_grad()
+    @without_gradients
     def search(self, score: Score, start: Tensor) -> PosePath:
         """Search from given poses.
 
@@ -191,23 +193,33 @@ class PoseCEM:
 
 def _scale(name: str, pair: tuple[float, float]) -> Tensor:
     """Return lengths along the six axes from one in metres and one in radians."""
-    if len(pair) != 2 or not all(0 < value < float("inf") for value in pair):
-        raise ValueError(f"{name} must be two positive numbers, metres and radians, not {pair!r}")
+    try:
+        metres, radians = pair
+        above(0, metres=metres, radians=radians)
+    except (TypeError, ValueError) as error:
+        message = f"{name} must be two positive numbers, metres and radians, not {pair!r}"
+        raise ValueError(message) from error
     return torch.tensor(pair, dtype=torch.float64).repeat_interleave(3)
 
 
 def _check_poses(name: str, poses: Tensor, axes: int) -> None:
+    check_tensors(**{name: poses})
     if poses.ndim != axes or poses.shape[-1] != 6 or not poses.is_floating_point():
         expected = "(batch, 6)" if axes == 2 else "(batch, starts, 6)"
         raise ValueError(
             f"{name} must be floating point of the shape {expected}, "
             f"not {poses.dtype} of the shape {tuple(poses.shape)}"
         )
+    if not bool(poses.isfinite().all()):
+        raise ValueError(f"{name} must be finite, not with {poses[~poses.isfinite()][0].item()}")
 
 
 def _scores(score: Score, poses: Tensor) -> Tensor:
     """Return the scores (batch, n) of poses (batch, n, 6), minus infinity in place of NaN."""
-    values = score(poses)
-    if values.shape != poses.shape[:2]:
-        raise ValueError(f"score must return the shape {tuple(poses.shape[:2])}, not {tuple(values.shape)}")
+    if not callable(score):
+        raise ValueError(f"score must be a function of poses, not {score!r}")
+    values = score(poses.clone())  # it may work in place
+    if not isinstance(values, Tensor) or values.shape != poses.shape[:2]:
+        given = tuple(values.shape) if isinstance(values, Tensor) else repr(values)
+        raise ValueError(f"score must return the shape {tuple(poses.shape[:2])}, not {given}")
     return values.nan_to_num(-torch.inf, torch.inf, -torch.inf)

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 from unknot.checks import above, count
+from unknot.planners.base import check_like_start, check_start, check_tensors, without_gradients
 
 MoveCost = Callable[[Tensor, Tensor], Tensor]
 """The extra cost of moves (moves,), at least 0, infinity if barred, from states (moves, dim) to (moves, dim).
@@ -56,14 +57,18 @@ class Roadmap:
     """
 
     def __init__(self, states: Tensor, move_cost: MoveCost, *, reach: float, neighbours: int = 64) -> None:
-        if states.ndim != 2 or not len(states) or not bool(states.isfinite().all()):
+        check_tensors(states=states)
+        floating = states.is_floating_point()
+        if states.ndim != 2 or not states.numel() or not floating or not bool(states.isfinite().all()):
             raise ValueError(
-                "states must be finite and have the shape (nodes, dim), with at least one node, "
-                f"not {tuple(states.shape)}"
+                "states must be finite and have the shape (nodes, dim), floating point, "
+                f"with at least one node, not {states.dtype} of the shape {tuple(states.shape)}"
             )
         above(0, reach=reach)
         count(1, neighbours=neighbours)
-        self.nodes, self.move_cost, self.reach = states.detach(), move_cost, reach
+        if not callable(move_cost):
+            raise ValueError(f"move_cost must be a function of states and states, not {move_cost!r}")
+        self.nodes, self.move_cost, self.reach = states.detach().clone(), move_cost, float(reach)
         self.neighbours = min(neighbours, len(states))
         near = self._near(self.nodes)
         nodes = len(self.nodes)
@@ -76,7 +81,7 @@ class Roadmap:
         graph = csr_matrix((weights[edges], edges.nonzero()), shape=(nodes, nodes))
         self._distance = torch.from_numpy(dijkstra(graph)).to(self._step)
 
-    @torch.no_grad()
+    @without_gradients
     def paths(self, start: Tensor, goal: Tensor, horizon: int) -> Paths:
         """Return a shortest path for each problem, as `horizon` moves.
 
@@ -88,12 +93,16 @@ class Roadmap:
         Raises:
             ValueError: A shape is wrong.
         """
+        count(1, horizon=horizon)
+        check_start(start)
+        check_tensors(goal=goal)
         dim = self.nodes.shape[1]
-        if start.ndim != 2 or start.shape[1] != dim or goal.shape != start.shape:
+        if start.shape[1] != dim or goal.shape != start.shape:
             raise ValueError(
                 f"start and goal must both have the shape (batch, {dim}), "
                 f"not {tuple(start.shape)} and {tuple(goal.shape)}"
             )
+        check_like_start(start, states=self.nodes, goal=goal)
         last = self._last_moves(goal)
         to_go = self._to_go(goal, last)
         near = self._near(start)
@@ -124,7 +133,7 @@ class Roadmap:
         """Return the cost of moves (...), infinity where barred or too long; z, following are (..., dim)."""
         squared = (following - z).square().sum(-1)
         lengths = torch.full_like(squared, torch.inf)
-        within = squared <= self.reach**2
+        within = squared <= self.reach * self.reach
         if bool(within.any()):
             extra = self.move_cost(z[within], following[within]).detach()
             if extra.shape != (int(within.sum()),) or not bool((extra >= 0).all()):
@@ -132,7 +141,7 @@ class Roadmap:
                     f"move_cost must return values of at least 0 of the shape ({int(within.sum())},), "
                     f"not {tuple(extra.shape)} with the minimum {extra.min().item()}"
                 )
-            lengths[within] = 1 + extra + 0.5 * squared[within] / self.reach**2
+            lengths[within] = 1 + extra + 0.5 * squared[within] / (self.reach * self.reach)
         return lengths
 
     def _last_moves(self, goal: Tensor) -> Tensor:

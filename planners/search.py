@@ -8,7 +8,17 @@ import torch
 from torch import Tensor
 
 from unknot.checks import at_least, count
-from unknot.planners.base import Dynamics, Plan, Status, check_start, unroll
+from unknot.planners.base import (
+    Dynamics,
+    Plan,
+    Status,
+    check_like_start,
+    check_start,
+    check_tensors,
+    moved,
+    unroll,
+    without_gradients,
+)
 
 
 @dataclass(frozen=True)
@@ -28,8 +38,10 @@ class Arrival:
 
     def __post_init__(self) -> None:
         """Check the arguments."""
-        if self.goal.ndim != 2:
-            raise ValueError(f"goal must have the shape (batch, dim), not {tuple(self.goal.shape)}")
+        check_tensors(goal=self.goal)
+        if self.goal.ndim != 2 or not self.goal.is_floating_point():
+            given = f"{self.goal.dtype} of the shape {tuple(self.goal.shape)}"
+            raise ValueError(f"goal must have the shape (batch, dim), floating point, not {given}")
         at_least(0, tolerance=self.tolerance)
 
     def distance(self, states: Tensor) -> Tensor:
@@ -71,7 +83,7 @@ class BreadthFirst:
         self.actions, self.horizon = _checked_moves(actions), horizon
         self.merge, self.limit = merge, limit
 
-    @torch.no_grad()
+    @without_gradients
     def plan(
         self, dynamics: Dynamics, cost: Arrival, start: Tensor, warm_start: Tensor | None = None
     ) -> Plan:
@@ -86,8 +98,8 @@ class BreadthFirst:
         Raises:
             ValueError: A shape is wrong.
         """
-        batch, device = len(start), start.device
         valid, start = _valid(cost, start)
+        batch, device = len(start), start.device
         states, known = start[:, None], valid[:, None]
         parents = torch.zeros(batch, 1, dtype=torch.long, device=device)
         moves = torch.zeros(batch, 1, dtype=torch.long, device=device)
@@ -124,7 +136,7 @@ class BreadthFirst:
         actions = self.actions.to(states).repeat(batch * width, 1)[rows.flatten()]
         origins = states.repeat_interleave(len(self.actions), 1)[rows]
         reached = states.new_full((batch, width * len(self.actions), dim), torch.nan)
-        reached[rows] = dynamics.step(origins, actions)
+        reached[rows] = moved(dynamics, origins, actions)
         return reached
 
     def _fresh(self, reached: Tensor, states: Tensor, known: Tensor) -> Tensor:
@@ -173,7 +185,7 @@ class Greedy:
         count(1, horizon=horizon)
         self.actions, self.horizon = _checked_moves(actions), horizon
 
-    @torch.no_grad()
+    @without_gradients
     def plan(
         self, dynamics: Dynamics, cost: Arrival, start: Tensor, warm_start: Tensor | None = None
     ) -> Plan:
@@ -184,7 +196,7 @@ class Greedy:
         rows = torch.arange(len(start), device=start.device)
         better = torch.ones_like(rows, dtype=torch.bool)
         for _ in range(self.horizon):
-            tried = dynamics.step(z.repeat_interleave(len(moves), 0), moves.repeat(len(z), 1))
+            tried = moved(dynamics, z.repeat_interleave(len(moves), 0), moves.repeat(len(z), 1))
             tried = tried.view(len(z), len(moves), z.shape[1])
             distance, best = cost.distance(tried).nan_to_num(torch.inf).min(1)
             now = cost.distance(z[:, None])[:, 0]
@@ -198,18 +210,22 @@ class Greedy:
 
 
 def _checked_moves(actions: Tensor) -> Tensor:
-    if actions.ndim != 2 or not len(actions) or not bool(actions.isfinite().all()):
+    check_tensors(actions=actions)
+    if actions.ndim != 2 or not actions.numel() or not bool(actions.isfinite().all()):
         raise ValueError(
             "actions must be finite and have the shape (moves, action dim), with at least one move, "
             f"not {tuple(actions.shape)}"
         )
-    return actions.detach()
+    return actions.detach().clone()
 
 
 def _valid(cost: Arrival, start: Tensor) -> tuple[Tensor, Tensor]:
     """Check shapes; return which problems (batch,) are finite, and the starts, 0 where they are not."""
+    if not isinstance(cost, Arrival):
+        raise ValueError(f"cost must be an Arrival, not {cost!r}")
     check_start(start)
-    if cost.goal.shape != start.shape:
+    check_like_start(start, **{"cost.goal": cost.goal})
+    if len(cost.goal) != len(start):
         raise ValueError(
             f"cost.goal must have the shape {tuple(start.shape)}, as start has, not {tuple(cost.goal.shape)}"
         )

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import count, one_of
+from unknot.checks import above, count, one_of
 from unknot.representation.discrete_selectivity import patch_encoder
 from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.networks import image_shape
 from unknot.representation.scene_selectivity import PlaceEncoder
 
 __all__ = ["ENCODERS", "Autoencoder"]
@@ -45,10 +46,11 @@ class Autoencoder(Learner):
     ) -> None:
         super().__init__()
         count(1, latent_dim=latent_dim)
+        above(0, learning_rate=learning_rate)
         one_of("encoder", encoder, ENCODERS)
-        self.shape, self.latent_dim, self.learning_rate = tuple(shape), latent_dim, learning_rate
+        self.shape, self.latent_dim, self.learning_rate = image_shape(shape), latent_dim, learning_rate
         self.network = encoder
-        self.encoder = ENCODERS[encoder](shape, latent_dim)
+        self.encoder = ENCODERS[encoder](self.shape, latent_dim)
         height, width, channels = shape
         cells = (16, height // 4, width // 4)
         self.decoder = nn.Sequential(
@@ -64,7 +66,7 @@ class Autoencoder(Learner):
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, latent_dim) of uint8 images (n, height, width, channels)."""
         device = next(self.parameters()).device
-        codes: Tensor = self.encoder(image_tensor(images, device))
+        codes: Tensor = self.encoder(image_tensor(images, device, self.shape))
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:

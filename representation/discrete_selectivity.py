@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from unknot.checks import above, at_least, count
 from unknot.representation.learner import Learner, descend, image_tensor
-from unknot.representation.networks import mlp
+from unknot.representation.networks import image_shape, mlp
 
 __all__ = ["DiscreteSelectivity", "importance_weights", "information", "patch_encoder", "selectivity"]
 
@@ -77,10 +77,10 @@ class DiscreteSelectivity(Learner):
         count(1, steps=steps)
         above(0, smoothness=smoothness, learning_rate=learning_rate)
         at_least(0, spread=spread, pull=pull, shrink=shrink)
-        self.shape, self.actions, self.features, self.steps = tuple(shape), actions, features, steps
+        self.shape, self.actions, self.features, self.steps = image_shape(shape), actions, features, steps
         self.smoothness, self.spread, self.pull, self.shrink = smoothness, spread, pull, shrink
         self.learning_rate = learning_rate
-        self.encoder = patch_encoder(shape, features)
+        self.encoder = patch_encoder(self.shape, features)
         self.policies = nn.ModuleList(mlp(features, 32, actions) for _ in range(features))
         self.updates: Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
@@ -91,7 +91,7 @@ class DiscreteSelectivity(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return h (n, features) of uint8 images (n, height, width, channels)."""
-        h: Tensor = self.encoder(image_tensor(images, self.updates.device))
+        h: Tensor = self.encoder(image_tensor(images, self.updates.device, self.shape))
         return h
 
     def log_policies(self, h: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.checks import at_least
 from unknot.representation.gaussian import Gaussian
 from unknot.representation.locally_linear import Encoding, LocallyLinear, reconstruction
 
@@ -28,6 +29,7 @@ class E2C(LocallyLinear):
         super().__init__(**settings)
         if self.content_dim:
             raise ValueError(f"content_dim must be 0 for E2C, not {self.content_dim}")
+        at_least(0, consistency=consistency)
         self.consistency = consistency
         self.optimizers = self._adam()
 

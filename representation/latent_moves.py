@@ -1,6 +1,7 @@
 """Predicts which learnt variations an image permits at any position: dynamics for search."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unknot.checks import above, at_least, count, finite
 from unknot.representation.learner import Trainable, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["LatentMoves"]
 
@@ -67,6 +70,11 @@ class LatentMoves(Trainable):
         steps: int = 600,
     ) -> None:
         super().__init__()
+        shape = image_shape(shape)
+        count(1, features=features, hidden=hidden, steps=steps)
+        at_least(0, noise=noise)
+        above(0, learning_rate=learning_rate)
+        _check_moves(moves, actions, centre)
         if not moves or len(moves) != len(actions) or {len(move) for move in moves} != {len(centre)}:
             raise ValueError(
                 f"moves={moves!r} and actions={actions!r} must be equally many, at least one, "
@@ -74,7 +82,7 @@ class LatentMoves(Trainable):
             )
         if shape[0] % PATCH or shape[1] % PATCH:
             raise ValueError(f"shape must have height and width in multiples of {PATCH}, not {shape}")
-        self.shape, self.noise, self.steps, self.learning_rate = tuple(shape), noise, steps, learning_rate
+        self.shape, self.noise, self.steps, self.learning_rate = shape, noise, steps, learning_rate
         self.features = features
         self.moves: Tensor
         self.actions: Tensor
@@ -86,7 +94,7 @@ class LatentMoves(Trainable):
         self.register_buffer("done", torch.zeros((), dtype=torch.long))
         self.length = float(self.moves.norm(dim=1).mean())
         self.reach = float(self.moves.norm(dim=1).min())
-        count, dim = self.moves.shape
+        number, dim = self.moves.shape
         places = shape[0] // PATCH * (shape[1] // PATCH)
         self.maps = nn.Sequential(
             nn.Conv2d(shape[2], 16, 4, stride=4),
@@ -105,8 +113,8 @@ class LatentMoves(Trainable):
         self.attention = nn.Sequential(
             nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, places)
         )
-        self.chances = nn.Sequential(nn.Linear(features + dim, hidden), nn.ReLU(), nn.Linear(hidden, count))
-        self.ends = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, count * dim))
+        self.chances = nn.Sequential(nn.Linear(features + dim, hidden), nn.ReLU(), nn.Linear(hidden, number))
+        self.ends = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, number * dim))
         optimizer = torch.optim.Adam(self.parameters(), learning_rate)
         self.optimizers = {"adam": optimizer}
 
@@ -240,7 +248,7 @@ class LatentMoves(Trainable):
 
     def _maps(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return maps (n, places, features)."""
-        maps: Tensor = self.maps(image_tensor(images, self.moves.device)).flatten(2).mT
+        maps: Tensor = self.maps(image_tensor(images, self.moves.device, self.shape)).flatten(2).mT
         return maps
 
     def _added(self, maps: Tensor) -> Tensor:
@@ -267,6 +275,19 @@ class LatentMoves(Trainable):
         pooled = functional.avg_pool2d(squared, PATCH).flatten(1)
         shares: Tensor = pooled / pooled.sum(1, keepdim=True).clamp(min=1e-9)
         return shares
+
+
+def _check_moves(moves: Any, actions: Any, centre: Any) -> None:
+    """Refuse what is no table of finite numbers."""
+    rows = moves if isinstance(moves, list | tuple) and moves else [None]
+    for name, values in (("actions", actions), ("centre", centre), *[("moves", row) for row in rows]):
+        if not isinstance(values, list | tuple) or not values:
+            raise ValueError(f"{name} must have lists of numbers, at least one, not {values!r}")
+        for value in values:
+            if name == "actions":
+                count(0, actions=value)
+            else:
+                finite(**{name: value})
 
 
 def balanced(tried: Tensor, happened: Tensor, something: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from unknot.checks import arguments as check_arguments
 from unknot.checks import unknown
 from unknot.files import WEIGHTS, WeightsError, find_seed, load_weights, plain, save_weights
 from unknot.learners import LEARNERS
@@ -48,7 +49,8 @@ class Trainable(nn.Module, ABC):
     """Its optimisers by name; the constructor creates them."""
 
     def __new__(cls, *arguments: Any, **named: Any) -> Self:
-        """Remember the constructor's arguments, which `settings` returns."""
+        """Check the constructor's arguments, and remember them; `settings` returns them."""
+        check_arguments(cls, arguments, named)
         made = super().__new__(cls)
         made.__dict__["_arguments"] = arguments, named
         return made
@@ -135,7 +137,11 @@ def image_tensor(
     Raises:
         ValueError: another dtype, number of axes or shape.
     """
-    tensor = torch.as_tensor(images)
+    try:
+        tensor = torch.as_tensor(images)
+    except (TypeError, ValueError, RuntimeError) as error:  # strings, objects, ragged lists
+        kind = type(images).__name__
+        raise ValueError(f"images must be uint8 (n, height, width, channels), not {kind}") from error
     if tensor.dtype != torch.uint8 or tensor.ndim != 4:
         raise ValueError(
             f"images must be uint8 (n, height, width, channels), not {tensor.dtype} {tuple(tensor.shape)}"

@@ -27,10 +27,11 @@ from torch.distributions import Independent, Normal
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from unknot.checks import above, at_least, count
 from unknot.representation.cameras import Views
 from unknot.representation.gaussian import Gaussian
 from unknot.representation.learner import Learner, encode_all, expand, image_tensor
-from unknot.representation.networks import BroadcastDecoder, ConvEncoder, mlp
+from unknot.representation.networks import BroadcastDecoder, ConvEncoder, image_shape, mlp
 from unknot.representation.obstacles import fit_obstacles, obstacle_classifier
 
 __all__ = ["LocallyLinear"]
@@ -139,13 +140,13 @@ class LocallyLinear(Learner):
         steps: int = 2000,
     ) -> None:
         super().__init__()
-        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
-        self.latent_dim, self.action_dim, self.content_dim, self.sets = (
-            latent_dim,
-            action_dim,
-            content_dim,
-            sets,
-        )
+        count(1, latent_dim=latent_dim, action_dim=action_dim, sets=sets, landmarks=landmarks, steps=steps)
+        count(0, content_dim=content_dim)
+        above(0, gain=gain, learning_rate=learning_rate)
+        at_least(0, gauge=gauge, pull=pull)
+        self.shape = image_shape(shape)
+        self.latent_dim, self.action_dim = latent_dim, action_dim
+        self.content_dim, self.sets = content_dim, sets
         self.gain, self.gauge, self.pull, self.blocked = gain, gauge, pull, blocked
         self.learning_rate, self.steps = learning_rate, steps
         self.landmark_count = landmarks
@@ -221,16 +222,16 @@ class LocallyLinear(Learner):
 
     def posterior(self, images: NDArray[np.uint8] | Tensor) -> "Independent":  # type: ignore[type-arg]
         """Return q(z | x) of uint8 images (n, h, w, c), a distribution over (n, latent_dim)."""
-        dynamics = self._encode(image_tensor(images, self.B.device)).dynamics
+        dynamics = self._encode(image_tensor(images, self.B.device, self.shape)).dynamics
         return Independent(Normal(dynamics.mean, (dynamics.log_variance / 2).exp()), 1)
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return the posterior means of z, (n, latent_dim), of uint8 images (n, h, w, c)."""
-        return self._encode(image_tensor(images, self.B.device)).dynamics.mean
+        return self._encode(image_tensor(images, self.B.device, self.shape)).dynamics.mean
 
     def content(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return the posterior means of w, (n, content_dim), of uint8 images (n, h, w, c)."""
-        return self._encode(image_tensor(images, self.B.device)).content.mean
+        return self._encode(image_tensor(images, self.B.device, self.shape)).content.mean
 
     def decode(self, z: Tensor, w: Tensor | None = None) -> Tensor:
         """Decode codes.
@@ -296,7 +297,7 @@ class LocallyLinear(Learner):
         Returns:
             Expected images, float (n, h, w, c) in [0, 1].
         """
-        code = self._encode(image_tensor(images, self.B.device))
+        code = self._encode(image_tensor(images, self.B.device, self.shape))
         z = code.dynamics.mean
         z_next = self.step(z, torch.as_tensor(actions, dtype=z.dtype, device=z.device))
         stays = (self.obstruction(z_next) > 0)[:, None]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.checks import count
+from unknot.checks import at_least, count
 from unknot.representation.interaction import Act, sample_actions
 from unknot.representation.learner import descend, image_tensor
 from unknot.representation.scene_selectivity import PlaceEncoder
@@ -99,6 +99,7 @@ class MultistepSelectivity(Selectivity):
         )
         count(1, horizon=horizon)
         count(2, names=names)
+        at_least(0, attraction=attraction, even=even)
         self.horizon, self.names, self.attraction, self.even = horizon, names, attraction, even
         self.encoder = PlaceEncoder(self.shape, self.latent_dim, self.gain)  # type: ignore[assignment]
         self.generator = Names(self.latent_dim, names)  # type: ignore[assignment]

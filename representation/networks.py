@@ -1,14 +1,31 @@
 """Networks that several learners share."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BroadcastDecoder", "ConvEncoder", "mlp"]
+from unknot.checks import count
+
+__all__ = ["BroadcastDecoder", "ConvEncoder", "image_shape", "mlp"]
 
 PATCH = 4
 """Side in pixels of the decoder's patches; image sides are multiples of it."""
+
+
+def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (height, width, channels), of a tuple or of a list, as JSON has it.
+
+    Raises:
+        ValueError: not three whole numbers of at least 1.
+    """
+    if len(shape) != 3:
+        raise ValueError(f"shape must be (height, width, channels), not {shape!r}")
+    height, width, channels = shape
+    for side in (height, width, channels):
+        count(1, shape=side)
+    return int(height), int(width), int(channels)
 
 
 def mlp(*widths: int) -> nn.Sequential:

@@ -304,15 +304,28 @@ def _read(observation: Observation, device: torch.device | str) -> tuple[Tensor,
     names = ("image", "depth", "view", "projection")
     if not isinstance(observation, Mapping) or not set(names) <= observation.keys():
         given = sorted(observation) if isinstance(observation, Mapping) else type(observation).__name__
-        raise ValueError(f"observation={given}, expected a mapping with the keys {', '.join(names)}")
+        raise ValueError(f"observation must be a mapping with the keys {', '.join(names)}, not {given}")
     image = image_tensor(observation["image"], device)
     b, _, h, w = image.shape
-    tensors = [torch.as_tensor(observation[name]).to(device).float() for name in names[1:]]
-    for name, tensor, shape in zip(names[1:], tensors, ((b, h, w), (b, 4, 4), (b, 4, 4)), strict=True):
-        if tensor.shape != shape:
-            raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, expected {shape}")
-    depth, view, projection = tensors
+    depth, view, projection = (
+        _numbers(name, observation[name], shape, device)
+        for name, shape in zip(names[1:], ((b, h, w), (b, 4, 4), (b, 4, 4)), strict=True)
+    )
     return image, depth, view, projection
+
+
+def _numbers(name: str, values: Any, shape: tuple[int, ...], device: torch.device | str) -> Tensor:
+    try:
+        tensor = torch.as_tensor(values).to(device).float()
+    except (TypeError, ValueError, RuntimeError) as error:  # strings, objects, complex numbers
+        raise ValueError(
+            f"{name} must be numbers of the shape {shape}, not {type(values).__name__}"
+        ) from error
+    if tensor.shape != shape:
+        raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, expected {shape}")
+    if not bool(tensor.isfinite().all()):
+        raise ValueError(f"{name} must be finite")
+    return tensor
 
 
 def _bounds(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

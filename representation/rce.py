@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unknot.checks import at_least
 from unknot.representation.gaussian import Gaussian
 from unknot.representation.locally_linear import (
     LOG_VARIANCE,
@@ -56,6 +57,7 @@ class RCE(LocallyLinear):
 
     def __init__(self, *, swap: float = 1.0, **settings: Any) -> None:
         super().__init__(**settings)
+        at_least(0, swap=swap)
         self.swap = swap
         self.backward_transition = mlp(
             self.encoder.features + self.latent_dim + self.action_dim, 64, 2 * self.latent_dim

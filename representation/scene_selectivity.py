@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unknot.checks import at_least
 from unknot.representation.selectivity import (
     Bilinear,
     Selectivity,
@@ -62,6 +63,7 @@ class SceneSelectivity(Selectivity):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
+        at_least(0, even=even, least=least, hindsight=hindsight, calm=calm)
         self.even, self.least, self.hindsight, self.calm = even, least, hindsight, calm
         self.encoder = PlaceEncoder(self.shape, self.latent_dim, self.gain)  # type: ignore[assignment]
         self.generator = Bounded(self.latent_dim, self.noise_dim, self.noise_dim)
@@ -116,6 +118,8 @@ class PlaceEncoder(nn.Module):
 
     def __init__(self, shape: tuple[int, int, int], outputs: int, gain: float, maps: int = 16) -> None:
         super().__init__()
+        if shape[0] % 4 or shape[1] % 4:
+            raise ValueError(f"shape must have height and width in multiples of 4, not {tuple(shape)}")
         self.maps = maps
         self.convolutions = nn.Sequential(
             nn.Conv2d(shape[2], maps, 4, 4),

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.checks import above, count, one_of, within
+from unknot.checks import above, at_least, count, one_of, within
 from unknot.representation.interaction import Act, sample_actions
 from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["KERNELS", "SPACES", "Selectivity", "contrast"]
 
@@ -113,8 +114,10 @@ class Selectivity(Learner):
         within(0, 1, exploration=exploration)
         if not 0.1 < commit <= 1:
             raise ValueError(f"commit must be above 0.1 and at most 1, not {commit}")
-        above(0, width=width)
-        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        above(0, width=width, sharpness=sharpness, gain=gain, learning_rate=learning_rate)
+        at_least(0, selectivity=selectivity, spread=spread, pull=pull, reconstruction=reconstruction)
+        at_least(0, autoencode_from=autoencode_from, entropy=entropy)
+        self.shape = image_shape(shape)
         self.actions, self.latent_dim, self.factors = actions, latent_dim, factors
         self.space, self.kernel, self.width = space, kernel, width
         self.selectivity, self.spread, self.sharpness, self.pull = selectivity, spread, sharpness, pull
@@ -138,9 +141,9 @@ class Selectivity(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return h, (n, latent_dim), of uint8 images (n, h, w, c); equal images are encoded once."""
-        images = torch.as_tensor(images)
-        first, copies = distinct(images)
-        codes: Tensor = self.encoder(image_tensor(images[first], self.updates.device))
+        tensor = image_tensor(images, self.updates.device, self.shape)
+        first, copies = distinct(torch.as_tensor(images))
+        codes: Tensor = self.encoder(tensor[first.to(tensor.device)])
         return codes[copies.to(codes.device)]
 
     def decode(self, h: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
+from unknot.checks import count, flag
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.progress import progress_bar
 from unknot.representation.learner import Trainable, arrays, load_state, save_learner
@@ -51,12 +52,16 @@ def minibatches(
     Raises:
         ValueError: no data, different lengths, or a batch size outside [1, n].
     """
-    tensors = {name: torch.as_tensor(array) for name, array in data.items()}
+    if not isinstance(data, Mapping) or not data:
+        raise ValueError(f"data must be arrays by name, at least one, not {data!r}")
+    count(0, seed=seed)
+    tensors = {name: _tensor(name, array) for name, array in data.items()}
     lengths = {name: len(tensor) for name, tensor in tensors.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"data must be arrays of one length, not {lengths}")
     length = next(iter(lengths.values()))
-    if not 1 <= batch_size <= length:
+    count(1, batch_size=batch_size)
+    if batch_size > length:
         raise ValueError(f"batch_size must be from 1 to the {length} rows there are, not {batch_size}")
     batches = length // batch_size
     current: dict[int, Tensor] = {}  # the order of one epoch
@@ -70,6 +75,16 @@ def minibatches(
         return {name: tensor[rows.to(tensor.device)] for name, tensor in tensors.items()}
 
     return batch_at
+
+
+def _tensor(name: str, array: Any) -> Tensor:
+    try:
+        tensor = torch.as_tensor(array)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"data[{name!r}] must be an array, not {type(array).__name__}") from error
+    if not tensor.ndim:
+        raise ValueError(f"data[{name!r}] must have rows, not be the number {array!r}")
+    return tensor
 
 
 def train(
@@ -114,8 +129,13 @@ def train(
         FileExistsError: `folder` has a checkpoint and `resume` is False.
         WeightsError: the checkpoint is damaged or of another learner.
         FloatingPointError: a logged scalar is not finite; the last checkpoint is kept.
-        ValueError: another precision, or a checkpoint with more steps or another number of processes.
+        ValueError: an argument of another kind or out of range, another precision, or a checkpoint with more
+            steps or another number of processes.
     """
+    _check(learner, batch_at, folder, fabric)
+    count(0, steps=steps)
+    count(1, checkpoint_every=checkpoint_every, log_every=log_every)
+    flag(resume=resume, progress=progress)
     fabric = fabric or Fabric(devices=1)
     precision = fabric._strategy.precision.precision
     if precision not in ("32-true", "bf16-mixed"):  # learners step their optimisers: nothing scales losses
@@ -123,6 +143,8 @@ def train(
     folder = None if folder is None else Path(folder)
     start, scalars = 0, dict[str, float]()
     with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())  # the caller may have turned gradients off
         stack.enter_context(_in_order(fabric.device))
         stack.callback(_move, learner, next(iter(learner.state_dict().values())).device)
         _move(learner.train(), fabric.device)
@@ -163,6 +185,17 @@ def train(
             raise KeyboardInterrupt
     learner.eval()
     return scalars
+
+
+def _check(learner: Any, batch_at: Any, folder: Any, fabric: Any) -> None:
+    if not callable(getattr(learner, "update", None)) or not hasattr(learner, "optimizers"):
+        raise ValueError(f"learner must be a Trainable, not a {type(learner).__name__}")
+    if not callable(batch_at):
+        raise ValueError(f"batch_at must be a function from steps to batches, not {batch_at!r}")
+    if not (folder is None or isinstance(folder, str | Path)):
+        raise ValueError(f"folder must be a path or None, not {folder!r}")
+    if not (fabric is None or isinstance(fabric, Fabric)):
+        raise ValueError(f"fabric must be a Fabric of lightning_fabric, or None, not {fabric!r}")
 
 
 def _finite(update: Mapping[str, float | Tensor], step: int) -> dict[str, float]:

@@ -6,15 +6,19 @@ that says its name, what was expected and what was given: "steps must be at leas
 
 import difflib
 import importlib.util
+import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 __all__ = [
     "above",
+    "arguments",
     "at_least",
     "count",
+    "finite",
     "flag",
     "generator",
     "one_of",
@@ -117,7 +121,7 @@ def generator(**values: Any) -> None:
             raise ValueError(f"{name} must be a numpy.random.Generator, not {shown(value)}")
 
 
-def count(least: int, **values: Any) -> None:
+def count(least: int, /, **values: Any) -> None:
     """Refuse values that are not whole numbers of at least `least`.
 
     Args:
@@ -136,7 +140,18 @@ def count(least: int, **values: Any) -> None:
             raise ValueError(f"{name} must be at most {LARGEST_COUNT}, not {shown(value)}")
 
 
-def at_least(least: float, **values: Any) -> None:
+def finite(**values: Any) -> None:
+    """Refuse values that are not finite numbers; a bool is not one.
+
+    Raises:
+        ValueError: a value is NaN, infinite, or not a number.
+    """
+    for name, value in values.items():
+        if not _is_finite(value):
+            raise ValueError(f"{name} must be a finite number, not {shown(value)}")
+
+
+def at_least(least: float, /, **values: Any) -> None:
     """Refuse values that are not finite numbers of at least `least`.
 
     Args:
@@ -151,7 +166,7 @@ def at_least(least: float, **values: Any) -> None:
             raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
 
 
-def settings_at_least(settings: Any, **least: float) -> None:
+def settings_at_least(settings: Any, /, **least: float) -> None:
     """Refuse settings below their lowest values; those of type int must be whole numbers.
 
     Args:
@@ -171,18 +186,81 @@ def settings_at_least(settings: Any, **least: float) -> None:
                 at_least(number, **{name: each})
 
 
-def above(bound: float, **values: Any) -> None:
+def above(bound: float, /, **values: Any) -> None:
     """Refuse values that are not finite numbers above `bound`; see `at_least`."""
     for name, value in values.items():
         if not (_is_finite(value) and value > bound):
             raise ValueError(f"{name} must be above {bound}, not {shown(value)}")
 
 
-def within(low: float, high: float, **values: Any) -> None:
+def within(low: float, high: float, /, **values: Any) -> None:
     """Refuse values that are not finite numbers in [low, high]; see `at_least`."""
     for name, value in values.items():
         if not (_is_finite(value) and low <= value <= high):
             raise ValueError(f"{name} must be from {low} to {high}, not {shown(value)}")
+
+
+def arguments(kind: type, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+    """Refuse arguments of a constructor that are not what their annotations say.
+
+    The annotations int, float, bool, str, tuples of them with a fixed length, and None beside one of these
+    are checked, of the class and of those that it passes `**settings` to. A float must be finite.
+
+    Args:
+        kind: the class.
+        given: its positional arguments.
+        named: its keyword arguments.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    hints: dict[str, Any] = {}
+    for each in kind.__mro__:
+        if "__init__" in vars(each):
+            hints = _hints(vars(each)["__init__"]) | hints
+    positional = zip(inspect.signature(kind).parameters, given, strict=False)
+    for name, value in (dict(positional) | dict(named)).items():
+        expected = _misfit(hints.get(name), value)
+        if expected:
+            raise ValueError(f"{name} must be {expected}, not {shown(value)}")
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(function)
+    except (NameError, TypeError):  # a user's annotation that is only there for a type checker
+        return {}
+
+
+_KINDS = {
+    bool: "True or False",
+    int: f"a whole number of at most {LARGEST_COUNT}",
+    float: "a finite number",
+    str: "a string",
+}
+
+
+def _misfit(hint: Any, value: Any) -> str:
+    """Return what an annotation expects if a value isn't that, else an empty string."""
+    if get_origin(hint) in (Union, UnionType):
+        expected = [_misfit(each, value) for each in get_args(hint)]
+        return " or ".join(dict.fromkeys(expected)) if all(expected) else ""
+    parts = get_args(hint)
+    if get_origin(hint) is tuple and Ellipsis not in parts:
+        fits = isinstance(value, list | tuple) and len(value) == len(parts)
+        wrong = not fits or any(_misfit(part, one) for part, one in zip(parts, value, strict=True))
+        return f"{len(parts)} values, each {_KINDS.get(parts[0], parts[0])}" if wrong else ""
+    if hint is type(None):
+        return "" if value is None else "None"
+    if hint is bool:
+        fits = _is_flag(value)
+    elif hint is int:
+        fits = _is_integer(value) and abs(value) <= LARGEST_COUNT
+    elif hint is float:
+        fits = _is_finite(value)
+    else:
+        fits = hint is not str or isinstance(value, str)
+    return "" if fits else _KINDS[hint]
 
 
 def _each(name: str, value: Any) -> Iterable[Any]:

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from unknot.checks import one_of, within
+from unknot.checks import above, count, one_of, within
 from unknot.models.image.embedding_losses import binomial_deviance_loss, histogram_loss, triplet_loss
 from unknot.models.image.f_statistic import f_statistic_loss
 from unknot.models.image.networks import conv_encoder
 from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["LOSSES", "Embedding"]
 
@@ -53,9 +54,11 @@ class Embedding(Learner):
     ) -> None:
         super().__init__()
         one_of("loss", loss, LOSSES)
+        count(1, latent_dim=latent_dim, dimensions=dimensions, width=width, hidden=hidden)
         within(1, latent_dim, dimensions=dimensions)
+        above(0, learning_rate=learning_rate)
         self.loss, self.latent_dim, self.dimensions = loss, latent_dim, dimensions
-        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.shape = image_shape(shape)
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
         self.encoder = conv_encoder(self.shape, latent_dim, width, hidden)
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.checks import at_least, count
+from unknot.checks import above, at_least, count
 from unknot.models.adversarial import dense_discriminator, density_ratio_loss
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VariationalAutoencoder
@@ -50,6 +50,7 @@ class FactorVAE(VariationalAutoencoder):
     ) -> None:
         super().__init__(**settings)
         at_least(0, gamma=gamma)
+        above(0, discriminator_rate=discriminator_rate)
         count(
             1,
             discriminator_width=discriminator_width,

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.checks import above, at_least, count
+from unknot.checks import above, at_least, count, finite
 from unknot.models.image.networks import bernoulli, conv_decoder, he_initialise
 from unknot.representation.learner import Trainable, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["FactorGenerator"]
 
@@ -64,13 +65,12 @@ class FactorGenerator(Trainable):
         learning_rate: float = 5e-4,
     ) -> None:
         super().__init__()
-        if not factors:
-            raise ValueError("factors must be at least one, not none")
-        above(0, first=first)
+        _check_factors(factors)
+        above(0, first=first, learning_rate=learning_rate)
         at_least(first, capacity=capacity)
-        count(1, growth=growth)
+        count(1, growth=growth, width=width, hidden=hidden)
         self.factors = {name: (float(mean), float(scale)) for name, (mean, scale) in factors.items()}
-        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.shape = image_shape(shape)
         self.first, self.capacity, self.growth = first, capacity, growth
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
         self.preferences = nn.Parameter(torch.zeros(len(factors)))
@@ -114,7 +114,7 @@ class FactorGenerator(Trainable):
         """
         mean, variance = self.moments(batch)
         z = mean + variance.sqrt() * torch.randn_like(mean)
-        images = image_tensor(batch["observation"], z.device)
+        images = image_tensor(batch["observation"], z.device, self.shape)
         reconstruction = bernoulli(self.decoder(z), images).mean()
         target, kl = self.target(), self.capacities().detach()
         descend(reconstruction, self.optimizers["adam"])
@@ -132,3 +132,13 @@ class FactorGenerator(Trainable):
         first = -(-point * self.growth // POINTS)
         row = self.trace[point]
         row.copy_(values if done == first else row + (values - row) / (done - first + 1))
+
+
+def _check_factors(factors: Any) -> None:
+    if not isinstance(factors, Mapping) or not factors:
+        raise ValueError(f"factors must be means and standard deviations, at least one, not {factors!r}")
+    for name, pair in factors.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"factors[{name!r}] must be a mean and a standard deviation, not {pair!r}")
+        finite(**{f"factors[{name!r}]": pair[0]})
+        above(0, **{f"factors[{name!r}]": pair[1]})

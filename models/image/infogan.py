@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.checks import at_least, count, one_of
+from unknot.checks import above, at_least, count, one_of
 from unknot.models.adversarial import gradient_penalty, wasserstein_distance, wasserstein_generator_loss
 from unknot.models.image.infogan_networks import NETWORKS
 from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["InfoGAN", "surprise"]
 
@@ -66,8 +67,9 @@ class InfoGAN(Learner):
         one_of("network", network, NETWORKS)
         count(1, latent_dim=latent_dim, width=width, critic_updates=critic_updates)
         count(0, noise_dim=noise_dim)
+        above(0, learning_rate=learning_rate)
         at_least(0, information_weight=information_weight, penalty_weight=penalty_weight)
-        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.shape = image_shape(shape)
         self.latent_dim, self.noise_dim, self.network, self.width = latent_dim, noise_dim, network, width
         self.information_weight, self.penalty_weight = information_weight, penalty_weight
         self.critic_updates, self.learning_rate = critic_updates, learning_rate

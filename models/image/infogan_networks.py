@@ -40,7 +40,7 @@ def conv_generator(shape: tuple[int, int, int], inputs: int, width: int) -> nn.S
     *narrower, widest = _channels(shape, width)
     layers: list[nn.Module] = [
         nn.Linear(inputs, widest * FINAL_SIDE**2, bias=False),
-        nn.Unflatten(1, (widest, FINAL_SIDE, FINAL_SIDE)),
+        nn.Unflatten(1, (int(widest), FINAL_SIDE, FINAL_SIDE)),
     ]
     before = widest
     for channels in reversed(narrower):

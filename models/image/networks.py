@@ -65,7 +65,7 @@ def conv_decoder(shape: Shape, inputs: int, width: int, hidden: int) -> nn.Seque
         nn.Linear(hidden, hidden),
         nn.ReLU(),
         nn.Linear(hidden, width * FINAL_SIDE * FINAL_SIDE),
-        nn.Unflatten(1, (width, FINAL_SIDE, FINAL_SIDE)),
+        nn.Unflatten(1, (int(width), FINAL_SIDE, FINAL_SIDE)),
         *layers,
     )
 

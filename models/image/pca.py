@@ -7,7 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.checks import count
 from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["PCA"]
 
@@ -28,10 +30,11 @@ class PCA(Learner):
 
     def __init__(self, *, shape: tuple[int, int, int] = (64, 64, 1), latent_dim: int = 10) -> None:
         super().__init__()
-        pixels = int(np.prod(shape))
-        if not 1 <= latent_dim <= pixels:
+        self.shape = image_shape(shape)
+        pixels = int(np.prod(self.shape))
+        count(1, latent_dim=latent_dim)
+        if latent_dim > pixels:
             raise ValueError(f"latent_dim must be from 1 to the {pixels} pixels, not {latent_dim}")
-        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
         self.latent_dim = latent_dim
         self.mean: Tensor
         self.directions: Tensor

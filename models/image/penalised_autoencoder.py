@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import one_of
+from unknot.checks import above, at_least, count, one_of
 from unknot.models.penalties import PENALTIES
 from unknot.representation import Learner, descend
 from unknot.representation.learner import image_tensor
@@ -46,6 +46,9 @@ class PenalisedAutoencoder(Learner):
     ) -> None:
         super().__init__()
         one_of("penalty", penalty, PENALTIES)
+        count(1, code_dim=code_dim)
+        at_least(0, weight=weight)
+        above(0, learning_rate=learning_rate)
         self.code_dim, self.penalty, self.weight = code_dim, penalty, weight
         self.learning_rate = learning_rate
         self.encoder = nn.Sequential(

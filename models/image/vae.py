@@ -16,6 +16,7 @@ from unknot.checks import above, at_least, count, one_of, within
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl, he_initialise
 from unknot.models.image.warm_up import FROZEN_UPDATES, WARM_UP_PIXEL_WEIGHT, end_warm_up
 from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["VAE", "PosteriorSamples", "VariationalAutoencoder"]
 
@@ -66,10 +67,10 @@ class VariationalAutoencoder(Learner):
         one_of("network", network, NETWORKS)
         one_of("likelihood", likelihood, LIKELIHOODS)
         count(1, latent_dim=latent_dim, width=width, hidden=hidden)
-        above(0, likelihood_weight=likelihood_weight)
+        above(0, likelihood_weight=likelihood_weight, learning_rate=learning_rate)
         within(0, 1, noise=noise)
         count(0, warm_up=warm_up)
-        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.shape = image_shape(shape)
         self.latent_dim, self.network, self.width, self.hidden = latent_dim, network, width, hidden
         self.likelihood, self.likelihood_weight = likelihood, likelihood_weight
         self.noise, self.spread, self.warm_up, self.learning_rate = noise, spread, warm_up, learning_rate

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
+from unknot.checks import within
+from unknot.representation.metrics.score import Score, bootstrap, checked, generator, kinds_of
 
 __all__ = ["attribute_auc"]
 
@@ -45,6 +46,7 @@ def attribute_auc(
     Raises:
         ValueError: shapes, numbers that are not finite, or a constant factor.
     """
+    within(0, 1, threshold=threshold)
     codes, factors = checked(codes, factors)
     attributes, masks = _attributes(factors, kinds_of(categorical, factors))
     each = areas(codes, masks)
@@ -54,7 +56,7 @@ def attribute_auc(
         lambda rows: float((areas(codes[rows], masks[rows]).max(axis=0) > threshold).mean()),
         value,
         len(codes),
-        np.random.default_rng(seed),
+        generator(seed),
     )
     parts: dict[str, Any] = {
         "areas": best,

@@ -9,9 +9,10 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from unknot.representation.metrics.score import table_of
 from unknot.representation.source import Encode, Factors, FactorSource
 
-__all__ = ["Components", "encode_factors"]
+__all__ = ["Components", "components_of", "encode_factors"]
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -28,6 +29,18 @@ class _Part:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     width: int
+
+
+def components_of(source: Any) -> "Components":
+    """Return the factors of a source.
+
+    Raises:
+        ValueError: it is no source, or no component can vary.
+    """
+    if not hasattr(source, "factor_space"):
+        hint = ": give env.unwrapped" if hasattr(source, "unwrapped") else ""
+        raise ValueError(f"source={source} has no factor_space{hint}")
+    return Components(source.factor_space)
 
 
 class Components:
@@ -111,6 +124,8 @@ def encode_factors(encode: Encode, source: FactorSource, factors: Mapping[str, A
     Raises:
         ValueError: codes of another shape, or not finite.
     """
+    if not callable(encode):
+        raise ValueError(f"encode must be a function of what the source renders, not {encode!r}")
     n = len(next(iter(factors.values())))
     blocks = []
     with torch.no_grad():
@@ -121,11 +136,7 @@ def encode_factors(encode: Encode, source: FactorSource, factors: Mapping[str, A
 
 
 def _checked(codes: Any, n: int) -> Floats:
-    if isinstance(codes, torch.Tensor):
-        codes = codes.detach().to("cpu", torch.float64).numpy()
-    array = np.asarray(codes, np.float64)
+    array = table_of("codes that encode returned", codes)
     if array.ndim != 2 or len(array) != n or not array.shape[1]:
-        raise ValueError(f"encode returned codes of shape {array.shape}, expected ({n}, dimensions)")
-    if not np.isfinite(array).all():
-        raise ValueError("encode returned codes that are not finite")
+        raise ValueError(f"encode must return codes ({n}, dimensions), not of shape {array.shape}")
     return array

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unknot.checks import count
-from unknot.representation.metrics.score import Score, bootstrap, checked
+from unknot.representation.metrics.score import Score, bootstrap, checked, generator, varies
 
 __all__ = ["covariance_measures", "covariance_of", "cvr", "mapc", "tdv", "ud90"]
 
@@ -152,7 +152,7 @@ def _score(
     codes, _ = checked(codes)
     covariance = covariance_of(codes)
     centre = value(covariance)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     interval = bootstrap(lambda rows: value(covariance_of(codes[rows])), centre, len(codes), rng)
     return Score(centre, interval, parts(covariance), choices)
 
@@ -160,7 +160,7 @@ def _score(
 def covariance_of(codes: Floats) -> Floats:
     """Return the sample covariance, always a matrix, and exactly 0 for a constant dimension."""
     covariance: Floats = np.atleast_2d(np.cov(codes, rowvar=False))
-    constant = np.ptp(codes, axis=0) == 0
+    constant = ~varies(codes)
     covariance[constant] = covariance[:, constant] = 0.0
     return covariance
 

@@ -19,7 +19,7 @@ from sklearn.linear_model import Lasso
 from sklearn.svm import LinearSVC
 
 from unknot.checks import one_of
-from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
+from unknot.representation.metrics.score import Score, bootstrap, checked, generator, kinds_of, varies
 
 __all__ = ["REGRESSORS", "completeness", "dci", "disentanglement"]
 
@@ -78,11 +78,13 @@ def dci(
             few examples or factors, or unseen data with other columns.
     """
     one_of("regressor", regressor, REGRESSORS)
+    if unseen is not None and not (isinstance(unseen, tuple | list) and len(unseen) == 2):
+        raise ValueError(f"unseen must be codes and factors, or None, not {unseen!r}")
     codes, factors = checked(codes, factors, least_factors=2)
     if len(codes) < 30:
         raise ValueError(f"codes of {len(codes)} examples are too few to split: dci needs at least 30")
     kinds = kinds_of(categorical, factors)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     split = Split.of(codes, rng)
     alike = np.flatnonzero(np.ptp(factors[split.rows[0]], axis=0) == 0)
     if alike.size:
@@ -118,7 +120,7 @@ def dci(
             lambda rows: _informativeness(losses[rows], kinds), informative
         ),
     }
-    if unseen:
+    if unseen is not None:
         train = split.rows[0]
         parts["unseen_errors"] = _unseen_errors(fits, codes[train], factors[train], kinds, unseen)
     interval = resampled(lambda rows: disentanglement(effects[rows].mean(axis=0)), value)
@@ -379,6 +381,6 @@ def _informativeness(losses: Floats, categorical: NDArray[np.bool_]) -> float:
 def _normalised(table: Floats, train: Floats) -> Floats:
     """Standardise rows, (n, columns) or (n,), by the mean and standard deviation of the training rows."""
     # A constant's standard deviation is 0 up to rounding, which must not be scaled up to an intercept.
-    std = np.where(np.ptp(train, axis=0) > 0, train.std(axis=0), 1.0)
+    std = np.where(varies(train) & (train.std(axis=0) > 0), train.std(axis=0), 1.0)
     result: Floats = (table - train.mean(axis=0)) / std
     return result

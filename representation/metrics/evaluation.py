@@ -10,7 +10,7 @@ import numpy as np
 
 from unknot.checks import count, one_of
 from unknot.representation.metrics.attribute_auc import attribute_auc
-from unknot.representation.metrics.components import Components, encode_factors
+from unknot.representation.metrics.components import components_of, encode_factors
 from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
 from unknot.representation.metrics.dci import dci
 from unknot.representation.metrics.factor_vae import factor_vae
@@ -92,6 +92,12 @@ def evaluate_codes(
         >>> env = gym.make("unknot/Planar-v0").unwrapped
         >>> evaluate_codes(learner.encode, env, ["mig", "dci"])["mig"].value
     """
+    if not callable(encode):
+        raise ValueError(f"encode must be a function of what the source renders, not {encode!r}")
+    if not isinstance(metrics, Iterable):
+        raise ValueError(f"metrics must be names from METRICS, not {metrics!r}")
+    if not (settings is None or isinstance(settings, Mapping)):
+        raise ValueError(f"settings must be a dict by the metric's name, or None, not {settings!r}")
     metrics, settings = [metrics] if isinstance(metrics, str) else list(metrics), settings or {}
     for name in metrics:
         one_of("metric", name, METRICS)
@@ -100,10 +106,7 @@ def evaluate_codes(
         _check_settings(name, chosen)
     count(2, samples=samples)
     count(0, seed=seed)
-    if not hasattr(source, "factor_space"):
-        hint = ": give env.unwrapped" if hasattr(source, "unwrapped") else ""
-        raise ValueError(f"source={source} has no factor_space{hint}")
-    components = Components(source.factor_space)
+    components = components_of(source)
     if not ON_SOURCE.keys() >= set(metrics):
         sampled_factors = source.sample_factors(samples, np.random.default_rng(seed))
         codes, factors = encode_factors(encode, source, sampled_factors), components.table(sampled_factors)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unknot.checks import count
-from unknot.representation.metrics.components import Components, encode_factors
-from unknot.representation.metrics.score import Score, bootstrap, needed
+from unknot.representation.metrics.components import components_of, encode_factors
+from unknot.representation.metrics.score import Score, bootstrap, generator, needed, varies
 from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["factor_vae"]
@@ -51,9 +51,9 @@ def factor_vae(
     """
     count(1, train_votes=train_votes, test_votes=test_votes)
     count(2, images=images)
-    components = Components(source.factor_space)
+    components = components_of(source)
     needed(len(components.names), 2)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     total = train_votes + test_votes
     factors = source.sample_factors(total * images, rng)
     fixed = rng.integers(len(components.names), size=total)
@@ -63,8 +63,8 @@ def factor_vae(
     factors = components.replaced(factors, table.reshape(total * images, -1))
     codes = encode_factors(encode, source, factors).reshape(total, images, -1)
 
+    active = varies(codes.reshape(total * images, -1))
     stds = codes.reshape(total * images, -1).std(axis=0)
-    active = stds > 1e-9 * max(stds.max(), 1e-300)
     variances = codes.var(axis=1, ddof=1)
     scaled = np.where(active, variances / np.where(active, stds, 1.0) ** 2, np.inf)
     lowest = scaled.argmin(axis=1)

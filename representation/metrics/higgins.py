@@ -9,8 +9,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from unknot.checks import count
-from unknot.representation.metrics.components import Components, encode_factors
-from unknot.representation.metrics.score import Score, bootstrap, needed
+from unknot.representation.metrics.components import Components, components_of, encode_factors
+from unknot.representation.metrics.score import Score, bootstrap, generator, needed
 from unknot.representation.source import Encode, FactorSource
 
 __all__ = ["higgins", "higgins_2"]
@@ -55,7 +55,7 @@ def higgins(
     count(1, test_examples=test_examples, pairs=pairs)
     count(2, train_examples=train_examples)
     components = _components(source)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     examples = train_examples + test_examples
     y = rng.integers(len(components.names), size=examples)
     first, second = (source.sample_factors(examples * pairs, rng) for _ in range(2))
@@ -100,7 +100,7 @@ def higgins_2(
     count(1, test_examples=test_examples)
     count(2, train_examples=train_examples)
     components = _components(source)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     examples = train_examples + test_examples
     y = rng.integers(len(components.names), size=examples)
     first = source.sample_factors(examples, rng)
@@ -114,7 +114,7 @@ def higgins_2(
 
 
 def _components(source: FactorSource) -> Components:
-    components = Components(source.factor_space)
+    components = components_of(source)
     needed(len(components.names), 2)
     return components
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.representation.metrics.score import table_of
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -29,11 +31,15 @@ def hinton(axes: "Axes", matrix: NDArray[np.float64], factors: Sequence[str] | N
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
-    matrix = np.asarray(matrix, np.float64)
+    if not hasattr(axes, "add_collection"):
+        raise ValueError(f"axes must be matplotlib's, not {axes!r}")
+    matrix = table_of("matrix", matrix)
     if matrix.ndim != 2 or not matrix.size:
         raise ValueError(f"matrix has shape {matrix.shape}, expected (dimensions, factors)")
     rows, columns = matrix.shape
-    names = [f"z{j}" for j in range(columns)] if factors is None else list(factors)
+    names = [f"z{j}" for j in range(columns)] if factors is None else factors
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"factors must be names or None, not {factors!r}")
     if len(names) != columns:
         raise ValueError(f"factors={names} are {len(names)} names for a matrix of {columns} columns")
     sides = 0.9 * np.sqrt(np.abs(matrix) / max(np.abs(matrix).max(), 1e-300))

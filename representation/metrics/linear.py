@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.representation.metrics.score import scaled, table_of
+
 __all__ = ["correlations", "linear_fit"]
 
 
@@ -17,8 +19,15 @@ def correlations(codes: NDArray[np.float64], factors: NDArray[Any]) -> NDArray[n
 
     Returns:
         (d, k) in [-1, 1]; 0 for what is constant.
+
+    Raises:
+        ValueError: other shapes, or numbers that are not finite.
     """
-    a, b = codes - codes.mean(0), factors - factors.mean(0)
+    codes, factors = table_of("codes", codes), table_of("factors", factors)
+    if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or not len(codes):
+        raise ValueError(f"codes and factors must be (n, columns), not {codes.shape} and {factors.shape}")
+    a, b = scaled(codes), scaled(factors)
+    a, b = a - a.mean(0), b - b.mean(0)
     lengths = np.linalg.norm(a, axis=0)[:, None] * np.linalg.norm(b, axis=0)
     products: NDArray[np.float64] = a.T @ b
     return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
@@ -30,7 +39,16 @@ def linear_fit(codes: NDArray[np.floating[Any]], values: NDArray[Any]) -> float:
     Args:
         codes: (n, d).
         values: (n,), not all the same.
+
+    Raises:
+        ValueError: other shapes, numbers that are not finite, or values that are all the same.
     """
-    inputs = np.c_[codes, np.ones(len(codes))]
+    codes, values = table_of("codes", codes), table_of("values", values)
+    if codes.ndim != 2 or values.shape != (len(codes),) or not len(codes):
+        raise ValueError(f"codes must be (n, d) and values (n,), not {codes.shape} and {values.shape}")
+    values = scaled(values[:, None])[:, 0]
+    if not values.any():
+        raise ValueError("values must not be all the same")
+    inputs = np.c_[scaled(codes), np.ones(len(codes))]
     residual = inputs @ np.linalg.lstsq(inputs, values, rcond=None)[0] - values
     return float(1 - np.square(residual).sum() / np.square(values - values.mean()).sum())

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.representation.metrics.information import binned, entropies, most_values, mutual_information
-from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of, top_gap
+from unknot.representation.metrics.score import Score, bootstrap, checked, generator, kinds_of, top_gap
 
 __all__ = ["mig"]
 
@@ -43,6 +44,7 @@ def mig(
     Raises:
         ValueError: other shapes, numbers that are not finite, a constant factor, `bins` below 2.
     """
+    count(2, bins=bins)
     codes, factors = checked(codes, factors)
     kinds = kinds_of(categorical, factors)
     code_bins = max(bins, most_values(factors[:, kinds]))
@@ -53,7 +55,7 @@ def mig(
         lambda rows: gap(mutual_information(z[rows], v[rows]), entropies(v[rows])),
         value,
         len(z),
-        np.random.default_rng(seed),
+        generator(seed),
     )
     parts: dict[str, Any] = {
         "gaps": top_gap(information) / entropy,

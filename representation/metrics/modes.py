@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import above, within
+from unknot.representation.metrics.score import table_of
+
 __all__ = ["find_modes", "kernel_width"]
 
 Floats = NDArray[np.floating[Any]]
@@ -27,7 +30,15 @@ def find_modes(
 
     Returns:
         (n,): modes counted from 0, the largest first; -1 for a point that climbs to none.
+
+    Raises:
+        ValueError: no points, numbers that are not finite, or an argument out of range.
     """
+    above(0, bandwidth=bandwidth)
+    within(0, 1, share=share)
+    points = table_of("points", points)
+    if points.ndim != 2 or not points.size:
+        raise ValueError(f"points must have the shape (n, d), with at least one, not {points.shape}")
     width = kernel_width(points, bandwidth)
     peaks = points.copy()
     for _ in range(50):
@@ -46,5 +57,5 @@ def find_modes(
 
 
 def kernel_width(points: Floats, bandwidth: float = BANDWIDTH) -> float:
-    """Return the width of the Gaussian kernel of a density of points (n, d)."""
-    return float(bandwidth * np.sqrt(np.square(points).sum(1).mean()) + 1e-12)
+    """Return the width of the Gaussian kernel of a density of points (n, d); 1 if all are 0."""
+    return float(bandwidth * np.sqrt(np.square(points).sum(1).mean())) or 1.0

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.representation.metrics.information import binned, most_values, mutual_information
-from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of
+from unknot.representation.metrics.score import Score, bootstrap, checked, generator, kinds_of
 
 __all__ = ["modularity"]
 
@@ -46,6 +47,7 @@ def modularity(
     Raises:
         ValueError: other shapes, numbers that are not finite, a constant factor, `bins` below 2.
     """
+    count(2, bins=bins)
     codes, factors = checked(codes, factors, least_factors=2)
     kinds = kinds_of(categorical, factors)
     code_bins = max(bins, most_values(factors[:, kinds]))
@@ -56,7 +58,7 @@ def modularity(
         lambda rows: _mean(modularities(mutual_information(z[rows], v[rows]))),
         value,
         len(z),
-        np.random.default_rng(seed),
+        generator(seed),
     )
     each = modularities(information)
     parts: dict[str, Any] = {

@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from unknot.representation.metrics.score import Score, bootstrap, checked, kinds_of, top_gap
+from unknot.representation.metrics.score import (
+    Score,
+    bootstrap,
+    checked,
+    generator,
+    kinds_of,
+    scaled,
+    top_gap,
+)
 
 __all__ = ["sap"]
 
@@ -28,7 +36,8 @@ def sap(
     cov(z_i, y_j)² / (var z_i · var y_j); on a categorical one the balanced accuracy of thresholds on z_i.
     The metric is the mean over factors of the difference between the two greatest scores.
 
-    A constant dimension scores 0 on an ordered factor, and chance on a categorical one.
+    A constant dimension scores 0 on an ordered factor, and chance on a categorical one. Scale and shift of a
+    dimension don't matter.
 
     Args:
         codes: (n, dimensions).
@@ -43,8 +52,9 @@ def sap(
         ValueError: other shapes, numbers that are not finite, a constant factor.
     """
     codes, factors = checked(codes, factors)
+    codes = scaled(codes)  # scikit-learn's trees compare in float32, and split no range below 1e-7
     kinds = kinds_of(categorical, factors)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     order = rng.permutation(len(codes))
     train, test = np.split(order, [len(order) // 2])
     z, y = codes[test], factors[test]
@@ -72,7 +82,7 @@ def sap(
 
 def squared_correlation(z: Floats, y: Floats) -> Floats:
     """Return cov² / (var · var) of each column of z with each of y, 0 where one is constant."""
-    z, y = z - z.mean(axis=0), y - y.mean(axis=0)
+    z, y = scaled(z), scaled(y)
     scale = (z**2).sum(axis=0)[:, None] * (y**2).sum(axis=0)
     covariance: Floats = (z.T @ y) ** 2
     return np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.representation.metrics.covariance import covariance_of
 from unknot.representation.metrics.information import binned, entropies, mutual_information
-from unknot.representation.metrics.score import Score, bootstrap, checked
+from unknot.representation.metrics.score import Score, bootstrap, checked, generator
 
 __all__ = ["unsupervised"]
 
@@ -40,6 +41,7 @@ def unsupervised(codes: Floats, *, seed: int = 0, bins: int = 20) -> Score:
     Raises:
         ValueError: other shapes, numbers that are not finite, `bins` below 2.
     """
+    count(2, bins=bins)
     codes, _ = checked(codes)
     active = codes[:, np.ptp(codes, axis=0) > 0]
     if not active.shape[1]:
@@ -50,7 +52,7 @@ def unsupervised(codes: Floats, *, seed: int = 0, bins: int = 20) -> Score:
         lambda rows: -normalised(covariance_of(active[rows])),
         value,
         len(active),
-        np.random.default_rng(seed),
+        generator(seed),
         bounds=(-2.0, 0.0),
     )
     parts: dict[str, Any] = {

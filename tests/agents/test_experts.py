@@ -1,5 +1,6 @@
 """Trivial baselines and the oracle: the straight line's known rates, and an expert that nothing beats."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -8,11 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 import unknot  # noqa: F401
-from unknot.agents import Evaluation, GridExpert, RandomAgent, StraightLineExpert, evaluate_agent
+from unknot.agents import Evaluation, GridExpert, ILQRExpert, RandomAgent, StraightLineExpert, evaluate_agent
+from unknot.agents.digit_expert import DigitExpert
 from unknot.agents.evaluation import Agent
+from unknot.agents.maze_experts import MazeExpert
 from unknot.agents.named import EXPERTS
 from unknot.agents.true_map import best_paths, grids_of, path_costs, refine
 from unknot.envs import PlanarMap, PlanarWorld, find_map
+from unknot.envs.mnist_grid import DIGITS
 from unknot.envs.registration import ENVIRONMENTS
 
 Array = NDArray[Any]
@@ -168,6 +172,11 @@ def test_experts_take_single_observations_and_batches(noise: float) -> None:
         assert one == pytest.approx(many[0])
 
 
+def test_an_expert_that_begins_at_its_goal_stays() -> None:
+    action, _ = GridExpert(PlanarWorld(EMPTY)).predict(state([10.0, 10.0], [10.0, 10.0]))
+    assert np.array_equal(action, [0, 0])
+
+
 def test_an_unreachable_goal_is_approached() -> None:
     cut = PlanarMap(walls=((19.0, 0.0, 21.0, 40.0),))
     action, _ = GridExpert(PlanarWorld(cut)).predict(state([10.0, 10.0], [30.0, 12.0]))
@@ -189,6 +198,82 @@ def test_random_agents_sample_reproducibly_and_leave_the_space_alone() -> None:
     expected = gym.spaces.Box(-1, 1, (2,), seed=0).sample()
     RandomAgent(space, seed=9).predict(batch)
     assert np.array_equal(space.sample(), expected)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        gym.spaces.Box(0, 255, (7,), np.uint8),
+        gym.spaces.Box(0, 255, (8, 8), np.uint8),
+        gym.spaces.Box(0, 255, (8, 8, 3), np.uint8),
+        gym.spaces.Box(-1, 1, (3,)),
+        gym.spaces.Discrete(5),
+        gym.spaces.MultiDiscrete([3, 3]),
+        gym.spaces.Dict(
+            {"observation": gym.spaces.Discrete(4), "desired_goal": gym.spaces.Box(0, 1, (2, 2))}
+        ),
+        gym.spaces.Tuple((gym.spaces.Discrete(4), gym.spaces.Box(0, 255, (4,), np.uint8))),
+    ],
+)
+def test_random_agents_tell_a_batch_from_one_observation_by_the_space(space: gym.Space[Any]) -> None:
+    action_space = gym.spaces.Box(-1, 1, (2,))
+    agent = RandomAgent(action_space, observation_space=space)
+    samples = [space.sample() for _ in range(4)]
+    batch = gym.vector.utils.concatenate(space, samples, gym.vector.utils.create_empty_array(space, 4))
+    assert agent.predict(samples[0])[0].shape == (2,)
+    assert agent.predict(batch)[0].shape == (4, 2)
+    without = RandomAgent(action_space)
+    assert without.predict(batch, None, np.ones(4, bool), True)[0].shape == (4, 2)
+    with pytest.raises(ValueError, match=r"^observation must have "):
+        agent.predict(np.zeros((2, 2, 2, 2, 2)))
+
+
+def test_a_random_agent_is_evaluated_on_observations_of_bytes() -> None:
+    class Bytes(gym.Env[Any, Any]):
+        observation_space = gym.spaces.Box(0, 255, (6,), np.uint8)
+        action_space = gym.spaces.Discrete(3)
+
+        def reset(self, **options: Any) -> Any:
+            return np.zeros(6, np.uint8), {"is_success": False}
+
+        def step(self, action: Any) -> Any:
+            return np.zeros(6, np.uint8), 1.0, True, False, {"is_success": True}
+
+    vector = gym.vector.SyncVectorEnv([Bytes] * 3)
+    assert evaluate_agent(RandomAgent(Bytes.action_space), vector, episodes=3).success_rate == 1
+
+
+def maze_expert() -> MazeExpert:
+    return MazeExpert(gym.make("unknot/Maze-v0").unwrapped.simulation)  # type: ignore[attr-defined]
+
+
+EXPERTS_OF_ONE: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
+    "straight": (StraightLineExpert, ("position",)),
+    "grid": (lambda: GridExpert(PlanarWorld(EMPTY)), ("position",)),
+    "ilqr": (lambda: ILQRExpert(PlanarWorld(EMPTY)), ("position",)),
+    "digits": (lambda: DigitExpert(8), DIGITS),
+    "maze": (maze_expert, ("agent",)),
+}
+
+
+@pytest.mark.parametrize("name", EXPERTS_OF_ONE)
+def test_experts_act_for_one_as_in_a_batch_of_one_and_refuse_what_is_no_true_state(name: str) -> None:
+    make, factors = EXPERTS_OF_ONE[name]
+    agent, cell = make(), np.array([4, 4])
+    seen = {part: dict.fromkeys(factors, cell) for part in ("factors", "goal")}
+    batch = {part: {key: value[None] for key, value in entry.items()} for part, entry in seen.items()}
+    one, many = agent.predict(seen)[0], agent.predict(batch)[0]
+    assert many.shape == (1, *one.shape)
+    assert np.array_equal(many[0], one)
+    key = factors[0]
+    bad: Any
+    for bad in (np.zeros((2, 2), np.uint8), {}, {"factors": {}, "goal": {}}, None, seen["factors"]):
+        with pytest.raises(ValueError, match=r"^observation must have factors\["):
+            agent.predict(bad)
+    wrong: Any
+    for wrong in (np.full(2, np.nan), np.zeros(3), "there", np.zeros((2, 2, 2))):
+        with pytest.raises(ValueError, match=r"^(factors|goal)\[.* must be "):
+            agent.predict({**seen, "goal": {**seen["goal"], key: wrong}})
 
 
 def test_every_environment_has_an_expert() -> None:

@@ -42,6 +42,27 @@ def test_it_comes_near_the_optimum(limits: tuple[float, float] | None) -> None:
         assert plan.actions.abs().max() <= 0.4
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "limits", [(-torch.inf, torch.inf), (-3.4e38, 3.4e38), (-torch.inf, 0.2), (-0.2, 3.4e38)]
+)
+def test_limits_without_end_are_as_none(limits: tuple[float, float], dtype: torch.dtype) -> None:
+    cost, start = problem(6)
+    cost, start = QuadraticCost(cost.Q, cost.R, cost.goal.to(dtype)), start.to(dtype)
+    plan = planner(limits=limits, iterations=60).plan(Push(), cost, start)
+    best = ILQR(5, limits=limits, iterations=200).plan(Push(), cost, start)
+    torch.testing.assert_close(plan.costs[:, -1], best.costs[:, -1], rtol=1e-3, atol=2e-3)
+    assert (plan.actions >= limits[0]).all()
+    assert (plan.actions <= torch.tensor(limits[1], dtype=dtype)).all()
+
+
+def test_the_first_samples_lie_between_limits_that_leave_zero_out() -> None:
+    cost, start = problem(4)
+    for limits in ((2.0, torch.inf), (-torch.inf, -2.0)):
+        actions = planner(limits=limits).plan(Push(), cost, start).actions
+        torch.testing.assert_close(actions, torch.full_like(actions, min(limits, key=abs)), rtol=0, atol=0.3)
+
+
 def test_another_seed_gives_another_plan() -> None:
     cost, start = problem(2)
     one, other = (planner(seed).plan(Push(), cost, start).actions for seed in (1, 2))

@@ -404,3 +404,13 @@ def test_a_step_that_returns_a_wrong_shape_or_records_no_gradient_is_refused() -
         ILQR(5).plan(Wide(), cost, start)
     with pytest.raises(ValueError, match="step must return a result that can be differentiated"):
         ILQR(5).plan(Unrecorded(), cost, start)
+
+
+@pytest.mark.parametrize("limits", [(-torch.inf, torch.inf), (-3.4e38, 3.4e38), (0.0, torch.inf)])
+def test_sampled_starts_are_finite_without_limits(limits: tuple[float, float]) -> None:
+    _, start = pendulum_problem(3)
+    actions = ILQR(5, limits=limits, starts=4)._starts(1, start.float(), None)
+    assert actions.isfinite().all()
+    assert (actions >= limits[0]).all()
+    assert (actions.abs() < 10).all()
+    assert actions.unique().numel() > 10

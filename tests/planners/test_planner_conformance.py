@@ -81,6 +81,26 @@ def problem(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
     return start, goal
 
 
+class SlopeInPlace(Slope):
+    """The same point; it works in its arguments, and returns the same buffer each time."""
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        u.mul_(1 + 0.3 * torch.tanh(z[:, :1]))
+        return z.add_(u).clamp_(max=2)
+
+
+class SlopeInABuffer(Slope):
+    """The same point; it returns the same tensor each time."""
+
+    def step(self, z: Tensor, u: Tensor) -> Tensor:
+        after = super().step(z, u)
+        if after.requires_grad:
+            return after
+        if getattr(self, "buffer", torch.zeros(0)).shape != z.shape:
+            self.buffer = torch.zeros_like(z)
+        return self.buffer.copy_(after)
+
+
 def plan(name: str, start: Tensor, goal: Tensor, warm_start: Tensor | None = None) -> Plan:
     row = PLANNERS[name]
     found: Plan = row.make(torch.Generator().manual_seed(3)).plan(Slope(), row.cost(goal), start, warm_start)
@@ -192,6 +212,53 @@ def test_the_same_seed_gives_the_same_plan(name: str) -> None:
 
 
 @each_planner
+@pytest.mark.parametrize("dynamics", [SlopeInPlace, SlopeInABuffer])
+def test_dynamics_that_work_in_place_change_neither_the_start_nor_the_plan(
+    name: str, dynamics: Callable[[], Any]
+) -> None:
+    start, goal = problem()
+    given, goals, row = start.clone(), goal.clone(), PLANNERS[name]
+    warm_start = torch.full((BATCH, HORIZON, 2), 0.1, dtype=torch.float64)
+    warm, made = warm_start.clone(), row.make(torch.Generator().manual_seed(3))
+    found = made.plan(dynamics(), row.cost(goals), given, warm)
+    for now, before in ((given, start), (goals, goal), (warm, warm_start)):
+        assert torch.equal(now, before)
+    expected = plan(name, start, goal, warm_start)
+    for field in fields(Plan):
+        torch.testing.assert_close(getattr(found, field.name), getattr(expected, field.name))
+
+
+@each_planner
+def test_plans_are_the_same_in_inference_mode(name: str) -> None:
+    with torch.inference_mode():
+        found = plan(name, *problem())
+    expected = plan(name, *problem())
+    for field in fields(Plan):
+        assert torch.equal(getattr(found, field.name), getattr(expected, field.name))
+
+
+@each_planner
+def test_a_start_of_another_width_or_dtype_is_refused_by_name(name: str) -> None:
+    start, goal = problem()
+    with pytest.raises(ValueError, match=r"^start must have the width and dtype of cost.goal, .*float32"):
+        plan(name, start.float(), goal)
+    with pytest.raises(ValueError, match=r"^start must have the width and dtype of cost.goal, .*\(3,\)"):
+        plan(name, torch.zeros(BATCH, 3, dtype=torch.float64), goal)
+
+
+@each_planner
+def test_a_start_that_the_dynamics_cannot_take_is_refused_by_name(name: str) -> None:
+    class Learnt:
+        def step(self, z: Tensor, u: Tensor) -> Tensor:
+            return z @ torch.eye(2) + u
+
+    row, (start, goal) = PLANNERS[name], problem()
+    made = row.make(torch.Generator().manual_seed(3))
+    with pytest.raises(ValueError, match=r"^dynamics.step must take states of .*float64, as start has"):
+        made.plan(Learnt(), row.cost(goal), start, torch.zeros(BATCH, HORIZON, 2, dtype=torch.float64))
+
+
+@each_planner
 def test_wrong_shapes_are_refused_by_name(name: str) -> None:
     start, goal = problem()
     with pytest.raises(ValueError, match=r"^start must .*\(2,\)"):
@@ -203,3 +270,26 @@ def test_wrong_shapes_are_refused_by_name(name: str) -> None:
     if PLANNERS[name].takes_warm_start:
         with pytest.raises(ValueError, match=r"^warm_start must .*\(5, 4, 2\)"):
             plan(name, start, goal, torch.zeros(BATCH, HORIZON - 2, 2))
+
+
+@pytest.mark.parametrize("planner", [CEM, ILQR])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limits", True),
+        ("limits", (0.0, True)),
+        ("limits", (0.0, "1")),
+        ("limits", (0.0, 1.0, 2.0)),
+        ("limits", (torch.inf, torch.inf)),
+        ("limits", ([0.0, 1.0], [1.0, 2.0, 3.0])),
+        ("tolerance", None),
+        ("tolerance", [0.1]),
+        ("horizon", True),
+        ("horizon", 10**30),
+        ("iterations", 1.5),
+        ("generator", 7),
+    ],
+)
+def test_nonsense_is_refused_by_name(planner: Any, name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must "):
+        planner(**{"horizon": HORIZON, name: value})

@@ -154,3 +154,19 @@ def test_wrong_shapes_are_refused_by_name() -> None:
         PoseCEM().search(score, GOALS)
     with pytest.raises(ValueError, match=r"score must return the shape \(2, 1\), not \(2,\)"):
         DirectionSearch().search(lambda poses: poses[:, 0, 0], GOALS)
+
+
+def test_a_score_that_works_in_place_changes_neither_the_start_nor_the_path() -> None:
+    def score(poses: Tensor) -> Tensor:
+        return -poses[..., :3].square().sum(-1)
+
+    def in_place(poses: Tensor) -> Tensor:
+        return -poses.square_()[..., :3].sum(-1)
+
+    for kind, start in ((DirectionSearch, torch.full((2, 6), 0.1)), (PoseCEM, torch.full((2, 3, 6), 0.1))):
+        given = start.clone()
+        one, other = (
+            kind(generator=torch.Generator().manual_seed(0)).search(each, given) for each in (score, in_place)
+        )
+        assert torch.equal(given, start)
+        torch.testing.assert_close(one.poses, other.poses)

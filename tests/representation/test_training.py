@@ -102,7 +102,7 @@ def test_minibatches_cover_an_epoch_once_and_depend_on_the_step_alone() -> None:
     ("data", "size", "words"),
     [
         ({"a": np.zeros(3), "b": np.zeros(4)}, 1, "one length"),
-        ({}, 1, "one length"),
+        ({}, 1, "data must be arrays by name"),
         ({"a": np.zeros(3)}, 4, "batch_size must be from 1 to the 3 rows there are, not 4"),
         ({"a": np.zeros(3)}, 0, "batch_size"),
     ],

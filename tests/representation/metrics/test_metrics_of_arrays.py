@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import mutual_info_score, roc_auc_score
@@ -349,9 +350,9 @@ def test_bad_arrays_are_refused(metric: Callable[..., Score]) -> None:
     for codes, factors, words in [
         (good[:, 0], good, "codes have shape"),
         (good, good[1:], "factors have shape"),
-        (good * np.nan, good, "codes are not all finite"),
+        (good * np.nan, good, "codes must be finite numbers"),
         (good[:, :0], good, "codes have no dimension"),
-        (good, good * [1, 0], r"factors of columns \[1\] take one value"),
+        (good, good * [1, 0], r"factors must vary: columns \[1\] take one value"),
     ]:
         with pytest.raises(ValueError, match=words):
             metric(codes, factors)
@@ -390,3 +391,62 @@ def test_hinton_diagrams_show_areas_and_signs() -> None:
         hinton(axes, np.eye(2), ["x"])
     with pytest.raises(ValueError, match=r"shape \(3,\)"):
         hinton(axes, np.ones(3))
+
+
+# Scale, shift and dtype
+
+
+def tables() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.random(200), rng.integers(3, size=200)], axis=1)
+    codes = np.c_[factors + 0.05 * rng.standard_normal((200, 2)), rng.standard_normal(200)]
+    return codes, factors, np.array([False, True])
+
+
+@pytest.mark.parametrize("metric", [mig, sap, modularity, attribute_auc])
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(1e-7, 0.0), (1e-12, 0.0), (1e12, 0.0), (1e-4, 1e3), (1.0, 1e6)]
+)
+def test_metrics_of_factors_depend_neither_on_scale_nor_on_shift(
+    metric: Callable[..., Score], scale: float, shift: float
+) -> None:
+    codes, *rest = tables()
+    score, other = (metric(each, *rest) for each in (codes, scale * codes + shift))
+    assert score.value > 0.2
+    assert other.value == pytest.approx(score.value, abs=0.02)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_metrics_of_codes_do_not_depend_on_their_scale(scale: float) -> None:
+    codes = tables()[0]
+    for metric, settings in ((mapc, {}), (cvr, {}), (tdv, {"top": 1}), (ud90, {}), (unsupervised, {})):
+        score, other = (metric(each, **settings) for each in (codes, scale * codes + scale))
+        assert other.value == pytest.approx(score.value)
+
+
+def test_a_dimension_that_varies_by_rounding_alone_is_constant() -> None:
+    codes, *rest = tables()
+    rounding = np.where(np.arange(200) % 2, 0.1, np.nextafter(0.1, 1))
+    noisy, constant = (np.c_[codes, column] for column in (rounding, np.full(200, 0.1)))
+    assert sap(noisy, *rest).parts["scores"][3, 0] == 0
+    for metric in (mig, sap, modularity, attribute_auc):
+        assert metric(noisy, *rest).value == pytest.approx(metric(constant, *rest).value)
+    assert mapc(noisy).parts["active_dimensions"] == 3
+
+
+def test_single_precision_integers_and_tensors_are_measured_as_their_values() -> None:
+    codes, *rest = tables()
+    single: Any = codes.astype(np.float32)
+    whole: Any = (1000 * codes).astype(int)
+    value = sap(single.astype(float), *rest).value
+    given: Any = torch.from_numpy(single).requires_grad_()
+    assert sap(given, *rest).value == sap(single, *rest).value == value
+    assert sap(whole, *rest).value == sap(whole.astype(float), *rest).value
+
+
+@pytest.mark.parametrize("bad", ["abc", [[1.0], [1.0, 2.0]], None, np.ones((9, 2)) * 1j, np.array([["a"]])])
+def test_what_is_no_array_of_numbers_is_refused_by_name(bad: Any) -> None:
+    with pytest.raises(ValueError, match=r"^codes (must be|have) "):
+        mapc(bad)
+    with pytest.raises(ValueError, match=r"^seed must be"):
+        mapc(tables()[0], seed=-1)
