@@ -18,6 +18,7 @@ __all__ = [
     "Agent",
     "Evaluation",
     "Step",
+    "as_digits",
     "evaluate_agent",
     "play",
     "pooled_interval",
@@ -95,6 +96,11 @@ def wilson_interval(successes: int, n: int, z: float = 1.96) -> tuple[float, flo
     centre = (rate + z * z / (2 * n)) / shrink
     half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / shrink
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def as_digits(successes: Array) -> str:
+    """Return a 1 for each success and a 0 for each failure, the form in which metrics keep them."""
+    return "".join("1" if success else "0" for success in successes)
 
 
 def pooled_interval(rates: Sequence[float], counts: Sequence[int]) -> tuple[float, float]:

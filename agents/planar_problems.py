@@ -17,7 +17,7 @@ import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.planar import MAX_ACTION, NEAR, STAY
 from unknot.files import read_json, write_json
 
-from .evaluation import Agent, play, wilson_interval
+from .evaluation import Agent, as_digits, play, wilson_interval
 from .experts import GridExpert, StraightLineExpert
 from .true_map import ACTION_COST, best_paths, path_costs
 
@@ -152,10 +152,11 @@ def share_at_goal(rollout: Rollout, goals: Array) -> float:
     return 100 * float((np.linalg.norm(rollout.positions[1:] - goals, axis=-1) <= NEAR).mean())
 
 
-def rate(solved: NDArray[np.bool_]) -> dict[str, float]:
-    """Return a success rate in percent with its Wilson interval."""
+def rate(solved: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return a success rate in percent, its Wilson interval, and the outcome of each problem."""
     low, high = wilson_interval(int(solved.sum()), len(solved))
-    return {"success": 100 * float(solved.mean()), "low": 100 * low, "high": 100 * high}
+    percent = {"success": 100 * float(solved.mean()), "low": 100 * low, "high": 100 * high}
+    return {**percent, "outcomes": as_digits(solved)}
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,9 @@ class Reference:
     """(n,), steps allowed (see `Problems`)."""
     best_loss: Array
     """(n,), the least planning loss on the true map without noise."""
-    floor: dict[str, float]
+    floor: dict[str, Any]
     """Success and loss of the straight line."""
-    ceiling: dict[str, float]
+    ceiling: dict[str, Any]
     """Success and loss of the best planner."""
 
 
@@ -208,5 +209,5 @@ def _reference(problems: Problems) -> dict[str, Any]:
     }
 
 
-def _score(rollout: Rollout, goals: Array, steps: NDArray[np.int64]) -> dict[str, float]:
+def _score(rollout: Rollout, goals: Array, steps: NDArray[np.int64]) -> dict[str, Any]:
     return {**rate(successes(rollout, goals, steps)), "loss": float(planning_loss(rollout, goals).mean())}

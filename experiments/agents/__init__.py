@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from unknot.agents.environments import copies_for, make_environment
-from unknot.agents.evaluation import Evaluation, evaluate_agent
+from unknot.agents.evaluation import Evaluation, as_digits, evaluate_agent
 from unknot.agents.few_walks import FewWalks, learn_to_plan
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
@@ -143,6 +143,7 @@ def _test(task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
     return {
         "success": result.success_rate,
         "episodes": episodes,
+        "outcomes": as_digits(result.successes),
         "steps": float(arrived.mean()) if len(arrived) else None,
     }
 

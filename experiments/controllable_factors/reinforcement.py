@@ -25,7 +25,7 @@ from stable_baselines3 import PPO
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
 from unknot.agents.encoding import Encode, KnownImages, average_pixels, scaled
-from unknot.agents.evaluation import Agent
+from unknot.agents.evaluation import Agent, as_digits
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
@@ -207,6 +207,7 @@ def _success(agent: Agent, env: VectorEnv[Any, Any, Any], episodes: int) -> dict
     return {
         "success": result.success_rate,
         "count": episodes,
+        "outcomes": as_digits(result.successes),
         "steps": float(steps.mean()) if len(steps) else None,
     }
 
