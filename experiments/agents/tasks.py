@@ -23,6 +23,10 @@ class Task:
     """What the planning agent plans with: weights that ship, or what is learnt for each seed."""
     planner_steps: int = 0
     """Environment steps that the shipped planner was trained on."""
+    line: bool = False
+    """Whether a straight line to the goal is measured, too."""
+    notes: tuple[str, ...] = ()
+    """What its table says beside the numbers."""
     most_steps: int | None = None
     """The most environment steps of an agent, where the simulation is slow; None for the settings'."""
 
@@ -51,6 +55,15 @@ TASKS = {
         encoder_steps=10_000,  # 8,000 transitions, 2,000 images of the other set
         planner="pretrained/dynamics-content",
         planner_steps=10_000,
+        line=True,
+        notes=(
+            "Steps before are not like steps of PPO: they are 8,000 moves, each from a place drawn anew, "
+            "uniformly over the free region, to which the simulator puts the agent, and 2,000 images. PPO "
+            "begins each episode in a corner and has to walk wherever it wants to learn.",
+            "Shaken loose: after an action that moved nothing, the straight line, which knows the true "
+            "positions, adds noise to the next one, as the planning agent does. The corners of this task "
+            "need no more.",
+        ),
     ),
     "maze": Task(
         "unknot/Maze-v0",
@@ -98,7 +111,8 @@ LEARNERS = {
     "SAC-pixels": ("SAC", "pixels", "SAC, pixels"),
 }
 """Algorithm, what it sees, and its name in the table. An encoder of tuned codes goes on learning."""
-OTHERS = {"random": "random actions (floor)", "expert": "expert (ceiling)", "planning": "planning agent"}
+FLOORS = {"random": "random actions (floor)", "line": "straight line, shaken loose (floor)"}
+OTHERS = {**FLOORS, "expert": "expert (ceiling)", "planning": "planning agent"}
 LABELS = {**OTHERS, **{row: label for row, (_, _, label) in LEARNERS.items()}}
 
 
