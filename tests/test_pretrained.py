@@ -20,8 +20,8 @@ WEIGHTS_FILES = sorted(path.relative_to(SHIPPED).as_posix() for path in SHIPPED.
 CONFIG_FILES = sorted(path.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob(CONFIG))
 NOT_COMPARED = {"choices", "outcomes"}
 """What a metric's choices are, and single problems, of which half precision may tip one."""
-CLOSE = {"rel": 0.1, "abs": 0.06}
-"""How near figures of weights in half precision, measured again, must be to those of the run."""
+CLOSE = 0.1, 0.06
+"""How near, of their size or in all, figures of weights in half precision, measured again, must be to those of the run."""
 BY_COMMAND = {("grasping", "dataset"), ("controllable-factors", "planning", "baselines")}
 """Settings that the command of a run, or how it was split, sets otherwise than the preset."""
 
@@ -59,7 +59,7 @@ def disagreement(measured: Any, row: Any) -> list[str]:
 
 def _close(value: Any, known: Any) -> bool:
     if isinstance(value, float) and isinstance(known, float | int):
-        return bool(value == pytest.approx(known, **CLOSE))
+        return bool(value == pytest.approx(known, *CLOSE))
     return bool(value == known)
 
 

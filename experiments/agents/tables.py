@@ -76,8 +76,8 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
             ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {told('planning')})"
             if any(ppo)
             else "not run",
-            floor=f"{FLOORS[floor].removesuffix(' (floor)')}: {told(floor)} succeed",
-            ceiling=f"the expert succeeds in {told('expert')}",
+            floor=f"{told(floor)}, {FLOORS[floor].removesuffix(' (floor)')}",
+            ceiling=f"{told('expert')}, the expert",
             target=f"at most {LARGEST_SHARE}",
             met=bool(share <= LARGEST_SHARE),
         ),
@@ -118,7 +118,7 @@ def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple
     best = [seed["best"] for seed in seeds if "best" in seed]
     return (
         label,
-        success_cell(*(over_seeds(seeds, key) for key in ("success", "episodes")), outcomes_of(seeds)),
+        success_cell(over_seeds(seeds, "success"), over_seeds(seeds, "episodes"), outcomes_of(seeds)),
         mean_std(steps, 1) if steps else "",
         f"{before:,}" if before else "",
         mean_std([entry["steps"] for entry in best], 0) if best else "",

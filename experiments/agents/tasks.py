@@ -41,11 +41,20 @@ MAZE_CODES: dict[str, Any] = {
     "encoder": "pretrained/controllable-factors/planning/reach/learner",
     "encoder_steps": 16_384,  # 16 walks of 16 steps in each of 64 mazes
 }
+GRASP_STEPS = 81_000 + 640 * 24 + 2_843
+"""Grasps that were simulated at the 640 placements that the net learnt from: perturbed demonstrations, 24
+strays a placement, and the candidates that demonstrations were chosen from."""
 GRASPS: dict[str, Any] = {
     "encoder": "pretrained/grasping/geometry",
-    "encoder_steps": 81_000,  # perturbed grasps simulated at the 640 placements that the net learnt from
+    "encoder_steps": GRASP_STEPS,
     "planner": "pretrained/grasping",
-    "planner_steps": 81_000,
+    "planner_steps": GRASP_STEPS,
+    "notes": (
+        "Steps before: simulated grasps, about 81,000 perturbed demonstrations, 15,360 strays and 2,843 "
+        "candidates for demonstrations, which a sampler proposed that knows the mesh. Perturbations that "
+        "began in a collision were turned down without a simulation and are not counted; PPO's grasps that "
+        "begin so are.",
+    ),
 }
 TASKS = {
     "planar": Task(

@@ -220,10 +220,10 @@ def _anywhere_table(models: _Models) -> Table:
             rows.append((f"{name}: {images}{models.mark(name)}", anywhere, *losses, corners))
         bounds = models.bounds(name)
         for label, known in bounds:
-            corners, anywhere = (known[task] for task in TASKS)
-            ratio = anywhere["loss"] / bounds[-1][1]["anywhere"]["loss"]
-            numbers = (f"{anywhere['success']:.1f}", f"{anywhere['loss']:.0f}", f"{ratio:.3f}")
-            rows.append((f"{name}: {label}", *numbers, f"{corners['success']:.1f}"))
+            found = known["anywhere"]
+            ratio = found["loss"] / bounds[-1][1]["anywhere"]["loss"]
+            numbers = (f"{found['success']:.1f}", f"{found['loss']:.0f}", f"{ratio:.3f}")
+            rows.append((f"{name}: {label}", *numbers, f"{known['corners']['success']:.1f}"))
     return Table(
         "Start and goal anywhere, both collision rules",
         ("", "success %", "planning loss", "× best", "corners: success %"),

@@ -85,8 +85,8 @@ def test_refusals_are_counted_in_a_row_and_small_moves_are_none() -> None:
     moved, intended = np.array([0.0, 0.0, 0.2, 0.05]), np.array([3.0, 0.5, 3.0, 0.6])
     before = np.array([2, 2, 2, 2])
     assert count_refused(moved, intended, 1.0, before).tolist() == [3, 0, 0, 3]
-    tenth = (torch.from_numpy(each) / 10 for each in (moved, intended))  # a latent of another gain
-    assert count_refused(*tenth, 0.1, torch.from_numpy(before)).tolist() == [3, 0, 0, 3]
+    moved_z, intended_z = torch.from_numpy(moved) / 10, torch.from_numpy(intended) / 10  # of another gain
+    assert count_refused(moved_z, intended_z, 0.1, torch.from_numpy(before)).tolist() == [3, 0, 0, 3]
 
 
 def test_the_line_is_straight_until_an_action_is_refused() -> None:
