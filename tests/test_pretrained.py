@@ -21,7 +21,7 @@ CONFIG_FILES = sorted(path.relative_to(SHIPPED).as_posix() for path in SHIPPED.r
 NOT_COMPARED = {"choices", "outcomes"}
 """What a metric's choices are, and single problems, of which half precision may tip one."""
 CLOSE = 0.1, 0.06
-"""How near figures of weights in half precision, measured again, must be to the run's: relative, or in all."""
+"""How near figures of weights in half precision, measured again, are to the run's: relative, or in all."""
 BY_COMMAND = {("grasping", "dataset"), ("controllable-factors", "planning", "baselines")}
 """Settings that the command of a run, or how it was split, sets otherwise than the preset."""
 
