@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unknot.checks import require
 
 from .evaluation import Agent, Evaluation, evaluate_agent, wilson_interval
-from .experts import GridExpert, RandomAgent, StraightLineExpert
+from .experts import GridExpert, RandomAgent, ShakenLineExpert, StraightLineExpert
 
 if TYPE_CHECKING:
     from .encoding import EncodedObservation, EncodedVectorObservation
@@ -37,6 +37,7 @@ __all__ = [
     "RandomAgent",
     "ReachAgent",
     "ReachExpert",
+    "ShakenLineExpert",
     "StraightLineExpert",
     "evaluate_agent",
     "record",

@@ -1,4 +1,4 @@
-"""Trivial baselines (floors) and the oracle (ceiling) for the planar world: chance, a straight line, the map.
+"""Trivial baselines (floors) and the oracle (ceiling) for the planar world: chance, lines, the map.
 
 Experts declare `privileged = True`: `evaluate_agent` gives them true factors instead of images,
 `{"factors": {"position": (n, 2)}, "goal": {"position": (n, 2)}}` (or both (2,)). Their actions are in pixels.
@@ -18,6 +18,7 @@ from unknot.envs import PlanarWorld
 from unknot.envs.planar import MAX_ACTION
 
 from .evaluation import batch_size, beginnings
+from .refusals import count_refused, shaking
 from .true_map import ACTION_COST, SPACING, Grid, best_paths, grids_of
 
 Array = NDArray[Any]
@@ -147,14 +148,67 @@ class StraightLineExpert:
     def predict(
         self,
         observation: TrueState,
-        state: None = None,
+        state: Any = None,
         episode_start: Any = None,
         deterministic: bool = True,
-    ) -> tuple[Array, None]:
+    ) -> tuple[Array, Any]:
         """Return the clipped difference of goal and position, float32, shaped like them."""
         position, goal = true_pair(observation, "position")
         difference = goal.astype(np.float64) - position
         return np.clip(difference, self._low, self._high).astype(np.float32), None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What the shaken line remembers of n running episodes."""
+
+    positions: Array
+    """(n, 2), at the last call."""
+    taken: Array
+    """(n, 2), the actions returned then."""
+    refused: Array
+    """int64 (n,), how many actions in a row moved nothing."""
+    calls: int
+
+
+class ShakenLineExpert(StraightLineExpert):
+    """Goes straight to the goal; after an action that moved nothing it adds noise, as `PlanningAgent` does.
+
+    The noise grows with every further refusal until something moves. Without any model of obstacles it gets
+    past most of them, so it is the floor of whoever plans around them.
+
+    Args:
+        limits: (low, high) of the actions, in pixels; numbers, or arrays (2,).
+        seed: of the noise.
+    """
+
+    def __init__(
+        self, limits: tuple[ArrayLike, ArrayLike] = (-MAX_ACTION, MAX_ACTION), seed: int = 0
+    ) -> None:
+        super().__init__(limits)
+        self._seed = seed
+
+    def predict(
+        self,
+        observation: TrueState,
+        state: Any = None,
+        episode_start: ArrayLike | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Array, _Line]:
+        """Return actions, float32, shaped like the positions, and the state for the next call."""
+        straight, _ = super().predict(observation)
+        actions = np.atleast_2d(straight)
+        positions = np.atleast_2d(np.asarray(observation["factors"]["position"], np.float64))
+        refused, calls = np.zeros(len(actions), np.int64), 0
+        if isinstance(state, _Line) and len(state.taken) == len(actions):
+            moved, intended = (
+                np.linalg.norm(way, axis=1) for way in (positions - state.positions, state.taken)
+            )
+            refused, calls = count_refused(moved, intended, 1.0, state.refused), state.calls + 1
+            refused = refused if episode_start is None else refused * ~np.atleast_1d(episode_start)
+        noisy = np.clip(actions + shaking(refused, 2, self._seed, calls), self._low, self._high)
+        actions = noisy.astype(np.float32)
+        return actions.reshape(straight.shape), _Line(positions, actions, refused, calls)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .evaluation import Agent, evaluate_agent, wilson_interval
+from .evaluation import Agent, as_digits, evaluate_agent, wilson_interval
 from .maze_experts import MazeExpert, fewest_steps
 
 __all__ = ["solve"]
@@ -21,7 +21,8 @@ def solve(agent: Agent | None, env: Any, seed: int, slack: float, *, greedy: boo
 
     Returns:
         `rate`, the share solved in the steps allowed, its Wilson `interval`, `count`, how many problems there
-        were, and `length`, the mean of the steps taken over the fewest where it was solved, None if nowhere.
+        were, the `outcomes` of each, and `length`, the mean of the steps taken over the fewest where it was
+        solved, None if nowhere.
     """
     maze, problems = env.unwrapped.simulation, env.num_envs
     env.reset(seed=[seed + k for k in range(problems)])
@@ -34,5 +35,6 @@ def solve(agent: Agent | None, env: Any, seed: int, slack: float, *, greedy: boo
         "rate": float(solved.mean()),
         "interval": wilson_interval(int(solved.sum()), problems),
         "count": problems,
+        "outcomes": as_digits(solved),
         "length": float((result.steps / fewest)[solved].mean()) if solved.any() else None,
     }

@@ -1,11 +1,11 @@
-"""Planning problems in the planar world, measures of success, a trivial baseline and an oracle.
+"""Planning problems in the planar world, measures of success, trivial baselines and an oracle.
 
 `sample_problems` poses problems, `roll_out` lets any agent act on them, `planning_loss` and `successes`
-measure what it did, and `reference` what the straight line and the best planner on the true map do.
+measure what it did, and `reference` what straight lines and the best planner on the true map do.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.planar import MAX_ACTION, NEAR, STAY
 from unknot.files import read_json, write_json
 
-from .evaluation import Agent, play, wilson_interval
-from .experts import GridExpert, StraightLineExpert
+from .evaluation import Agent, as_digits, play, wilson_interval
+from .experts import GridExpert, ShakenLineExpert, StraightLineExpert
 from .true_map import ACTION_COST, best_paths, path_costs
 
 __all__ = [
@@ -152,36 +152,41 @@ def share_at_goal(rollout: Rollout, goals: Array) -> float:
     return 100 * float((np.linalg.norm(rollout.positions[1:] - goals, axis=-1) <= NEAR).mean())
 
 
-def rate(solved: NDArray[np.bool_]) -> dict[str, float]:
-    """Return a success rate in percent with its Wilson interval."""
+def rate(solved: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return a success rate in percent, its Wilson interval, and the outcome of each problem."""
     low, high = wilson_interval(int(solved.sum()), len(solved))
-    return {"success": 100 * float(solved.mean()), "low": 100 * low, "high": 100 * high}
+    percent = {"success": 100 * float(solved.mean()), "low": 100 * low, "high": 100 * high}
+    return {**percent, "outcomes": as_digits(solved)}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """How a trivial baseline, the straight line, and an oracle, the best planner on the true map, do."""
+    """How trivial baselines, straight lines, and an oracle, the best planner on the true map, do."""
 
     steps: NDArray[np.int64]
     """(n,), steps allowed (see `Problems`)."""
     best_loss: Array
     """(n,), the least planning loss on the true map without noise."""
-    floor: dict[str, float]
+    floor: dict[str, Any]
     """Success and loss of the straight line."""
-    ceiling: dict[str, float]
+    shaken: dict[str, Any]
+    """Those of the straight line that shakes itself loose after a refused action, as our agent does."""
+    ceiling: dict[str, Any]
     """Success and loss of the best planner."""
 
 
 def reference(problems: Problems, cache: Path) -> Reference:
-    """Compute the baseline's and the oracle's results, or read them from the folder `cache`.
+    """Compute the baselines' and the oracle's results, or read them from the folder `cache`.
 
-    They are kept in a file of the problems' name, so problems of one name must be the same.
+    They are kept in a file of the problems' name, so problems of one name must be the same. A file that an
+    earlier version wrote, without all of them, is written anew.
     """
     path = cache / f"{problems.name}.json"
-    if not path.exists():
+    kept = read_json(path) if path.exists() else {}
+    if kept.keys() != {part.name for part in fields(Reference)}:
         write_json(path, _reference(problems))
-    kept = read_json(path)
-    return Reference(np.array(kept["steps"]), np.array(kept["best_loss"]), kept["floor"], kept["ceiling"])
+        kept = read_json(path)
+    return Reference(**{**kept, "steps": np.array(kept["steps"]), "best_loss": np.array(kept["best_loss"])})
 
 
 def _reference(problems: Problems) -> dict[str, Any]:
@@ -194,7 +199,8 @@ def _reference(problems: Problems) -> dict[str, Any]:
         steps = np.full_like(steps, problems.steps)
     longest = max(HORIZON, int(steps.max()))
     best_loss = path_costs(paths, problems.goals)
-    straight = roll_out(StraightLineExpert(), problems, "square", longest)
+    lines: dict[str, Agent] = {"floor": StraightLineExpert(), "shaken": ShakenLineExpert()}
+    rollouts = {name: roll_out(line, problems, "square", longest) for name, line in lines.items()}
     if problems.env.get("noise", 0):
         expert = roll_out(GridExpert(world), problems, "square", longest)
         ceiling = _score(expert, problems.goals, steps)
@@ -203,10 +209,10 @@ def _reference(problems: Problems) -> dict[str, Any]:
     return {
         "steps": steps.tolist(),
         "best_loss": best_loss.tolist(),
-        "floor": _score(straight, problems.goals, steps),
+        **{name: _score(rollout, problems.goals, steps) for name, rollout in rollouts.items()},
         "ceiling": ceiling,
     }
 
 
-def _score(rollout: Rollout, goals: Array, steps: NDArray[np.int64]) -> dict[str, float]:
+def _score(rollout: Rollout, goals: Array, steps: NDArray[np.int64]) -> dict[str, Any]:
     return {**rate(successes(rollout, goals, steps)), "loss": float(planning_loss(rollout, goals).mean())}

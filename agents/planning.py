@@ -21,6 +21,7 @@ from unknot.planners.base import as_limits, without_gradients
 from unknot.representation import WEIGHTS, LocallyLinear, load_learner
 
 from .evaluation import beginnings
+from .refusals import count_refused, shaking
 from .true_map import ACTION_COST
 
 LIMITS = (-MAX_ACTION, MAX_ACTION)
@@ -210,16 +211,16 @@ class PlanningAgent:
         if before is None or self.one_shot:
             return torch.zeros(len(z), dtype=torch.long, device=z.device)
         intended = (before.taken @ self._B.mT).norm(dim=1)
-        still = (z - before.latent).norm(dim=1) < 0.1 * intended.clamp(max=self.learner.gain)
-        refused = torch.where(still & (intended > 0.5 * self.learner.gain), before.refused + 1, 0)
+        moved = (z - before.latent).norm(dim=1)
+        refused = count_refused(moved, intended, self.learner.gain, before.refused)
         return refused * ~restart.to(z.device)
 
     def _with_noise(self, actions: Tensor, refused: Tensor, calls: int) -> Tensor:
         """Add noise to actions after refused ones, its standard deviation the number of refusals in a row."""
         if not bool((refused > 0).any()):
             return actions
-        noise = np.random.default_rng([self.seed, calls]).standard_normal(actions.shape)
-        noisy = actions + refused[:, None] * torch.from_numpy(noise).to(actions)
+        noise = shaking(refused.numpy(force=True), actions.shape[1], self.seed, calls)
+        noisy = actions + torch.from_numpy(noise).to(actions)
         return torch.where(refused[:, None] > 0, noisy.clamp(*self.limits), actions)
 
 

@@ -2,7 +2,8 @@
 
 python docs/planned_runs.py
 
-The weights are the shipped ones. The problems are the first eight random ones whose straight line is blocked.
+The weights are the shipped ones. The problems are the first eight random ones that a straight line does not
+solve, although it shakes itself loose after a refused action, as the agent does.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from unknot.agents import PlanningAgent, StraightLineExpert
+from unknot.agents import PlanningAgent, ShakenLineExpert
 from unknot.agents.planar_problems import Problems, make_planar, roll_out, sample_problems, successes
 from unknot.experiments.dynamics_content.models import SETS
 from unknot.report import save_figure
@@ -24,10 +25,10 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#C
 
 
 def blocked_problems() -> Problems:
-    """Sample problems that a straight line does not solve."""
-    posed = sample_problems("anywhere", SOLID, 40, seed=20_000)
-    straight = roll_out(StraightLineExpert(), posed, "square", STEPS)
-    blocked = np.flatnonzero(~successes(straight, posed.goals, STEPS))[:SHOWN]
+    """Sample problems that a straight line does not solve, shaken loose or not."""
+    posed = sample_problems("anywhere", SOLID, 80, seed=20_000)
+    line = roll_out(ShakenLineExpert(), posed, "square", STEPS)
+    blocked = np.flatnonzero(~successes(line, posed.goals, STEPS))[:SHOWN]
     return Problems("blocked", SOLID, posed.starts[blocked], posed.goals[blocked])
 
 

@@ -3,9 +3,9 @@
 Goals are images: a corner of the planar world from the one across, any cell of a maze from any other, places
 for two digits; or an object is to be held. In each task the same problems are posed to random actions, to an
 expert that knows the truth, to PPO, which sees pixels, true factors, or codes learnt without reward, to SAC
-in the planar world, and to an agent that plans with what such a learner found. Learners are those that ship,
-except those of the planners on grids, which are trained for each seed; the steps that they learnt from are
-counted.
+and to a straight line in the planar world, and to an agent that plans with what such a learner found.
+Learners are those that ship, except those of the planners on grids, which are trained for each seed; the
+steps that they learnt from are counted.
 
 Agents are trained until an evaluation of 200 episodes succeeds as often as `until` says, or for `steps`. The
 tables show how often the best policy succeeds in other episodes, and the steps and the time until the
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from unknot.agents.environments import copies_for, make_environment
-from unknot.agents.evaluation import Evaluation, evaluate_agent
+from unknot.agents.evaluation import Agent, Evaluation, as_digits, evaluate_agent
+from unknot.agents.experts import ShakenLineExpert
 from unknot.agents.few_walks import FewWalks, learn_to_plan
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
@@ -103,7 +104,13 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 
 
 def _rows(task: Task) -> list[str]:
-    return ["random", "expert", *(["planning"] if task.planner else []), *task.learners]
+    return [
+        "random",
+        *(["line"] if task.line else []),
+        "expert",
+        *(["planning"] if task.planner else []),
+        *task.learners,
+    ]
 
 
 def _home(folder: Path, task: Task, row: str) -> Path:
@@ -143,14 +150,18 @@ def _test(task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
     return {
         "success": result.success_rate,
         "episodes": episodes,
+        "outcomes": as_digits(result.successes),
         "steps": float(arrived.mean()) if len(arrived) else None,
     }
 
 
 def _play(task: Task, row: str, path: Path, episodes: int) -> Evaluation:
-    if row == "planning" and isinstance(task.planner, FewWalks):
+    learnt = row == "planning" and isinstance(task.planner, FewWalks)
+    if learnt or row == "line":
         env = make_environment(task.environment, copies_for(task.environment, episodes), task.options)
-        agent = LatentPathAgent.load(path.parents[1], "/".join(path.parts[-2:]))
+        agent: Agent = (
+            LatentPathAgent.load(path.parents[1], "/".join(path.parts[-2:])) if learnt else ShakenLineExpert()
+        )
         result = evaluate_agent(agent, env, episodes, FIRST_TEST)
         env.close()
         return result

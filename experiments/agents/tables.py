@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from unknot.experiments.agents.tasks import LABELS, LEARNERS, TASKS, Task, differs
-from unknot.experiments.common.tables import over_seeds, success_cell
+from unknot.experiments.agents.tasks import FLOORS, LABELS, LEARNERS, OTHERS, TASKS, Task, differs
+from unknot.experiments.common.tables import INTERVALS, outcomes_of, over_seeds, success_cell
 from unknot.report import Headline, Table, mean_std
 
 ACROSS = 3
@@ -63,27 +63,29 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     known = TASKS["planar"].planner_steps
     ppo = [row["pixels"]["best"]["steps"] for row in rows]
     share = known / np.mean(ppo) if any(ppo) else math.inf
-    success = {
-        row: f"{_mean_success(rows, row)}%" if rows else "not run" for row in ("planning", "random", "expert")
-    }
+    success = {row: _mean_success(rows, row) for row in OTHERS if rows and row in rows[0]}
+    floor = max((row for row in FLOORS if row in success), key=success.__getitem__, default="random")
+
+    def told(row: str) -> str:
+        return f"{success[row]:.1f}%" if row in success else "not run"
+
     return (
         Headline(
             measure="environment steps of planning as a share of PPO's from pixels, planar world",
             paper="none",
-            ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {success['planning']})"
+            ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {told('planning')})"
             if any(ppo)
             else "not run",
-            floor=f"random actions succeed in {success['random']}",
-            ceiling=f"the expert succeeds in {success['expert']}",
+            floor=f"{told(floor)}, {FLOORS[floor].removesuffix(' (floor)')}",
+            ceiling=f"{told('expert')}, the expert",
             target=f"at most {LARGEST_SHARE}",
             met=bool(share <= LARGEST_SHARE),
         ),
     )
 
 
-def _mean_success(seeds: list[dict[str, Any]], row: str) -> str:
-    seeds = seeds if differs(TASKS["planar"], row) else seeds[:1]
-    return mean_std([100 * seed[row]["success"] for seed in seeds], 1)
+def _mean_success(seeds: list[dict[str, Any]], row: str) -> float:
+    return 100 * float(np.mean(over_seeds(seeds, row, "success")))
 
 
 def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
@@ -98,10 +100,11 @@ def _table(name: str, seeds: list[dict[str, Any]]) -> Table:
         rows,
         (
             "Mean ± standard deviation over seeds, for agents that are trained for each. Success in episodes "
-            "that decided nothing, with Wilson's 95% interval over all of them. Steps before: environment "
-            "steps without reward that the encoder or the planner's model was trained on. Environment steps "
-            "and minutes: until the evaluation that found the best policy; for a planning agent that learns "
-            "for each seed, of its learner and its moves.",
+            "that decided nothing. Steps before: environment steps without reward that the encoder or the "
+            "planner's model was trained on. Environment steps and minutes: until the evaluation that found "
+            "the best policy; for a planning agent that learns for each seed, of its learner and its moves.",
+            INTERVALS,
+            *TASKS[name].notes,
         ),
     )
 
@@ -115,7 +118,7 @@ def _row(task: Task, row: str, label: str, seeds: list[dict[str, Any]]) -> tuple
     best = [seed["best"] for seed in seeds if "best" in seed]
     return (
         label,
-        success_cell(*(over_seeds(seeds, key) for key in ("success", "episodes"))),
+        success_cell(over_seeds(seeds, "success"), over_seeds(seeds, "episodes"), outcomes_of(seeds)),
         mean_std(steps, 1) if steps else "",
         f"{before:,}" if before else "",
         mean_std([entry["steps"] for entry in best], 0) if best else "",

@@ -23,6 +23,10 @@ class Task:
     """What the planning agent plans with: weights that ship, or what is learnt for each seed."""
     planner_steps: int = 0
     """Environment steps that the shipped planner was trained on."""
+    line: bool = False
+    """Whether a straight line to the goal is measured, too."""
+    notes: tuple[str, ...] = ()
+    """What its table says beside the numbers."""
     most_steps: int | None = None
     """The most environment steps of an agent, where the simulation is slow; None for the settings'."""
 
@@ -37,11 +41,20 @@ MAZE_CODES: dict[str, Any] = {
     "encoder": "pretrained/controllable-factors/planning/reach/learner",
     "encoder_steps": 16_384,  # 16 walks of 16 steps in each of 64 mazes
 }
+GRASP_STEPS = 81_000 + 640 * 24 + 2_843
+"""Grasps that were simulated at the 640 placements that the net learnt from: perturbed demonstrations, 24
+strays a placement, and the candidates that demonstrations were chosen from."""
 GRASPS: dict[str, Any] = {
     "encoder": "pretrained/grasping/geometry",
-    "encoder_steps": 81_000,  # perturbed grasps simulated at the 640 placements that the net learnt from
+    "encoder_steps": GRASP_STEPS,
     "planner": "pretrained/grasping",
-    "planner_steps": 81_000,
+    "planner_steps": GRASP_STEPS,
+    "notes": (
+        "Steps before: simulated grasps, about 81,000 perturbed demonstrations, 15,360 strays and 2,843 "
+        "candidates for demonstrations, which a sampler proposed that knows the mesh. Perturbations that "
+        "began in a collision were turned down without a simulation and are not counted; PPO's grasps that "
+        "begin so are.",
+    ),
 }
 TASKS = {
     "planar": Task(
@@ -51,6 +64,15 @@ TASKS = {
         encoder_steps=10_000,  # 8,000 transitions, 2,000 images of the other set
         planner="pretrained/dynamics-content",
         planner_steps=10_000,
+        line=True,
+        notes=(
+            "Steps before are not like steps of PPO: they are 8,000 moves, each from a place drawn anew, "
+            "uniformly over the free region, to which the simulator puts the agent, and 2,000 images. PPO "
+            "begins each episode in a corner and has to walk wherever it wants to learn.",
+            "Shaken loose: after an action that moved nothing, the straight line, which knows the true "
+            "positions, adds noise to the next one, as the planning agent does. The corners of this task "
+            "need no more.",
+        ),
     ),
     "maze": Task(
         "unknot/Maze-v0",
@@ -98,7 +120,8 @@ LEARNERS = {
     "SAC-pixels": ("SAC", "pixels", "SAC, pixels"),
 }
 """Algorithm, what it sees, and its name in the table. An encoder of tuned codes goes on learning."""
-OTHERS = {"random": "random actions (floor)", "expert": "expert (ceiling)", "planning": "planning agent"}
+FLOORS = {"random": "random actions (floor)", "line": "straight line, shaken loose (floor)"}
+OTHERS = {**FLOORS, "expert": "expert (ceiling)", "planning": "planning agent"}
 LABELS = {**OTHERS, **{row: label for row, (_, _, label) in LEARNERS.items()}}
 
 

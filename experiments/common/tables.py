@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unknot.agents.evaluation import pooled_interval
+from unknot.agents.evaluation import success_interval
 from unknot.report import mean_std
 
 
@@ -44,15 +44,42 @@ def cell(seeds: Sequence[Mapping[str, Any]], *keys: str, digits: int = 2) -> str
     return "–" if values[0] is None else mean_std(values, digits)
 
 
-def success_cell(shares: Sequence[float], counts: Sequence[int]) -> str:
-    """Return success in percent: mean ± standard deviation over seeds, and Wilson's 95% interval of all runs.
+INTERVALS = (
+    "In brackets: the 95% interval of the mean, for which problems and seeds are resampled, since all seeds "
+    "have the same problems (`success_interval`); for one seed it is Wilson's. Where a run did not keep the "
+    "outcome of each problem, seeds are taken to fail in the same ones, the widest case."
+)
+"""What tables say of `success_cell`."""
+
+
+def success_cell(
+    shares: Sequence[float],
+    counts: Sequence[int],
+    outcomes: Sequence[str] | None = None,
+    *,
+    shared: bool = True,
+) -> str:
+    """Return success in percent: mean ± standard deviation over seeds, and the 95% interval of the mean.
 
     Args:
         shares: that succeeded, in [0, 1], of each seed.
-        counts: runs of each seed.
+        counts: problems of each seed. The interval counts those that all seeds have.
+        outcomes: of each seed's problems, as `as_digits` writes them; None where they were not kept.
+        shared: whether the seeds have the same problems.
     """
-    low, high = pooled_interval(shares, counts)
+    problems = min(counts)
+    if outcomes:
+        solved = np.array([[digit == "1" for digit in each[:problems]] for each in outcomes])
+    else:
+        solved = np.arange(problems) < np.round(np.array(shares) * problems)[:, None]
+    low, high = success_interval(solved, shared=shared)
     return f"{mean_std([100 * share for share in shares], 1)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def outcomes_of(seeds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the outcomes of each seed's problems, none if a seed did not keep them."""
+    found = where_measured(seeds, "outcomes")
+    return found if len(found) == len(seeds) else []
 
 
 def how_many(met: Iterable[bool]) -> str:

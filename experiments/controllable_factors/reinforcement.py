@@ -25,12 +25,12 @@ from stable_baselines3 import PPO
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
 from unknot.agents.encoding import Encode, KnownImages, average_pixels, scaled
-from unknot.agents.evaluation import Agent
+from unknot.agents.evaluation import Agent, as_digits
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS
 from unknot.experiments.common.runs import run_models
-from unknot.experiments.common.tables import how_many, over_seeds, success_cell
+from unknot.experiments.common.tables import INTERVALS, how_many, outcomes_of, over_seeds, success_cell
 from unknot.experiments.controllable_factors import maze
 from unknot.experiments.controllable_factors.mazes import COPIES, MAZE, SIZE
 from unknot.files import METRICS, load_weights, read_json, save_weights
@@ -207,6 +207,7 @@ def _success(agent: Agent, env: VectorEnv[Any, Any, Any], episodes: int) -> dict
     return {
         "success": result.success_rate,
         "count": episodes,
+        "outcomes": as_digits(result.successes),
         "steps": float(steps.mean()) if len(steps) else None,
     }
 
@@ -243,8 +244,9 @@ def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:
             "Mean ± standard deviation over seeds. Steps before: environment steps without reward that the "
             "encoder was trained on, in all its starts. Environment steps: PPO's, without evaluations, until "
             f"the first evaluation of at least {BAR:.0%} or the limit.",
-            "Success in other episodes than those that ended training, with Wilson's 95% interval over all "
-            "seeds; steps to the goal where it was reached.",
+            "Success in other episodes than those that ended training; steps to the goal where it was "
+            "reached.",
+            INTERVALS,
         ),
     )
     return [table]
@@ -285,4 +287,4 @@ def _row(label: str, seeds: list[dict[str, Any]]) -> tuple[str, ...]:
 def _tested(tests: list[dict[str, Any]]) -> tuple[str, str]:
     success, counts = (over_seeds(tests, key) for key in ("success", "count"))
     steps = [test["steps"] for test in tests if test["steps"] is not None]
-    return success_cell(success, counts), mean_std(steps, 1) if steps else ""
+    return success_cell(success, counts, outcomes_of(tests)), mean_std(steps, 1) if steps else ""

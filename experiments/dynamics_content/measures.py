@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.agents import GridExpert, PlanningAgent, StraightLineExpert
+from unknot.agents import GridExpert, PlanningAgent, ShakenLineExpert, StraightLineExpert
 from unknot.agents.evaluation import Agent
 from unknot.agents.planar_problems import (
     HORIZON,
@@ -40,10 +40,10 @@ def measure(
     Args:
         learner: trained and surveyed.
         model: which of the models it is.
-        cache: the folder where the straight line's and the best planner's results are kept.
+        cache: the folder where the straight lines' and the best planner's results are kept.
         seed: of the held-out triples, of the corner problems and of the process noise.
         problems: random problems in each set.
-        references: whether the results of the straight line and the best planner are returned, too.
+        references: whether the results of the straight lines and the best planner are returned, too.
     """
     env = model.env
     tasks = {
@@ -72,7 +72,10 @@ def measure(
 
 def _references(tasks: Mapping[str, Problems], cache: Path) -> dict[str, Any]:
     known = {task: reference(problems, cache) for task, problems in tasks.items()}
-    return {task: {"floor": each.floor, "ceiling": each.ceiling} for task, each in known.items()}
+    return {
+        task: {"floor": each.floor, "shaken": each.shaken, "ceiling": each.ceiling}
+        for task, each in known.items()
+    }
 
 
 @torch.no_grad()
@@ -151,11 +154,12 @@ def _pc3(learner: LocallyLinear, images: str, starts: int) -> float:
 
 
 def _pc3_references() -> dict[str, float]:
-    """Return PC3's measure of the best planner on the true map and of the straight line."""
+    """Return PC3's measure of the best planner on the true map and of the straight lines."""
     problems = pc3_problems(10, FIRST_PROBLEM)
     experts: dict[str, Agent] = {
         "pc3": GridExpert(make_planar({}).world),
         "pc3_floor": StraightLineExpert(),
+        "pc3_shaken": ShakenLineExpert(),
     }
     return {
         name: share_at_goal(roll_out(expert, problems, SETS["X"], HORIZON), problems.goals)

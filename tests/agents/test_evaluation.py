@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401
 from unknot.agents import Evaluation, RandomAgent, StraightLineExpert, evaluate_agent, wilson_interval
-from unknot.agents.evaluation import play
+from unknot.agents.evaluation import play, success_interval
 
 Array = NDArray[Any]
 PLANAR = "unknot/Planar-v0"
@@ -81,6 +81,66 @@ def test_wilson_interval_by_hand() -> None:
 def test_wilson_refuses_impossible_counts(successes: int, n: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         wilson_interval(successes, n)
+
+
+def test_an_interval_of_two_seeds_by_hand() -> None:
+    # Mean 3/8. Seeds differ from it by ±1/8: 1/64 / 2 seeds. Problems by 5/8, 1/8, -3/8, -3/8:
+    # 11/64 / 4 problems. The rest is ±1/8 six times and ±3/8 twice: 3/64 / 8 trials. Together 29/512.
+    trials = 3 / 8 * 5 / 8 / (29 / 512)
+    centre, half = (3 / 8 + 1.96**2 / 2 / trials), 1.96 * np.sqrt(15 / 64 / trials + 1.96**2 / 4 / trials**2)
+    expected = (centre + np.array([-half, half])) / (1 + 1.96**2 / trials)
+    assert success_interval([[1, 1, 0, 0], [1, 0, 0, 0]]) == pytest.approx(expected)
+
+
+def test_the_interval_is_that_of_problems_and_seeds_resampled() -> None:
+    rng = np.random.default_rng(0)
+    hardness, skill = rng.normal(0, 3, 200), rng.normal(0, 1, (5, 1))
+    outcomes = rng.random((5, 200)) < 1 / (1 + np.exp(hardness - skill - 1))
+    seeds, problems = (rng.multinomial(n, [1 / n] * n, 4000) / n for n in outcomes.shape)
+    drawn = ((seeds @ outcomes) * problems).sum(1)
+    assert success_interval(outcomes) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.01)
+    own = [
+        np.mean([rng.choice(outcomes[seed], 200).mean() for seed in rng.integers(5, size=5)])
+        for _ in range(2000)
+    ]
+    expected = np.quantile(own, [0.025, 0.975])
+    assert success_interval(outcomes, shared=False) == pytest.approx(expected, abs=0.015)
+
+
+def test_seeds_that_repeat_each_other_tell_no_more_than_one() -> None:
+    one = np.arange(60) < 54
+    assert success_interval([one]) == pytest.approx(wilson_interval(54, 60))
+    assert success_interval([one] * 9) == pytest.approx(wilson_interval(54, 60))
+    assert success_interval(np.ones((9, 60))) == wilson_interval(60, 60)  # a problem counts once
+    assert success_interval(np.zeros((9, 60)), shared=False) == wilson_interval(0, 540)
+    assert success_interval(np.full((3, 60), 0.5)) == wilson_interval(30, 60)  # shares that never vary
+
+
+def test_19_of_20_intervals_hold_the_true_rate_and_pooled_ones_do_not() -> None:
+    rng = np.random.default_rng(1)
+    covered = np.zeros((400, 2), bool)
+    for trial in covered:
+        hard = rng.random(100) < 0.4  # no seed solves them; the others are solved by 9 of 10
+        outcomes = ~hard & (rng.random((10, 100)) < 0.9)
+        pooled = wilson_interval(int(outcomes.sum()), outcomes.size)
+        trial[:] = [low <= 0.54 <= high for low, high in (success_interval(outcomes), pooled)]
+    ours, theirs = covered.mean(0)
+    assert 0.93 <= ours <= 0.99
+    assert theirs < 0.6
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ([1, 0], r"outcomes must be \(seeds, problems\)"),
+        (np.zeros((2, 0)), r"outcomes must be \(seeds, problems\)"),
+        ([[0.0, 1.5]], "outcomes must be from 0 to 1, not 1.5"),
+        ([[0.0, np.nan]], "outcomes must be from 0 to 1, not nan"),
+    ],
+)
+def test_outcomes_that_are_none_are_refused(outcomes: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        success_interval(outcomes)
 
 
 def test_returns_lengths_and_first_successes_are_counted() -> None:

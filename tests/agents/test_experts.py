@@ -6,14 +6,24 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 import unknot  # noqa: F401
-from unknot.agents import Evaluation, GridExpert, ILQRExpert, RandomAgent, StraightLineExpert, evaluate_agent
+from unknot.agents import (
+    Evaluation,
+    GridExpert,
+    ILQRExpert,
+    RandomAgent,
+    ShakenLineExpert,
+    StraightLineExpert,
+    evaluate_agent,
+)
 from unknot.agents.digit_expert import DigitExpert
 from unknot.agents.evaluation import Agent
 from unknot.agents.maze_experts import MazeExpert
 from unknot.agents.named import EXPERTS
+from unknot.agents.refusals import count_refused
 from unknot.agents.true_map import best_paths, grids_of, path_costs, refine
 from unknot.envs import PlanarMap, PlanarWorld, find_map
 from unknot.envs.mnist_grid import DIGITS
@@ -61,6 +71,44 @@ def state(position: Any, goal: Any) -> dict[str, dict[str, Array]]:
 def test_the_straight_line_has_its_known_rates(collision: str, task: str, low: float, high: float) -> None:
     result, _ = losses(StraightLineExpert(), 300, collision=collision, task=task)
     assert low <= result.success_rate <= high
+
+
+@pytest.mark.parametrize(
+    ("collision", "task", "low", "high"),
+    [
+        ("published", "anywhere", 0.97, 1.0),
+        ("solid", "corners", 0.85, 0.97),
+        ("solid", "anywhere", 0.62, 0.80),
+    ],
+)
+def test_shaken_loose_the_line_solves_far_more(collision: str, task: str, low: float, high: float) -> None:
+    result, _ = losses(ShakenLineExpert(), 300, collision=collision, task=task)
+    assert low <= result.success_rate <= high
+
+
+def test_refusals_are_counted_in_a_row_and_small_moves_are_none() -> None:
+    moved, intended = np.array([0.0, 0.0, 0.2, 0.05]), np.array([3.0, 0.5, 3.0, 0.6])
+    before = np.array([2, 2, 2, 2])
+    assert count_refused(moved, intended, 1.0, before).tolist() == [3, 0, 0, 3]
+    moved_z, intended_z = torch.from_numpy(moved) / 10, torch.from_numpy(intended) / 10  # of another gain
+    assert count_refused(moved_z, intended_z, 0.1, torch.from_numpy(before)).tolist() == [3, 0, 0, 3]
+
+
+def test_the_line_is_straight_until_an_action_is_refused() -> None:
+    line, straight = ShakenLineExpert(), np.tile([0.0, 3.0], (300, 1))
+    stuck = state(np.tile([10.0, 10.0], (300, 1)), np.tile([10.0, 30.0], (300, 1)))
+    actions, memory = line.predict(stuck)
+    np.testing.assert_array_equal(actions, straight)
+    deviations = []
+    for _ in range(2):
+        actions, memory = line.predict(stuck, memory)
+        deviations.append(actions[:, 0].std())
+    assert deviations == pytest.approx([1.0, 1.7], abs=0.15)  # N(0, 1), then N(0, 2) clipped to ±3
+    again, _ = line.predict(stuck, memory, np.arange(300) < 200)
+    np.testing.assert_array_equal(again[:200], straight[:200])  # new episodes
+    assert (again[200:] != straight[200:]).any(1).mean() > 0.8  # a move of less than 0.5 px is no refusal
+    free = state(np.tile([10.0, 11.0], (300, 1)), np.tile([10.0, 30.0], (300, 1)))
+    np.testing.assert_array_equal(line.predict(free, memory)[0], straight)
 
 
 @pytest.mark.parametrize("collision", ["published", "solid"])

@@ -11,12 +11,14 @@ from unknot.agents.planar_problems import (
     Rollout,
     pc3_problems,
     planning_loss,
+    rate,
     reference,
     roll_out,
     sample_problems,
     share_at_goal,
     successes,
 )
+from unknot.files import read_json, write_json
 
 
 def _walk(distances: list[float]) -> tuple[Rollout, NDArray[np.float64]]:
@@ -66,3 +68,18 @@ def test_the_baseline_walks_straight_and_the_oracle_loses_no_more(tmp_path: Path
     assert (known.best_loss <= straight + 1e-6).all()
     kept = reference(problems, tmp_path)  # read back from the file
     np.testing.assert_array_equal(kept.steps, known.steps)
+    assert (kept.floor, kept.shaken, kept.ceiling) == (known.floor, known.shaken, known.ceiling)
+
+
+def test_references_without_the_shaken_line_are_measured_again(tmp_path: Path) -> None:
+    problems = sample_problems("anywhere", {}, 3, seed=0)
+    known = reference(problems, tmp_path)
+    (path,) = tmp_path.iterdir()
+    earlier = {key: value for key, value in read_json(path).items() if key != "shaken"}
+    write_json(path, earlier)
+    assert reference(problems, tmp_path).shaken == known.shaken
+
+
+def test_a_rate_has_the_outcome_of_each_problem() -> None:
+    measured = rate(np.array([True, False, True, True]))
+    assert (measured["success"], measured["outcomes"]) == (75, "1011")

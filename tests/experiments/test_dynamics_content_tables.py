@@ -34,7 +34,11 @@ def model(success: float, **further: Any) -> dict[str, Any]:
 
 
 REFERENCES = {
-    name: {"floor": {"success": 11.0, "loss": 90.0}, "ceiling": {"success": 99.0, "loss": 45.0}}
+    name: {
+        "floor": {"success": 11.0, "loss": 90.0},
+        "shaken": {"success": 40.0, "loss": 60.0},
+        "ceiling": {"success": 99.0, "loss": 45.0},
+    }
     for name in ("corners", "anywhere")
 }
 
@@ -50,26 +54,40 @@ def test_without_the_split_its_tables_are_left_out() -> None:
 
 
 def test_floors_and_ceilings_stand_beside_the_models() -> None:
-    references = {**REFERENCES, "pc3": 80.0, "pc3_floor": 20.0}
+    references = {**REFERENCES, "pc3": 80.0, "pc3_floor": 20.0, "pc3_shaken": 30.0}
     seeds = [{"seed": 3, "models": {"published": model(75, references=references), "bare": model(50)}}]
     tables = tabulate(seeds)
     assert "4 runs a seed" in tables[0].title
-    floor, ceiling = titled(tables, "With and without").rows[-2:]
+    floor, shaken, ceiling = titled(tables, "With and without").rows[-3:]
     assert floor == ("straight line", "", "11.0", "11.0", "", "", "11.0", "11.0", "", "")
+    assert shaken[:3] == ("straight line, shaken loose", "", "40.0")
     assert ceiling[0] == "best on the true map"
     assert ceiling[2] == "99.0"
     pc3 = titled(tables, "PC3").rows
-    assert pc3[-2:] == (
+    assert pc3[-3:] == (
         ("straight line", "20.00", "", "25.0"),
+        ("straight line, shaken loose", "30.00", "", "37.5"),
         ("best on the true map", "80.00", "", "100.0"),
     )
-    assert pc3[-3][3] == "75.0"
+    assert pc3[-4][3] == "75.0"
 
 
 def test_metrics_without_the_straight_line_have_tables_too() -> None:
     references = {**REFERENCES, "pc3": 80.0}
     tables = tabulate([{"seed": 0, "models": {"published": model(75, references=references)}}])
     assert [row[0] for row in titled(tables, "PC3").rows][-2:] == ["ours: Y", "best on the true map"]
+
+
+def test_metrics_of_earlier_runs_have_no_shaken_line() -> None:
+    earlier = {
+        name: {key: value for key, value in known.items() if key != "shaken"}
+        for name, known in REFERENCES.items()
+    }
+    seeds = [{"seed": 0, "models": {"solid": model(75, references=earlier)}}]
+    labels = [row[0] for row in titled(tabulate(seeds), "Start and goal anywhere").rows]
+    assert labels[-2:] == ["solid: straight line", "solid: best on the true map"]
+    (line,) = headlines(seeds)
+    assert line.floor == "11.0 (straight line)"
 
 
 def test_where_y_is_another_camera_losses_are_compared_and_not_shapes() -> None:
@@ -84,18 +102,36 @@ def test_where_y_is_another_camera_losses_are_compared_and_not_shapes() -> None:
     assert any("seen by a camera" in note for note in table.notes)
 
 
-def test_intervals_count_the_problems_of_every_seed() -> None:
-    few, many = model(100), model(50)
-    many["X"] = {**many["X"], "anywhere": task(50, 992)}
-    tables = tabulate([{"seed": 0, "models": {"published": few}}, {"seed": 1, "models": {"published": many}}])
-    row = titled(tables, "Start and goal anywhere").rows[0]
-    assert row[1].endswith("[47.3, 53.5]")  # Wilson's interval of 504 in 1,000
+def intervals(first: dict[str, Any], second: dict[str, Any]) -> tuple[str, str]:
+    """The cells "anywhere" and "corners" of two seeds that were measured as given."""
+    seeds = []
+    for seed, measured in enumerate((first, second)):
+        metrics = model(50)
+        metrics["X"] = {**metrics["X"], "corners": measured, "anywhere": measured}
+        seeds.append({"seed": seed, "models": {"published": metrics}})
+    row = titled(tabulate(seeds), "Start and goal anywhere").rows[0]
+    return row[1], row[4]
+
+
+def test_intervals_count_a_problem_once_unless_each_seed_has_its_own() -> None:
+    both = task(50, 100)
+    alike, apart = (
+        intervals({**both, "outcomes": "10" * 50}, {**both, "outcomes": other})
+        for other in ("10" * 50, "01" * 50)
+    )
+    once, twice = "[40.4, 59.6]", "[43.1, 56.9]"  # Wilson's of 50 in 100, and of 100 in 200
+    assert [cell.partition(" [")[2] for cell in alike] == [once[1:], twice[1:]]
+    assert [cell.partition(" [")[2] for cell in apart] == [twice[1:], twice[1:]]
+    assert intervals(both, both) == alike  # without outcomes, the widest
+    more = {**task(50, 200), "outcomes": "10" * 50 + "0" * 50 + "1" * 50}
+    assert intervals({**both, "outcomes": "10" * 50}, more)[0] == alike[0]  # the problems of both seeds
 
 
 def test_the_headline_asks_for_a_loss_near_the_best() -> None:
     (far,) = headlines([{"seed": 0, "models": {"solid": model(75, references=REFERENCES)}}])
     assert not far.met  # its planning loss is twice the best
     assert far.ours.startswith("75.0")
-    assert (far.floor, far.ceiling) == ("11.0 (straight line)", "99.0 (best on the true map)")
+    assert far.floor == "40.0 (straight line, shaken loose)"  # the better of the two
+    assert far.ceiling == "99.0 (best on the true map)"
     both = headlines([{"seed": 0, "models": {"published": model(90, references=REFERENCES)}}])
     assert [line.paper for line in both] == ["not measured", "100", "100"]  # no solid rule was run

@@ -46,7 +46,7 @@ def test_a_baseline_has_a_row_where_it_was_measured() -> None:
     both = [{**seed(0.96), "reach-autoencoder": {"search": solved(0.0)}}, seed(0.94)]
     reach, switch, _ = planning.tabulate(both)
     rows = {row[0]: row[1:] for row in reach.rows}
-    assert rows["Search with what was learnt"] == ("95.0 ± 1.4", "94.0", "1.00 ± 0.00", "1 of 2")
-    assert rows["Search, encoder of an autoencoder"] == ("0.0", "0.0", "none", "0 of 1")
+    assert rows["Search with what was learnt"] == ("95.0 ± 1.4 [88.6, 97.9]", "94.0", "1.00 ± 0.00", "1 of 2")
+    assert rows["Search, encoder of an autoencoder"] == ("0.0 [0.0, 3.7]", "0.0", "none", "0 of 1")
     assert "Search, encoder untrained" not in rows
     assert {row[0]: row[4] for row in switch.rows}["Search with what was learnt"] == "2 of 2"
