@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.progress import progress_bar
-from unknot.representation.learner import Trainable, arrays, load_state, save_learner
+from unknot.representation.learner import Trainable, arrays, as_tensor, load_state, save_learner, uncompiled
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -120,6 +120,7 @@ def train(
     precision = fabric._strategy.precision.precision
     if precision not in ("32-true", "bf16-mixed"):  # learners step their optimisers: nothing scales losses
         raise ValueError(f"precision must be '32-true' or 'bf16-mixed', not {precision!r}")
+    learner = uncompiled(learner)
     folder = None if folder is None else Path(folder)
     start, scalars = 0, dict[str, float]()
     with ExitStack() as stack:
@@ -247,7 +248,7 @@ def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[
         raise WeightsError(f"{path} is not a checkpoint; the weights of a learner alone can't be resumed")
     if settings["learner"] != learner.settings():
         raise WeightsError(f"{path} has settings {settings['learner']}, not {learner.settings()}")
-    random = {name: torch.from_numpy(state) for name, state in _below(tensors, "random/").items()}
+    random = {name: as_tensor(state) for name, state in _below(tensors, "random/").items()}
     if len(random["cpu"]) != fabric.world_size:
         raise ValueError(f"{path} is of {len(random['cpu'])} processes; this run must have as many")
     load_state(learner, _below(tensors, "learner/"), path)
@@ -257,7 +258,7 @@ def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[
         state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in saved["values"].items()}
         for key, array in _below(tensors, f"optimizer/{name}/").items():
             index, _, entry = key.partition("/")
-            state[int(index)][entry] = torch.from_numpy(array)
+            state[int(index)][entry] = as_tensor(array)
         groups = [_as(was, now) for was, now in zip(saved["groups"], current, strict=True)]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     torch.set_rng_state(random["cpu"][fabric.global_rank].clone())  # a view with an offset crashes torch
