@@ -228,7 +228,7 @@ def load_weights(path: Path, kind: str | None = None) -> tuple[dict[str, NDArray
     for name, entry in contents.items():
         _check_entry(path, name, entry)
     try:
-        tensors = deserialize(content)
+        tensors = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise WeightsError(f"{path} is truncated or damaged ({error}); copy or train it again") from error
     found = {
