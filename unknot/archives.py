@@ -17,8 +17,8 @@ from unknot.files import FileError
 __all__ = ["Expected", "damage_named", "read_arrays", "read_header"]
 
 Expected = Mapping[str, tuple[Any, tuple[int | str, ...]]]
-"""What arrays must be, by name: a NumPy type, such as uint8 or floating, and a shape. A size that has a letter is
-free, up to `LARGEST`, and equal wherever the letter is."""
+"""What arrays must be, by name: a NumPy type, such as uint8 or floating, and a shape. A size that is a letter
+is free, up to `LARGEST`, and equal wherever the letter is."""
 
 LARGEST = 10_000
 """The largest size that a file may choose freely."""
@@ -60,9 +60,7 @@ def read_arrays(path: str | Path, expected: Expected, what: str) -> dict[str, ND
     """
     sizes: dict[str, int] = {}
     with damage_named(path, what), zipfile.ZipFile(path) as archive:
-        return {
-            name: _read(archive, name, kind, shape, sizes) for name, (kind, shape) in expected.items()
-        }
+        return {name: _read(archive, name, kind, shape, sizes) for name, (kind, shape) in expected.items()}
 
 
 def _read(

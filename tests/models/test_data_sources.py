@@ -10,6 +10,8 @@ import pytest
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from unknot.files import FileError
 from unknot.models.data.blob import Blob
@@ -18,6 +20,7 @@ from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
 from unknot.representation.metrics import evaluate_codes
+from unknot.representation.source import FactorSource
 
 
 def test_a_blob_is_a_gaussian_around_its_position() -> None:
@@ -68,6 +71,12 @@ def test_other_files_are_not_read_as_dsprites(tmp_path: Path) -> None:
     write_dsprites(path, source, imgs=np.zeros((3, 64, 64, 3), np.uint8))
     with pytest.raises(FileError, match="expected uint8"):
         read_dsprites(path)
+    write_dsprites(path, source, imgs=np.full((24, 64, 64), 255, np.uint8))
+    with pytest.raises(FileError, match=r"other\.npz .*has the number 255, expected zeros and ones"):
+        read_dsprites(path)
+    write_dsprites(path, source, latents_values=np.full((24, 6), np.nan))
+    with pytest.raises(FileError, match="not a grid"):
+        read_dsprites(path)
     write_dsprites(path, source, latents_values=np.zeros((24, 6)))
     with pytest.raises(FileError, match="not a grid"):
         read_dsprites(path)
@@ -81,12 +90,21 @@ def test_other_files_are_not_read_as_dsprites(tmp_path: Path) -> None:
         read_dsprites(tmp_path / "none.npz")
 
 
+def write_shapes3d(path: Path, images: Any = None, labels: Any = None) -> tuple[Any, Any]:
+    """Write images, random ones of 8 × 8 pixels if none are given, and their factors; return both."""
+    if labels is None:
+        values = [np.linspace(low, high, n) for low, high, n in GRID]
+        labels = np.stack(np.meshgrid(*values, indexing="ij"), -1).reshape(-1, 6)
+    if images is None:
+        images = np.random.default_rng(0).integers(0, 256, (len(labels), 8, 8, 3), dtype=np.uint8)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", data=images, compression="gzip")
+        file["labels"] = labels
+    return images, labels
+
+
 def test_the_file_of_3d_shapes_is_a_source(tmp_path: Path) -> None:
-    values = [np.linspace(low, high, n) for low, high, n in GRID]
-    labels = np.stack(np.meshgrid(*values, indexing="ij"), -1).reshape(-1, 6)
-    images = np.random.default_rng(0).integers(0, 256, (len(labels), 8, 8, 3), dtype=np.uint8)
-    with h5py.File(tmp_path / "3dshapes.h5", "w") as file:
-        file["images"], file["labels"] = images, labels
+    images, labels = write_shapes3d(tmp_path / "3dshapes.h5")
     source = read_shapes3d(tmp_path / "3dshapes.h5")
     assert source.factor_space["shape"] == spaces.Discrete(4)
     rows = np.array([100, 3, 3, 191, 0])
@@ -98,6 +116,50 @@ def test_the_file_of_3d_shapes_is_a_source(tmp_path: Path) -> None:
         read_shapes3d(tmp_path / "other.h5")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_shapes3d(tmp_path / "none.h5")
+
+
+@pytest.mark.parametrize("images", [np.zeros((192, 8, 8, 3)), np.zeros((192, 3, 8, 8), np.uint8)])
+def test_images_of_another_dtype_or_layout_are_refused(tmp_path: Path, images: NDArray[Any]) -> None:
+    write_shapes3d(tmp_path / "other.h5", images)
+    with pytest.raises(FileError, match=r"other\.h5 .*expected uint8 \(n, height, width, 1 or 3\)"):
+        read_shapes3d(tmp_path / "other.h5")
+
+
+def test_a_damaged_chunk_of_images_is_named_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "3dshapes.h5"
+    write_shapes3d(path)
+    with h5py.File(path) as file:
+        chunk = file["images"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + 10 : chunk.byte_offset + 90] = bytes(80)
+    path.write_bytes(content)
+    source = read_shapes3d(path)
+    with pytest.raises(FileError, match=r"3dshapes\.h5 is not the file of 3D Shapes, or damaged"):
+        source.render_factors(source.combinations(np.array([0])))
+
+
+class Steps(Dataset[Tensor]):
+    """A batch of each of several sources, as a DataLoader takes them."""
+
+    def __init__(self, *sources: FactorSource) -> None:
+        self.streams = [stream(source, 3, seed=0) for source in sources]
+
+    def __len__(self) -> int:
+        return len(self.streams)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.streams[index](0)["observation"]
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_worker_processes_render(tmp_path: Path, start: str) -> None:
+    write_dsprites(tmp_path / "dsprites.npz", Shapes2D(scales=1, orientations=1, positions=2))
+    write_shapes3d(tmp_path / "3dshapes.h5")
+    steps = Steps(read_dsprites(tmp_path / "dsprites.npz"), read_shapes3d(tmp_path / "3dshapes.h5"))
+    loader = DataLoader(steps, batch_size=None, num_workers=1, multiprocessing_context=start)
+    found = list(loader)
+    assert len(found) == 2
+    assert all(images.equal(steps[index]) for index, images in enumerate(found))
 
 
 def test_a_nuisance_varies_but_is_not_a_factor() -> None:
