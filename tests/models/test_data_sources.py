@@ -1,5 +1,6 @@
 """Sources other than 2D Shapes: the blob, published files, nuisances, streams, sequences, tokens."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,7 @@ class Steps(Dataset[Tensor]):
         return self.streams[index](0)["observation"]
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_worker_processes_render(tmp_path: Path, start: str) -> None:
     write_dsprites(tmp_path / "dsprites.npz", Shapes2D(scales=1, orientations=1, positions=2))
     write_shapes3d(tmp_path / "3dshapes.h5")
@@ -160,6 +161,8 @@ def test_worker_processes_render(tmp_path: Path, start: str) -> None:
     found = list(loader)
     assert len(found) == 2
     assert all(images.equal(steps[index]) for index, images in enumerate(found))
+    again = pickle.loads(pickle.dumps(steps))  # what spawned processes get
+    assert all(images.equal(again[index]) for index, images in enumerate(found))
 
 
 def test_a_nuisance_varies_but_is_not_a_factor() -> None:
