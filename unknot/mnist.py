@@ -80,8 +80,10 @@ def load(
         MnistError: a file is damaged, or no image is of one of the ten digits.
         ValueError: an unknown split or source.
     """
-    if split not in SPLITS:
+    if not isinstance(split, str) or split not in SPLITS:
         raise ValueError(f"split={split!r} must be one of {list(SPLITS)}")
+    if not isinstance(source, str):
+        raise ValueError(f"source={source!r} must be 'mnist', 'digits' or 'auto'")
     if source == "auto":
         source = find_source(folder)
     if source == "digits":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
 from unknot.files import FileError
 
 __all__ = ["SIDE", "NaturalImages", "cifar", "natural_images", "photographs"]
@@ -90,6 +91,7 @@ def photographs(train: int, test: int, seed: int) -> NaturalImages:
         test: test images.
         seed: of their positions and mirroring.
     """
+    count(0, train=train, test=test, seed=seed)
     from matplotlib import cbook
     from matplotlib.image import imread
     from sklearn.datasets import load_sample_images

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unknot.checks import count
+from unknot.checks import count, flag
 from unknot.representation.source import FactorSource
 
 __all__ = ["stream"]
@@ -31,9 +31,11 @@ def stream(
         names. It can be pickled, for worker processes, if the source can.
 
     Raises:
-        ValueError: a batch size below 1.
+        ValueError: a batch size below 1, or a seed below 0.
     """
     count(1, batch_size=batch_size)
+    count(0, seed=seed)
+    flag(factors=factors)
 
     return _Stream(source, batch_size, seed, factors)
 

@@ -18,6 +18,7 @@ from unknot.files import FileError
 from unknot.models.data.blob import Blob
 from unknot.models.data.files import read_dsprites, read_shapes3d
 from unknot.models.data.nuisance import Nuisance
+from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
 from unknot.representation.metrics import evaluate_codes
@@ -180,6 +181,19 @@ def test_a_nuisance_varies_but_is_not_a_factor() -> None:
     np.testing.assert_allclose(moved.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1)  # of the same shape
     with pytest.raises(ValueError, match="did you mean 'shape'"):
         Nuisance(whole, "shapes")
+
+
+def test_rows_that_the_grid_does_not_have_are_refused() -> None:
+    for rows in (np.array([-1]), np.array([4]), np.array([], np.int64), np.array([0.5])):
+        with pytest.raises(ValueError, match="rows must be"):
+            Selection(Blob(positions=2), rows)
+
+
+def test_factors_that_are_not_arrays_of_numbers_are_refused_by_name() -> None:
+    source = Blob(positions=2)
+    for factors in ({"x": ["a"], "y": [0.5]}, {"x": [[1], [1, 2]], "y": [0.5]}, [0.5, 0.5]):
+        with pytest.raises(ValueError, match="(x|factors) must be"):
+            source.render_factors(factors)  # type: ignore[arg-type]
 
 
 def test_a_stream_is_a_pure_function_of_the_step() -> None:
