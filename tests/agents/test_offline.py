@@ -239,8 +239,10 @@ class Shown(gym.Env[Any, Any]):
 class Resting:
     """Takes the first of all actions."""
 
-    def predict(self, observation: Any, state: Any, starts: Any, deterministic: bool) -> tuple[Any, Any]:
-        return np.zeros((len(starts), 2), np.uint8), state
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        return np.zeros((len(episode_start), 2), np.uint8), state
 
 
 def bytes_of(*shape: int) -> gym.spaces.Box:

@@ -192,7 +192,7 @@ def test_rows_that_the_grid_does_not_have_are_refused() -> None:
 def test_factors_that_are_not_arrays_of_numbers_are_refused_by_name() -> None:
     source = Blob(positions=2)
     for factors in ({"x": ["a"], "y": [0.5]}, {"x": [[1], [1, 2]], "y": [0.5]}, [0.5, 0.5]):
-        with pytest.raises(ValueError, match="(x|factors) must be"):
+        with pytest.raises(ValueError, match=r"(x|factors) must be"):
             source.render_factors(factors)  # type: ignore[arg-type]
 
 

@@ -2,9 +2,10 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import h5py
@@ -23,6 +24,7 @@ PLACES = 150
 """Bytes of a file that are flipped, one after the other."""
 
 Change = Callable[[bytes], bytes]
+_format: Any = np.lib.format  # NumPy gives it no types
 
 
 def cases() -> Iterable[Case]:
@@ -35,10 +37,10 @@ def cases() -> Iterable[Case]:
 def npy(array: Any, shape: tuple[int, ...] | None = None, version: int = 1) -> bytes:
     """Return an npy file, perhaps of an array that claims another shape."""
     file = io.BytesIO()
-    header = np.lib.format.header_data_from_array_1_0(np.asarray(array))
+    header = _format.header_data_from_array_1_0(np.asarray(array))
     header = header | ({} if shape is None else {"shape": shape})
-    write = {1: np.lib.format.write_array_header_1_0, 2: np.lib.format.write_array_header_2_0}[version]
-    write(file, header)  # type: ignore[no-untyped-call]
+    write = {1: _format.write_array_header_1_0, 2: _format.write_array_header_2_0}[version]
+    write(file, header)
     return file.getvalue() + np.asarray(array).tobytes()
 
 
@@ -141,7 +143,7 @@ def _dsprites() -> Iterator[Case]:
         "four factors": {"latents_values": npy(table[:, :4])},
     }
     for name, other in members.items():
-        yield Case(f"dSprites: {name}", partial(_write_dsprites, **other), read)
+        yield Case(f"dSprites: {name}", partial(_write_dsprites, other=other), read)
     yield Case("dSprites: one flipped byte", _write_dsprites, partial(flipped, read=read), False, 60)
     yield Case("dSprites: a folder", _make_folder, read)
     yield Case("dSprites: as published", _write_dsprites, _check_bits, False)
@@ -202,7 +204,7 @@ def _check_pictures(path: Path) -> None:
     assert _pixels(read_shapes3d(path)) == PICTURES.tobytes()
 
 
-def _write_dsprites(folder: Path, **other: bytes | None) -> Path:
+def _write_dsprites(folder: Path, other: Mapping[str, bytes | None] = MappingProxyType({})) -> Path:
     table = np.column_stack([np.ones(32), GRID])
     members = {"imgs": npy(BITS), "latents_values": npy(table), **other}
     kept = {name: content for name, content in members.items() if content is not None}
