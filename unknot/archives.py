@@ -100,6 +100,8 @@ def read_header(file: Any, length: int) -> tuple[tuple[int, ...], np.dtype[Any],
         raise ValueError(f"the format of arrays has version {version}, expected (1, 0)")
     shape, in_fortran_order, dtype = _format.read_array_header_1_0(file)
     promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if dtype.hasobject or min(shape, default=0) < 0 or file.tell() + promised != length:
+    if dtype.hasobject:
+        raise ValueError("an array holds Python objects, which are not read")
+    if min(shape, default=0) < 0 or file.tell() + promised != length:
         raise ValueError(f"an array of {dtype} {shape} takes {promised} bytes, not {length - file.tell()}")
     return shape, dtype, in_fortran_order

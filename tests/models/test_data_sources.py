@@ -21,6 +21,7 @@ from unknot.models.data.nuisance import Nuisance
 from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
+from unknot.representation import minibatches
 from unknot.representation.metrics import evaluate_codes
 from unknot.representation.source import FactorSource
 
@@ -145,6 +146,7 @@ class Steps(Dataset[Tensor]):
 
     def __init__(self, *sources: FactorSource) -> None:
         self.streams = [stream(source, 3, seed=0) for source in sources]
+        self.streams.append(minibatches({"observation": np.arange(9)}, 3, seed=0))
 
     def __len__(self) -> int:
         return len(self.streams)
@@ -160,7 +162,7 @@ def test_worker_processes_render(tmp_path: Path, start: str) -> None:
     steps = Steps(read_dsprites(tmp_path / "dsprites.npz"), read_shapes3d(tmp_path / "3dshapes.h5"))
     loader = DataLoader(steps, batch_size=None, num_workers=1, multiprocessing_context=start)
     found = list(loader)
-    assert len(found) == 2
+    assert len(found) == 3
     assert all(images.equal(steps[index]) for index, images in enumerate(found))
     again = pickle.loads(pickle.dumps(steps))  # what spawned processes get
     assert all(images.equal(again[index]) for index, images in enumerate(found))

@@ -23,6 +23,7 @@ from unknot.files import (
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.representation import Trainable, load_learner, save_learner, train
+from unknot.representation.training import CHECKPOINT
 
 SETTINGS: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, "hidden": 4, "network": "dense"}
 WEIGHT = "decoder.0.weight"
@@ -164,6 +165,37 @@ def test_compiled_learners_are_saved_and_resumed_like_others(tmp_path: Path) -> 
         found = load_learner(path, kind=VAE).state_dict()
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, settings: settings.pop("step"),
+        lambda tensors, settings: settings.pop("optimizers"),
+        lambda tensors, settings: settings["optimizers"].clear(),
+        lambda tensors, settings: settings["optimizers"]["adam"]["groups"][0].pop("lr"),
+        lambda tensors, settings: settings["optimizers"]["adam"]["values"].update(one={}),
+        lambda tensors, settings: tensors.pop("random/cpu"),
+        lambda tensors, settings: tensors.update({"random/cpu": np.zeros((1, 3), np.uint8)}),
+        lambda tensors, settings: tensors.update({"optimizer/adam/0/exp_avg": np.zeros(3, np.float32)}),
+        lambda tensors, settings: tensors.update({"optimizer/adam/99/exp_avg": np.zeros(3, np.float32)}),
+        lambda tensors, settings: tensors.update({f"learner/{WEIGHT}": np.zeros(3, np.float32)}),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_changes_nothing(
+    tmp_path: Path, change: Callable[[Arrays, dict[str, Any]], object]
+) -> None:
+    learner = VAE(**SETTINGS)
+    options: dict[str, Any] = {"folder": tmp_path, "progress": False}
+    train(learner, lambda step: {"observation": IMAGES}, 2, **options)
+    tensors, header = load_weights(tmp_path / CHECKPOINT)
+    change(tensors, header.settings)
+    save_weights(tmp_path / CHECKPOINT, tensors, header.kind, header.settings)
+    fresh = VAE(**SETTINGS)
+    before = {name: tensor.clone() for name, tensor in fresh.state_dict().items()}
+    with pytest.raises(WeightsError, match=r"checkpoint\.safetensors (is damaged|does not fit)"):
+        train(fresh, lambda step: {"observation": IMAGES}, 4, resume=True, **options)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in fresh.state_dict().items())
 
 
 @pytest.mark.parametrize("name", pretrained_names())

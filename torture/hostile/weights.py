@@ -14,7 +14,8 @@ import torch
 from torture.hostile.case import Case
 from unknot.files import WeightsError, load_weights, save_weights
 from unknot.models.image.vae import VAE
-from unknot.representation import Trainable, load_learner, save_learner
+from unknot.representation import Trainable, load_learner, minibatches, save_learner, train
+from unknot.representation.training import CHECKPOINT
 
 SETTINGS: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, "hidden": 4, "network": "dense"}
 WEIGHT = "decoder.0.weight"
@@ -31,6 +32,7 @@ def cases() -> Iterable[Case]:
     yield from _headers()
     yield from _settings()
     yield from _numbers()
+    yield from _checkpoints()
     folder = Path(str(importlib.resources.files("unknot.pretrained")))
     shipped = {load_weights(path)[1].kind: path for path in sorted(folder.rglob("*.safetensors"))}
     for kind, path in shipped.items():
@@ -125,6 +127,43 @@ def _numbers() -> Iterator[Case]:
     yield Case("weights stored as half", _save_half, partial(_load_of, dtype=torch.float32), False)
 
 
+def _checkpoints() -> Iterator[Case]:
+    """Yield checkpoints that can't be resumed."""
+    text = json.dumps
+    wrong: dict[str, tuple[tuple[str, ...], Any]] = {
+        "settings alone": (("__metadata__", "settings"), text({})),
+        "nothing but a learner": (
+            ("__metadata__", "settings"),
+            text({"learner": VAE(**SETTINGS).settings()}),
+        ),
+        "another learner": (("__metadata__", "settings"), text({"learner": {}})),
+        "another class": (("__metadata__", "kind"), "PCA"),
+        "weights of integers": ((f"learner/{WEIGHT}", "dtype"), "I32"),
+        "averages of integers": (("optimizer/adam/0/exp_avg", "shape"), [1, 1]),
+        "a random state of integers": (("random/cpu", "dtype"), "I8"),
+    }
+    for name, (keys, value) in wrong.items():
+        make = partial(_edit, edit=partial(_set, keys, value), save=_save_checkpoint)
+        yield Case(f"a checkpoint with {name}", make, _resume)
+    yield Case("a checkpoint as it is written", _save_checkpoint, _resume, False)
+
+
+def _train(folder: Path, steps: int) -> None:
+    torch.set_num_threads(1)
+    images = torch.zeros(2, 8, 8, 1, dtype=torch.uint8)
+    batch_at = minibatches({"observation": images}, 2, seed=0)
+    train(VAE(**SETTINGS), batch_at, steps, folder=folder, resume=True, progress=False)
+
+
+def _save_checkpoint(folder: Path) -> Path:
+    _train(folder, 1)
+    return folder / CHECKPOINT
+
+
+def _resume(path: Path) -> None:
+    _train(path.parent, 2)
+
+
 def _load(path: Path) -> None:
     torch.set_num_threads(1)  # other threads don't survive a fork
     load_learner(path, kind=Trainable)
@@ -193,8 +232,8 @@ def _change(folder: Path, change: Callable[[bytes], bytes]) -> Path:
     return path
 
 
-def _edit(folder: Path, edit: Edit) -> Path:
-    path = _save(folder)
+def _edit(folder: Path, edit: Edit, save: Callable[[Path], Path] = _save) -> Path:
+    path = save(folder)
     return _edited(path, path, edit)
 
 
