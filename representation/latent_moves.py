@@ -88,12 +88,13 @@ class LatentMoves(Trainable):
         self.actions: Tensor
         self.centre: Tensor
         self.done: Tensor
-        self.register_buffer("moves", torch.tensor([list(map(float, move)) for move in moves]))
+        rows = [list(map(float, move)) for move in moves]
+        self.register_buffer("moves", torch.tensor(rows))
         self.register_buffer("centre", torch.tensor(list(map(float, centre))))
         self.register_buffer("actions", torch.tensor(list(map(int, actions))))
         self.register_buffer("done", torch.zeros((), dtype=torch.long))
-        self.length = float(self.moves.norm(dim=1).mean())
-        self.reach = float(self.moves.norm(dim=1).min())
+        lengths = torch.tensor(rows, device="cpu").norm(dim=1)  # with values even where nothing has memory
+        self.length, self.reach = float(lengths.mean()), float(lengths.min())
         number, dim = self.moves.shape
         places = shape[0] // PATCH * (shape[1] // PATCH)
         self.maps = nn.Sequential(

@@ -6,7 +6,8 @@
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, overload
@@ -19,7 +20,7 @@ from torch.optim import Optimizer
 
 from unknot.checks import arguments as check_arguments
 from unknot.checks import unknown
-from unknot.files import WEIGHTS, WeightsError, find_seed, load_weights, plain, save_weights
+from unknot.files import BFLOAT16, WEIGHTS, WeightsError, find_seed, load_weights, plain, save_weights
 from unknot.learners import LEARNERS
 
 __all__ = [
@@ -184,14 +185,32 @@ def save_learner(learner: Trainable, path: str | Path, *, half: bool = False) ->
     """Write a learner's weights and settings, atomically.
 
     Args:
-        learner: the learner.
+        learner: the learner; one that `torch.compile` returned is written like the one it was made of.
         path: the file, safetensors.
-        half: store floating-point weights as float16, which halves the size.
+        half: store float32 and float64 weights as float16, which halves the size.
+
+    Raises:
+        ValueError: with `half`, a weight outside the range of float16.
     """
+    learner = uncompiled(learner)
     tensors = arrays(learner.state_dict())
     if half:
-        tensors = {name: a.astype(np.float16) if a.dtype.kind == "f" else a for name, a in tensors.items()}
+        tensors = {name: _halved(name, a) if a.dtype.kind == "f" else a for name, a in tensors.items()}
     save_weights(Path(path), tensors, type(learner).__name__, learner.settings())
+
+
+def _halved(name: str, array: NDArray[Any]) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        halved = array.astype(np.float16)
+    if np.isinf(halved).sum() > np.isinf(array).sum():
+        raise ValueError(f"{name} must be within float16's range, ±65504, to be stored as half")
+    return halved
+
+
+def uncompiled(learner: T) -> T:
+    """Return the learner that `torch.compile` wrapped; any other as it is."""
+    original: T = getattr(learner, "_orig_mod", learner)
+    return original
 
 
 @overload
@@ -203,7 +222,10 @@ def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: 
 
 
 def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: type[Any] = Learner) -> Any:
-    """Load a learner that `save_learner` wrote, in evaluation mode and in the precision of its class.
+    """Load a learner that `save_learner` wrote, in evaluation mode and in the precision that it had.
+
+    Weights stored as float16 come back in the precision of the class; others, bfloat16 among them, in their
+    own. Nothing is allocated before the settings are known to fit the tensors in the file.
 
     Args:
         path: a weight file; a folder with one; or RUN/MODEL, such as "pretrained/factor-vae/gamma-10". The
@@ -214,24 +236,68 @@ def load_learner(path: str | Path, device: torch.device | str = "cpu", *, kind: 
     Raises:
         FileNotFoundError: no weight file, or several; the message names them.
         WeightsError: the file can't be used (see `load_weights`), its class is not in
-            `unknot.learners.LEARNERS` or not of the kind, or its settings or weights don't fit the class.
+            `unknot.learners.LEARNERS` or not of the kind, its settings or weights don't fit the class, or a
+            weight is NaN or infinite.
     """
     path = find_weights(path)
     tensors, header = load_weights(path)
     if header.kind not in LEARNERS:
-        raise WeightsError(f"{path}: {unknown('learner', header.kind, LEARNERS)}")
+        raise WeightsError(f"{path}: {unknown('learner', header.kind[:80], LEARNERS)}")
     found = getattr(import_module(LEARNERS[header.kind]), header.kind)
     if not issubclass(found, kind):
         raise WeightsError(f"{path} holds the weights of {header.kind}, which is not a {kind.__name__}")
     try:
         with torch.random.fork_rng(devices=[]):  # the initial weights are replaced anyway
+            _compare(found, header.settings, tensors, path)
             learner = found(**header.settings)
-    except (TypeError, ValueError) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # wrong settings can end in any error of Python or torch
         raise WeightsError(
-            f"{path} (of unknot {header.version}) has settings that {header.kind} does not take: {error}"
+            f"{path} (of unknot {header.version:.40}) has settings that {header.kind} does not take: "
+            f"{type(error).__name__}: {error!s:.200}"
         ) from error
+    _take_precision(learner, tensors)
     load_state(learner, tensors, path)
     return learner.to(device).eval()
+
+
+def _take_precision(learner: nn.Module, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Give weights the precision of arrays, except that of float16; optimisers keep the same parameters."""
+    for name, tensor in [*learner.named_parameters(), *learner.named_buffers()]:
+        array = tensors.get(_plain(name))
+        if array is not None and (array.dtype == BFLOAT16 or array.dtype in (np.float32, np.float64)):
+            tensor.data = tensor.data.to(as_tensor(array).dtype)
+
+
+def _compare(kind: type[T], settings: dict[str, Any], tensors: Mapping[str, Any], path: Path) -> None:
+    """Build a learner without memory, and refuse tensors that aren't its own."""
+    try:
+        with torch.device("meta"), _at_most(10 * len(tensors) + 100):
+            sketch = kind(**settings)
+    except (RuntimeError, NotImplementedError) as error:
+        if "meta" in str(error):  # a user's class, which needs the values of its tensors
+            return
+        raise
+    _check_fit(sketch, tensors, path)
+
+
+@contextmanager
+def _at_most(count: int) -> Iterator[None]:
+    """Refuse to build modules with more than `count` parameters: without memory, building would not end."""
+    built = 0
+
+    def add(*_: Any) -> None:
+        nonlocal built
+        built += 1
+        if built > count:
+            raise ValueError(f"they make more than {count} tensors, far more than the file has")
+
+    hook = nn.modules.module.register_module_parameter_registration_hook(add)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def find_weights(name: str | Path) -> Path:
@@ -258,19 +324,59 @@ def find_weights(name: str | Path) -> Path:
 
 
 def arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
-    """Copy tensors, on any device, to arrays."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+    """Copy tensors, on any device, to arrays; names lose what `torch.compile` of a part added to them."""
+    return {_plain(name): _array(tensor.detach().cpu()).copy() for name, tensor in tensors.items()}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_orig_mod.", "")
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    if tensor.dtype == torch.bfloat16:
+        return tensor.contiguous().view(torch.int16).numpy().view(BFLOAT16)
+    array: NDArray[Any] = tensor.numpy()
+    return array
+
+
+def as_tensor(array: NDArray[Any]) -> Tensor:
+    """Return an array of `arrays` or `load_weights` as a tensor."""
+    if array.dtype == BFLOAT16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def load_state(learner: nn.Module, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
-    """Replace a module's weights with arrays.
+    """Replace a module's weights with arrays, converted to its precision.
 
     Raises:
-        WeightsError: names or shapes are not the module's; the message names `path`.
+        WeightsError: names, shapes or kinds of numbers are not the module's, or an array isn't finite where
+            the module is; the message names `path` and the tensor. Nothing is replaced then.
     """
-    try:
-        learner.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-    except RuntimeError as error:
-        raise WeightsError(
-            f"{path} does not fit {type(learner).__name__} (unknot changed, or the file did): {error}"
-        ) from error
+    _check_fit(learner, tensors, path)
+    state = {name: as_tensor(tensors[_plain(name)]) for name in learner.state_dict()}
+    for name, old in learner.state_dict().items():  # some buffers begin as NaN
+        if not state[name].isfinite().all() and old.isfinite().all():
+            raise WeightsError(f"{path}: tensor {_plain(name)} is NaN or infinite; train it again")
+    learner.load_state_dict(state)
+
+
+def _check_fit(module: nn.Module, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Refuse arrays whose names, shapes or kinds of numbers are not those of a module's state."""
+    owner, state = type(module).__name__, {_plain(name): t for name, t in module.state_dict().items()}
+    reason = "(unknot changed, or the file did)"
+    for name in sorted(tensors.keys() ^ state.keys()):
+        which = "lacks" if name in state else "has"
+        raise WeightsError(f"{path} does not fit {owner} {reason}: it {which} the tensor {name:.80}")
+    for name, expected in state.items():
+        found = tensors[name]
+        if found.shape != expected.shape:
+            raise WeightsError(
+                f"{path} does not fit {owner} {reason}: tensor {name} must have the shape "
+                f"{tuple(expected.shape)}, not {found.shape!s:.80}"
+            )
+        dtype = as_tensor(found).dtype
+        if dtype != expected.dtype and not (dtype.is_floating_point and expected.dtype.is_floating_point):
+            raise WeightsError(
+                f"{path} does not fit {owner} {reason}: tensor {name} must be {expected.dtype}, not {dtype}"
+            )

@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 from unknot.checks import count, flag
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.progress import progress_bar
-from unknot.representation.learner import Trainable, arrays, load_state, save_learner
+from unknot.representation.learner import Trainable, arrays, as_tensor, load_state, save_learner, uncompiled
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -63,18 +63,24 @@ def minibatches(
     count(1, batch_size=batch_size)
     if batch_size > length:
         raise ValueError(f"batch_size must be from 1 to the {length} rows there are, not {batch_size}")
-    batches = length // batch_size
-    current: dict[int, Tensor] = {}  # the order of one epoch
+    return _Minibatches(tensors, batch_size, seed)
 
-    def batch_at(step: int) -> Batch:
-        epoch, position = divmod(step, batches)
-        if epoch not in current:
-            current.clear()
-            current[epoch] = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(length))
-        rows = current[epoch][position * batch_size : (position + 1) * batch_size]
-        return {name: tensor[rows.to(tensor.device)] for name, tensor in tensors.items()}
 
-    return batch_at
+class _Minibatches:
+    """See `minibatches`; an object, so that it can be pickled for worker processes."""
+
+    def __init__(self, tensors: dict[str, Tensor], batch_size: int, seed: int) -> None:
+        self._tensors, self._batch_size, self._seed = tensors, batch_size, seed
+        self._length = len(next(iter(tensors.values())))
+        self._epoch, self._order = -1, torch.empty(0)
+
+    def __call__(self, step: int) -> Batch:
+        epoch, position = divmod(step, self._length // self._batch_size)
+        if epoch != self._epoch:
+            order = np.random.default_rng([self._seed, epoch]).permutation(self._length)
+            self._epoch, self._order = epoch, torch.from_numpy(order)
+        rows = self._order[position * self._batch_size : (position + 1) * self._batch_size]
+        return {name: tensor[rows.to(tensor.device)] for name, tensor in self._tensors.items()}
 
 
 def _tensor(name: str, array: Any) -> Tensor:
@@ -140,6 +146,7 @@ def train(
     precision = fabric._strategy.precision.precision
     if precision not in ("32-true", "bf16-mixed"):  # learners step their optimisers: nothing scales losses
         raise ValueError(f"precision must be '32-true' or 'bf16-mixed', not {precision!r}")
+    learner = uncompiled(learner)
     folder = None if folder is None else Path(folder)
     start, scalars = 0, dict[str, float]()
     with ExitStack() as stack:
@@ -280,23 +287,53 @@ def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[
         raise WeightsError(f"{path} is not a checkpoint; the weights of a learner alone can't be resumed")
     if settings["learner"] != learner.settings():
         raise WeightsError(f"{path} has settings {settings['learner']}, not {learner.settings()}")
-    random = {name: torch.from_numpy(state) for name, state in _below(tensors, "random/").items()}
-    if len(random["cpu"]) != fabric.world_size:
-        raise ValueError(f"{path} is of {len(random['cpu'])} processes; this run must have as many")
+    try:
+        step, scalars = int(settings["step"]), dict(settings["scalars"])
+        random = {name: as_tensor(state) for name, state in _below(tensors, "random/").items()}
+        processes = len(random["cpu"])
+        states = {
+            name: _optimizer_state(
+                optimizer, settings["optimizers"][name], _below(tensors, f"optimizer/{name}/")
+            )
+            for name, optimizer in learner.optimizers.items()
+        }
+        if random["cpu"].dtype != torch.uint8 or random["cpu"][0].shape != torch.get_rng_state().shape:
+            raise ValueError("torch's random state has another size")
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise WeightsError(f"{path} is damaged ({reason:.200}); train it again") from error
+    if processes != fabric.world_size:
+        raise ValueError(f"{path} is of {processes} processes; this run must have as many")
     load_state(learner, _below(tensors, "learner/"), path)
     for name, optimizer in learner.optimizers.items():
-        saved = settings["optimizers"][name]
-        current = optimizer.state_dict()["param_groups"]
-        state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in saved["values"].items()}
-        for key, array in _below(tensors, f"optimizer/{name}/").items():
-            index, _, entry = key.partition("/")
-            state[int(index)][entry] = torch.from_numpy(array)
-        groups = [_as(was, now) for was, now in zip(saved["groups"], current, strict=True)]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        optimizer.load_state_dict(states[name])
     torch.set_rng_state(random["cpu"][fabric.global_rank].clone())  # a view with an offset crashes torch
     if fabric.device.type == "cuda":
         torch.cuda.set_rng_state(random["cuda"][fabric.global_rank].clone(), fabric.device)
-    return settings["step"], settings["scalars"]
+    return step, scalars
+
+
+def _optimizer_state(
+    optimizer: Optimizer, saved: dict[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> dict[str, Any]:
+    """Return what an optimiser loads, made of a checkpoint's JSON and tensors.
+
+    Raises:
+        LookupError, TypeError, ValueError: they are not of such an optimiser.
+    """
+    current = optimizer.state_dict()["param_groups"]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in saved["values"].items()}
+    for key, array in tensors.items():
+        index, _, entry = key.partition("/")
+        if array.ndim and array.shape != parameters[int(index)].shape:
+            raise ValueError(f"{key} has the shape {array.shape}, not that of its weight")
+        state[int(index)][entry] = as_tensor(array)
+    groups = [_as(was, now) for was, now in zip(saved["groups"], current, strict=True)]
+    for was, now in zip(groups, current, strict=True):
+        if was.keys() != now.keys() or was["params"] != now["params"]:
+            raise ValueError("an optimiser has other parameters")
+    return {"state": state, "param_groups": groups}
 
 
 def _below(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -110,7 +110,7 @@ def test_a_file_that_is_not_safetensors_is_refused(weights: Path, content: bytes
         ({"format": "pt"}, "not one that unknot wrote"),
         (
             {"format": "99", "kind": "Net", "settings": "{}", "version": "9.0"},
-            r"version 99 \(unknot 9.0",
+            r"version 99 \(of unknot 9.0",
         ),
     ],
 )

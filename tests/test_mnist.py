@@ -17,7 +17,7 @@ from unknot.cli import main
 from unknot.mnist import MnistError
 
 REAL = mnist.cache_path()
-SIZES = {"train": 6, "test": 4}
+SIZES = {"train": 16, "test": 12}
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def digits(split: str) -> tuple[Any, Any]:
     rng = np.random.default_rng(len(split))
-    return rng.integers(0, 256, (SIZES[split], 28, 28), np.uint8), rng.integers(0, 10, SIZES[split])
+    labels = rng.permutation(np.arange(SIZES[split]) % 10)
+    return rng.integers(0, 256, (SIZES[split], 28, 28), np.uint8), labels
 
 
 # The folder of idx files
@@ -39,6 +40,12 @@ def digits(split: str) -> tuple[Any, Any]:
 def idx(array: Any) -> bytes:
     header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
     return header + bytes(array.astype(np.uint8))
+
+
+def bomb() -> bytes:
+    """A gigabyte of zeros, compressed, behind a header that promises terabytes."""
+    header = bytes([0, 0, 8, 3]) + b"\xff" * 4 + (28).to_bytes(4, "big") * 2
+    return gzip.compress(header) + 64 * gzip.compress(bytes(2**24))
 
 
 @pytest.fixture
@@ -70,7 +77,7 @@ def test_idx_files_are_read(folder: Path, split: str, by: str, monkeypatch: pyte
 
 def test_the_argument_comes_before_the_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(mnist.VARIABLE, "nowhere")
-    assert len(mnist.load("test", folder)[0]) == 4
+    assert len(mnist.load("test", folder)[0]) == 12
     with pytest.raises(FileNotFoundError, match="nowhere has neither t10k-images-idx3-ubyte nor"):
         mnist.load("test")
 
@@ -79,13 +86,15 @@ def test_the_argument_comes_before_the_variable(folder: Path, monkeypatch: pytes
     ("name", "damage", "message"),
     [
         ("train-images-idx3-ubyte", lambda content: b"\0\0\x09\x03" + content[4:], "begins with 00000903"),
-        ("train-images-idx3-ubyte", lambda content: content[:-1], r"4703 bytes .* says \(6, 28, 28\)"),
-        ("train-images-idx3-ubyte", lambda content: content + b"\0", "4705 bytes"),
+        ("train-images-idx3-ubyte", lambda content: content[:-1], r"fewer bytes .* says: \(16, 28, 28\)"),
+        ("train-images-idx3-ubyte", lambda content: content + b"\0", "more bytes"),
         ("train-images-idx3-ubyte", lambda content: content[:9], "and its sizes"),
         ("train-images-idx3-ubyte", lambda content: b"", "begins with , expected 00000803"),
-        ("train-images-idx3-ubyte", lambda _: idx(np.zeros((6, 27, 28))), r"images \(6, 27, 28\)"),
+        ("train-images-idx3-ubyte", lambda _: idx(np.zeros((16, 27, 28))), r"sizes \(16, 27, 28\)"),
         ("train-labels-idx1-ubyte", lambda _: idx(np.zeros(5)), r"labels \(5,\)"),
-        ("train-labels-idx1-ubyte", lambda _: idx(np.full(6, 10)), "within 0 to 9"),
+        ("train-labels-idx1-ubyte", lambda _: idx(np.full(16, 10)), "within 0 to 9"),
+        ("train-labels-idx1-ubyte", lambda _: idx(np.full(16, 3)), r"label of an image; \[0, 1, 2, 4, 5"),
+        ("t10k-images-idx3-ubyte.gz", lambda _: bomb(), r"sizes \(4294967295, 28, 28\)"),
         ("t10k-images-idx3-ubyte.gz", lambda content: content[:-9], "truncated or damaged"),
         ("t10k-images-idx3-ubyte.gz", lambda _: b"not compressed", "truncated or damaged"),
     ],
@@ -194,7 +203,7 @@ def test_a_damaged_cache_is_named_and_replaced(
     content = mnist.fetch().read_bytes()
     for damaged in (content[:-100], content[:50], b"", pickle.dumps(pack())):
         cache.write_bytes(damaged)
-        with pytest.raises(MnistError, match=r"mnist\.npz is damaged .*: `unknot fetch mnist`"):
+        with pytest.raises(MnistError, match=r"mnist\.npz is not MNIST, or damaged .*: `unknot fetch mnist`"):
             mnist.load("test")
     mnist.fetch()
     assert np.array_equal(mnist.load("test")[0], digits("test")[0])

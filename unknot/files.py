@@ -20,6 +20,7 @@ from unknot.checks import require, unknown
 
 __all__ = [
     "AGENT",
+    "BFLOAT16",
     "CONFIG",
     "FORMAT",
     "METRICS",
@@ -137,6 +138,26 @@ class Header:
     """Version of unknot that wrote it."""
 
 
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])
+"""Stands for torch's bfloat16, which NumPy lacks: its bits."""
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "BF16": BFLOAT16,
+    "I64": np.dtype(np.int64),
+    "I32": np.dtype(np.int32),
+    "I16": np.dtype(np.int16),
+    "I8": np.dtype(np.int8),
+    "U64": np.dtype(np.uint64),
+    "U32": np.dtype(np.uint32),
+    "U16": np.dtype(np.uint16),
+    "U8": np.dtype(np.uint8),
+    "BOOL": np.dtype(np.bool_),
+}
+"""By their names in safetensors. Others, such as fp8 and complex numbers, are neither written nor read."""
+
+
 def save_weights(
     path: Path, tensors: Mapping[str, NDArray[Any]], kind: str, settings: Mapping[str, Any]
 ) -> None:
@@ -144,20 +165,41 @@ def save_weights(
 
     Args:
         path: the file.
-        tensors: arrays by name, any shape, any dtype that safetensors knows (float16 included).
+        tensors: arrays by name, any shape: floating-point numbers (float16 and `BFLOAT16` included), integers
+            or bools.
         kind: class name of what they belong to.
         settings: JSON kept with them.
-    """
-    require("learn", "safetensors")
-    from safetensors.numpy import save
 
+    Raises:
+        ValueError: an array of another dtype.
+    """
     metadata = {
         "format": str(FORMAT),
         "version": _version(),
         "kind": kind,
         "settings": json.dumps(dict(settings), default=plain),
     }
-    write_bytes(path, save({name: np.asarray(array, order="C") for name, array in tensors.items()}, metadata))
+    write_bytes(path, _packed(tensors, metadata))
+
+
+def _packed(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+    """Return safetensors: 8 bytes of header length, the header as JSON, the arrays.
+
+    The library's own writer takes no bfloat16 from NumPy and puts metadata in a random order.
+    """
+    names = {dtype: name for name, dtype in DTYPES.items()}
+    header: dict[str, Any] = {"__metadata__": metadata}
+    contents, end = [], 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+        dtype = tensor.dtype.newbyteorder("<")
+        if dtype not in names:
+            raise ValueError(f"{name} must be of numbers, as {', '.join(DTYPES)}, not {tensor.dtype}")
+        contents.append(tensor.astype(dtype, copy=False).tobytes())
+        begin, end = end, end + len(contents[-1])
+        header[name] = {"dtype": names[dtype], "shape": tensor.shape, "data_offsets": (begin, end)}
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)  # so that the arrays are aligned
+    return b"".join([len(head).to_bytes(8, "little"), head, *contents])
 
 
 def load_weights(path: Path, kind: str | None = None) -> tuple[dict[str, NDArray[Any]], Header]:
@@ -173,25 +215,31 @@ def load_weights(path: Path, kind: str | None = None) -> tuple[dict[str, NDArray
     Raises:
         FileNotFoundError: no such file.
         WeightsError: the file is truncated, a pickle, not safetensors, or has another program, format version
-            or kind.
+            or kind, or a tensor of a dtype that isn't in `DTYPES`.
     """
     require("learn", "safetensors")
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors import SafetensorError, deserialize
 
     content = Path(path).read_bytes()
-    metadata = _metadata(path, content)
-    header = _header(path, metadata)
+    contents = _contents(path, content)
+    header = _header(path, contents.pop("__metadata__", None))
     if kind is not None and header.kind != kind:
-        raise WeightsError(f"{path} holds the weights of {header.kind}, not of {kind}")
+        raise WeightsError(f"{path} holds the weights of {header.kind:.80}, not of {kind}")
+    for name, entry in contents.items():
+        _check_entry(path, name, entry)
     try:
-        return load(content), header
+        tensors = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise WeightsError(f"{path} is truncated or damaged ({error}); copy or train it again") from error
+    found = {
+        name: np.frombuffer(entry["data"], DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        for name, entry in tensors
+    }
+    return found, header
 
 
-def _metadata(path: Path, content: bytes) -> dict[str, Any]:
-    """Return the metadata of safetensors content: 8 bytes of header length, then the header as JSON."""
+def _contents(path: Path, content: bytes) -> dict[str, Any]:
+    """Return the header of safetensors content: 8 bytes of its length, then JSON."""
     if content[8:9] != b"{":
         if content[:1] == b"\x80" or content[:4] == b"PK\x03\x04":
             raise WeightsError(
@@ -203,24 +251,39 @@ def _metadata(path: Path, content: bytes) -> dict[str, Any]:
     if len(content) < 8 + length:
         raise WeightsError(f"{path} is truncated: it ends inside its header; copy or train it again")
     try:
-        metadata = json.loads(content[8 : 8 + length]).get("__metadata__")
-    except ValueError as error:
+        header: dict[str, Any] = json.loads(content[8 : 8 + length])  # begins with a brace: a dict
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is not a safetensors file: its header is not JSON") from error
-    return metadata if isinstance(metadata, dict) else {}
+    return header
 
 
-def _header(path: Path, metadata: dict[str, Any]) -> Header:
-    if not {"format", "kind", "settings", "version"} <= metadata.keys():
+def _check_entry(path: Path, name: str, entry: Any) -> None:
+    """Refuse a tensor whose entry in the header is not of a known dtype and a finite shape."""
+    entry = entry if isinstance(entry, dict) else {}
+    dtype, shape = entry.get("dtype"), entry.get("shape")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise WeightsError(f"{path}: tensor {name:.80} must be one of {', '.join(DTYPES)}, not {dtype!r:.40}")
+    if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
+        raise WeightsError(f"{path}: tensor {name:.80} must have a shape of whole numbers, not {shape!r:.80}")
+
+
+def _header(path: Path, metadata: Any) -> Header:
+    if not isinstance(metadata, dict) or not {"format", "kind", "settings", "version"} <= metadata.keys():
         raise WeightsError(f"{path} is a safetensors file, but not one that unknot wrote")
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise WeightsError(f"{path} is damaged: its metadata are not text")
     if metadata["format"] != str(FORMAT):
         raise WeightsError(
-            f"{path} has format version {metadata['format']} (unknot {metadata['version']} wrote it); "
+            f"{path} has format version {metadata['format']:.40} (of unknot {metadata['version']:.40}); "
             f"this is unknot {_version()}, which reads version {FORMAT}"
         )
     try:
-        return Header(metadata["kind"], dict(json.loads(metadata["settings"])), metadata["version"])
-    except (TypeError, ValueError) as error:
+        settings = json.loads(metadata["settings"])
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is damaged: its settings are not JSON") from error
+    if not isinstance(settings, dict):
+        raise WeightsError(f"{path} is damaged: its settings must be a JSON object, not {settings!r:.40}")
+    return Header(metadata["kind"], settings, metadata["version"])
 
 
 def _version() -> str:

@@ -31,6 +31,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.archives import read_arrays
+from unknot.files import FileError
+
 __all__ = ["SPLITS", "VARIABLE", "MnistError", "cache_path", "fetch", "find_source", "load"]
 
 Images = NDArray[np.uint8]
@@ -43,6 +46,8 @@ SPLITS = {"train": 60_000, "test": 10_000}
 SIDE = 28
 
 IDX = {"train": "train", "test": "t10k"}
+LARGEST = 1_000_000
+"""Images in an idx file, at most; those of all published sets of digits are fewer."""
 SMALL = Path(__file__).with_name("digits.npz")
 SMALL_TRAIN = 1_437
 """Number of small digits in their training split; the others, of 1,797, are their test split."""
@@ -73,11 +78,13 @@ def load(
 
     Raises:
         FileNotFoundError: MNIST is requested but not on this machine, or the folder lacks the files.
-        MnistError: a file is damaged.
+        MnistError: a file is damaged, or no image is of one of the ten digits.
         ValueError: an unknown split or source.
     """
-    if split not in SPLITS:
+    if not isinstance(split, str) or split not in SPLITS:
         raise ValueError(f"split={split!r} must be one of {list(SPLITS)}")
+    if not isinstance(source, str):
+        raise ValueError(f"source={source!r} must be 'mnist', 'digits' or 'auto'")
     if source == "auto":
         source = find_source(folder)
     if source == "digits":
@@ -242,14 +249,17 @@ def _write_cache(path: Path, splits: Mapping[str, tuple[Images, Labels]]) -> Non
 
 
 def _read_cache(split: str) -> tuple[Images, Labels]:
-    path = cache_path()
+    path, count = cache_path(), SPLITS[split]
+    expected = {
+        f"{split}_images": (np.uint8, (count, SIDE, SIDE)),
+        f"{split}_labels": (np.uint8, (count,)),
+    }
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"].astype(np.int64)
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise MnistError(f"{path} is damaged ({error}): `unknot fetch mnist` replaces it") from error
-    _check(str(path), images, labels, SPLITS[split])
-    return images, labels
+        images, labels = read_arrays(path, expected, "MNIST").values()
+    except (FileError, OSError) as error:
+        raise MnistError(f"{error}: `unknot fetch mnist` replaces it") from error
+    _check(str(path), images, labels, count)
+    return images, labels.astype(np.int64)
 
 
 def _folder(folder: str | Path | None) -> Path | None:
@@ -259,28 +269,40 @@ def _folder(folder: str | Path | None) -> Path | None:
 
 
 def _read_idx_split(folder: Path, split: str) -> tuple[Images, Labels]:
-    images = _read_idx(folder, f"{IDX[split]}-images-idx3-ubyte", 3)
-    labels = _read_idx(folder, f"{IDX[split]}-labels-idx1-ubyte", 1).astype(np.int64)
+    images = _read_idx(folder, f"{IDX[split]}-images-idx3-ubyte", (SIDE, SIDE))
+    labels = _read_idx(folder, f"{IDX[split]}-labels-idx1-ubyte", ()).astype(np.int64)
     _check(f"the {split} split in {folder}", images, labels, len(images))
     return images, labels
 
 
-def _read_idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
-    """Read an idx file of bytes: 0, 0, 8 (the type), how many dimensions, their sizes as >u4, the content."""
+def _read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Read an idx file of n arrays of bytes of a shape.
+
+    It has 0, 0, 8 (the type), how many dimensions, their sizes as >u4, the content. No more is read, or
+    unpacked, than the sizes say, and a byte.
+    """
     path = next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
     if path is None:
         raise FileNotFoundError(f"{folder} has neither {name} nor {name}.gz")
+    magic = bytes([0, 0, 8, 1 + len(shape)])
+    header = 4 + 4 * (1 + len(shape))
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(header)
+            if head[:4] != magic or len(head) < header:
+                raise MnistError(f"{path} begins with {head[:4].hex()}, expected {magic.hex()} and its sizes")
+            found = tuple(np.frombuffer(head, ">u4", offset=4).tolist())
+            if found[1:] != shape or found[0] > LARGEST:
+                sizes = ("n", *shape)
+                raise MnistError(f"{path} has the sizes {found}, expected {sizes}, n at most {LARGEST}")
+            size = int(np.prod(found))
+            content = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise MnistError(f"{path} is truncated or damaged: {error}") from error
-    magic, header = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
-    if content[:4] != magic or len(content) < header:
-        raise MnistError(f"{path} begins with {content[:4].hex()}, expected {magic.hex()} and its sizes")
-    shape = tuple(np.frombuffer(content, ">u4", dimensions, offset=4).tolist())
-    if len(content) - header != int(np.prod(shape, dtype=object)):
-        raise MnistError(f"{path} has {len(content) - header} bytes after its header, which says {shape}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+    if len(content) != size:
+        than = "more" if len(content) > size else "fewer"
+        raise MnistError(f"{path} has {than} bytes after its header than that says: {found}")
+    return np.frombuffer(content, np.uint8).reshape(found).copy()
 
 
 def _check(where: str, images: NDArray[Any], labels: NDArray[Any], count: int) -> None:
@@ -292,6 +314,9 @@ def _check(where: str, images: NDArray[Any], labels: NDArray[Any], count: int) -
         )
     if count == 0 or labels.min() < 0 or labels.max() > 9:
         raise MnistError(f"{where}: there must be labels, all within 0 to 9")
+    missing = sorted(set(range(10)) - set(labels.tolist()))
+    if missing:  # an environment that asks for one would get another
+        raise MnistError(f"{where}: each of 0 to 9 must be the label of an image; {missing} are of none")
 
 
 def _small(split: str) -> tuple[Images, Labels]:

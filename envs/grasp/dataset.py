@@ -23,9 +23,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
 from unknot.checks import at_least, require, unknown
-from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, shard_path
+from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, read_manifest, shard_path
 from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
-from unknot.files import FileError, read_json, write_bytes, write_json
+from unknot.files import FileError, write_bytes, write_json
 from unknot.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     path = folder / MANIFEST
     if not path.exists():
         return write_json(path, manifest)
-    found = read_json(path)
+    found = read_manifest(folder)
     for name, value in manifest.items():
         if found.get(name) != value:
             was = "other objects" if name == "things" else f"{name}={found.get(name)!r}, not {value!r}"

@@ -1,7 +1,6 @@
 """Grasps on disk: a shard is one placement of one object, its views, and the grasps that they share."""
 
-import zipfile
-import zlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from io import BytesIO
@@ -11,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.archives import Expected, read_arrays
 from unknot.checks import one_of
 from unknot.files import FileError, read_json
 
-__all__ = ["MANIFEST", "STRAY", "GraspDataset", "GraspShard", "shard_path"]
+__all__ = ["MANIFEST", "STRAY", "GraspDataset", "GraspShard", "read_manifest", "shard_path"]
 
 MANIFEST = "dataset.json"
 """The file with the objects, their splits, the seed, and the perturbation of grasps."""
@@ -23,6 +23,30 @@ STRAY = -1
 """In place of a demonstration's number: a random grasp around the object."""
 
 Floats = NDArray[np.float32]
+
+ARRAYS: Expected = {
+    "name": (np.str_, ()),
+    "category": (np.str_, ()),
+    "object_index": (np.integer, ()),
+    "position": (np.float64, (2,)),
+    "yaw": (np.floating, ()),
+    "image": (np.uint8, ("v", 64, 64, 3)),
+    "depth": (np.float32, ("v", 64, 64)),
+    "mask": (np.bool_, ("v", 64, 64)),
+    "view": (np.float32, ("v", 4, 4)),
+    "projection": (np.float32, (4, 4)),
+    "elevation": (np.float32, ("v",)),
+    "pose": (np.float32, ("n", 6)),
+    "success": (np.bool_, ("n",)),
+    "reason": (np.int8, ("n",)),
+    "demonstration": (np.int32, ("n",)),
+    "paired": (np.bool_, ("n",)),
+    "drawn": (np.int32, ("reasons",)),
+    "occupancy": (np.bool_, (32, 32, 32)),
+    "origin": (np.float64, (3,)),
+    "size": (np.floating, ()),
+}
+"""What a shard's file holds; `GraspShard` says what it means."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +117,9 @@ class GraspShard:
         """Read a file that `to_bytes` wrote.
 
         Raises:
-            FileError: it is not such a file.
+            FileError: it is not such a file, or damaged.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(cls)}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise FileError(f"{path} is not a shard of grasps ({error})") from error
+        values: dict[str, Any] = read_arrays(path, ARRAYS, "a shard of grasps")
         scalars = {name: value.item() for name, value in values.items() if value.ndim == 0}
         return cls(**{**values, **scalars})
 
@@ -113,6 +133,7 @@ class GraspDataset(Sequence[GraspShard]):
 
     Raises:
         FileNotFoundError: there is no dataset.
+        FileError: its manifest is not one that `collect` writes.
         ValueError: an unknown split.
 
     Attributes:
@@ -123,15 +144,13 @@ class GraspDataset(Sequence[GraspShard]):
 
     def __init__(self, folder: Path, split: str = "all") -> None:
         one_of("split", split, ("train", "test", "all"))
-        if not (folder / MANIFEST).exists():
-            raise FileNotFoundError(f"{folder} has no {MANIFEST}: collect grasps there first")
-        manifest = read_json(folder / MANIFEST)
-        self.objects = str(manifest["objects"])
+        manifest = read_manifest(folder)
+        self.objects: str = manifest["objects"]
         things = manifest["things"]
         self.paths = [
             path
-            for path in sorted(folder.glob("shard-*.npz"))
-            if split in ("all", things[_number(path) % len(things)]["split"])
+            for number, path in _shards(folder)
+            if split in ("all", things[number % len(things)]["split"])
         ]
 
     def __len__(self) -> int:
@@ -148,5 +167,34 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:06d}.npz"
 
 
-def _number(path: Path) -> int:
-    return int(path.stem.removeprefix("shard-"))
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a dataset.
+
+    Raises:
+        FileNotFoundError: there is no dataset.
+        FileError: the file is not a manifest.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} has no {MANIFEST}: collect grasps there first")
+    manifest = read_json(path)
+    things = manifest.get("things") if isinstance(manifest, dict) else None
+    if not isinstance(things, list) or not things or not all(map(_is_thing, things)):
+        raise FileError(f'{path} must have "things": names, categories and splits of objects; collect anew')
+    if not isinstance(manifest.get("objects"), str):
+        raise FileError(f'{path} must have "objects": their name or folder; collect anew')
+    found: dict[str, Any] = manifest
+    return found
+
+
+def _is_thing(thing: Any) -> bool:
+    """Whether it is an entry of a manifest's list."""
+    if not isinstance(thing, dict) or thing.get("split") not in ("train", "test"):
+        return False
+    return all(isinstance(thing.get(name), str) for name in ("name", "category"))
+
+
+def _shards(folder: Path) -> list[tuple[int, Path]]:
+    """Return the numbers and paths of a folder's shards, in their order."""
+    names = ((re.fullmatch(r"shard-([0-9]{6,})\.npz", path.name), path) for path in folder.iterdir())
+    return sorted((int(match[1]), path) for match, path in names if match)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unknot.checks import count
+from unknot.checks import above, count
 from unknot.models.data.grid import GridSource, Images
 
 __all__ = ["Blob"]
@@ -30,7 +30,8 @@ class Blob(GridSource):
     def __init__(self, *, pixels: int = 64, std: float = 0.08, positions: int = 32) -> None:
         count(8, pixels=pixels)
         count(2, positions=positions)
-        if not 0 < std < 0.25:
+        above(0, std=std)
+        if std >= 0.25:
             raise ValueError(f"std must be above 0 and below 0.25, not {std}")
         super().__init__(x=np.linspace(0, 1, positions), y=np.linspace(0, 1, positions))
         self.pixels, self.std = pixels, std

@@ -9,6 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
+from unknot.checks import count
+
 __all__ = ["Factors", "GridSource", "Images"]
 
 Images = NDArray[np.uint8]
@@ -50,6 +52,7 @@ class GridSource(ABC):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
         """Sample factors uniformly from the grid: arrays (n,) by name."""
+        count(0, n=n)
         return self.combinations(rng.integers(len(self), size=n))
 
     @abstractmethod
@@ -91,9 +94,11 @@ class GridSource(ABC):
                 if it is categorical.
         """
         known = self.factor_space.spaces
+        if not isinstance(factors, Mapping):
+            raise ValueError(f"factors must be arrays by name, not {factors!r}")
         if factors.keys() != known.keys():
-            raise ValueError(f"factors must be {sorted(known)}, not {sorted(factors)}")
-        arrays = {name: np.asarray(factors[name]) for name in known}
+            raise ValueError(f"factors must be {sorted(known)}, not {sorted(map(str, factors))}")
+        arrays = {name: _as_numbers(name, factors[name]) for name in known}
         n = next((len(array) for array in arrays.values() if array.ndim), 1)
         for name, array in arrays.items():
             low, high, shape = _range(known[name])
@@ -104,6 +109,16 @@ class GridSource(ABC):
             if n and not (array.min() >= low and array.max() <= high):
                 raise ValueError(f"{name} must be in [{low:g}, {high:g}], not {array.min()} to {array.max()}")
         return arrays
+
+
+def _as_numbers(name: str, values: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be an array of numbers, not {values!r:.200}")
+    return array
 
 
 def _range(space: spaces.Space[Any]) -> tuple[float, float, tuple[int, ...]]:

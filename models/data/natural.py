@@ -9,10 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.checks import count
+from unknot.files import FileError
+
 __all__ = ["SIDE", "NaturalImages", "cifar", "natural_images", "photographs"]
 
 SIDE = 32
 _RECORD = 1 + 3 * SIDE * SIDE
+"""Bytes of an image with its label, 0 to 9."""
+_LARGEST = 10_000
+"""Images in a file, as published."""
 _TRAINING, _TEST = [f"data_batch_{k}.bin" for k in range(1, 6)], ["test_batch.bin"]
 
 Images = NDArray[np.uint8]
@@ -40,7 +46,7 @@ def natural_images(folder: str | Path | None, train: int, test: int, seed: int) 
         seed: of the crops.
 
     Raises:
-        FileNotFoundError, ValueError: see `cifar`.
+        FileNotFoundError, FileError: see `cifar`.
     """
     if folder is None:
         return photographs(train, test, seed)
@@ -56,7 +62,7 @@ def cifar(folder: Path) -> NaturalImages:
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file's size is not a multiple of an image's.
+        FileError: a file's size or labels are not those of images.
     """
     train, test = (np.concatenate([_read(folder / name) for name in names]) for names in (_TRAINING, _TEST))
     return NaturalImages(train, test, "CIFAR-10")
@@ -65,9 +71,14 @@ def cifar(folder: Path) -> NaturalImages:
 def _read(path: Path) -> Images:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; CIFAR-10's binary version has it")
+    size = path.stat().st_size
+    if size % _RECORD or not 0 < size <= _LARGEST * _RECORD:
+        raise FileError(
+            f"{path} has {size} bytes, expected a multiple of {_RECORD}, one per image, of at most {_LARGEST}"
+        )
     content = np.frombuffer(path.read_bytes(), np.uint8)
-    if len(content) == 0 or len(content) % _RECORD:
-        raise ValueError(f"{path} has {len(content)} bytes, expected a multiple of {_RECORD}, one per image")
+    if content[::_RECORD].max() > 9:
+        raise FileError(f"{path} has the label {content[::_RECORD].max()}, expected 0 to 9, as CIFAR-10 has")
     pixels = content.reshape(-1, _RECORD)[:, 1:].reshape(-1, 3, SIDE, SIDE)
     return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
 
@@ -80,6 +91,7 @@ def photographs(train: int, test: int, seed: int) -> NaturalImages:
         test: test images.
         seed: of their positions and mirroring.
     """
+    count(0, train=train, test=test, seed=seed)
     from matplotlib import cbook
     from matplotlib.image import imread
     from sklearn.datasets import load_sample_images

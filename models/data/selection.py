@@ -22,12 +22,14 @@ class Selection:
         rows: numbers of the combinations, at least one.
 
     Raises:
-        ValueError: no rows.
+        ValueError: no rows, or some that the source does not have.
     """
 
     def __init__(self, source: GridSource, rows: NDArray[np.int64]) -> None:
-        if len(rows) == 0:
-            raise ValueError("rows must be at least one, not none")
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu" or rows.ndim != 1 or not len(rows):
+            raise ValueError(f"rows must be an array (n,) of whole numbers, at least one, not {rows!r:.200}")
+        if rows.min() < 0 or rows.max() >= len(source):
+            raise ValueError(f"rows must be from 0 to {len(source) - 1}, not {rows.min()} to {rows.max()}")
         self.source, self.selected, self.factor_space = source, rows, source.factor_space
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from unknot.checks import count, one_of
+from unknot.checks import above, count, flag, one_of
 from unknot.models.data.grid import Factors, GridSource, Images
 
 __all__ = ["SHAPES", "Shapes2D"]
@@ -69,7 +69,8 @@ class Shapes2D(GridSource):
             channels (coloured dSprites, Burgess et al., 2018).
 
     Raises:
-        ValueError: an unknown shape, a factor without values, or another number of pixels.
+        ValueError: an unknown shape, a factor without values, a turn that is not above 0, or another number
+            of pixels.
     """
 
     def __init__(
@@ -83,9 +84,14 @@ class Shapes2D(GridSource):
         pixels: int = SIDE,
         coloured: bool = False,
     ) -> None:
+        if not isinstance(shapes, list | tuple):
+            raise ValueError(f"shapes must be a tuple of names, not {shapes!r}")
         for name in shapes:
             one_of("shape", name, SHAPES)
         count(1, shapes=len(shapes), scales=scales, orientations=orientations, positions=positions)
+        above(0, turn=turn)
+        flag(coloured=coloured)
+        count(1, pixels=pixels)
         if pixels not in (SIDE, SIDE // 2):
             raise ValueError(f"pixels must be {SIDE} or {SIDE // 2}, not {pixels}")
         super().__init__(

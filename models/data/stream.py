@@ -1,12 +1,13 @@
 """Minibatches that a factor source renders on demand."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from unknot.checks import count
+from unknot.checks import count, flag
 from unknot.representation.source import FactorSource
 
 __all__ = ["stream"]
@@ -27,18 +28,30 @@ def stream(
     Returns:
         `batch_at(step)`, which returns the same tensors whenever it is called with the same step:
         `observation`, the rendered samples, first axis batch_size; with `factors` also the factors by their
-        names.
+        names. It can be pickled, for worker processes, if the source can.
 
     Raises:
-        ValueError: a batch size below 1.
+        ValueError: a batch size below 1, or a seed below 0.
     """
     count(1, batch_size=batch_size)
+    count(0, seed=seed)
+    flag(factors=factors)
 
-    def batch_at(step: int) -> dict[str, Tensor]:
-        sampled = source.sample_factors(batch_size, np.random.default_rng([seed, step]))
-        batch = {"observation": torch.from_numpy(source.render_factors(sampled))}
-        if factors:
+    return _Stream(source, batch_size, seed, factors)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """See `stream`."""
+
+    source: FactorSource
+    batch_size: int
+    seed: int
+    factors: bool
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        sampled = self.source.sample_factors(self.batch_size, np.random.default_rng([self.seed, step]))
+        batch = {"observation": torch.from_numpy(self.source.render_factors(sampled))}
+        if self.factors:
             batch |= {name: torch.from_numpy(values) for name, values in sampled.items()}
         return batch
-
-    return batch_at

@@ -13,6 +13,7 @@ from minari.data_collector import EpisodeBuffer
 import unknot  # noqa: F401  registers the environments
 from unknot.agents import RandomAgent, StraightLineExpert, evaluate_agent, record, transitions
 from unknot.envs import GoalConditioned
+from unknot.files import FileError
 
 ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "unknot/Planar-v0": {"max_steps": 12, "task": "anywhere", "terminate_on_success": True},
@@ -208,4 +209,131 @@ def test_a_missing_entry_or_an_empty_dataset_is_refused() -> None:
     ):
         transitions(dataset)
     with pytest.raises(ValueError, match="no steps"):
-        transitions(dataset.filter_episodes(lambda episode: False))
+        transitions(dataset.filter_episodes(lambda episode: False), "camera")
+
+
+class Shown(gym.Env[Any, Any]):
+    """Shows random samples of a space, also in its infos; three steps long."""
+
+    def __init__(self, space: gym.Space[Any]) -> None:
+        self.observation_space, self.action_space = space, gym.spaces.MultiDiscrete([3, 4], dtype=np.uint8)
+        self.shown: list[Any] = []
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.observation_space.seed(seed)
+        self.shown, self.steps = [], 0
+        return self.show()
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        observation, info = self.show()
+        return observation, 0.0, False, self.steps == 3, info
+
+    def show(self) -> tuple[Any, dict[str, Any]]:
+        self.shown.append(self.observation_space.sample())
+        bytes_ = np.full((4, 5), 200 + self.steps, np.uint8)
+        return self.shown[-1], {"is_success": False, "bytes": bytes_, "row": bytes_[0]}
+
+
+class Resting:
+    """Takes the first of all actions."""
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        return np.zeros((len(episode_start), 2), np.uint8), state
+
+
+def bytes_of(*shape: int) -> gym.spaces.Box:
+    return gym.spaces.Box(0, 255, shape, np.uint8)
+
+
+def recorded(space: gym.Space[Any]) -> tuple[Shown, minari.MinariDataset]:
+    env = Shown(space)
+    record(env, Resting(), 1, seed=3, dataset="tests/a-v0", progress=False)
+    return env, minari.load_dataset("tests/a-v0")
+
+
+SHAPES = [
+    (128,),
+    (2,),
+    (7, 7),
+    (3, 3, 3),
+    (7, 7, 3),
+    (7, 7, 20),
+    (3, 7, 7),
+    (4, 5, 5),
+    (40, 5, 1),
+    (1, 2, 3, 4),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*is set to None.*", "ignore:env_spec is None.*")
+@pytest.mark.parametrize("shape", [*SHAPES, (32, 32, 3), (40, 36, 1), (33, 34, 31)])
+def test_bytes_come_back_to_the_bit_and_in_their_shape(shape: tuple[int, ...]) -> None:
+    env, dataset = recorded(bytes_of(*shape))
+    data = transitions(dataset)
+    assert np.array_equal(data["observation"], env.shown[:-1])
+    assert np.array_equal(data["next_observation"], env.shown[1:])
+    episode = dataset[0]
+    assert episode.actions.dtype == np.uint8
+    assert episode.actions.shape == (3, 2)
+    assert episode.infos["bytes"].dtype == np.uint8
+    assert np.array_equal(episode.infos["bytes"][:, 0, 0], [200, 201, 202, 203])
+    assert episode.infos["row"].shape == (4, 5)
+
+
+def test_grey_images_get_a_channel() -> None:
+    env, dataset = recorded(bytes_of(40, 33))
+    assert np.array_equal(transitions(dataset)["observation"][..., 0], env.shown[:-1])
+
+
+def test_tuples_are_recorded_part_by_part_and_refused_as_transitions() -> None:
+    space = gym.spaces.Tuple([bytes_of(3, 3, 3), gym.spaces.Dict({"a": bytes_of(40, 40, 3)})])
+    env, dataset = recorded(space)
+    first, second = dataset[0].observations
+    assert np.array_equal(first, [shown[0] for shown in env.shown])
+    assert np.array_equal(np.moveaxis(second["a"], 1, -1), [shown[1]["a"] for shown in env.shown])
+    with pytest.raises(
+        ValueError, match="dataset tests/a-v0 must have observations that are arrays, not of Tu"
+    ):
+        transitions(dataset)
+
+
+@pytest.mark.parametrize("space", [bytes_of(40, 40, 40), gym.spaces.Text(3)])
+def test_spaces_that_can_not_be_stored_are_refused_before_anything_is_played(space: gym.Space[Any]) -> None:
+    env = Shown(space)
+    with pytest.raises(ValueError, match="env must have observations that Minari stores losslessly"):
+        record(env, Resting(), 1, seed=3, dataset="tests/a-v0", progress=False)
+    assert not env.shown
+
+
+@pytest.mark.filterwarnings("ignore:.*is set to None.*", "ignore:env_spec is None.*")
+@pytest.mark.parametrize("shape", [(7, 7, 3), (128,), (7, 7)])
+def test_jpegs_that_minari_does_not_decode_are_refused(shape: tuple[int, ...]) -> None:
+    dataset = foreign(np.zeros((3, *shape), np.uint8), bytes_of(*shape))
+    with pytest.raises(ValueError, match=r"dataset other/a-v0 has observations of .*JPEGs"):
+        transitions(dataset)
+
+
+@pytest.mark.filterwarnings("ignore:.*is set to None.*", "ignore:env_spec is None.*")
+def test_foreign_bytes_that_are_no_images_keep_their_axes() -> None:
+    cells = np.random.default_rng(0).integers(0, 256, (3, 7, 7, 20), np.uint8)
+    data = transitions(foreign(cells, bytes_of(7, 7, 20)))
+    assert np.array_equal(data["observation"], cells[:2])
+
+
+def test_a_damaged_dataset_is_named(tmp_path: Path) -> None:
+    record(make(), StraightLineExpert(), 1, seed=3, dataset="tests/a-v0", progress=False)
+    dataset = minari.load_dataset("tests/a-v0")
+    path = tmp_path / "tests" / "a-v0" / "data" / "main_data.hdf5"
+    with h5py.File(path, "a") as file:
+        del file["episode_0/rewards"]
+    with pytest.raises(FileError, match=r"main_data\.hdf5 is not a dataset of Minari, or damaged"):
+        transitions(dataset)
+    path.write_bytes(b"")
+    with pytest.raises(FileError, match=r"main_data\.hdf5 is not a dataset of Minari, or damaged"):
+        transitions(dataset)
+    with pytest.raises(FileError, match=r"a-v0.* is not a dataset of Minari, or damaged"):
+        record(make(), StraightLineExpert(), 2, 3, "tests/a-v0", resume=True, progress=False)

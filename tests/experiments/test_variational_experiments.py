@@ -200,7 +200,7 @@ def test_the_split_shares_no_image_and_no_stratum_is_short() -> None:
     np.testing.assert_allclose(shares[1:], [shares[0]] * 2, atol=0.02)
     sampled = source.rows(Selection(source, parts[2]).sample_factors(50, np.random.default_rng(0)))
     assert set(sampled) <= set(parts[2])
-    with pytest.raises(ValueError, match="rows must be at least one"):
+    with pytest.raises(ValueError, match="rows must be an array"):
         Selection(source, parts[0][:0])
 
 

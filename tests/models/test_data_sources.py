@@ -1,5 +1,6 @@
 """Sources other than 2D Shapes: the blob, published files, nuisances, streams, sequences, tokens."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,19 @@ import pytest
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from unknot.files import FileError
 from unknot.models.data.blob import Blob
 from unknot.models.data.files import read_dsprites, read_shapes3d
 from unknot.models.data.nuisance import Nuisance
+from unknot.models.data.selection import Selection
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.stream import stream
+from unknot.representation import minibatches
 from unknot.representation.metrics import evaluate_codes
+from unknot.representation.source import FactorSource
 
 
 def test_a_blob_is_a_gaussian_around_its_position() -> None:
@@ -68,6 +74,12 @@ def test_other_files_are_not_read_as_dsprites(tmp_path: Path) -> None:
     write_dsprites(path, source, imgs=np.zeros((3, 64, 64, 3), np.uint8))
     with pytest.raises(FileError, match="expected uint8"):
         read_dsprites(path)
+    write_dsprites(path, source, imgs=np.full((24, 64, 64), 255, np.uint8))
+    with pytest.raises(FileError, match=r"other\.npz .*has the number 255, expected zeros and ones"):
+        read_dsprites(path)
+    write_dsprites(path, source, latents_values=np.full((24, 6), np.nan))
+    with pytest.raises(FileError, match="not a grid"):
+        read_dsprites(path)
     write_dsprites(path, source, latents_values=np.zeros((24, 6)))
     with pytest.raises(FileError, match="not a grid"):
         read_dsprites(path)
@@ -81,12 +93,21 @@ def test_other_files_are_not_read_as_dsprites(tmp_path: Path) -> None:
         read_dsprites(tmp_path / "none.npz")
 
 
+def write_shapes3d(path: Path, images: Any = None, labels: Any = None) -> tuple[Any, Any]:
+    """Write images, random ones of 8 × 8 pixels if none are given, and their factors; return both."""
+    if labels is None:
+        values = [np.linspace(low, high, n) for low, high, n in GRID]
+        labels = np.stack(np.meshgrid(*values, indexing="ij"), -1).reshape(-1, 6)
+    if images is None:
+        images = np.random.default_rng(0).integers(0, 256, (len(labels), 8, 8, 3), dtype=np.uint8)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", data=images, compression="gzip")
+        file["labels"] = labels
+    return images, labels
+
+
 def test_the_file_of_3d_shapes_is_a_source(tmp_path: Path) -> None:
-    values = [np.linspace(low, high, n) for low, high, n in GRID]
-    labels = np.stack(np.meshgrid(*values, indexing="ij"), -1).reshape(-1, 6)
-    images = np.random.default_rng(0).integers(0, 256, (len(labels), 8, 8, 3), dtype=np.uint8)
-    with h5py.File(tmp_path / "3dshapes.h5", "w") as file:
-        file["images"], file["labels"] = images, labels
+    images, labels = write_shapes3d(tmp_path / "3dshapes.h5")
     source = read_shapes3d(tmp_path / "3dshapes.h5")
     assert source.factor_space["shape"] == spaces.Discrete(4)
     rows = np.array([100, 3, 3, 191, 0])
@@ -98,6 +119,53 @@ def test_the_file_of_3d_shapes_is_a_source(tmp_path: Path) -> None:
         read_shapes3d(tmp_path / "other.h5")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_shapes3d(tmp_path / "none.h5")
+
+
+@pytest.mark.parametrize("images", [np.zeros((192, 8, 8, 3)), np.zeros((192, 3, 8, 8), np.uint8)])
+def test_images_of_another_dtype_or_layout_are_refused(tmp_path: Path, images: NDArray[Any]) -> None:
+    write_shapes3d(tmp_path / "other.h5", images)
+    with pytest.raises(FileError, match=r"other\.h5 .*expected uint8 \(n, height, width, 1 or 3\)"):
+        read_shapes3d(tmp_path / "other.h5")
+
+
+def test_a_damaged_chunk_of_images_is_named_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "3dshapes.h5"
+    write_shapes3d(path)
+    with h5py.File(path) as file:
+        chunk = file["images"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + 10 : chunk.byte_offset + 90] = bytes(80)
+    path.write_bytes(content)
+    source = read_shapes3d(path)
+    with pytest.raises(FileError, match=r"3dshapes\.h5 is not the file of 3D Shapes, or damaged"):
+        source.render_factors(source.combinations(np.array([0])))
+
+
+class Steps(Dataset[Tensor]):
+    """A batch of each of several sources, as a DataLoader takes them."""
+
+    def __init__(self, *sources: FactorSource) -> None:
+        self.streams = [stream(source, 3, seed=0) for source in sources]
+        self.streams.append(minibatches({"observation": np.arange(9)}, 3, seed=0))
+
+    def __len__(self) -> int:
+        return len(self.streams)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.streams[index](0)["observation"]
+
+
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_worker_processes_render(tmp_path: Path, start: str) -> None:
+    write_dsprites(tmp_path / "dsprites.npz", Shapes2D(scales=1, orientations=1, positions=2))
+    write_shapes3d(tmp_path / "3dshapes.h5")
+    steps = Steps(read_dsprites(tmp_path / "dsprites.npz"), read_shapes3d(tmp_path / "3dshapes.h5"))
+    loader = DataLoader(steps, batch_size=None, num_workers=1, multiprocessing_context=start)
+    found = list(loader)
+    assert len(found) == 3
+    assert all(images.equal(steps[index]) for index, images in enumerate(found))
+    again = pickle.loads(pickle.dumps(steps))  # what spawned processes get
+    assert all(images.equal(again[index]) for index, images in enumerate(found))
 
 
 def test_a_nuisance_varies_but_is_not_a_factor() -> None:
@@ -115,6 +183,19 @@ def test_a_nuisance_varies_but_is_not_a_factor() -> None:
     np.testing.assert_allclose(moved.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1)  # of the same shape
     with pytest.raises(ValueError, match="did you mean 'shape'"):
         Nuisance(whole, "shapes")
+
+
+def test_rows_that_the_grid_does_not_have_are_refused() -> None:
+    for rows in (np.array([-1]), np.array([4]), np.array([], np.int64), np.array([0.5])):
+        with pytest.raises(ValueError, match="rows must be"):
+            Selection(Blob(positions=2), rows)
+
+
+def test_factors_that_are_not_arrays_of_numbers_are_refused_by_name() -> None:
+    source = Blob(positions=2)
+    for factors in ({"x": ["a"], "y": [0.5]}, {"x": [[1], [1, 2]], "y": [0.5]}, [0.5, 0.5]):
+        with pytest.raises(ValueError, match=r"(x|factors) must be"):
+            source.render_factors(factors)  # type: ignore[arg-type]
 
 
 def test_a_stream_is_a_pure_function_of_the_step() -> None:
