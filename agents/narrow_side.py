@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from unknot.envs.grasp.gripper import OPENING
@@ -18,7 +17,7 @@ PIXELS = 64
 WIDEST = OPENING - 0.01
 """Largest seen width, metres, to close on; anything wider is gripped by its rim."""
 REACH = 0.035
-"""Largest depth of the gripper's centre below the highest point, metres: deeper, the palm meets the object."""
+"""Largest depth of the gripper's centre below the highest point, metres; deeper, the palm is in the way."""
 RIM = 0.01
 """Depth of the gripper's centre below a rim, and of the points that belong to the rim, metres."""
 ANGLES = np.pi * np.arange(36) / 36
@@ -64,7 +63,7 @@ class NarrowSideAgent:
 
 
 def close_on(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the pose (6,) that closes on points (n, 3): across their narrow side, or on their rim if wide."""
+    """Return the pose (6,) that closes on points (n, 3): across their narrow side, on the rim if wide."""
     axes = np.stack([np.cos(ANGLES), np.sin(ANGLES)])
     across = points[:, :2] @ axes
     width = np.ptp(across, axis=0)
