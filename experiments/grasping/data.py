@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from unknot.agents.grasp_batches import Grasps, collect_grasps
 from unknot.envs.grasp.shards import MANIFEST, GraspDataset
-from unknot.files import read_json
+from unknot.files import FileError, read_json
 from unknot.progress import announce
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def collect_tests(settings: "Settings", folder: Path, kept: dict[str, Any] | Non
         kept: the run's `record`; without one, a missing dataset stays missing.
 
     Raises:
-        FileError: the folder holds a dataset of other objects or another seed than the run's.
+        FileError: the folder holds a dataset of other objects or another seed than the run's, or the objects
+            are not there.
     """
     for name in TESTS:
         path, split = _where(settings, folder, name)
@@ -55,7 +56,10 @@ def collect_tests(settings: "Settings", folder: Path, kept: dict[str, Any] | Non
         if missing > 0:
             minutes = math.ceil(missing * SECONDS / 60)
             announce(f"{path} lacks {missing} placements: collecting takes about {minutes} min of a core.")
-        collect_grasps(path, dataset["placements"], dataset["objects"], split=split, seed=dataset["seed"])
+        try:
+            collect_grasps(path, dataset["placements"], dataset["objects"], split=split, seed=dataset["seed"])
+        except ValueError as error:  # other files, or no such objects
+            raise FileError(f"the run's placements can't be collected again: {error}") from error
 
 
 def read_all(

@@ -48,6 +48,11 @@ def test_the_test_set_of_a_run_is_collected_again_where_it_is_missing(
         data.collect_tests(SETTINGS, SEED, {**RECORD, "seed": 1})
 
 
+def test_a_run_whose_objects_are_gone_is_refused() -> None:
+    with pytest.raises(FileError, match="can't be collected again: unknown objects 'gone'"):
+        data.collect_tests(SETTINGS, SEED, {**RECORD, "objects": "gone"})
+
+
 def test_without_a_record_a_missing_dataset_stays_missing() -> None:
     data.collect_tests(SETTINGS, SEED, None)
     with pytest.raises(FileNotFoundError, match=r"GRASPS has no dataset\.json"):
