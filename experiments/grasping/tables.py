@@ -82,7 +82,7 @@ def _headline(seeds: Seeds, key: str, measure: str, paper: str, floors: Iterable
         none = "not run"
         return Headline(measure, paper, none, none, none, f"at least {least:.0f}", met=False)
     ours = over_seeds(seeds, "nets", "geometry", "test", key, ALL)
-    measured = [name for name in floors if name in seeds[0]["references"]["test"]]
+    measured = [name for name in floors if _has(seeds, name)]
     best = max(measured, key=lambda name: mean(seeds, "references", "test", name, ALL))
     return Headline(
         measure=measure,
@@ -169,9 +169,9 @@ def _accuracy(title: str, seeds: Seeds, elevations: tuple[str, ...]) -> Table:
     return Table(title, ("net (elevation)", *CATEGORIES), tuple(rows), notes)
 
 
-def _has(seeds: Seeds, key: str) -> bool:
+def _has(seeds: Seeds, key: str, objects: str = "test") -> bool:
     """Return whether a floor or ceiling was measured."""
-    return key in seeds[0]["references"].get("test", {})
+    return key in seeds[0]["references"].get(objects, {})
 
 
 def _left_out(seeds: Seeds) -> tuple[str, ...]:
@@ -249,12 +249,12 @@ def _bullet(seeds: Seeds) -> Table:
         )
         for net in _nets(seeds)
     ]
-    if _has(seeds, "pose alone"):
+    if _has(seeds, "pose alone", "pybullet"):
         floor = _cells(seeds[:1], "references", "pybullet", "pose alone")[-1]
         rows.append(("pose alone (floor)", *[floor] * len(elevations), "", ""))
     bounds = {key: f"{title} (floor)" for key, title in FLOORS.items()}
     for key, title in (bounds | {"demonstrations": "demonstrations (ceiling)"}).items():
-        if _has(seeds, key):
+        if _has(seeds, key, "pybullet"):
             cell = _bound(seeds, key, "pybullet")[-1]
             once = key in (*ONCE, "demonstrations")
             rows.append((title, *[""] * len(elevations), *(("", cell) if once else (cell, ""))))
