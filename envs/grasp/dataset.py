@@ -123,13 +123,14 @@ def collect(
     at_least(1, placements=placements)
     one_of("split", split, ("train", "test", "all"))
     perturbation = {"shift": SHIFT, "turn": TURN, "pairs": PAIRS}
-    manifest = {"objects": objects, "seed": seed, "perturbation": perturbation, "things": _things(objects)}
+    things = _things(objects)
+    manifest = {"objects": objects, "seed": seed, "perturbation": perturbation, "things": things}
     _write_manifest(folder, manifest)
-    things = manifest["things"]
     wanted = [n for n in range(placements) if split in ("all", things[n % len(things)]["split"])]
     numbers = [number for number in wanted if not shard_path(folder, number).exists()]
     results = _in_parallel([joblib.delayed(_collect)(objects, seed, number) for number in numbers])
-    for number, content in _with_progress(results, len(wanted) - len(numbers), len(wanted), progress):
+    shown = progress and bool(numbers)
+    for number, content in _with_progress(results, len(wanted) - len(numbers), len(wanted), shown):
         write_bytes(shard_path(folder, number), content)
     return GraspDataset(folder)
 

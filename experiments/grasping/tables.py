@@ -41,6 +41,7 @@ FLOORS = {
 """What finds grasps without a net."""
 ONCE = ("proposal", "narrow side")
 """Those floors that have one attempt."""
+POSE_ALONE = "Pose alone: gradient boosting that sees the gripper's pose and no image."
 RESAMPLES = 2000
 INTERVALS = (
     "±: standard deviation over seeds. [ ]: 95% interval of all, from resampled seeds and objects; * from "
@@ -163,7 +164,7 @@ def _accuracy(title: str, seeds: Seeds, elevations: tuple[str, ...]) -> Table:
     notes = (
         "Percent of perturbed grasps of novel objects. Chance is 50: each that held is paired with one that "
         "failed at nearly the same height and tilt.",
-        "Pose alone: gradient boosting that sees the gripper's pose and no image.",
+        *([POSE_ALONE] if _has(seeds, "pose alone") else []),
         *_left_out(seeds),
     )
     return Table(title, ("net (elevation)", *CATEGORIES), tuple(rows), notes)
@@ -190,7 +191,7 @@ def _planning(seeds: Seeds) -> Table:
     for net in _nets(seeds):
         rows.append((f"{TITLES[net]}, 20 steps", *_planned(seeds, "nets", net, "test", "steps")))
         rows.append(("paper", *_published(PLANNING[net])))
-    if len(_nets(seeds)) == len(NETS):
+    if both := len(_nets(seeds)) == len(NETS):
         rows.append(("relative improvement", *_improvement(seeds)))
         rows.append(("paper", "16.72", "7.09", "8.77", "8.92", "10.18", "10.92", "9.73", "10.03"))
     rows += [row for key, row in floors.items() if key in ONCE]
@@ -208,7 +209,7 @@ def _planning(seeds: Seeds) -> Table:
             "Floors know no net. Random directions: the same search. Random proposals: the poses around the "
             "visible surface from which CEM starts. Across the narrow side: from above, on the middle of the "
             "seen points, or on the rim of what is wider than the gripper.",
-            "Relative improvement: of geometry over the baseline, in percent.",
+            *(["Relative improvement: of geometry over the baseline, in percent."] if both else []),
             "The ceiling tries up to 8 grasps of the demonstrations' sampler on the true mesh.",
             INTERVALS,
             *_left_out(seeds),

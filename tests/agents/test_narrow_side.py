@@ -50,7 +50,9 @@ def test_one_observation_gives_one_pose_and_an_empty_table_no_error() -> None:
     env.close()
     both, state = NarrowSideAgent().predict(seen)
     one, _ = NarrowSideAgent().predict({name: value[1] for name, value in seen.items()})
-    assert (both.shape, both.dtype, state) == ((2, 6), np.float32, None)
+    assert both.shape == (2, 6)
+    assert both.dtype == np.float32
+    assert state is None
     np.testing.assert_array_equal(one, both[1])
     far = {**seen, "depth": np.full_like(seen["depth"], 100)}
     assert np.isfinite(NarrowSideAgent().predict(far)[0]).all()
