@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .encoding import EncodedObservation, EncodedVectorObservation
     from .grasp_experts import GraspExpert, ReachExpert
     from .grasping import GraspAgent, ReachAgent
+    from .narrow_side import NarrowSideAgent
     from .offline import record, transitions
     from .planar_expert import ILQRExpert
     from .planning import PlanningAgent
@@ -33,6 +34,7 @@ __all__ = [
     "GridExpert",
     "GymVecEnv",
     "ILQRExpert",
+    "NarrowSideAgent",
     "PlanningAgent",
     "RandomAgent",
     "ReachAgent",
@@ -53,6 +55,7 @@ LATE = {
     "GraspExpert": ("grasp", "pybullet", ".grasp_experts"),
     "GymVecEnv": ("agents", "stable_baselines3", ".stable_baselines"),
     "ILQRExpert": ("learn", "torch", ".planar_expert"),
+    "NarrowSideAgent": ("grasp", "pybullet", ".narrow_side"),
     "PlanningAgent": ("learn", "torch", ".planning"),
     "ReachAgent": ("learn", "torch", ".grasping"),
     "ReachExpert": ("grasp", "pybullet", ".grasp_experts"),

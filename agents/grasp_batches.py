@@ -56,16 +56,23 @@ class Grasps:
         return [v for v, elevation in enumerate(self.shards[0].elevation) if round(elevation) in elevations]
 
 
-def collect_grasps(folder: Path, placements: int, objects: str) -> GraspDataset:
+def collect_grasps(
+    folder: Path, placements: int, objects: str, *, split: str = "all", seed: int = 0
+) -> GraspDataset:
     """Collect a dataset with one process per core, or go on with one.
 
     Args:
         folder: for its files.
         placements: how many, in all.
         objects: a name that `unknot/Grasp-v0` knows, or a folder of meshes.
+        split: "train" or "test" leaves out the placements of other objects.
+        seed: of placements and grasps.
+
+    Raises:
+        FileError: the folder holds a dataset of other objects or another seed.
     """
     with joblib.parallel_config("loky", n_jobs=-1):
-        return collect(folder, placements, objects=objects)
+        return collect(folder, placements, objects=objects, split=split, seed=seed)
 
 
 def observe(shards: list[GraspShard], views: list[int]) -> dict[str, NDArray[Any]]:

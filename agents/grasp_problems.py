@@ -1,7 +1,7 @@
 """Planning grasps from failed ones, and trying them in simulation (Yan et al., 2017, section 2, Table 3).
 
 `sample_problems` poses problems from a dataset. `stepwise` and `best_grasps` plan by the scores of a net.
-`success` tries the plans; `demonstrated` is the oracle.
+`proposals` and `narrow_sides` are trivial baselines. `success` tries the plans; `demonstrated` is the oracle.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,17 +21,22 @@ from unknot.envs.grasp.tabletop import OBJECTS, find_objects
 from unknot.envs.grasp.world import GraspWorld
 from unknot.planners import DirectionSearch
 from unknot.representation.grasp_net import GraspNet
+from unknot.representation.projection import look
 
 from .grasp_batches import observe
 from .grasp_measures import by_category
-from .grasping import GraspAgent
+from .grasping import GraspAgent, propose
+from .narrow_side import PIXELS, NarrowSideAgent
 
 __all__ = [
+    "OUTCOMES",
     "Problem",
     "best_grasps",
     "demonstrated",
+    "narrow_sides",
     "opened",
     "place",
+    "proposals",
     "sample_problems",
     "stepwise",
     "success",
@@ -41,6 +46,8 @@ STEPS = 20
 """The most attempts."""
 CHUNK = 32
 """Problems that are planned at a time."""
+OUTCOMES = "outcomes"
+"""Where metrics keep what became of each object's problems."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +108,29 @@ def best_grasps(net: GraspNet, problems: Sequence[Problem], seed: int) -> NDArra
     return np.concatenate(poses)[:, None]
 
 
-def success(problems: Sequence[Problem], world: GraspWorld, poses: NDArray[np.float32]) -> dict[str, float]:
-    """Return, by category, the share of problems where one of poses (problems, n, 6) holds, in percent."""
+def proposals(problems: Sequence[Problem]) -> NDArray[np.float32]:
+    """Return as many unscored proposals of `GraspAgent` as the search has steps: (problems, steps, 6)."""
+    poses = propose(look(_observed(problems), PIXELS), STEPS, torch.Generator().manual_seed(0))
+    return poses.numpy().astype(np.float32)
+
+
+def narrow_sides(problems: Sequence[Problem]) -> NDArray[np.float32]:
+    """Return the grasp (problems, 1, 6) of a `NarrowSideAgent` for each problem's view."""
+    return NarrowSideAgent().predict(_observed(problems))[0][:, None]
+
+
+def success(problems: Sequence[Problem], world: GraspWorld, poses: NDArray[np.float32]) -> dict[str, Any]:
+    """Try poses (problems, n, 6) until one holds.
+
+    Returns:
+        The percentage of problems where one holds, by category, and `OUTCOMES`: for each object, 1 or 0 for
+        each of its problems in turn.
+    """
     rows = iter(poses)
     return _try_out(problems, world, lambda: next(rows))
 
 
-def demonstrated(problems: Sequence[Problem], world: GraspWorld, count: int = 8) -> dict[str, float]:
+def demonstrated(problems: Sequence[Problem], world: GraspWorld, count: int = 8) -> dict[str, Any]:
     """Return the same for at most `count` grasps of the demonstrations' sampler on the true mesh."""
     rng = np.random.default_rng(0)
     return _try_out(problems, world, lambda: sample_grasps(world, count, rng))
@@ -115,13 +138,17 @@ def demonstrated(problems: Sequence[Problem], world: GraspWorld, count: int = 8)
 
 def _try_out(
     problems: Sequence[Problem], world: GraspWorld, grasps: Callable[[], Iterable[Any]]
-) -> dict[str, float]:
-    """Return, by category, the share of problems where one of the grasps holds, asked for in turn."""
+) -> dict[str, Any]:
+    """Return what `success` does, of grasps that are asked for in turn."""
     held = []
+    outcomes: dict[str, str] = {}
     for problem in problems:
         place(world, problem.shard)
         held.append(any(world.attempt(pose).success for pose in grasps()))
-    return by_category([problem.shard.category for problem in problems], np.array(held))
+        name = problem.shard.name
+        outcomes[name] = outcomes.get(name, "") + str(int(held[-1]))
+    rates = by_category([problem.shard.category for problem in problems], np.array(held))
+    return {**rates, OUTCOMES: outcomes}
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from unknot.files import find_seed
 from unknot.planners import PoseCEM
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.grasp_net import Features, GraspNet
-from unknot.representation.projection import far_depth, surface_points
+from unknot.representation.projection import Sight, far_depth, surface_points
 
+from .evaluation import Agent
 from .steering import Course, advance, steer
 
 __all__ = ["GraspAgent", "ReachAgent", "propose", "without_gripper"]
@@ -112,7 +113,7 @@ class GraspAgent:
         Raises:
             ValueError: the observation doesn't fit.
         """
-        batch, single = _batched(observation)
+        batch, single = batched(observation)
         features = self.net.observe(batch)
         calls = 0 if state is None else int(state)
         self.generator.manual_seed(int(np.random.SeedSequence([self.seed, calls]).generate_state(1)[0]))
@@ -120,7 +121,7 @@ class GraspAgent:
         return (poses[0] if single else poses), calls + 1
 
     def _plan(self, features: Features) -> Tensor:
-        proposals = propose(features, self.proposals, self.generator)
+        proposals = propose(features.sight, self.proposals, self.generator)
         best = self.net.score(features, proposals).topk(self.starts, 1).indices
         starts = proposals.gather(1, best[..., None].expand(-1, -1, 6))
         path = self.search.search(lambda poses: torch.sigmoid(self.net.score(features, poses)), starts)
@@ -134,10 +135,10 @@ class ReachAgent:
     Stable-Baselines3's models.
 
     Args:
-        planner: plans the grasps.
+        planner: plans the grasps: any agent of `unknot/Grasp-v0`.
     """
 
-    def __init__(self, planner: GraspAgent) -> None:
+    def __init__(self, planner: Agent) -> None:
         self.planner = planner
 
     @classmethod
@@ -166,7 +167,7 @@ class ReachAgent:
         Raises:
             ValueError: the observation doesn't fit.
         """
-        batch, single = _batched(observation)
+        batch, single = batched(observation)
         n = len(batch["image"])
         courses: list[Any] = [None] * n if state is None else list(state)
         begins = np.broadcast_to(False if episode_start is None else episode_start, n)
@@ -180,7 +181,7 @@ class ReachAgent:
         return (actions[0] if single else actions), after
 
 
-def _batched(observation: Observation) -> tuple[dict[str, NDArray[Any]], bool]:
+def batched(observation: Observation) -> tuple[dict[str, NDArray[Any]], bool]:
     """Return the observation as a batch, and whether it was a single one."""
     single = np.ndim(observation["image"]) == 3
     return {name: np.asarray(value)[None] if single else value for name, value in observation.items()}, single
@@ -204,15 +205,14 @@ def without_gripper(observation: Observation) -> dict[str, NDArray[Any]]:
     return {**others, "depth": np.where(gripper, far, observation["depth"])}
 
 
-def propose(features: Features, number: int, generator: torch.Generator) -> Tensor:
+def propose(sight: Sight, number: int, generator: torch.Generator) -> Tensor:
     """Sample poses (b, number, 6) with centres on the visible surface of each object or a little behind it.
 
     Args:
-        features: of b observations.
+        sight: b observations.
         number: how many for each observation.
         generator: of a CPU.
     """
-    sight = features.sight
     shown = sight.image[:, 3].flatten(1).cpu() + 1e-6
     rows = torch.multinomial(shown, number, replacement=True, generator=generator).to(sight.points.device)
     surface = sight.points.gather(1, rows[..., None].expand(-1, -1, 3))

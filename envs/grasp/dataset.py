@@ -22,7 +22,7 @@ from rich.progress import TextColumn
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
-from unknot.checks import at_least, require, unknown
+from unknot.checks import at_least, one_of, require, unknown
 from unknot.envs.grasp.shards import MANIFEST, STRAY, GraspDataset, GraspShard, read_manifest, shard_path
 from unknot.envs.grasp.tabletop import OBJECTS, REACH, find_objects
 from unknot.files import FileError, write_bytes, write_json
@@ -90,6 +90,7 @@ def collect(
     placements: int,
     *,
     objects: str = "all",
+    split: str = "all",
     seed: int = 0,
     progress: bool = True,
 ) -> GraspDataset:
@@ -105,6 +106,7 @@ def collect(
         placements: the number of shards in the end.
         objects: "all" 101, "train", "test", "pybullet", or a folder that `load_objects` reads (every fifth of
             its objects is a test object; of PyBullet's, all are).
+        split: "train" or "test" leaves out the shards of other objects; "all" collects every shard.
         seed: of placements, views, demonstrations and perturbations.
         progress: show a bar and the rate.
 
@@ -112,19 +114,23 @@ def collect(
         The dataset.
 
     Raises:
-        ValueError: a count below 1, or unknown objects.
+        ValueError: a count below 1, an unknown split, or unknown objects.
         FileError: the folder holds a collection of other objects or another seed.
     """
     require("grasp", "pybullet", "trimesh", "joblib")
     import joblib
 
     at_least(1, placements=placements)
+    one_of("split", split, ("train", "test", "all"))
     perturbation = {"shift": SHIFT, "turn": TURN, "pairs": PAIRS}
-    manifest = {"objects": objects, "seed": seed, "perturbation": perturbation, "things": _things(objects)}
+    things = _things(objects)
+    manifest = {"objects": objects, "seed": seed, "perturbation": perturbation, "things": things}
     _write_manifest(folder, manifest)
-    numbers = [number for number in range(placements) if not shard_path(folder, number).exists()]
+    wanted = [n for n in range(placements) if split in ("all", things[n % len(things)]["split"])]
+    numbers = [number for number in wanted if not shard_path(folder, number).exists()]
     results = _in_parallel([joblib.delayed(_collect)(objects, seed, number) for number in numbers])
-    for number, content in _with_progress(results, placements - len(numbers), placements, progress):
+    shown = progress and bool(numbers)
+    for number, content in _with_progress(results, len(wanted) - len(numbers), len(wanted), shown):
         write_bytes(shard_path(folder, number), content)
     return GraspDataset(folder)
 

@@ -16,8 +16,9 @@ What is measured:
   pair held, the other failed at nearly the same height and tilt. The trivial baseline is a classifier that
   sees the gripper's pose and no image.
 - Success of planning (Table 3): from a failed grasp, 20 steps, each along the best of 10 random directions,
-  until one holds in simulation; the trivial baseline takes directions at random. And by `PoseCEM`, one
-  attempt. The oracle is the demonstrations' sampler on the true mesh.
+  until one holds in simulation. And by `PoseCEM`, one attempt. Trivial baselines know no net: directions at
+  random, 20 proposals or one around the visible surface, one grasp across the narrow side of what is seen.
+  The oracle is the demonstrations' sampler on the true mesh.
 - Overlap of the imagined with the true occupancy, which no net was trained on.
 - All of it also on objects of `pybullet_data`, which nothing was tuned to.
 """
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,17 +37,27 @@ from unknot.files import METRICS, read_json, write_json
 
 require("grasp", "pybullet", "trimesh", "joblib")
 
-from unknot.agents.grasp_batches import Grasps, collect_grasps, geometry_batches, outcome_batches  # noqa: E402
+from unknot.agents.grasp_batches import Grasps, geometry_batches, outcome_batches  # noqa: E402
 from unknot.agents.grasp_measures import measure_accuracy, measure_overlap, measure_pose_alone  # noqa: E402
 from unknot.agents.grasp_problems import (  # noqa: E402
     best_grasps,
     demonstrated,
+    narrow_sides,
     opened,
+    proposals,
     sample_problems,
     stepwise,
     success,
 )
 from unknot.experiments.common.runs import load_model, models_in, run_models  # noqa: E402
+from unknot.experiments.grasping.data import (  # noqa: E402
+    TESTS,
+    collect_all,
+    collect_tests,
+    read_all,
+    read_train,
+    record,
+)
 from unknot.experiments.grasping.figures import save_pictures  # noqa: E402
 from unknot.experiments.grasping.tables import headlines, tabulate  # noqa: E402
 from unknot.representation import train  # noqa: E402
@@ -55,8 +67,6 @@ __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "run", "tabulate"]
 
 NETS = {"geometry": True, "baseline": False}
 """The nets of a seed, and whether each has a shape branch."""
-TESTS = ("test", "pybullet")
-"""Objects that no net was trained on."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         net = train_net(settings, name, data["train"], path, seed, resume)
         return measure(net, settings, data, seed, full=True)
 
-    metrics = {"seed": seed, "nets": run_models(NETS, folder, make)}
+    metrics = {"seed": seed, "dataset": record(settings, data), "nets": run_models(NETS, folder, make)}
     kept = folder.parent / "references" / METRICS
     if not kept.exists():
         write_json(kept, references(settings, data))
@@ -141,45 +151,23 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the nets that a folder has; plan grasps and try them, which takes longest, only if `full`."""
-    data = read_all(settings, folder)
+    """Measure the nets that a folder has; plan grasps and try them, which takes longest, only if `full`.
+
+    Missing placements to test on are collected again, those to train on are not: what needs them is left out.
+
+    Raises:
+        FileNotFoundError: there is no dataset, and the seed's metrics don't say how it was collected.
+        FileError: the dataset is another than the run's.
+    """
+    kept = read_json(folder / METRICS).get("dataset") if (folder / METRICS).exists() else None
+    collect_tests(settings, folder, kept)
+    data = read_train(settings, folder, kept) | read_all(settings, folder, TESTS)
     nets = {
         name: measure(load_model(folder, name, GraspNet), settings, data, seed, full)
         for name in models_in(folder, NETS)
     }
-    return {"seed": seed, "nets": nets, "references": references(settings, data) if full else {}}
-
-
-def collect_all(settings: Settings, folder: Path) -> None:
-    """Collect the grasps that a seed needs and that no dataset has."""
-    for name, count in _counts(settings).items():
-        if path := _collected(settings, folder, name):
-            collect_grasps(path, count, name)
-
-
-def read_all(settings: Settings, folder: Path) -> dict[str, Grasps]:
-    """Read the grasps of "train", "test" and "pybullet" objects.
-
-    Raises:
-        FileNotFoundError: they are missing.
-    """
-    result = {}
-    for name, count in _counts(settings).items():
-        path = _collected(settings, folder, name)
-        where = (path, "all") if path else (Path(settings.dataset), name)
-        result[name] = Grasps.read(*where, count)
-    return result
-
-
-def _counts(settings: Settings) -> dict[str, int]:
-    return {"train": settings.placements, "test": settings.test_placements, "pybullet": settings.bullet}
-
-
-def _collected(settings: Settings, folder: Path, name: str) -> Path | None:
-    """Return where grasps are collected that no dataset has: beside it, or beside the seeds."""
-    if not settings.dataset:
-        return folder.parent / f"grasps-{name}"
-    return Path(f"{settings.dataset}-{name}") if name == "pybullet" else None
+    bounds = references(settings, data) if full else {}
+    return {"seed": seed, "dataset": kept or record(settings, data), "nets": nets, "references": bounds}
 
 
 def train_net(settings: Settings, name: str, data: Grasps, folder: Path, seed: int, resume: bool) -> GraspNet:
@@ -218,12 +206,24 @@ def measure(
 
 
 def references(settings: Settings, data: Mapping[str, Grasps]) -> dict[str, Any]:
-    """Measure the trivial baselines, a pose alone and random directions, and the oracle, demonstrations."""
+    """Measure the trivial baselines and the oracle, demonstrations.
+
+    The trivial baseline of accuracy, a pose alone, is left out where the grasps it learns from are missing.
+    """
     result: dict[str, Any] = {}
     for name in TESTS:
         problems = sample_problems(data[name].shards, settings.planned, settings.repeats)
+        proposed, closed = proposals(problems), narrow_sides(problems)
+        plans = {
+            "random": stepwise(None, problems, 0)[:, 1:],
+            "proposals": proposed,
+            "both": np.concatenate([closed, proposed[:, :-1]], axis=1),
+            "proposal": proposed[:, :1],
+            "narrow side": closed,
+        }
         with opened(data[name].objects) as world:
-            random = success(problems, world, stepwise(None, problems, 0)[:, 1:])
-            result[name] = {"random": random, "demonstrations": demonstrated(problems, world)}
-        result[name]["pose alone"] = measure_pose_alone(data["train"], data[name])
+            result[name] = {key: success(problems, world, poses) for key, poses in plans.items()}
+            result[name]["demonstrations"] = demonstrated(problems, world)
+        if "train" in data:
+            result[name]["pose alone"] = measure_pose_alone(data["train"], data[name])
     return result

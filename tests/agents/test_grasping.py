@@ -93,11 +93,11 @@ def test_one_observation_gives_one_pose(observations: Observation) -> None:
 
 
 def test_proposals_are_on_the_visible_surface_and_not_from_below(observations: Observation) -> None:
-    features = small().observe(observations)
-    poses = propose(features, 200, torch.Generator().manual_seed(0))
-    shown = features.sight.image[:, 3].flatten(1) > 0.5
+    sight = look(observations, 64)
+    poses = propose(sight, 200, torch.Generator().manual_seed(0))
+    shown = sight.image[:, 3].flatten(1) > 0.5
     for row in range(3):
-        surface = features.sight.points[row][shown[row]]
+        surface = sight.points[row][shown[row]]
         assert torch.cdist(poses[row, :, :3], surface).amin(1).max() < 0.0201
     up = Rotation.from_rotvec(poses[..., 3:].reshape(-1, 3).numpy()).as_matrix()[:, 2, 2]
     assert up.min() > -0.31

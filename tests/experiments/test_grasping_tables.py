@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("pybullet", reason="PyBullet is not installed")
 
 from unknot.experiments import grasping
+from unknot.experiments.grasping.tables import interval
 
 
 def metrics(baseline: float, geometry: float, planned: bool = True) -> dict[str, Any]:
@@ -19,7 +20,14 @@ def metrics(baseline: float, geometry: float, planned: bool = True) -> dict[str,
         tested |= {"steps": rates, "cem": rates} if planned else {}
         seed["nets"][net] = {"test": tested, "pybullet": tested, "train": {"overlap": rates}}
     if planned:
-        floors = {"pose alone": {"all": 52.0}, "random": {"all": 1.0}, "demonstrations": {"all": 99.0}}
+        values = {
+            "pose alone": 52.0,
+            "random": 1.0,
+            "proposal": 2.0,
+            "narrow side": 44.0,
+            "demonstrations": 99.0,
+        }
+        floors = {name: {"all": value} for name, value in values.items()}
         seed["references"] = {"test": floors, "pybullet": floors}
     return seed
 
@@ -30,7 +38,7 @@ def test_tables_have_the_paper_beside_means_over_seeds() -> None:
     assert seen.columns[-1] == "all"
     nets = ["baseline CNN (15)", "geometry-aware (15)", "baseline CNN (45)", "geometry-aware (45)"]
     assert seen.rows[0][0] == "pose alone (floor)"
-    assert seen.rows[0][-1] == "52.0 ± 0.0"
+    assert seen.rows[0][-1] == "52.0"
     assert [row[0] for row in seen.rows[1::2]] == nets
     assert seen.rows[1][-1] == "45.0 ± 7.1"
     assert seen.rows[1][1] == ""  # no bottle was tested
@@ -38,17 +46,46 @@ def test_tables_have_the_paper_beside_means_over_seeds() -> None:
     assert [row[-1] for row in novel.rows[2::2]] == ["69.50", "75.27", "70.18", "75.76"]
     found = {row[0]: row[-1] for row in planned.rows}
     assert found["relative improvement"] == "44.4"  # 130 / 90
-    assert found["random directions (floor)"] == "1.0 ± 0.0"
-    assert found["demonstrations (ceiling)"] == "99.0 ± 0.0"
+    assert found["random directions, 20 steps (floor)"] == "1.0"
+    assert found["across the narrow side, one attempt (floor)"] == "44.0"
+    assert found["demonstrations (ceiling)"] == "99.0"
     assert overlap.rows[1][-1] == "65.0 ± 7.1"
     assert bullet.rows[1][-1] == "65.0 ± 7.1"
 
 
-def test_the_headline_is_the_success_of_planning_with_geometry() -> None:
-    (found,) = grasping.headlines([metrics(40, 60), metrics(50, 82)])
-    assert (found.paper, found.ours, found.met) == ("61.46", "71.0 ± 15.6", True)
-    assert found.floor == "1.0 ± 0.0, random directions"
-    assert not grasping.headlines([metrics(40, 60, planned=False)])[0].met
+def test_the_headlines_are_the_success_of_planning_with_geometry_over_the_best_floor() -> None:
+    search, once = grasping.headlines([metrics(40, 60), metrics(50, 82)])
+    assert (search.paper, search.ours, search.met) == ("61.46", "71.0 ± 15.6", True)
+    assert (once.paper, once.ours, once.met) == ("none", "71.0 ± 15.6", False)
+    assert search.floor == once.floor == "44.0, across the narrow side, one attempt"
+    assert not any(found.met for found in grasping.headlines([metrics(40, 60, planned=False)]))
+    better = metrics(40, 60)
+    better["references"]["test"]["proposals"] = {"all": 45.0}
+    search, once = grasping.headlines([better])
+    assert search.floor == "45.0, random proposals, 20 attempts"
+    assert once.floor == "44.0, across the narrow side, one attempt"
+
+
+def outcomes(*digits: str) -> dict[str, Any]:
+    """Return the success of one seed, given each object's outcomes."""
+    return {"all": 0.0, "outcomes": {str(k): each for k, each in enumerate(digits)}}
+
+
+def test_intervals_resample_objects_and_seeds_and_not_single_trials() -> None:
+    many = [outcomes(*["1" * 50] * 5, *["0" * 50] * 5)]
+    few = [outcomes(*"1" * 5, *"0" * 5)]
+    assert interval(many) == interval(few) == "[20.0, 80.0]"  # binomial of 10 objects, not of 500 trials
+    assert interval(many * 3) == "[20.0, 80.0]"  # the same problems again tell nothing new
+    seeds = [outcomes(*["1"] * 10), outcomes(*["0"] * 10)]
+    assert interval(seeds) == "[0.0, 100.0]"
+    assert interval([outcomes("1", "1")]) == ""
+    assert interval([outcomes("1" * 999, *"0" * 9)]) == "[0.0, 99.8]"  # objects count as often as tried
+
+
+def test_intervals_without_outcomes_resample_categories_and_say_so() -> None:
+    rows = [{"all": 50.0, "mug": 100.0, "cup": 0.0, "bowl": 50.0}]
+    assert interval(rows) == "[0.0, 100.0]*"
+    assert interval([{"all": 50.0, "other": 50.0}, {"all": 60.0, "other": 60.0}]) == ""
 
 
 def test_without_plans_their_table_is_left_out() -> None:
@@ -64,6 +101,23 @@ def test_a_single_net_is_compared_to_nothing() -> None:
     assert "geometry-aware (15)" in rows
     assert "geometry-aware, 20 steps" in rows
     assert not any("baseline" in row or "improvement" in row for row in rows)
+
+
+def test_what_was_not_measured_is_left_out_by_name() -> None:
+    alone = metrics(40, 60)
+    del alone["nets"]["baseline"], alone["nets"]["geometry"]["train"]
+    for floors in alone["references"].values():
+        floors.pop("pose alone", None)
+    seen, _, planned, overlap, bullet = grasping.tabulate([alone])
+    for table in (seen, planned, bullet):
+        assert table.notes[-1].startswith("Left out: baseline CNN (no weights here); pose alone (")
+    assert [row[0] for row in overlap.rows] == ["novel", "of pybullet_data"]
+    assert overlap.notes[-1].startswith("Left out: objects trained on")
+    quick = grasping.tabulate([metrics(40, 60, planned=False)])
+    assert quick[0].notes[-1] == "Left out: pose alone and all plans (Table 3; slow)."
+    assert not any(
+        "Left out" in note for table in grasping.tabulate([metrics(40, 60)]) for note in table.notes
+    )
 
 
 @pytest.mark.parametrize("name", ["placements", "bullet", "shape_steps", "repeats"])
