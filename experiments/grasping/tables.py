@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unknot.agents.evaluation import success_interval
 from unknot.agents.grasp_measures import ALL
 from unknot.agents.grasp_problems import OUTCOMES
 from unknot.experiments.common.tables import mean, over_seeds
@@ -42,10 +43,8 @@ FLOORS = {
 ONCE = ("proposal", "narrow side")
 """Those floors that have one attempt."""
 POSE_ALONE = "Pose alone: gradient boosting that sees the gripper's pose and no image."
-RESAMPLES = 2000
-INTERVALS = (
-    "±: standard deviation over seeds. [ ]: 95% interval of all, from resampled seeds and objects; * from "
-    "resampled seeds and categories, where the outcomes of single objects were not kept."
+    "±: standard deviation over seeds. [ ]: 95% interval of all, over objects and seeds; * over categories of "
+    "objects and seeds, where the outcomes of single objects were not kept."
 )
 TITLES = {"geometry": "geometry-aware", "baseline": "baseline CNN"}
 NETS = ("baseline", "geometry")
@@ -125,31 +124,23 @@ def _bound(seeds: Seeds, key: str, objects: str = "test") -> tuple[str, ...]:
 
 
 def interval(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return "[low, high]", the 95% interval of success on all problems, from resampled seeds and objects.
+    """Return "[low, high]", the 95% interval of success on all problems, over objects and seeds.
 
-    Problems of one object are not independent, nor are seeds that share problems. Where the outcomes of
-    objects were not kept, categories of objects are resampled instead, which is marked "*". It is empty where
-    nothing varies, or where there is a single category.
+    Problems of one object are not independent, nor are seeds that share problems (see `success_interval`).
+    Where the outcomes of objects were not kept, categories of objects stand for them, which is marked "*". It
+    is empty where there is a single one.
 
     Args:
         rows: the success of each seed, as `grasp_problems.success` returns it.
     """
     if kept := all(OUTCOMES in row for row in rows):
-        held = [[np.array([*digits], dtype=float) for digits in row[OUTCOMES].values()] for row in rows]
-        rates = np.array([[outcomes.mean() for outcomes in row] for row in held])
-        weights = np.array([outcomes.size for outcomes in held[0]], dtype=float)
+        rates = [[np.mean([*map(int, digits)]) for digits in row[OUTCOMES].values()] for row in rows]
     else:
-        rates = np.array([[row[name] / 100 for name in row if name not in (ALL, OUTCOMES)] for row in rows])
-        weights = np.ones(rates.shape[1])
-    if rates.shape[1] < 2 or np.ptp(rates) == 0:
+        rates = [[row[name] / 100 for name in row if name not in (ALL, OUTCOMES)] for row in rows]
+    if len(rates[0]) < 2:
         return ""
-    rng = np.random.default_rng(0)
-    seeds = rng.multinomial(len(rates), np.full(len(rates), 1 / len(rates)), RESAMPLES)
-    count = len(weights)
-    chosen = weights * rng.multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    means = np.einsum("ks,so,ko->k", seeds / len(rates), rates, chosen / chosen.sum(1, keepdims=True))
-    low, high = np.percentile(100 * means, (2.5, 97.5))
-    return f"[{low:.1f}, {high:.1f}]" + ("" if kept else "*")
+    low, high = success_interval(rates)
+    return f"[{100 * low:.1f}, {100 * high:.1f}]" + ("" if kept else "*")
 
 
 def _accuracy(title: str, seeds: Seeds, elevations: tuple[str, ...]) -> Table:
