@@ -44,8 +44,8 @@ ONCE = ("proposal", "narrow side")
 """Those floors that have one attempt."""
 POSE_ALONE = "Pose alone: gradient boosting that sees the gripper's pose and no image."
 INTERVALS = (
-    "±: standard deviation over seeds. [ ]: 95% interval of all, over objects and seeds; * over categories of "
-    "objects and seeds, where the outcomes of single objects were not kept."
+    "±: standard deviation over seeds. [ ]: 95% interval of all, over objects and seeds; * over categories "
+    "of objects and seeds, where the outcomes of single objects were not kept."
 )
 TITLES = {"geometry": "geometry-aware", "baseline": "baseline CNN"}
 NETS = ("baseline", "geometry")
