@@ -7,11 +7,14 @@ that says its name, what was expected and what was given: "steps must be at leas
 import difflib
 import importlib.util
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 __all__ = [
+    "MAY_BE_EMPTY",
     "above",
     "at_least",
     "count",
@@ -22,6 +25,9 @@ __all__ = [
     "unknown",
     "within",
 ]
+
+MAY_BE_EMPTY: Mapping[str, Any] = {"may be empty": True}
+"""The metadata of a dataclass's field whose tuple may have no value; see `settings_at_least`."""
 
 
 def require(extra: str, *modules: str) -> None:
@@ -117,23 +123,47 @@ def at_least(least: float, **values: Any) -> None:
 
 
 def settings_at_least(settings: Any, **least: float) -> None:
-    """Refuse settings below their lowest values; those of type int must be whole numbers.
+    """Refuse settings that are not of their fields' types, and those below their lowest values.
 
     Args:
-        settings: a dataclass with a field of each name, a number or a tuple of numbers.
+        settings: a dataclass. Its fields are numbers, which must be finite, flags, strings, one of some
+            literals, dicts, dataclasses, any of these or None, or tuples of any of these. A tuple may have no
+            value if its field's metadata is `MAY_BE_EMPTY`.
         **least: the lowest value allowed, by the setting's name.
 
     Raises:
         ValueError: as `count` and `at_least` do.
     """
     hints = get_type_hints(type(settings))
-    for name, number in least.items():
-        value = getattr(settings, name)
-        if hints[name] in (int, tuple[int, ...]):
-            for each in _each(name, value):
-                count(int(number), **{name: each})
-        else:
-            at_least(number, **{name: value})
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if not (value == () and field.metadata == MAY_BE_EMPTY):
+            _check_type(field.name, value, hints[field.name], least.get(field.name))
+
+
+def _check_type(name: str, value: Any, kind: Any, least: float | None) -> None:
+    """Refuse a value that is not of a field's type, or below `least`."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{name} must be a tuple, not {value!r}")
+        for each in _each(name, value):
+            _check_type(name, each, parts[0], least)
+    elif origin is Literal:
+        one_of(name, value, parts)
+    elif isinstance(origin, type) and issubclass(origin, UnionType):
+        if value is not None:
+            _check_type(name, value, parts[0], least)
+    elif kind is bool:
+        flag(**{name: value})
+    elif kind is int and least is not None:
+        count(int(least), **{name: value})
+    elif kind in (int, float):
+        if kind is int and not _is_integer(value):
+            raise ValueError(f"{name} must be a whole number, not {value!r}")
+        at_least(-math.inf if least is None else least, **{name: value})
+    elif not isinstance(value, origin or kind):
+        raise ValueError(f"{name} must be {(origin or kind).__name__}, not {value!r}")
 
 
 def above(bound: float, **values: Any) -> None:

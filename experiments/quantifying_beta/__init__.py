@@ -76,11 +76,9 @@ class Settings(Training):
         """Refuse values out of range."""
         super().__post_init__()
         settings_at_least(self, digit_steps=1, dense_hidden=1, positions=2, orientations=2)
+        settings_at_least(self, betas=0, digit_betas=0, labels=0)
         if self.digit_pixels not in (DIGIT_SIDE // 2, DIGIT_SIDE):
             raise ValueError(f"digit_pixels must be 16 or 32, not {self.digit_pixels}")
-        settings_at_least(self, betas=0, digit_betas=0)
-        if not (self.betas and self.digit_betas and self.labels):
-            raise ValueError("betas, digit_betas and labels must be at least one each, not none")
         for share in self.labels:
             if not 0 < share <= 1:
                 raise ValueError(f"labels must be above 0 and at most 1, not {share}")
