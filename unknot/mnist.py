@@ -30,6 +30,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.files import FileError
+
 __all__ = ["SPLITS", "VARIABLE", "MnistError", "cache_path", "fetch", "find_source", "load"]
 
 Images = NDArray[np.uint8]
@@ -52,7 +54,7 @@ MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e141
 HOW = f"run `unknot fetch mnist`, or let {VARIABLE} name a folder with its idx files"
 
 
-class MnistError(ValueError):
+class MnistError(FileError):
     """MNIST can't be read or fetched; the sentence says which file and why."""
 
 

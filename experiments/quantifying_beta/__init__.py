@@ -26,6 +26,7 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.checks import settings_at_least
+from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.experiments.common.study import SIZES, SMOKE, Study, Training, floors, save_traversals
 from unknot.experiments.quantifying_beta.classification import classify_codes, digit_bounds
@@ -114,6 +115,7 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed."""
+    keep_digits(folder / "digits")
     side = settings.digit_pixels
     batches = minibatches({"observation": digits("train", side)[0]}, settings.batch, seed)
 
@@ -135,7 +137,13 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of a seed from their weights; not `full`: a tenth of the shapes and no digits."""
+    """Measure the models of a seed from their weights; not `full`: a tenth of the shapes and no digits.
+
+    Raises:
+        FileError: digits are to be measured, and the models learnt from others than this machine has.
+    """
+    if full:
+        check_digits(folder / "digits")
     side = settings.digit_pixels
     names = models_in(folder / "digits", _names(settings.digit_betas)) if full else []
     learners = {name: load_model(folder / "digits", name, VAE) for name in names}

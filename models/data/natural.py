@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.files import FileError
+
 __all__ = ["SIDE", "NaturalImages", "cifar", "natural_images", "photographs"]
 
 SIDE = 32
@@ -40,7 +42,7 @@ def natural_images(folder: str | Path | None, train: int, test: int, seed: int) 
         seed: of the crops.
 
     Raises:
-        FileNotFoundError, ValueError: see `cifar`.
+        FileNotFoundError, FileError: see `cifar`.
     """
     if folder is None:
         return photographs(train, test, seed)
@@ -56,7 +58,7 @@ def cifar(folder: Path) -> NaturalImages:
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file's size is not a multiple of an image's.
+        FileError: a file's size is not a multiple of an image's.
     """
     train, test = (np.concatenate([_read(folder / name) for name in names]) for names in (_TRAINING, _TEST))
     return NaturalImages(train, test, "CIFAR-10")
@@ -67,7 +69,7 @@ def _read(path: Path) -> Images:
         raise FileNotFoundError(f"{path} is missing; CIFAR-10's binary version has it")
     content = np.frombuffer(path.read_bytes(), np.uint8)
     if len(content) == 0 or len(content) % _RECORD:
-        raise ValueError(f"{path} has {len(content)} bytes, expected a multiple of {_RECORD}, one per image")
+        raise FileError(f"{path} has {len(content)} bytes, expected a multiple of {_RECORD}, one per image")
     pixels = content.reshape(-1, _RECORD)[:, 1:].reshape(-1, 3, SIDE, SIDE)
     return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
 
