@@ -320,7 +320,10 @@ def collect_grasps(
 
         register_ray()  # type: ignore[no-untyped-call]
     try:
-        with joblib.parallel_config("ray" if ray else "loky", n_jobs=jobs):
+        with (
+            removed_if_useless(folder, "dataset.json"),
+            joblib.parallel_config("ray" if ray else "loky", n_jobs=jobs),
+        ):
             dataset = collect(folder, placements, objects=objects, seed=seed)
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -145,10 +145,11 @@ def removed_if_useless(folder: Path, *beginnings: str) -> Iterator[None]:
     except Exception:
         files = [path for path in folder.rglob("*") if path.is_file()]
         if new and all(any(map(path.match, beginnings)) for path in files):
-            for path in folder.glob("*"):
-                shutil.rmtree(path, ignore_errors=True)
-            for place in missing:
-                with contextlib.suppress(OSError):
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                if not missing:
+                    folder.mkdir()
+                for place in missing[1:]:
                     place.rmdir()
         raise
 
