@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -95,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    threading.excepthook = _thread_failed
     try:
         _dispatch(words)
     except (UsageError, FileError, BrokenProcessPool) as error:
@@ -103,7 +105,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes to as it ends
         raise SystemExit(1) from None
     except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror}" if error.strerror else str(error))
+        name = os.fsdecode(error.filename or "a file")
+        _fail(f"{name}: {error.strerror}" if error.strerror else str(error))
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
@@ -115,6 +118,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(f'this needs {error.name}: pip install "unknot[{extra}]"')
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _thread_failed(error: threading.ExceptHookArgs) -> None:
+    """Say nothing of a thread's trouble with a file: TensorBoard raises it again where it is written to."""
+    if not issubclass(error.exc_type, OSError):
+        threading.__excepthook__(error)
 
 
 def _out_of_memory(error: Exception) -> bool:
