@@ -92,8 +92,9 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:  # of a full disk has no name, others have the temporary one
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    except OSError as error:  # a full disk's names no file, others' the temporary one
+        error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

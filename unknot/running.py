@@ -310,7 +310,10 @@ def show_run(run: str | Path) -> Shown:
             return Shown((), [_evaluations(agent, folders, metrics)], figures)
     experiment = load_experiment(_experiment_of(*folders))
     with _measured(folders):
-        return Shown(experiment.headlines(metrics), experiment.tabulate(metrics), figures)
+        tables = experiment.tabulate(metrics)
+        if not tables:
+            raise ValueError("no table has any")
+        return Shown(experiment.headlines(metrics), tables, figures)
 
 
 def read_agent(folder: Path) -> dict[str, Any]:
