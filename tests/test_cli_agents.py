@@ -100,7 +100,7 @@ def test_an_agent_that_fails_at_once_leaves_no_folder(here: Path) -> None:
         observation_space = gym.spaces.Box(0, 255, (36, 36, 1), np.uint8)
         action_space = gym.spaces.Discrete(2)
 
-        def reset(self, **_: Any) -> Any:
+        def reset(self, *, seed: Any = None, options: Any = None) -> Any:
             return np.zeros((36, 36, 1), np.uint8), {"is_success": False}
 
         def step(self, _: Any) -> Any:
