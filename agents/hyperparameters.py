@@ -1,13 +1,14 @@
 """Hyperparameters of Stable-Baselines3's algorithms, as data, by algorithm and by environment."""
 
 import inspect
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from gymnasium import spaces
 
-from unknot.checks import one_of, require
+from unknot.checks import at_least, one_of, require
 
 __all__ = ["ALGORITHMS", "REWARDS", "algorithm_class", "check_fit", "hyperparameters_for", "is_off_policy"]
 
@@ -149,10 +150,16 @@ def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, 
         changes: hyperparameters that the user sets.
 
     Raises:
-        ValueError: `changes` has a name that is no hyperparameter of the algorithm.
+        ValueError: `changes` has a name that is no hyperparameter of the algorithm, or something else in the
+            place of a number.
     """
     chosen = EVERY[algorithm] | SPECIAL.get((algorithm, environment), {}) | PIXELS.get(environment, {})
-    known = {*inspect.signature(algorithm_class(algorithm)).parameters, *OURS} - RESERVED
-    for name in changes:
+    parameters = inspect.signature(algorithm_class(algorithm)).parameters
+    usual = {name: each.default for name, each in parameters.items()}
+    known = {*usual, *OURS} - RESERVED
+    for name, value in changes.items():
         one_of(f"hyperparameter of {algorithm}", name, known)
+        number = (usual | chosen).get(name)
+        if isinstance(number, int | float) and not isinstance(number, bool) and name != "train_freq":
+            at_least(-math.inf, **{name: value})  # the algorithms' own checks come later, or not at all
     return {**chosen, **changes}

@@ -113,7 +113,7 @@ def test_an_agent_that_fails_at_once_leaves_no_folder(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["buffer_size=1000000000000", "learning_rate=fast", "batch_size=[]", "buffer_size=-1"]
+    "change", ["buffer_size=1000000000000", "learning_rate=fast", "batch_size=[]", "gamma=NaN"]
 )
 def test_refused_hyperparameters_leave_no_folder(
     change: str, here: Path, capsys: pytest.CaptureFixture[str]
