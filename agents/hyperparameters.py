@@ -8,7 +8,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from unknot.checks import at_least, one_of, require
+from unknot.checks import one_of, require
 
 __all__ = ["ALGORITHMS", "REWARDS", "algorithm_class", "check_fit", "hyperparameters_for", "is_off_policy"]
 
@@ -141,6 +141,10 @@ def check_fit(algorithm: str, space: spaces.Space[Any]) -> None:
         )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the hyperparameters of an algorithm in an environment.
 
@@ -160,6 +164,6 @@ def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, 
     for name, value in changes.items():
         one_of(f"hyperparameter of {algorithm}", name, known)
         number = (usual | chosen).get(name)
-        if isinstance(number, int | float) and not isinstance(number, bool) and name != "train_freq":
-            at_least(-math.inf, **{name: value})  # the algorithms' own checks come later, or not at all
+        if _is_number(number) and not _is_number(value) and name != "train_freq":
+            raise ValueError(f"{name} must be a finite number, not {value!r}")
     return {**chosen, **changes}

@@ -158,10 +158,11 @@ def _check_type(name: str, value: Any, kind: Any, least: float | None) -> None:
         flag(**{name: value})
     elif kind is int and least is not None:
         count(int(least), **{name: value})
+    elif kind is float and least is not None:
+        at_least(least, **{name: value})
     elif kind in (int, float):
-        if kind is int and not _is_integer(value):
-            raise ValueError(f"{name} must be a whole number, not {value!r}")
-        at_least(-math.inf if least is None else least, **{name: value})
+        if not (_is_integer(value) if kind is int else _is_finite(value)):
+            raise ValueError(f"{name} must be a {'whole' if kind is int else 'finite'} number, not {value!r}")
     elif not isinstance(value, origin or kind):
         raise ValueError(f"{name} must be {(origin or kind).__name__}, not {value!r}")
 
