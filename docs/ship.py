@@ -23,8 +23,17 @@ from tempfile import TemporaryDirectory
 import tyro
 from tyro.conf import Positional
 
-from unknot.experiments.common.digits import SOURCE
-from unknot.files import CONFIG, METRICS, RESULTS, WEIGHTS, find_seeds, read_json, write_json, write_text
+from unknot.files import (
+    CONFIG,
+    METRICS,
+    RESULTS,
+    SOURCE,
+    WEIGHTS,
+    find_seeds,
+    read_json,
+    write_json,
+    write_text,
+)
 from unknot.representation import Trainable, load_learner, save_learner
 from unknot.running import evaluate_seed
 

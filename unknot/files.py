@@ -26,6 +26,7 @@ __all__ = [
     "FORMAT",
     "METRICS",
     "RESULTS",
+    "SOURCE",
     "WEIGHTS",
     "FileError",
     "Header",
@@ -57,6 +58,8 @@ METRICS = "metrics.json"
 """The metrics of a seed, or of one of its models; written last, so a folder with this file is complete."""
 RESULTS = "results.json"
 """The metrics of all seeds of a run that ships."""
+SOURCE = "source.json"
+"""In a folder of models: whose digits they learnt from."""
 WEIGHTS = "weights.safetensors"
 """The weights of a learner, in its folder."""
 AGENT = "agent.json"

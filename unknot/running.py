@@ -22,12 +22,12 @@ from typing import Any, cast, get_type_hints
 from unknot import experiments
 from unknot.checks import count, unknown
 from unknot.experiments import Experiment, Illustrated
-from unknot.experiments.common.digits import SOURCE
 from unknot.files import (
     AGENT,
     CONFIG,
     METRICS,
     RUNS,
+    SOURCE,
     WEIGHTS,
     FileError,
     create_folder,

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from unknot.files import FileError, read_object, write_json
+from unknot.files import SOURCE, FileError, read_object, write_json
 from unknot.mnist import HOW, VARIABLE, find_source
 
-__all__ = ["SOURCE", "check_digits", "keep_digits"]
+__all__ = ["check_digits", "keep_digits"]
 
-SOURCE = "source.json"
-"""In a folder of models: `digits`, as `unknot.mnist.find_source` returns it."""
 NAMES = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits"}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from torture.hostile.case import Case
 from unknot import cli
 from unknot.files import AGENT, CONFIG, METRICS, WEIGHTS, FileError, read_json
+from unknot.terminal import console
 
 IMPORTED = ("unknot.agents.saved", "unknot.agents.named", "unknot.experiments.covariance_penalty")
 """What the commands would import in each forked process anew."""
@@ -121,7 +122,7 @@ def _agent(changes: dict[str, str | None], folder: Path) -> Path:
     seed = folder / "runs/PPO-Planar-v0/bad/seed-0"
     seed.mkdir(parents=True)
     metrics = json.dumps({"curve": [CURVE], "best": CURVE})
-    return _changed(seed, {AGENT: json.dumps(AGENT_SETTINGS), METRICS: metrics} | changes)
+    return _changed(seed, {AGENT: json.dumps(AGENT_SETTINGS), METRICS: metrics, **changes})
 
 
 def _changed(seed: Path, changes: dict[str, str | None]) -> Path:
@@ -146,7 +147,7 @@ def _extra(name: str, folder: Path) -> Path:
 def unknot(words: str) -> str:
     """Run a command; a refusal becomes a `FileError` of its sentence."""
     out, err = io.StringIO(), io.StringIO()
-    cli.console.file = out
+    console.file = out
     try:
         with contextlib.redirect_stderr(err):
             cli.main(shlex.split(words))
