@@ -1,6 +1,7 @@
 """Hyperparameters of Stable-Baselines3's algorithms, as data, by algorithm and by environment."""
 
 import inspect
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -140,6 +141,10 @@ def check_fit(algorithm: str, space: spaces.Space[Any]) -> None:
         )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the hyperparameters of an algorithm in an environment.
 
@@ -149,10 +154,16 @@ def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, 
         changes: hyperparameters that the user sets.
 
     Raises:
-        ValueError: `changes` has a name that is no hyperparameter of the algorithm.
+        ValueError: `changes` has a name that is no hyperparameter of the algorithm, or something else in the
+            place of a number.
     """
     chosen = EVERY[algorithm] | SPECIAL.get((algorithm, environment), {}) | PIXELS.get(environment, {})
-    known = {*inspect.signature(algorithm_class(algorithm)).parameters, *OURS} - RESERVED
-    for name in changes:
+    parameters = inspect.signature(algorithm_class(algorithm)).parameters
+    usual = {name: each.default for name, each in parameters.items()}
+    known = {*usual, *OURS} - RESERVED
+    for name, value in changes.items():
         one_of(f"hyperparameter of {algorithm}", name, known)
+        number = (usual | chosen).get(name)
+        if _is_number(number) and not _is_number(value) and name != "train_freq":
+            raise ValueError(f"{name} must be a finite number, not {value!r}")
     return {**chosen, **changes}

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from gymnasium.vector import VectorEnv
 
 from unknot.checks import count, require, unknown
-from unknot.files import AGENT, CONFIG, find_seed, pretrained_names, read_json, run_names
+from unknot.files import AGENT, CONFIG, find_seed, pretrained_names, read_object, run_names
 from unknot.learners import PLANNING_AGENTS
 
 from .digit_expert import DigitExpert
@@ -148,14 +148,21 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
         return lambda copies: (agent, agent.make_environment(environment, copies, options))
     if not (folder / CONFIG).exists():
         raise FileNotFoundError(f"{folder} has neither {AGENT} nor {CONFIG}: there is no agent in it")
-    experiment = read_json(folder / CONFIG)["experiment"]
+    experiment = read_object(folder / CONFIG, experiment=str)["experiment"]
     if (experiment, environment) not in PLANNING_AGENTS:
         known = "; ".join(f"{there} with runs of {run!r}" for run, there in PLANNING_AGENTS)
         raise ValueError(
             f"{folder} is a run of {experiment!r}, with which no agent plans in {environment}: {known}"
         )
     require("learn", "torch")
-    module, kind, models = PLANNING_AGENTS[experiment, environment]
+    module, kind, models, known_alone = PLANNING_AGENTS[experiment, environment]
+    for option, known_value in known_alone.items():
+        given = getattr(make_environment(environment, 1, options).unwrapped.simulation, option)  # type: ignore[attr-defined]
+        if given != known_value:
+            raise ValueError(
+                f"{folder} learnt in {environment} with {option}={known_value} and plans nowhere else: "
+                f"{option} must be {known_value}, not {given}"
+            )
     planner: Agent = getattr(import_module(module), kind).load(folder, model or models)
     return _unwrapped(lambda env: planner, environment, _in_own_units(options))
 

@@ -16,8 +16,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.her import HerReplayBuffer
 
-from unknot.checks import one_of
-from unknot.files import AGENT, FileError, find_seed, load_weights, read_json, save_weights, write_json
+from unknot.checks import one_of, settings_at_least
+from unknot.files import AGENT, FileError, find_seed, load_weights, read_object, save_weights, write_json
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.learner import arrays, load_state
 
@@ -90,6 +90,7 @@ class AgentSettings:
 
     def __post_init__(self) -> None:
         """Check what can be checked without an environment."""
+        settings_at_least(self, seed=0)
         algorithm_class(self.algorithm)
         self.resolved()
         one_of("observe", self.observe, OBSERVED)
@@ -170,7 +171,7 @@ def make_model(
             policy_kwargs=_policy_settings(settings, encoder, ours),
             **chosen,
         )
-    except (TypeError, AssertionError) as error:
+    except (TypeError, AssertionError, ArithmeticError, RuntimeError, ValueError) as error:
         raise ValueError(f"{settings.algorithm} refuses its hyperparameters {chosen}: {error}") from error
     if encoder is not None:
         for module in model.policy.modules():
@@ -224,14 +225,18 @@ class SavedAgent:
 
         Raises:
             FileNotFoundError: no such run, or no agent in it.
-            WeightsError: a file can't be used.
-            ValueError: the settings don't fit this version.
+            FileError: a file can't be used, or the settings don't fit this version.
+            ValueError: the device is unavailable.
         """
         folder = find_seed(run, seed)
         settings = read_settings(folder)
+        _check_device(device)
         encoder = load_learner(folder / ENCODER, device) if settings.observe == "codes" else None
-        venv = GymVecEnv(settings.make_environment(1, encoder, learning=True))
-        model = make_model(settings, venv, encoder, device=device, **SMALLEST_BUFFERS[settings.algorithm])
+        try:
+            venv = GymVecEnv(settings.make_environment(1, encoder, learning=True))
+            model = make_model(settings, venv, encoder, device=device, **SMALLEST_BUFFERS[settings.algorithm])
+        except ValueError as error:
+            raise FileError(f"{folder / AGENT} has settings that don't fit this version: {error}") from error
         tensors, _ = load_weights(folder / POLICY, settings.algorithm)
         load_state(model.policy, tensors, folder / POLICY)
         return cls(settings, model, encoder)
@@ -287,7 +292,7 @@ def read_settings(folder: Path) -> AgentSettings:
     """
     if not (folder / AGENT).exists():
         raise FileNotFoundError(f"{folder} has no {AGENT}: it holds no trained agent")
-    settings = read_json(folder / AGENT)
+    settings = read_object(folder / AGENT)
     try:
         return AgentSettings(**settings)
     except (TypeError, ValueError) as error:

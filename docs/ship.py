@@ -23,7 +23,17 @@ from tempfile import TemporaryDirectory
 import tyro
 from tyro.conf import Positional
 
-from unknot.files import CONFIG, METRICS, RESULTS, WEIGHTS, find_seeds, read_json, write_json, write_text
+from unknot.files import (
+    CONFIG,
+    METRICS,
+    RESULTS,
+    SOURCE,
+    WEIGHTS,
+    find_seeds,
+    read_json,
+    write_json,
+    write_text,
+)
 from unknot.representation import Trainable, load_learner, save_learner
 from unknot.running import evaluate_seed
 
@@ -93,6 +103,8 @@ def _write_models(seeds: list[Path], models: tuple[str, ...], folder: Path) -> N
         save_learner(learner, seed / model / WEIGHTS, half=True)
         if (measured := seeds[0] / model / METRICS).exists():
             shutil.copyfile(measured, seed / model / METRICS)
+        if (source := (seeds[0] / model).parent / SOURCE).exists():
+            shutil.copyfile(source, (seed / model).parent / SOURCE)
     shutil.copyfile(seeds[0] / CONFIG, seed / CONFIG)
     write_json(seed / METRICS, evaluate_seed(seed, full=True))
 

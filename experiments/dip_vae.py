@@ -11,14 +11,14 @@ estimated from one batch: a running estimate did worse in a short training. With
 nine tenths of the last, λ weighs a tenth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from unknot.checks import settings_at_least
+from unknot.checks import MAY_BE_EMPTY, settings_at_least
 from unknot.experiments.common.figures import tradeoff
 from unknot.experiments.common.study import BOUNDS, CEILING, PCA_MODEL, SIZES, SMOKE, Study, Training, floors
 from unknot.experiments.common.tables import cell, mean, over_seeds, score_cells, title
@@ -62,7 +62,7 @@ class Settings(Training):
     """Values of β of β-VAE; 1, the VAE, is always among them."""
     lambdas: tuple[float, ...] = (1.0, 4.0, 16.0)
     """Values of λ_od of DIP-VAE-I."""
-    lambdas_2: tuple[float, ...] = (4.0,)
+    lambdas_2: tuple[float, ...] = field(default=(4.0,), metadata=MAY_BE_EMPTY)
     """Values of λ_od of DIP-VAE-II."""
     momentum: float = 0.0
     """Share of the last estimate of C in the next; 0 estimates it from each batch alone."""
@@ -75,8 +75,6 @@ class Settings(Training):
             raise ValueError(f"momentum must be below 1, not {self.momentum}")
         if 1 not in self.betas:
             raise ValueError(f"betas must have 1 among them, not {self.betas}")
-        if not self.lambdas:
-            raise ValueError("lambdas must be at least one, not none")
 
 
 PRESETS = {

@@ -28,6 +28,7 @@ from unknot.checks import one_of, settings_at_least
 from unknot.envs.grasp.tabletop import TabletopEnv
 from unknot.envs.maze_world import PAPER_ACTIONS, STEPS
 from unknot.experiments.common.codes import Rendered, oracle, sample_images, turned, votes_for
+from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.study import CEILING, as_json
 from unknot.experiments.common.tables import cell, over_seeds
@@ -119,6 +120,8 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Gather the encoders' weights in the folder, add those of the baselines, measure all."""
+    if "digits" in settings.environments:
+        keep_digits(folder)
     for environment in settings.environments:
         learners = {name: load_learner(f"pretrained/{path}") for name, path in ENCODERS[environment].items()}
         learners |= _baselines(_source(environment), list(learners.values()), settings.fitted, seed)
@@ -130,7 +133,12 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the encoders of a seed's folder, on a tenth of the samples unless `full`."""
+    """Measure the encoders of a seed's folder, on a tenth of the samples unless `full`.
+
+    Raises:
+        FileError: there were other digits than this machine has.
+    """
+    check_digits(folder)
     measured = _measure(settings, folder, seed, share=1 if full else 10)
     return {"seed": seed, "encoders": {name: as_json(scores) for name, scores in measured.items()}}
 

@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.checks import settings_at_least
+from unknot.checks import above, settings_at_least
 from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
 from unknot.experiments.common.tables import over_seeds, where_measured
@@ -83,6 +83,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        above(0, learning_rate=self.learning_rate)
         counts = {field.name: 1 for field in fields(self) if field.type is int}
         settings_at_least(self, **(counts | {"characters": 2, "images": 2}))
         source = Sprites()

@@ -14,7 +14,7 @@ learns faster and shorter. All models warm up (see `VariationalAutoencoder`), wh
 training was and at what rate; we take 300,000 updates at 1e-4, as in its later version.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unknot.checks import settings_at_least
+from unknot.checks import MAY_BE_EMPTY, settings_at_least
 from unknot.experiments.common.codes import by_samples, votes_for, zero_collapsed
 from unknot.experiments.common.figures import tradeoff
 from unknot.experiments.common.study import BOUNDS, CEILING, PCA_MODEL, SIZES, SMOKE, Study, Training, floors
@@ -61,7 +61,7 @@ class Settings(Training):
     """Values of β of β-VAE."""
     gammas: tuple[float, ...] = (10.0, 35.0)
     """Values of γ of FactorVAE."""
-    tc_betas: tuple[float, ...] = (4.0,)
+    tc_betas: tuple[float, ...] = field(default=(4.0,), metadata=MAY_BE_EMPTY)
     """Values of β of β-TCVAE."""
     discriminator_width: int = 256
     """Units of the discriminator's layers."""
@@ -76,11 +76,9 @@ class Settings(Training):
         """Refuse values out of range."""
         super().__post_init__()
         settings_at_least(self, discriminator_width=1, discriminator_layers=1, discriminator_updates=1)
-        settings_at_least(self, betas=0, gammas=0, tc_betas=0)
-        if not 0 <= self.warm_up < self.steps:
-            raise ValueError(f"warm_up must be at least 0 and below steps={self.steps}, not {self.warm_up}")
-        if not self.gammas:
-            raise ValueError("gammas must be at least one, not none")
+        settings_at_least(self, betas=0, gammas=0, tc_betas=0, warm_up=0)
+        if self.warm_up >= self.steps:
+            raise ValueError(f"warm_up must be below steps={self.steps}, not {self.warm_up}")
 
 
 PRESETS = {

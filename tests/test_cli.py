@@ -1,5 +1,6 @@
 """The command line, on a small experiment."""
 
+import errno
 import json
 import os
 import re
@@ -18,8 +19,10 @@ from PIL import Image
 
 from unknot import experiments, terminal
 from unknot.cli import main
+from unknot.files import write_json
 from unknot.learners import LEARNERS
 from unknot.report import Table, mean_std, save_figure, save_gif
+from unknot.running import load_experiment
 
 TOY = '''
 """An experiment that trains a number."""
@@ -99,6 +102,9 @@ def plot(seeds):
     figure.subplots().plot([seed["value"] for seed in seeds])
     return {"values": figure}
 '''
+
+
+CONFIG = {"experiment": "toy", "preset": "smoke", "settings": {}, "seed": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -223,17 +229,101 @@ def test_a_setting_out_of_range_is_refused_and_nothing_is_written(
     assert not list(here.iterdir())
 
 
-@pytest.mark.parametrize("words", ["evaluate out", "show out", "list"])
+@pytest.mark.parametrize("words", ["evaluate out", "show out"])
 def test_a_damaged_config_is_reported_in_one_line(
     words: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = "runs/toy/out" if words == "list" else "out"
-    main(["run", "toy", "--preset", "smoke", "--out", out])
-    (here / out / "seed-0/config.json").write_text('{"experiment"')
+    main(["run", "toy", "--preset", "smoke", "--out", "out"])
+    (here / "out/seed-0/config.json").write_text('{"experiment"')
     capsys.readouterr()
     error = fails(words, 2, capsys)
-    assert f"{out}/seed-0/config.json is not JSON" in error
+    assert "out/seed-0/config.json is not JSON" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config.json", '{"experiment"'),
+        ("config.json", '{"x": 1}'),
+        ("config.json", "[" * 10_000),
+        ("agent.json", "{}"),
+        ("agent.json", "[]"),
+    ],
+)
+def test_the_list_says_which_run_it_could_not_read(
+    file: str, text: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in ("bad", "good"):
+        write_json(here / f"runs/toy/{run}/seed-0/config.json", CONFIG)
+    (here / "runs/toy/good/seed-²").mkdir()
+    (here / f"runs/toy/bad/seed-0/{file}").write_text(text)
+    main(["list"])
+    output = capsys.readouterr().out
+    assert f"toy/bad can't be read: runs/toy/bad/seed-0/{file}" in re.sub(" +", " ", output)
+    assert "toy/good 1 seed, preset smoke" in re.sub(" +", " ", output)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_folder(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("unknot.files.os.fsync", full)
+    error = fails("run toy --preset smoke --out new/out", 2, capsys)
+    assert error == "unknot: new/out/seed-0/config.json: No space left on device\n"
+    assert not list(here.iterdir())
+
+
+def test_too_little_memory_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, here: Path
+) -> None:
+    toy = load_experiment("toy")
+
+    def run(*_: Any) -> None:
+        np.zeros(10**15)
+
+    monkeypatch.setattr(toy, "run", run)
+    assert "there is not enough memory for this" in fails("run toy --out out", 2, capsys)
+    assert not list(here.iterdir())
+
+
+def test_a_run_that_fails_at_once_leaves_a_folder_as_it_found_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = load_experiment("toy")
+
+    def fail(settings: Any, folder: Path, seed: int, resume: bool) -> None:
+        (folder / "number").mkdir()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(toy, "run", fail)
+    (here / "empty").mkdir()
+    for out in ("empty", "new/out"):
+        with pytest.raises(ZeroDivisionError):
+            main(["run", "toy", "--out", out])
+    assert [*here.rglob("*")] == [here / "empty"]
+
+
+def test_a_run_that_fails_late_keeps_its_results(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = load_experiment("toy")
+
+    def fail(settings: Any, folder: Path, seed: int, resume: bool) -> None:
+        (folder / "weights.safetensors").write_bytes(b"")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(toy, "run", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["run", "toy", "--out", "out"])
+    assert (here / "out/seed-0/weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("False", False), ("true", True), ("None", None), ("[" * 9999, "[" * 9999)]
+)
+def test_options_are_json_or_pythons_constants(text: str, value: Any) -> None:
+    assert terminal.read_option(f"key={text}") == ("key", value)
 
 
 def test_a_folder_in_the_place_of_a_file_is_reported(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,10 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import gymnasium as gym
+import numpy as np
 import pytest
 
 from unknot.cli import main
@@ -90,3 +93,36 @@ def test_wrong_words_get_a_one_line_error_and_write_nothing(
     assert sentence in error
     assert error.startswith("unknot: ")
     assert not list(here.iterdir())
+
+
+def test_an_agent_that_fails_at_once_leaves_no_folder(here: Path) -> None:
+    class Broken(gym.Env[Any, Any]):
+        observation_space = gym.spaces.Box(0, 255, (36, 36, 1), np.uint8)
+        action_space = gym.spaces.Discrete(2)
+
+        def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+            return np.zeros((36, 36, 1), np.uint8), {"is_success": False}
+
+        def step(self, _: Any) -> Any:
+            raise ZeroDivisionError
+
+    gym.register("test/Broken-v0", Broken)
+    with pytest.raises(ZeroDivisionError):
+        main(shlex.split(f"train-agent PPO test/Broken-v0 --episodes 3 {SMALL}"))
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change", ["buffer_size=1000000000000", "learning_rate=fast", "batch_size=[]", "gamma=NaN"]
+)
+def test_refused_hyperparameters_leave_no_folder(
+    change: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "train-agent SAC unknot/Planar-v0 --observe factors --steps 64 --episodes 3 --evaluate-every 64"
+    assert fails(f"{words} --set learning_starts=16 {change}", capsys).startswith("unknot: ")
+    assert not list(here.iterdir())
+
+
+def test_the_maze_planner_refuses_sizes_that_it_did_not_learn(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "evaluate-agent pretrained/controllable-factors --env unknot/Maze-v0 --options goal=image"
+    assert "size must be 8, not 6" in fails(f"{words} size=6", capsys)

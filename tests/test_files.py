@@ -17,13 +17,16 @@ from safetensors.numpy import save
 from unknot import files
 from unknot.checks import require, unknown
 from unknot.files import (
+    FileError,
     WeightsError,
     create_folder,
     find_seed,
     find_seeds,
     load_weights,
     read_json,
+    read_object,
     save_weights,
+    seed_folders,
     write_bytes,
     write_json,
 )
@@ -51,6 +54,20 @@ def test_weights_round_trip(weights: Path) -> None:
         assert tensors[name].dtype == array.dtype
         assert tensors[name].shape == array.shape
         np.testing.assert_array_equal(tensors[name], array)
+
+
+@pytest.mark.parametrize("text", ["[" * 10_000, "{", "[]", '{"name": 1}', "{}", '{"name": true}'])
+def test_an_object_that_is_none_is_refused_by_its_name(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(FileError, match=r"a\.json "):
+        read_object(tmp_path / "a.json", name=str)
+
+
+def test_only_folders_of_plain_numbers_are_seeds(tmp_path: Path) -> None:
+    for name in ("seed-10", "seed-2", "seed-²", "seed-٣", "seed-007", "seed-", "seed--1"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "seed-5").write_text("")
+    assert seed_folders(tmp_path) == [tmp_path / "seed-2", tmp_path / "seed-10"]
 
 
 def test_weights_of_another_kind_are_refused(weights: Path) -> None:

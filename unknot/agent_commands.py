@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from unknot.checks import require
-from unknot.files import AGENT, find_seed, find_seeds
+from unknot.files import AGENT, WEIGHTS, find_seed, find_seeds
 from unknot.report import Table, save_figure, save_gif
-from unknot.running import UsageError, new_folder
+from unknot.running import UsageError, new_folder, removed_if_useless
 from unknot.terminal import print_tables, read_option, say
 
 if TYPE_CHECKING:
@@ -89,9 +89,10 @@ def train_agent(
         )
         schedule = training.Schedule(steps, evaluate_every, episodes, until)
         learner = None if encoder is None else load_learner(encoder)
-        metrics = training.train_agent(
-            settings, home, schedule, learner, resume=resume, keep_replay=keep_replay, device=device
-        )
+        with removed_if_useless(home, AGENT, WEIGHTS, "events.*"):
+            metrics = training.train_agent(
+                settings, home, schedule, learner, resume=resume, keep_replay=keep_replay, device=device
+            )
     except ValueError as error:
         raise UsageError(str(error)) from error
     except KeyboardInterrupt:

@@ -9,11 +9,13 @@ import importlib.util
 import inspect
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from numbers import Integral, Real
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 __all__ = [
+    "MAY_BE_EMPTY",
     "above",
     "arguments",
     "at_least",
@@ -28,6 +30,9 @@ __all__ = [
     "unknown",
     "within",
 ]
+
+MAY_BE_EMPTY: Mapping[str, Any] = {"may be empty": True}
+"""The metadata of a dataclass's field whose tuple may have no value; see `settings_at_least`."""
 
 
 LARGEST_COUNT = 2**63 - 1
@@ -167,23 +172,27 @@ def at_least(least: float, /, **values: Any) -> None:
 
 
 def settings_at_least(settings: Any, /, **least: float) -> None:
-    """Refuse settings below their lowest values; those of type int must be whole numbers.
+    """Refuse settings that are not of their fields' types, and those below their lowest values.
 
     Args:
-        settings: a dataclass with a field of each name, a number or a tuple of numbers.
+        settings: a dataclass. Its fields are numbers, which must be finite, flags, strings, one of some
+            literals, dicts, dataclasses, any of these or None, or tuples of any of these. A tuple may have no
+            value if its field's metadata is `MAY_BE_EMPTY`.
         **least: the lowest value allowed, by the setting's name.
 
     Raises:
         ValueError: as `count` and `at_least` do.
     """
     hints = get_type_hints(type(settings))
-    for name, number in least.items():
-        value = getattr(settings, name)
-        for each in _each(name, value):
-            if hints[name] in (int, tuple[int, ...]):
-                count(int(number), **{name: each})
-            else:
-                at_least(number, **{name: each})
+    for field in fields(settings):
+        name, value = field.name, getattr(settings, field.name)
+        if value == () and field.metadata == MAY_BE_EMPTY:
+            continue
+        if expected := _misfit(hints[name], value):
+            raise ValueError(f"{name} must be {expected}, not {shown(value)}")
+        if name in least and value is not None:
+            for each in value if isinstance(value, list | tuple) else (value,):
+                at_least(least[name], **{name: each})
 
 
 def above(bound: float, /, **values: Any) -> None:
@@ -242,14 +251,14 @@ _KINDS = {
 
 def _misfit(hint: Any, value: Any) -> str:
     """Return what an annotation expects if a value isn't that, else an empty string."""
-    if get_origin(hint) in (Union, UnionType):
-        expected = [_misfit(each, value) for each in get_args(hint)]
+    kind, parts = get_origin(hint), get_args(hint)
+    if kind in (Union, UnionType):
+        expected = [_misfit(each, value) for each in parts]
         return " or ".join(dict.fromkeys(expected)) if all(expected) else ""
-    parts = get_args(hint)
-    if get_origin(hint) is tuple and Ellipsis not in parts:
-        fits = isinstance(value, list | tuple) and len(value) == len(parts)
-        wrong = not fits or any(_misfit(part, one) for part, one in zip(parts, value, strict=True))
-        return f"{len(parts)} values, each {_KINDS.get(parts[0], parts[0])}" if wrong else ""
+    if kind is tuple:
+        return _misfit_of_tuple(parts, value)
+    if kind is Literal:
+        return "" if value in parts else f"one of {', '.join(map(repr, parts))}"
     if hint is type(None):
         return "" if value is None else "None"
     if hint is bool:
@@ -258,17 +267,21 @@ def _misfit(hint: Any, value: Any) -> str:
         fits = _is_integer(value) and abs(value) <= LARGEST_COUNT
     elif hint is float:
         fits = _is_finite(value)
+    elif hint is str:
+        fits = isinstance(value, str)
     else:
-        fits = hint is not str or isinstance(value, str)
+        return ""
     return "" if fits else _KINDS[hint]
 
 
-def _each(name: str, value: Any) -> Iterable[Any]:
-    if not isinstance(value, list | tuple):
-        return (value,)
-    if not value:
-        raise ValueError(f"{name} must have at least one value, not {shown(value)}")
-    return value
+def _misfit_of_tuple(parts: tuple[Any, ...], value: Any) -> str:
+    number = "at least one value" if Ellipsis in parts else f"{len(parts)} values"
+    expected = f"{number}, each {_KINDS.get(parts[0], parts[0])}"
+    if not isinstance(value, list | tuple) or not value:
+        return expected
+    hints = parts[:1] * len(value) if Ellipsis in parts else parts
+    fits = len(hints) == len(value) and not any(map(_misfit, hints, value))
+    return "" if fits else expected
 
 
 def _is_flag(value: Any) -> bool:

@@ -1,9 +1,12 @@
 """The `unknot` command. It imports an experiment, and with it torch, only to run it."""
 
 import dataclasses
+import os
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
 
@@ -23,7 +26,6 @@ from unknot.files import (
     FileError,
     find_seeds,
     pretrained_names,
-    read_json,
     run_names,
     seed_folders,
 )
@@ -34,6 +36,9 @@ from unknot.running import (
     evaluate_run,
     load_experiment,
     new_folder,
+    read_agent,
+    read_config,
+    removed_if_useless,
     run_seeds,
     show_run,
 )
@@ -87,20 +92,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: the words after the program's name; None for those of this process.
 
     Raises:
-        SystemExit: with 2 for errors that the user can fix, with 130 after Ctrl-C.
+        SystemExit: with 2 for errors that the user can fix (a disk or a memory that is full, too), with 130
+            after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    threading.excepthook = _thread_failed
     try:
         _dispatch(words)
-    except (
-        UsageError,
-        FileError,
-        FileExistsError,
-        FileNotFoundError,
-        IsADirectoryError,
-        NotADirectoryError,
-    ) as error:
+    except (UsageError, FileError, BrokenProcessPool) as error:
         _fail(str(error))
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes to as it ends
+        raise SystemExit(1) from None
+    except OSError as error:
+        name = os.fsdecode(error.filename or "a file")
+        _fail(f"{name}: {error.strerror}" if error.strerror else str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        _fail(f"there is not enough memory for this: {str(error).splitlines()[0]}")
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").split(".")[0])
         if extra is None:
@@ -108,6 +118,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(f'this needs {error.name}: pip install "unknot[{extra}]"')
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _thread_failed(error: threading.ExceptHookArgs) -> None:
+    """Say nothing of a thread's trouble with a file: TensorBoard raises it again where it is written to."""
+    if not issubclass(error.exc_type, OSError):
+        threading.__excepthook__(error)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Return whether memory was too small; torch has several errors for it, on a GPU and elsewhere."""
+    words = ("allocate memory", "out of memory", "Storage size calculation overflowed")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _fail(sentence: str) -> NoReturn:
@@ -275,10 +297,7 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
-    try:
-        say(str(DATA[data]()))
-    except mnist.MnistError as error:
-        raise UsageError(str(error)) from error
+    say(str(DATA[data]()))
 
 
 def collect_grasps(
@@ -310,7 +329,10 @@ def collect_grasps(
 
         register_ray()  # type: ignore[no-untyped-call]
     try:
-        with joblib.parallel_config("ray" if ray else "loky", n_jobs=jobs):
+        with (
+            removed_if_useless(folder, "dataset.json"),
+            joblib.parallel_config("ray" if ray else "loky", n_jobs=jobs),
+        ):
             dataset = collect(folder, placements, objects=objects, seed=seed)
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -334,14 +356,18 @@ def _summary(name: str) -> str:
 
 
 def _describe(run: str) -> str:
-    folders = find_seeds(run)
-    count = "1 seed" if len(folders) == 1 else f"{len(folders)} seeds"
-    if (folders[0] / AGENT).exists():
-        agent = read_json(folders[0] / AGENT)
-        return f"{agent['algorithm']} in {agent['environment']}, {count}"
-    if not (folders[0] / CONFIG).exists():
-        return count
-    return f"{count}, preset {read_json(folders[0] / CONFIG)['preset']}"
+    """Return what a run is, or why it can't be read."""
+    try:
+        folders = find_seeds(run)
+        count = "1 seed" if len(folders) == 1 else f"{len(folders)} seeds"
+        if (folders[0] / AGENT).exists():
+            agent = read_agent(folders[0])
+            return f"{agent['algorithm']} in {agent['environment']}, {count}"
+        if not (folders[0] / CONFIG).exists():
+            return count
+        return f"{count}, preset {read_config(folders[0])['preset']}"
+    except (FileError, OSError) as error:
+        return f"can't be read: {error}"
 
 
 def _list(title: str, rows: dict[str, str]) -> None:

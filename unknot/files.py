@@ -7,6 +7,8 @@ Nothing here runs code found in a file: weights are safetensors, everything else
 import importlib.resources
 import json
 import os
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +27,7 @@ __all__ = [
     "FORMAT",
     "METRICS",
     "RESULTS",
+    "SOURCE",
     "WEIGHTS",
     "FileError",
     "Header",
@@ -36,6 +39,7 @@ __all__ = [
     "plain",
     "pretrained_names",
     "read_json",
+    "read_object",
     "run_names",
     "save_weights",
     "seed_folders",
@@ -55,10 +59,16 @@ METRICS = "metrics.json"
 """The metrics of a seed, or of one of its models; written last, so a folder with this file is complete."""
 RESULTS = "results.json"
 """The metrics of all seeds of a run that ships."""
+SOURCE = "source.json"
+"""In a folder of models: whose digits they learnt from."""
 WEIGHTS = "weights.safetensors"
 """The weights of a learner, in its folder."""
 AGENT = "agent.json"
 """The settings of a trained agent; a seed's folder with this file holds one."""
+
+
+SEED = re.compile("seed-(0|[1-9][0-9]*)")
+"""The name of a seed's folder; other digits of Unicode are none."""
 
 
 class FileError(ValueError):
@@ -74,6 +84,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     Args:
         path: the file; missing folders above it are made.
         content: all of it.
+
+    Raises:
+        OSError: it can't be written; the error has its name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -83,6 +96,10 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:  # a full disk's names no file, others' the temporary one
+        if error.errno is not None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -102,12 +119,33 @@ def read_json(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: no such file.
-        FileError: the file is not JSON; the sentence names it.
+        FileError: the file is not JSON, or nested too deep; the sentence names it.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FileError(f"{path} is not JSON ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path} is not JSON that can be read ({error})") from error
+
+
+def read_object(path: Path, **entries: type) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        path: the file.
+        **entries: those that it must have, and their types; it may have others.
+
+    Raises:
+        FileNotFoundError: no such file.
+        FileError: the file holds something else; the sentence names it.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict):
+        raise FileError(f"{path} must hold an object of JSON, not {reprlib.repr(data)}")
+    for name, kind in entries.items():
+        if type(data.get(name)) is not kind:
+            found = reprlib.repr(data[name]) if name in data else "none"
+            raise FileError(f"{path} must have an entry {name!r} of type {kind.__name__}, not {found}")
+    return data
 
 
 def plain(value: Any) -> Any:
@@ -318,8 +356,8 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
 
 def seed_folders(run: Path) -> list[Path]:
     """Return the `seed-K` folders of a run, lowest seed first."""
-    numbers = sorted(int(path.name[5:]) for path in run.glob("seed-*") if path.name[5:].isdigit())
-    return [run / f"seed-{number}" for number in numbers]
+    found = [path for path in run.glob("seed-*") if SEED.fullmatch(path.name) and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name[5:]))
 
 
 def pretrained_names() -> list[str]:

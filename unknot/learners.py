@@ -5,6 +5,8 @@ A weight file names a class, never a module. `unknot.representation.load_learner
 adds a learner of your own.
 """
 
+from typing import Any
+
 __all__ = ["LEARNERS", "PLANNING_AGENTS"]
 
 LEARNERS: dict[str, str] = {
@@ -31,20 +33,32 @@ LEARNERS: dict[str, str] = {
 }
 """The module of each class, by the class's name."""
 
-PLANNING_AGENTS: dict[tuple[str, str], tuple[str, str, str]] = {
-    ("agents", "unknot/Maze-v0"): ("unknot.agents.latent_path", "LatentPathAgent", "mazes/planning"),
-    ("agents", "unknot/MnistGrid-v0"): ("unknot.agents.latent_path", "LatentPathAgent", "digits/planning"),
+PLANNING_AGENTS: dict[tuple[str, str], tuple[str, str, str, dict[str, Any]]] = {
+    ("agents", "unknot/Maze-v0"): (
+        "unknot.agents.latent_path",
+        "LatentPathAgent",
+        "mazes/planning",
+        {"size": 8},
+    ),
+    ("agents", "unknot/MnistGrid-v0"): (
+        "unknot.agents.latent_path",
+        "LatentPathAgent",
+        "digits/planning",
+        {"size": 5},
+    ),
     ("controllable-factors", "unknot/Maze-v0"): (
         "unknot.agents.latent_path",
         "LatentPathAgent",
         "planning/reach",
+        {"size": 8},
     ),
-    ("dynamics-content", "unknot/Planar-v0"): ("unknot.agents.planning", "PlanningAgent", "published"),
-    ("grasping", "unknot/Grasp-v0"): ("unknot.agents.grasping", "GraspAgent", "geometry"),
-    ("grasping", "unknot/GraspReach-v0"): ("unknot.agents.grasping", "ReachAgent", "geometry"),
+    ("dynamics-content", "unknot/Planar-v0"): ("unknot.agents.planning", "PlanningAgent", "published", {}),
+    ("grasping", "unknot/Grasp-v0"): ("unknot.agents.grasping", "GraspAgent", "geometry", {}),
+    ("grasping", "unknot/GraspReach-v0"): ("unknot.agents.grasping", "ReachAgent", "geometry", {}),
 }
 """The agent that plans with the learners of a run, by experiment and environment.
 
-Each row gives the agent's module, its class, and the model folder it loads by default, below the run's seed
-folder. `unknot.agents.named.find_agent` looks agents up here.
+Each row gives the agent's module, its class, the model folder it loads by default, below the run's seed
+folder, and the options of the environment that its learners know alone. `unknot.agents.named.find_agent`
+looks agents up here.
 """

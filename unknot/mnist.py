@@ -58,7 +58,7 @@ MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e141
 HOW = f"run `unknot fetch mnist`, or let {VARIABLE} name a folder with its idx files"
 
 
-class MnistError(ValueError):
+class MnistError(FileError):
     """MNIST can't be read or fetched; the sentence says which file and why."""
 
 

@@ -9,8 +9,10 @@ import dataclasses
 import importlib
 import json
 import os
+import reprlib
+import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -25,18 +27,21 @@ from unknot.files import (
     CONFIG,
     METRICS,
     RUNS,
+    SOURCE,
     WEIGHTS,
     FileError,
     create_folder,
     find_seeds,
     plain,
     read_json,
+    read_object,
     write_json,
     write_text,
 )
 from unknot.report import Headline, Table, save_figures
 
 TABLE = "table.md"
+LOG = "log.txt"
 PART = "part"
 """The setting that selects the parts to run, in experiments that have parts."""
 
@@ -86,29 +91,77 @@ def run_seeds(
         count(1, seeds=seeds, jobs=jobs)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    experiment = load_experiment(name)
-    create_folder(folder, resume=resume)
+    load_experiment(name)
     config: dict[str, Any] = {"experiment": name, "preset": preset, "settings": dataclasses.asdict(settings)}
     folders = [folder / f"seed-{seed}" for seed in range(seeds)]
-    for path in folders:
-        _check_settings(path, config)
+    with removed_if_useless(folder, CONFIG, LOG, SOURCE, "events.*"):
+        create_folder(folder, resume=resume)
+        for path in folders:
+            _check_settings(path, config)
+        _run_all(folders, settings, config, resume, jobs)
+        _write_tables(name, folder, folders)
+
+
+def _run_all(folders: list[Path], settings: Any, config: dict[str, Any], resume: bool, jobs: int) -> None:
+    """Run the seeds that are not complete."""
     parts = PART in config["settings"]
     work = [(path, seed) for seed, path in enumerate(folders) if parts or not (path / METRICS).exists()]
     for path, seed in work:
         if not (path / CONFIG).exists():
             write_json(path / CONFIG, {**config, "seed": seed, "version": version("unknot")})
-    module = experiments.EXPERIMENTS[name].module  # a spawned process lacks rows added to the table
-    arguments = [(module, settings, path, seed, resume) for path, seed in work]
+    entry = experiments.EXPERIMENTS[config["experiment"]]
+    # The module goes by its name, since a spawned process lacks rows added to the table.
+    arguments = [(entry.module, settings, path, seed, resume) for path, seed in work]
     if jobs == 1:
         for each in arguments:
             _run_seed(*each)
     else:
         _run_parallel(arguments, jobs)
-    metrics = [read_json(path / METRICS) for path in folders]
-    tables = experiment.tabulate(metrics)
+
+
+def _write_tables(name: str, folder: Path, folders: list[Path]) -> None:
+    """Write tables and figures over all seeds."""
+    experiment, metrics = load_experiment(name), [read_object(path / METRICS) for path in folders]
+    with _measured(folders):
+        tables = experiment.tabulate(metrics)
+        figures = experiment.plot(metrics) if isinstance(experiment, Illustrated) else {}
     write_text(folder / TABLE, "\n".join(table.to_markdown() for table in tables))
-    if isinstance(experiment, Illustrated):
-        save_figures(experiment.plot(metrics), folder)
+    if figures:
+        save_figures(figures, folder)
+
+
+@contextlib.contextmanager
+def removed_if_useless(folder: Path, *beginnings: str) -> Iterator[None]:
+    """Remove what a command wrote into a new folder if an error ends it before there is a result.
+
+    Args:
+        folder: one that is missing or empty; another is left as it is. It is removed too if it was missing.
+        *beginnings: patterns of the names of files that are no results.
+    """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    new = bool(missing) or (folder.is_dir() and not any(folder.iterdir()))
+    try:
+        yield
+    except Exception:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        if new and all(any(map(path.match, beginnings)) for path in files):
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                if not missing:
+                    folder.mkdir()
+                for place in missing[1:]:
+                    place.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _measured(folders: Sequence[Path]) -> Iterator[None]:
+    """Name the seeds from whose metrics no tables can be made."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        where, kind = " or ".join(map(str, folders)), type(error).__name__
+        raise FileError(f"the metrics of {where} lack what their tables need ({kind}: {error})") from error
 
 
 def _run_seed(module: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
@@ -122,7 +175,7 @@ def _run_seed(module: str, settings: Any, folder: Path, seed: int, resume: bool)
 def _check_settings(folder: Path, config: dict[str, Any]) -> None:
     if not (folder / CONFIG).exists():
         return
-    was, now = read_json(folder / CONFIG), json.loads(json.dumps(config))
+    was, now = read_config(folder), json.loads(json.dumps(config, default=plain))
     if was["experiment"] != now["experiment"]:
         raise UsageError(f"{folder} is a run of {was['experiment']!r}, not of {now['experiment']!r}")
     old, new = was["settings"], now["settings"]
@@ -152,7 +205,7 @@ def _take(items: Iterator[Any], count: int) -> list[Any]:
 
 def _run_logged(module: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
     with (
-        (folder / "log.txt").open("a") as log,
+        (folder / LOG).open("a") as log,
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
     ):
@@ -171,10 +224,12 @@ def evaluate_run(run: str | Path, full: bool) -> list[Table]:
         WeightsError: a weight file that can't be used.
     """
     folders = find_seeds(run)
-    experiment = load_experiment(_experiment_of(folders[0]))
+    experiment = load_experiment(_experiment_of(*folders))
     for folder in folders:
         check_weights(folder)
-    return experiment.tabulate([evaluate_seed(folder, full) for folder in folders])
+    metrics = [evaluate_seed(folder, full) for folder in folders]
+    with _measured(folders):
+        return experiment.tabulate(metrics)
 
 
 def evaluate_seed(folder: Path, full: bool) -> dict[str, Any]:
@@ -186,15 +241,31 @@ def evaluate_seed(folder: Path, full: bool) -> dict[str, Any]:
         WeightsError: weights that can't be used.
     """
     experiment = load_experiment(_experiment_of(folder))
-    config = read_json(folder / CONFIG)
+    config = read_config(folder)
     try:
         settings = _settings(experiment.Settings, config["settings"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise FileError(
             f"{folder / CONFIG} has settings that {config['experiment']!r} does not take: {error}"
         ) from error
     metrics: dict[str, Any] = experiment.evaluate(settings, folder, config["seed"], full)
     return metrics
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read what a run wrote into a seed's folder before it began.
+
+    Raises:
+        FileNotFoundError: it is not a seed's folder.
+        FileError: `config.json` has no experiment, preset, settings or seed.
+    """
+    path = folder / CONFIG
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} has no {CONFIG}: it is not the seed folder of a run")
+    config = read_object(path, experiment=str, preset=str, settings=dict, seed=int)
+    if config["seed"] not in range(2**32):
+        raise FileError(f"{path} must have a seed from 0 to {2**32 - 1}, not {reprlib.repr(config['seed'])}")
+    return config
 
 
 def _settings(kind: type[Any], values: dict[str, Any]) -> Any:
@@ -232,23 +303,38 @@ def show_run(run: str | Path) -> Shown:
             raise FileNotFoundError(f"{folder} has no {METRICS}: it has not ended yet")
     figures = sorted(folders[0].parent.glob("figures/*"))
     figures += [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
+    metrics = [read_object(folder / METRICS) for folder in folders]
     if (folders[0] / AGENT).exists():
-        return Shown((), [_evaluations(folders)], figures)
-    experiment = load_experiment(_experiment_of(folders[0]))
-    metrics = [read_json(folder / METRICS) for folder in folders]
-    return Shown(experiment.headlines(metrics), experiment.tabulate(metrics), figures)
+        agent = read_agent(folders[0])
+        with _measured(folders):
+            return Shown((), [_evaluations(agent, folders, metrics)], figures)
+    experiment = load_experiment(_experiment_of(*folders))
+    with _measured(folders):
+        tables = experiment.tabulate(metrics)
+        if not tables:
+            raise ValueError("no table has any")
+        return Shown(experiment.headlines(metrics), tables, figures)
 
 
-def _evaluations(folders: Sequence[Path]) -> Table:
+def read_agent(folder: Path) -> dict[str, Any]:
+    """Read the settings of a trained agent, at least its algorithm and environment.
+
+    Raises:
+        FileError: `agent.json` holds something else.
+    """
+    return read_object(folder / AGENT, algorithm=str, environment=str)
+
+
+def _evaluations(
+    agent: Mapping[str, Any], folders: Sequence[Path], seeds: Sequence[Mapping[str, Any]]
+) -> Table:
     """Make a table of a trained agent's evaluations, seed by seed; it marks the kept policy."""
     rows = []
-    for folder in folders:
-        metrics = read_json(folder / METRICS)
+    for folder, metrics in zip(folders, seeds, strict=True):
         for entry in metrics["curve"]:
             rate, gained = f"{entry['success_rate']:.1%}", f"{entry['mean_return']:.2f}"
             kept = "kept" if entry["steps"] == metrics["best"]["steps"] else ""
             rows.append((folder.name, f"{entry['steps']:,}", rate, gained, kept))
-    agent = read_json(folders[0] / AGENT)
     return Table(
         f"{agent['algorithm']} in {agent['environment']}",
         ("seed", "steps", "success", "return", "policy"),
@@ -273,10 +359,15 @@ def check_weights(folder: Path) -> None:
         load_learner(path, kind=Trainable)
 
 
-def _experiment_of(folder: Path) -> str:
-    if (folder / AGENT).exists():
-        raise UsageError(f"{folder} holds a trained agent: unknot evaluate-agent measures it")
-    if not (folder / CONFIG).exists():
-        raise FileNotFoundError(f"{folder} has no {CONFIG}: it is not the seed folder of a run")
-    name: str = read_json(folder / CONFIG)["experiment"]
-    return name
+def _experiment_of(*folders: Path) -> str:
+    """Return the experiment that seeds are of."""
+    for folder in folders:
+        if (folder / AGENT).exists():
+            raise UsageError(f"{folder} holds a trained agent: unknot evaluate-agent measures it")
+    names: list[str] = [read_config(folder)["experiment"] for folder in folders]
+    for folder, name in zip(folders, names, strict=True):
+        if name not in experiments.EXPERIMENTS:
+            raise FileError(f"{folder / CONFIG}: {unknown('experiment', name, experiments.EXPERIMENTS)}")
+        if name != names[0]:
+            raise FileError(f"{folder / CONFIG} is of {name!r}, but {folders[0] / CONFIG} of {names[0]!r}")
+    return names[0]

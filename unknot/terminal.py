@@ -11,6 +11,8 @@ from unknot.running import UsageError
 
 __all__ = ["console", "print_tables", "read_option", "say"]
 
+PYTHON = {"True": True, "False": False, "None": None}
+"""What Python writes otherwise than JSON; as text it would be true for most that read it."""
 PIPED = 200
 """Width in columns where there is no terminal, so that a table in a file is not cut to 80."""
 console = Console()
@@ -19,13 +21,15 @@ if not console.is_terminal and "COLUMNS" not in os.environ:
 
 
 def read_option(word: str) -> tuple[str, Any]:
-    """Read KEY=VALUE; the value is JSON if it can be read as such, else text."""
+    """Read KEY=VALUE; the value is JSON, or True, False or None as in Python, else text."""
     key, equals, value = word.partition("=")
     if not equals:
         raise UsageError(f"options are given as KEY=VALUE, not {word!r}")
+    if value in PYTHON:
+        return key, PYTHON[value]
     try:
         return key, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return key, value
 
 

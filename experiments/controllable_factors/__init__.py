@@ -13,6 +13,7 @@ itself with `--part NAME`:
 from dataclasses import dataclass, field
 from typing import Literal
 
+from unknot.checks import settings_at_least
 from unknot.experiments.common.parts import Parts
 from unknot.experiments.controllable_factors import digits, maze, multistep, planning, reinforcement
 from unknot.experiments.controllable_factors.digits import Settings as DigitsSettings
@@ -37,6 +38,10 @@ class Settings:
     multistep: MultistepSettings = field(default_factory=MultistepSettings)
     planning: PlanningSettings = field(default_factory=PlanningSettings)
     reinforcement: ReinforcementSettings = field(default_factory=ReinforcementSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse another part, and settings of another part than its own."""
+        settings_at_least(self)
 
 
 PRESETS = PARTS.presets(Settings)

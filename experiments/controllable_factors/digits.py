@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.checks import settings_at_least
+from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.common.tables import cell, how_many, where_measured
 from unknot.report import Headline, Table, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
@@ -94,6 +95,7 @@ class Scenes:
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, each in a folder of its own."""
+    keep_digits(folder)
     learners = {name: _train(name, settings, folder / name, seed, resume) for name in MODELS}
     scenes = sample_scenes(settings.scenes)
     learner = load_learner(folder / "selectivity" / WEIGHTS, kind=DiscreteSelectivity)
@@ -103,7 +105,12 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of one seed on 500 scenes at most unless `full`; baselines may be missing."""
+    """Measure the models of one seed on 500 scenes at most unless `full`; baselines may be missing.
+
+    Raises:
+        FileError: the models learnt from other digits than this machine has.
+    """
+    check_digits(folder)
     names = [name for name in MODELS if name == "selectivity" or (folder / name / WEIGHTS).exists()]
     learners = {name: load_learner(folder / name / WEIGHTS) for name in names}
     count = settings.scenes if full else min(settings.scenes, QUICK_SCENES)

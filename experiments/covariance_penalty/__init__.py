@@ -15,6 +15,7 @@ of which it has five values up to 5.12; and early stopping, which a fixed number
 from dataclasses import dataclass, field
 from typing import Literal
 
+from unknot.checks import settings_at_least
 from unknot.experiments.common.parts import Parts
 from unknot.experiments.covariance_penalty import images, projections, xor
 from unknot.experiments.covariance_penalty.images import Settings as ImagesSettings
@@ -35,6 +36,10 @@ class Settings:
     projections: ProjectionsSettings = field(default_factory=ProjectionsSettings)
     xor: XORSettings = field(default_factory=XORSettings)
     images: ImagesSettings = field(default_factory=ImagesSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse another part, and settings of another part than its own."""
+        settings_at_least(self)
 
 
 PRESETS = PARTS.presets(Settings)

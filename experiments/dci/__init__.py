@@ -12,14 +12,14 @@ and three of five updates of its critic. `PRESETS["paper"]` has the paper's size
 InfoGAN's codes are uniform and its recogniser's standard deviation is 1 (see `InfoGAN`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import one_of, settings_at_least
+from unknot.checks import MAY_BE_EMPTY, above, one_of, settings_at_least
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
 from unknot.experiments.dci.data import batches, teapots
 from unknot.experiments.dci.figures import save_pictures
@@ -79,7 +79,7 @@ class Settings:
     """Learning rate of InfoGAN."""
     learning_rate: float = 1e-3
     """Learning rate of the autoencoders."""
-    betas: tuple[float, ...] = (0.0625, 0.25)
+    betas: tuple[float, ...] = field(default=(0.0625, 0.25), metadata=MAY_BE_EMPTY)
     """Values of β of β-VAE. An image of 16 × 16 has a 16th of the nats of one of 64 × 64, so that these weigh
     like 1 and 4 there."""
 
@@ -90,6 +90,7 @@ class Settings:
         )
         settings_at_least(self, latent_dim=1, noise_dim=0, width=1, hidden=1, critic_updates=1)
         settings_at_least(self, information_weight=0, betas=0)
+        above(0, gan_rate=self.gan_rate, learning_rate=self.learning_rate)
         one_of("network", self.network, NETWORKS)
         if self.pixels not in SIDES:
             raise ValueError(f"pixels must be one of {SIDES}, not {self.pixels}")

@@ -26,6 +26,7 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.checks import settings_at_least
+from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.experiments.common.study import SIZES, SMOKE, Study, Training, floors, save_traversals
 from unknot.experiments.quantifying_beta.classification import classify_codes, digit_bounds
@@ -76,11 +77,9 @@ class Settings(Training):
         """Refuse values out of range."""
         super().__post_init__()
         settings_at_least(self, digit_steps=1, dense_hidden=1, positions=2, orientations=2)
+        settings_at_least(self, betas=0, digit_betas=0, labels=0)
         if self.digit_pixels not in (DIGIT_SIDE // 2, DIGIT_SIDE):
             raise ValueError(f"digit_pixels must be 16 or 32, not {self.digit_pixels}")
-        settings_at_least(self, betas=0, digit_betas=0)
-        if not (self.betas and self.digit_betas and self.labels):
-            raise ValueError("betas, digit_betas and labels must be at least one each, not none")
         for share in self.labels:
             if not 0 < share <= 1:
                 raise ValueError(f"labels must be above 0 and at most 1, not {share}")
@@ -116,6 +115,7 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed."""
+    keep_digits(folder / "digits")
     side = settings.digit_pixels
     batches = minibatches({"observation": digits("train", side)[0]}, settings.batch, seed)
 
@@ -137,7 +137,13 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of a seed from their weights; not `full`: a tenth of the shapes and no digits."""
+    """Measure the models of a seed from their weights; not `full`: a tenth of the shapes and no digits.
+
+    Raises:
+        FileError: digits are to be measured, and the models learnt from others than this machine has.
+    """
+    if full:
+        check_digits(folder / "digits")
     side = settings.digit_pixels
     names = models_in(folder / "digits", _names(settings.digit_betas)) if full else []
     learners = {name: load_model(folder / "digits", name, VAE) for name in names}

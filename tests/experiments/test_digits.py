@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.controllable_factors.digits import (
     FACTORS,
     MODELS,
@@ -22,7 +23,9 @@ from unknot.experiments.controllable_factors.digits import (
     sample_scenes,
     tabulate,
 )
+from unknot.files import FileError, find_seed
 from unknot.representation import Learner
+from unknot.running import evaluate_seed
 
 
 class Given(Learner):
@@ -91,3 +94,25 @@ def test_a_run_is_recomputed_from_its_weights(tmp_path: Path) -> None:
 def test_settings_refuse_too_few_scenes() -> None:
     with pytest.raises(ValueError, match="scenes must be at least 50, not 3"):
         Settings(scenes=3)
+
+
+def test_models_are_not_measured_on_other_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unknot.experiments.common.digits.find_source", lambda: "digits")
+    keep_digits(tmp_path)
+    keep_digits(tmp_path)  # of a resume
+    check_digits(tmp_path)
+    monkeypatch.setattr("unknot.experiments.common.digits.find_source", lambda: "mnist")
+    for refused in (
+        lambda: keep_digits(tmp_path),
+        lambda: evaluate(PRESETS["smoke"], tmp_path, 0, full=False),
+        lambda: run(PRESETS["smoke"], tmp_path, 0, resume=True),
+    ):
+        with pytest.raises(FileError, match="scikit-learn's 8 × 8 digits, but this machine has MNIST"):
+            refused()
+
+
+def test_shipped_models_of_mnist_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unknot.experiments.common.digits.find_source", lambda: "digits")
+    for name, full in (("controllable-factors", False), ("quantifying-beta", True)):
+        with pytest.raises(FileError, match="unknot fetch mnist"):
+            evaluate_seed(find_seed(f"pretrained/{name}"), full)

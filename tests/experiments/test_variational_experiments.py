@@ -237,10 +237,10 @@ def test_models_are_called_by_their_method() -> None:
     [
         (Training, {"steps": 0}, "steps must be at least 1, not 0"),
         (Training, {"pixels": 48}, "pixels must be 32 or 64, not 48"),
-        (factor_vae.Settings, {"gammas": ()}, "gammas must be at least one"),
+        (factor_vae.Settings, {"gammas": ()}, "gammas must have at least one value"),
         (factor_vae.Settings, {"votes": 5}, "votes must be at least 10, not 5"),
         (dip_vae.Settings, {"betas": (4.0,)}, "betas must have 1 among them"),
-        (dip_vae.Settings, {"lambdas": ()}, "lambdas must be at least one"),
+        (dip_vae.Settings, {"lambdas": ()}, "lambdas must have at least one value"),
         (capacity_vae.Settings, {"blob_steps": 0}, "blob_steps must be at least 1"),
         (encoders.Settings, {"metrics": ("mgi",)}, "did you mean 'mig'"),
         (quantifying_beta.Settings, {"labels": (0.1, 1.5)}, "labels must be above 0 and at most 1, not 1.5"),
