@@ -9,7 +9,7 @@ import importlib.util
 import inspect
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -188,6 +188,8 @@ def settings_at_least(settings: Any, /, **least: float) -> None:
         name, value = field.name, getattr(settings, field.name)
         if value == () and field.metadata == MAY_BE_EMPTY:
             continue
+        if value in ((), []):
+            raise ValueError(f"{name} must have at least one value, not {value!r}")
         if expected := _misfit(hints[name], value):
             raise ValueError(f"{name} must be {expected}, not {shown(value)}")
         if name in least and value is not None:
@@ -269,6 +271,8 @@ def _misfit(hint: Any, value: Any) -> str:
         fits = _is_finite(value)
     elif hint is str:
         fits = isinstance(value, str)
+    elif is_dataclass(hint) or kind is dict:
+        return "" if isinstance(value, kind or hint) else (kind or hint).__name__
     else:
         return ""
     return "" if fits else _KINDS[hint]
