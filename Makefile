@@ -35,7 +35,7 @@ bench: install
 torture: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m torture
 
-# How many small changes of the core the tests notice; docs/mutants.md lists them. About an hour.
+# How many small changes of the core the tests notice; docs/mutants.md lists them. An hour or two.
 mutants: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m torture.mutants
 
