@@ -27,7 +27,7 @@ def test_counts_are_whole_numbers(value: Any) -> None:
     checks.count(2, size=value)
 
 
-@pytest.mark.parametrize("value", NOT_COUNTS, ids=repr)
+@pytest.mark.parametrize("value", NOT_COUNTS, ids=lambda value: type(value).__name__)
 def test_other_values_are_no_counts(value: Any) -> None:
     assert "must be" in sentence(checks.count, 2, value=value)
 
@@ -45,7 +45,7 @@ def test_numbers_are_checked_against_bounds(value: Any) -> None:
     checks.within(0, 1, size=value)
 
 
-@pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NOT_NUMBERS, ids=lambda value: type(value).__name__)
 def test_other_values_are_no_numbers(value: Any) -> None:
     for check, bounds in ((checks.at_least, [0]), (checks.above, [0]), (checks.within, [0, 9])):
         assert "must be" in sentence(check, *bounds, value=value)
