@@ -7,7 +7,8 @@ Nothing here runs code found in a file: weights are safetensors, everything else
 import importlib.resources
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -67,23 +68,47 @@ class FileError(ValueError):
 # Atomic writes
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, *pieces: bytes | memoryview) -> None:
     """Write a file atomically: a reader finds all the old content or all the new, even after a crash.
+
+    What killed writes left in the same folder is removed.
 
     Args:
         path: the file; missing folders above it are made.
-        content: all of it.
+        pieces: its content, in one piece or several.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(path.parent.glob(".*.tmp"))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove(temporary: Iterable[Path]) -> None:
+    """Remove the temporary files whose writers have died; other processes may be about to rename theirs."""
+    for path in temporary:
+        writer = re.fullmatch(r"\..+\.([1-9]\d*)\.tmp", path.name)
+        if writer and not _lives(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether a process lives; where that can't be asked harmlessly, each does."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -140,7 +165,7 @@ class Header:
 def save_weights(
     path: Path, tensors: Mapping[str, NDArray[Any]], kind: str, settings: Mapping[str, Any]
 ) -> None:
-    """Write arrays as safetensors, atomically.
+    """Write arrays as safetensors, atomically; the same arrays and settings give the same bytes.
 
     Args:
         path: the file.
@@ -157,7 +182,19 @@ def save_weights(
         "kind": kind,
         "settings": json.dumps(dict(settings), default=plain),
     }
-    write_bytes(path, save({name: np.asarray(array, order="C") for name, array in tensors.items()}, metadata))
+    content = save({name: np.asarray(array, order="C") for name, array in tensors.items()}, metadata)
+    end = 8 + int.from_bytes(content[:8], "little")
+    write_bytes(path, _sorted(content[8:end]), memoryview(content)[end:])
+
+
+def _sorted(header: bytes) -> bytes:
+    """Return a header with its length, as in the file, and its metadata in order: safetensors shuffles them."""
+    entries = json.loads(header)
+    metadata = dict(sorted(entries.pop("__metadata__").items()))
+    text = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":"), ensure_ascii=False)
+    ordered = text.encode()
+    ordered += b" " * (-len(ordered) % 8)  # safetensors aligns the data to 8 bytes
+    return len(ordered).to_bytes(8, "little") + ordered
 
 
 def load_weights(path: Path, kind: str | None = None) -> tuple[dict[str, NDArray[Any]], Header]:
@@ -238,7 +275,7 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
 
     Args:
         path: the folder.
-        resume: take an existing folder.
+        resume: take an existing folder, and remove what killed writes left in it.
 
     Raises:
         FileExistsError: it exists, is not empty, and `resume` is False; nothing in it was touched.
@@ -250,6 +287,7 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
     if path.exists() and not resume and (not path.is_dir() or any(path.iterdir())):
         raise FileExistsError(f"{path} exists already: resume it (--resume) or name another folder (--out)")
     path.mkdir(parents=True, exist_ok=True)
+    _remove(path.rglob(".*.tmp"))
     return path
 
 
