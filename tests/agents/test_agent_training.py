@@ -1,5 +1,6 @@
 """Training: agents learn, runs resume to the bit, bad settings are refused before anything is written."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,27 @@ def test_a_killed_run_that_keeps_its_replay_buffer_resumes_to_an_unbroken_one(
     train(settings, tmp_path / "parts", 160, keep_replay=True, resume=True)
     assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
     assert same(*(load_weights(tmp_path / name / POLICY)[0] for name in ("whole", "parts")))
+
+
+def test_a_kill_between_a_checkpoint_and_the_best_policy_loses_no_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The untrained policy stays the best, so that nothing writes it later."""
+    settings = AgentSettings("PPO", PLANAR, {"max_steps": 10}, hyperparameters=SMALL)
+    monkeypatch.setattr("unknot.agents.training._score", lambda entry: -entry["steps"])
+    train(settings, tmp_path, 128)
+    best = (tmp_path / POLICY).read_bytes()
+    shutil.rmtree(tmp_path)
+
+    def die(*_: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(SavedAgent, "save", die)
+        train(settings, tmp_path, 128)
+    assert not (tmp_path / POLICY).exists()
+    train(settings, tmp_path, 128, resume=True)
+    assert (tmp_path / POLICY).read_bytes() == best
 
 
 def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path) -> None:
