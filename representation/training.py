@@ -89,8 +89,8 @@ def train(
 
     On the same machine a resumed run is bit-for-bit equal to an uninterrupted one: the checkpoint holds
     weights, optimiser state and torch's random state, and batches depend on the step alone. A resume writes
-    the weights of its checkpoint again, so that a kill between the two files leaves no other ones. On Ctrl-C
-    the loop finishes the current step, writes a checkpoint and raises KeyboardInterrupt; a second Ctrl-C raises
+    the weights of its checkpoint again, so that a kill between the two files loses nothing. On Ctrl-C the
+    loop finishes the current step, writes a checkpoint and raises KeyboardInterrupt; a second Ctrl-C raises
     at once. (With several processes Ctrl-C keeps only the last regular checkpoint.)
 
     With several processes each takes every n-th row of the batch and gradients are averaged, so that the

@@ -188,7 +188,7 @@ def save_weights(
 
 
 def _sorted(header: bytes) -> bytes:
-    """Return a header with its length, as in the file, and its metadata in order: safetensors shuffles them."""
+    """Return a header, its length before it, with the metadata in order: safetensors shuffles them."""
     entries = json.loads(header)
     metadata = dict(sorted(entries.pop("__metadata__").items()))
     text = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":"), ensure_ascii=False)

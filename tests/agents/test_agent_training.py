@@ -138,9 +138,10 @@ def test_a_killed_run_that_keeps_its_replay_buffer_resumes_to_an_unbroken_one(
         if model.num_timesteps >= 64:
             raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr("unknot.agents.training.save_checkpoint", save_and_die)
-        train(settings, tmp_path / "parts", 160, keep_replay=True)
+        with pytest.raises(Killed):
+            train(settings, tmp_path / "parts", 160, keep_replay=True)
     train(settings, tmp_path / "parts", 160, keep_replay=True, resume=True)
     assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
     assert same(*(load_weights(tmp_path / name / POLICY)[0] for name in ("whole", "parts")))
@@ -159,9 +160,10 @@ def test_a_kill_between_a_checkpoint_and_the_best_policy_loses_no_policy(
     def die(*_: Any) -> None:
         raise MemoryError
 
-    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+    with monkeypatch.context() as patch:
         patch.setattr(SavedAgent, "save", die)
-        train(settings, tmp_path, 128)
+        with pytest.raises(MemoryError):
+            train(settings, tmp_path, 128)
     assert not (tmp_path / POLICY).exists()
     train(settings, tmp_path, 128, resume=True)
     assert (tmp_path / POLICY).read_bytes() == best
