@@ -93,7 +93,8 @@ def restore(model: BaseAlgorithm, env: GymVecEnv, folder: Path) -> dict[str, Any
             progress.before = state["rewards"]
     torch.set_rng_state(state["torch"])
     np.random.set_state(tuple(state["numpy"]))  # noqa: NPY002
-    model.action_space.np_random.bit_generator.state = state["actions"]
+    if "actions" in state:  # a checkpoint of an earlier version has none
+        model.action_space.np_random.bit_generator.state = state["actions"]
     notes: dict[str, Any] = state["notes"]
     return notes
 
