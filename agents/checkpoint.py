@@ -16,14 +16,12 @@ from unknot.files import WeightsError, load_weights, save_weights
 from .environments import Progress
 from .stable_baselines import GymVecEnv
 
-__all__ = ["CHECKPOINT", "REPLAY", "restore", "save_checkpoint"]
+__all__ = ["CHECKPOINT", "restore", "save_checkpoint"]
 
 CHECKPOINT = "checkpoint.safetensors"
-REPLAY = "replay.safetensors"
-"""The file of the replay buffer, if it is kept."""
 
-COUNTS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls")
-"""Counters of the algorithms; not every algorithm has all of them."""
+NUMBERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "exploration_rate")
+"""Attributes that change in training; not every algorithm has all of them."""
 
 
 def save_checkpoint(
@@ -31,32 +29,34 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint, atomically.
 
-    It holds weights, optimisers, counters, the random states of torch and NumPy, and the scenes of the copies
-    with their own random states. So an algorithm without a replay buffer resumes exactly where it stopped (in
-    environments that have scenes; in others, new episodes begin). Logged averages over the last hundred
-    episodes start again.
+    It holds weights, optimisers, counters, the random states of torch, NumPy and the action space, and the
+    scenes of the copies with their own random states. So an algorithm whose replay buffer is kept, or that
+    has none, resumes exactly where it stopped (in environments that have scenes; in others, new episodes
+    begin). Logged averages over the last hundred episodes start again.
 
     Args:
         model: the algorithm, between two rollouts.
         env: the copies in which it learns.
         folder: the folder of the checkpoint.
         notes: JSON saved with it.
-        replay: whether to write an off-policy algorithm's replay buffer, too.
+        replay: whether to keep an off-policy algorithm's replay buffer, too, in the same file, so that the
+            two never disagree.
     """
     _, names = model._get_torch_save_params()
     state: dict[str, Any] = {
         "parameters": model.get_parameters(),
         "tensors": {name: _attribute(model, name) for name in names},
-        "counts": {name: getattr(model, name) for name in COUNTS if hasattr(model, name)},
+        "counts": {name: getattr(model, name) for name in NUMBERS if hasattr(model, name)},
         "torch": torch.get_rng_state(),
         "numpy": list(np.random.get_state()),  # noqa: NPY002  Stable-Baselines3 samples from it
+        "actions": model.action_space.np_random.bit_generator.state,  # the random ones come from it
         "scenes": env.env_method("scene") if _has_scenes(env) else None,
         "starts": model._last_episode_starts,
         "rewards": progress.before if (progress := _progress(env)) else None,
         "notes": dict(notes),
     }
     if replay and isinstance(model, OffPolicyAlgorithm):
-        _save(_contents(model.replay_buffer), folder / REPLAY, type(model).__name__)
+        state["replay"] = _contents(model.replay_buffer)
     _save(state, folder / CHECKPOINT, type(model).__name__)
 
 
@@ -79,8 +79,8 @@ def restore(model: BaseAlgorithm, env: GymVecEnv, folder: Path) -> dict[str, Any
     for name, count in state["counts"].items():
         setattr(model, name, count)
     if isinstance(model, OffPolicyAlgorithm):
-        if (folder / REPLAY).exists():
-            vars(model.replay_buffer).update(_load(folder / REPLAY, type(model).__name__))
+        if "replay" in state:
+            vars(model.replay_buffer).update(state["replay"])
         else:
             model.learning_starts += model.num_timesteps
     if state["scenes"] is not None:
@@ -93,6 +93,8 @@ def restore(model: BaseAlgorithm, env: GymVecEnv, folder: Path) -> dict[str, Any
             progress.before = state["rewards"]
     torch.set_rng_state(state["torch"])
     np.random.set_state(tuple(state["numpy"]))  # noqa: NPY002
+    if "actions" in state:  # a checkpoint of an earlier version has none
+        model.action_space.np_random.bit_generator.state = state["actions"]
     notes: dict[str, Any] = state["notes"]
     return notes
 

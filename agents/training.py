@@ -75,8 +75,8 @@ def train_agent(
 
     Before anything is written, the function checks that the algorithm fits the actions, the encoder the
     images and the options the environment. Ctrl-C finishes the current rollout and its updates, writes a
-    checkpoint and raises KeyboardInterrupt. A resumed A2C or PPO gives the numbers of an uninterrupted run
-    (see `save_checkpoint`); DQN, SAC and TD3 lose their replay buffer, unless it is kept.
+    checkpoint and raises KeyboardInterrupt. A resumed run gives the numbers of an uninterrupted one (see
+    `save_checkpoint`), except that DQN, SAC and TD3 lose their replay buffer, unless it is kept.
 
     Args:
         settings: the agent's algorithm and environment.
@@ -84,7 +84,7 @@ def train_agent(
         schedule: how long to train.
         encoder: the agent's encoder, if `settings` observes codes.
         resume: continue from the checkpoint in `folder`, if there is one.
-        keep_replay: write the replay buffer with each checkpoint; it takes as much space as in memory.
+        keep_replay: keep the replay buffer in each checkpoint; it takes as much space as in memory.
         device: a name of torch's.
         progress: show a progress bar.
 
@@ -218,6 +218,7 @@ class _Watch(BaseCallback):
     def resume(self, notes: dict[str, Any]) -> None:
         """Continue from the notes of a checkpoint."""
         self.curve, self.best, self._seconds = notes["curve"], notes["best"], notes["seconds"]
+        self._save_best()
 
     def _on_step(self) -> bool:
         self._bar.update(self._task, completed=self.model.num_timesteps)
@@ -242,7 +243,18 @@ class _Watch(BaseCallback):
             self._evaluate()
         notes = {"curve": self.curve, "best": self.best, "seconds": self._seconds}
         save_checkpoint(self.model, self._venv, self._folder, notes, replay=self._keep_replay)
+        self._save_best()
         self._began = time.perf_counter()
+
+    def _save_best(self) -> None:
+        """Write the policy if it is the best so far.
+
+        That is after the checkpoint, and again when training resumes from it, so that a kill between the two
+        leaves no policy that no checkpoint knows, and none is lost.
+        """
+        model = self._agent.model
+        if self.best and self.best["steps"] == model.num_timesteps:
+            self._agent.save(self._folder)
 
     def _evaluate(self) -> None:
         result = evaluate_agent(self._agent, self._tests, self._schedule.episodes, FIRST_EVALUATION)
@@ -259,7 +271,6 @@ class _Watch(BaseCallback):
         self.logger.dump(self.num_timesteps)
         if self.best is None or _score(entry) > _score(self.best):
             self.best = entry
-            self._agent.save(self._folder)
 
 
 def _score(entry: Mapping[str, Any]) -> tuple[float, float, bool]:

@@ -109,7 +109,8 @@ def train(
     """Train a learner; leave it in evaluation mode, on the device where it was.
 
     On the same machine a resumed run is bit-for-bit equal to an uninterrupted one: the checkpoint holds
-    weights, optimiser state and torch's random state, and batches depend on the step alone. On Ctrl-C the
+    weights, optimiser state and torch's random state, and batches depend on the step alone. A resume writes
+    the weights of its checkpoint again, so that a kill between the two files loses nothing. On Ctrl-C the
     loop finishes the current step, writes a checkpoint and raises KeyboardInterrupt; a second Ctrl-C raises
     at once. (With several processes Ctrl-C keeps only the last regular checkpoint.)
 
@@ -164,6 +165,8 @@ def train(
             start, scalars = _restore(learner, folder / CHECKPOINT, fabric)
         if start > steps:
             raise ValueError(f"steps must be at least the {start} that the checkpoint has, not {steps}")
+        if folder and start and fabric.is_global_zero:
+            save_learner(learner, folder / WEIGHTS)
         writer = _writer(folder, start, fabric, stack)
         advance = _bar(description, start, steps, progress and fabric.is_global_zero, stack)
         interrupted = stack.enter_context(deferred_interrupts(fabric.world_size == 1))

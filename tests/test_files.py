@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pickle
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,32 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: p
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_write_removes_what_killed_writes_left_and_no_living_one(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for process in (dead.pid, os.getppid(), 10**30):
+        (tmp_path / f".file.{process}.tmp").write_bytes(b"half")
+    (tmp_path / ".mine.tmp").write_bytes(b"no process's")
+    write_bytes(tmp_path / "other", b"all")
+    assert {path.name for path in tmp_path.iterdir()} == {"other", ".mine.tmp", f".file.{os.getppid()}.tmp"}
+
+
+def test_a_resume_removes_what_killed_writes_left_anywhere_in_the_run(tmp_path: Path) -> None:
+    (tmp_path / "seed-0").mkdir()
+    (tmp_path / "seed-0" / f".metrics.json.{10**30}.tmp").write_bytes(b"half")
+    create_folder(tmp_path, resume=True)
+    assert not any((tmp_path / "seed-0").iterdir())
+
+
+def test_equal_weights_are_equal_bytes(tmp_path: Path) -> None:
+    contents = set()
+    for number in range(8):  # safetensors alone orders metadata anew each time
+        save_weights(tmp_path / str(number), TENSORS, "Nét", {"quotes": '"\\\n\x01', "é": [1]})
+        contents.add((tmp_path / str(number)).read_bytes())
+        assert load_weights(tmp_path / str(number))[1].settings == {"quotes": '"\\\n\x01', "é": [1]}
+    assert len(contents) == 1
 
 
 def test_json_is_written_and_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -81,6 +81,8 @@ class FileError(ValueError):
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically: a reader finds all the old content or all the new, even after a crash.
 
+    What killed writes left in the same folder is removed.
+
     Args:
         path: the file; missing folders above it are made.
         content: all of it.
@@ -89,6 +91,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         OSError: it can't be written; the error has its name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(path.parent.glob(".*.tmp"))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -102,6 +105,27 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove(temporary: Iterable[Path]) -> None:
+    """Remove the temporary files whose writers have died; other processes may be about to rename theirs."""
+    for path in temporary:
+        writer = re.fullmatch(r"\..+\.([1-9]\d*)\.tmp", path.name)
+        if writer and not _lives(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether a process lives; where that can't be asked harmlessly, each does."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -199,7 +223,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 def save_weights(
     path: Path, tensors: Mapping[str, NDArray[Any]], kind: str, settings: Mapping[str, Any]
 ) -> None:
-    """Write arrays as safetensors, atomically.
+    """Write arrays as safetensors, atomically; the same arrays and settings give the same bytes.
 
     Args:
         path: the file.
@@ -339,7 +363,7 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
 
     Args:
         path: the folder.
-        resume: take an existing folder.
+        resume: take an existing folder, and remove what killed writes left in it.
 
     Raises:
         FileExistsError: it exists, is not empty, and `resume` is False; nothing in it was touched.
@@ -351,6 +375,7 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
     if path.exists() and not resume and (not path.is_dir() or any(path.iterdir())):
         raise FileExistsError(f"{path} exists already: resume it (--resume) or name another folder (--out)")
     path.mkdir(parents=True, exist_ok=True)
+    _remove(path.rglob(".*.tmp"))
     return path
 
 

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unknot.archives import read_arrays
-from unknot.files import FileError
+from unknot.files import FileError, write_bytes
 
 __all__ = ["SPLITS", "VARIABLE", "MnistError", "cache_path", "fetch", "find_source", "load"]
 
@@ -234,18 +234,12 @@ def _read_pickle(content: bytes) -> dict[str, tuple[Images, Labels]]:
 
 
 def _write_cache(path: Path, splits: Mapping[str, tuple[Images, Labels]]) -> None:
-    """Write the cache atomically: a reader finds all of it or nothing, even after a crash."""
     arrays = {}
     for split, (images, labels) in splits.items():
         arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels.astype(np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **cast("dict[str, Any]", arrays))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.savez_compressed(content, **cast("dict[str, Any]", arrays))
+    write_bytes(path, content.getvalue())
 
 
 def _read_cache(split: str) -> tuple[Images, Labels]:

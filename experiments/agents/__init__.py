@@ -141,7 +141,8 @@ def _train(settings: Settings, task: Task, row: str, path: Path, seed: int) -> d
     )
     steps = min(settings.steps, task.most_steps or settings.steps)
     schedule = Schedule(steps, settings.evaluate_every, settings.episodes, settings.until)
-    return train_agent(chosen, path / f"seed-{seed}", schedule, encoder, resume=True)
+    home = path / f"seed-{seed}"
+    return train_agent(chosen, home, schedule, encoder, resume=True, keep_replay=True)
 
 
 def _test(task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:

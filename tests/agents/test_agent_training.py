@@ -1,5 +1,6 @@
 """Training: agents learn, runs resume to the bit, bad settings are refused before anything is written."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from unknot.agents import evaluate_agent
-from unknot.agents.checkpoint import CHECKPOINT, REPLAY
+from unknot.agents.checkpoint import CHECKPOINT, save_checkpoint
 from unknot.agents.environments import Progress, copies_for, make_environment
 from unknot.agents.hyperparameters import ALGORITHMS, EVERY, SPECIAL, check_fit, hyperparameters_for
-from unknot.agents.saved import AgentSettings, SavedAgent
+from unknot.agents.saved import POLICY, AgentSettings, SavedAgent
 from unknot.agents.training import Schedule, best_episode, train_agent
 from unknot.envs import PlanarEnv
 from unknot.files import AGENT, load_weights, read_json
@@ -100,16 +101,72 @@ def test_the_replay_buffer_is_kept_if_asked_for(tmp_path: Path) -> None:
     settings = AgentSettings("SAC", PLANAR, {"max_steps": 10}, "factors", hyperparameters=OFF_POLICY)
     train(settings, tmp_path / "whole", 160)
     train(settings, tmp_path / "kept", 80, keep_replay=True)
-    assert load_weights(tmp_path / "kept" / REPLAY)[0]["/rewards"].shape == (100, 4)
+    assert state(tmp_path / "kept")["/replay/rewards"].shape == (100, 4)
     train(settings, tmp_path / "kept", 160, resume=True)
-    whole, kept = state(tmp_path / "whole"), state(tmp_path / "kept")
-    np.testing.assert_array_equal(
-        whole["/parameters/policy/actor.mu.bias"], kept["/parameters/policy/actor.mu.bias"]
-    )
+    whole = state(tmp_path / "whole")
+    assert same(whole, state(tmp_path / "kept"))
     train(settings, tmp_path / "lost", 80)
     train(settings, tmp_path / "lost", 160, resume=True)
-    assert not (tmp_path / "lost" / REPLAY).exists()
     assert not same(whole, state(tmp_path / "lost"))
+
+
+@pytest.mark.parametrize("learning_starts", [40, 100])  # so that a kill after 64 steps comes after, or before
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "her"),
+    [("DQN", MAZE, False), ("SAC", PLANAR, False), ("SAC", PLANAR, True), ("TD3", PLANAR, False)],
+)
+def test_a_killed_run_that_keeps_its_replay_buffer_resumes_to_an_unbroken_one(
+    algorithm: str,
+    environment: str,
+    her: bool,
+    learning_starts: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hyperparameters = {**OFF_POLICY, "learning_starts": learning_starts}
+    options = {"max_steps": 10}
+    settings = AgentSettings(
+        algorithm, environment, options, "factors", her=her, hyperparameters=hyperparameters
+    )
+    train(settings, tmp_path / "whole", 160, keep_replay=True)
+
+    class Killed(BaseException):
+        pass
+
+    def save_and_die(model: Any, *arguments: Any, **options: Any) -> None:
+        save_checkpoint(model, *arguments, **options)
+        if model.num_timesteps >= 64:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unknot.agents.training.save_checkpoint", save_and_die)
+        with pytest.raises(Killed):
+            train(settings, tmp_path / "parts", 160, keep_replay=True)
+    train(settings, tmp_path / "parts", 160, keep_replay=True, resume=True)
+    assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
+    assert same(*(load_weights(tmp_path / name / POLICY)[0] for name in ("whole", "parts")))
+
+
+def test_a_kill_between_a_checkpoint_and_the_best_policy_loses_no_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The untrained policy stays the best, so that nothing writes it later."""
+    settings = AgentSettings("PPO", PLANAR, {"max_steps": 10}, hyperparameters=SMALL)
+    monkeypatch.setattr("unknot.agents.training._score", lambda entry: -entry["steps"])
+    train(settings, tmp_path, 128)
+    best = (tmp_path / POLICY).read_bytes()
+    shutil.rmtree(tmp_path)
+
+    def die(*_: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SavedAgent, "save", die)
+        with pytest.raises(MemoryError):
+            train(settings, tmp_path, 128)
+    assert not (tmp_path / POLICY).exists()
+    train(settings, tmp_path, 128, resume=True)
+    assert (tmp_path / POLICY).read_bytes() == best
 
 
 def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path) -> None:

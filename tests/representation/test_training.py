@@ -142,6 +142,18 @@ def test_a_crash_resumes_from_the_last_checkpoint(tmp_path: Path) -> None:
     assert same(whole, resumed)
 
 
+@pytest.mark.parametrize("left", ["none", "those of an earlier step"])
+def test_a_kill_between_the_last_checkpoint_and_the_weights_loses_nothing(left: str, tmp_path: Path) -> None:
+    train(fresh(), BATCH_AT, 5, folder=tmp_path, checkpoint_every=2, progress=False)
+    whole = (tmp_path / WEIGHTS).read_bytes()
+    (tmp_path / WEIGHTS).unlink()
+    if left != "none":
+        train(fresh(), BATCH_AT, 4, folder=tmp_path / "earlier", progress=False)
+        (tmp_path / "earlier" / WEIGHTS).rename(tmp_path / WEIGHTS)
+    train(Tiny(), BATCH_AT, 5, folder=tmp_path, resume=True, progress=False)
+    assert (tmp_path / WEIGHTS).read_bytes() == whole
+
+
 def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
     learner = fresh()
     scalars = train(learner, BATCH_AT, 5, folder=tmp_path, progress=False)
