@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from unknot.checks import require
 
-from .evaluation import Agent, Evaluation, evaluate_agent, wilson_interval
+from .evaluation import Agent, Evaluation, evaluate_agent
 from .experts import GridExpert, RandomAgent, ShakenLineExpert, StraightLineExpert
+from .intervals import success_interval, wilson_interval
 
 if TYPE_CHECKING:
     from .encoding import EncodedObservation, EncodedVectorObservation
@@ -43,6 +44,7 @@ __all__ = [
     "StraightLineExpert",
     "evaluate_agent",
     "record",
+    "success_interval",
     "transitions",
     "wilson_interval",
 ]

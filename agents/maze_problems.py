@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .evaluation import Agent, as_digits, evaluate_agent, wilson_interval
+from .evaluation import Agent, evaluate_agent
+from .intervals import as_digits, wilson_interval
 from .maze_experts import MazeExpert, fewest_steps
 
 __all__ = ["solve"]

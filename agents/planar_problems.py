@@ -17,8 +17,9 @@ import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.planar import MAX_ACTION, NEAR, STAY
 from unknot.files import read_json, write_json
 
-from .evaluation import Agent, as_digits, play, wilson_interval
+from .evaluation import Agent, play
 from .experts import GridExpert, ShakenLineExpert, StraightLineExpert
+from .intervals import as_digits, wilson_interval
 from .true_map import ACTION_COST, best_paths, path_costs
 
 __all__ = [

@@ -106,7 +106,7 @@ def test_an_agent_that_fails_at_once_leaves_no_folder(here: Path) -> None:
         def step(self, _: Any) -> Any:
             raise ZeroDivisionError
 
-    gym.register("test/Broken-v0", Broken)
+    gym.register("test/Broken-v0", lambda **_: Broken())
     with pytest.raises(ZeroDivisionError):
         main(shlex.split(f"train-agent PPO test/Broken-v0 --episodes 3 {SMALL}"))
     assert not list(here.iterdir())

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -211,7 +211,7 @@ def _run(
                 os.kill(os.getpid(), signal.SIGKILL)
         rename(source, target, **options)
 
-    os.replace = os.rename = keep_and_rename
+    os.replace = os.rename = keep_and_rename  # type: ignore[assignment]
     sys.stdout = sys.stderr = _log(folder).open("w", buffering=1)
     RUNS[name](folder, resume)
     if modules:
@@ -227,15 +227,20 @@ def _last_words(folder: Path) -> str:
 
 
 def _shorten() -> None:
-    """Write checkpoints often; leave out what takes longest and writes nothing: search by untrained models."""
+    """Write checkpoints often; leave out search by untrained models, which is slow and writes nothing."""
     from unknot.experiments.capacity_vae import generator
     from unknot.experiments.common import runs
     from unknot.experiments.controllable_factors import planning
     from unknot.representation import train
 
-    train.__kwdefaults__["checkpoint_every"] = EVERY
-    runs.CHECKPOINT_EVERY = generator.CHECKPOINT_EVERY = EVERY
-    planning.solve = lambda *_, **__: {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
+    cast(dict[str, Any], train.__kwdefaults__)["checkpoint_every"] = EVERY
+    unsolved = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
+    for module, name, value in (
+        (runs, "CHECKPOINT_EVERY", EVERY),
+        (generator, "CHECKPOINT_EVERY", EVERY),
+        (planning, "solve", lambda *_, **__: unsolved),
+    ):
+        setattr(module, name, value)
 
 
 def _save_shown(figure: Any, file: Any, **_: Any) -> None:

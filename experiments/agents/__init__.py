@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from unknot.agents.environments import copies_for, make_environment
-from unknot.agents.evaluation import Agent, Evaluation, as_digits, evaluate_agent
+from unknot.agents.evaluation import Agent, Evaluation, evaluate_agent
 from unknot.agents.experts import ShakenLineExpert
 from unknot.agents.few_walks import FewWalks, learn_to_plan
+from unknot.agents.intervals import as_digits
 from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings

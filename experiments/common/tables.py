@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unknot.agents.evaluation import success_interval
+from unknot.agents.intervals import success_interval
 from unknot.report import mean_std
 
 

@@ -25,7 +25,8 @@ from stable_baselines3 import PPO
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import EncodedVectorObservation, GymVecEnv, RandomAgent, evaluate_agent
 from unknot.agents.encoding import Encode, KnownImages, average_pixels, scaled
-from unknot.agents.evaluation import Agent, as_digits
+from unknot.agents.evaluation import Agent
+from unknot.agents.intervals import as_digits
 from unknot.agents.maze_experts import MazeExpert
 from unknot.checks import settings_at_least
 from unknot.envs.maze_world import STEPS

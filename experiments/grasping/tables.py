@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from unknot.agents.evaluation import success_interval
 from unknot.agents.grasp_measures import ALL
 from unknot.agents.grasp_problems import OUTCOMES
+from unknot.agents.intervals import success_interval
 from unknot.experiments.common.tables import mean, over_seeds
 from unknot.report import Headline, Table, mean_std
 

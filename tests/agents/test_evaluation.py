@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401
 from unknot.agents import Evaluation, RandomAgent, StraightLineExpert, evaluate_agent, wilson_interval
-from unknot.agents.evaluation import play, success_interval
+from unknot.agents.evaluation import play
+from unknot.agents.intervals import success_interval
 
 Array = NDArray[Any]
 PLANAR = "unknot/Planar-v0"

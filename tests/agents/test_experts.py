@@ -267,7 +267,8 @@ def test_random_agents_tell_a_batch_from_one_observation_by_the_space(space: gym
     action_space = gym.spaces.Box(-1, 1, (2,))
     agent = RandomAgent(action_space, observation_space=space)
     samples = [space.sample() for _ in range(4)]
-    batch = gym.vector.utils.concatenate(space, samples, gym.vector.utils.create_empty_array(space, 4))
+    empty: Any = gym.vector.utils.create_empty_array(space, 4)
+    batch = gym.vector.utils.concatenate(space, samples, empty)
     assert agent.predict(samples[0])[0].shape == (2,)
     assert agent.predict(batch)[0].shape == (4, 2)
     without = RandomAgent(action_space)

@@ -413,4 +413,4 @@ def test_sampled_starts_are_finite_without_limits(limits: tuple[float, float]) -
     assert actions.isfinite().all()
     assert (actions >= limits[0]).all()
     assert (actions.abs() < 10).all()
-    assert actions.unique().numel() > 10
+    assert len(set(actions.flatten().tolist())) > 10

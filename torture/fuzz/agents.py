@@ -123,7 +123,7 @@ def _random(rng: np.random.Generator) -> None:
     space = SPACES[rng.integers(len(SPACES))]
     agent = RandomAgent(_usually(rng, gym.spaces.Discrete(3)), _usually(rng, 0, 7), space)
     n = int(rng.integers(1, 4))
-    empty = gym.vector.utils.create_empty_array(space, n)
+    empty: Any = gym.vector.utils.create_empty_array(space, n)
     batch = gym.vector.utils.concatenate(space, [space.sample() for _ in range(n)], empty)
     one = rng.random() < 0.5
     seen = space.sample() if one else batch
@@ -142,7 +142,7 @@ def _first_pixels(images: Any) -> NDArray[Any]:
 def _encoded(rng: np.random.Generator) -> None:
     env = gym.make("unknot/Planar-v0")
     encoders: tuple[Callable[[Any], Any], ...] = (_first_pixels, lambda images: 7)
-    encode = _usually(rng, *encoders)
+    encode: Any = _usually(rng, *encoders)
     encode = None if encode is int else encode  # a type would be called as if it were a function
     wrapped = EncodedObservation(env, encode, _usually(rng, (), ("x",), ["observation"]))
     observation, _ = wrapped.reset(seed=0)

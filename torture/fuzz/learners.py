@@ -184,7 +184,8 @@ def _train(rng: np.random.Generator) -> None:
         "progress": odd(False),
     }
     try:
-        train(odd(learner), None if functions is int else functions, steps, **settings)
+        given: Any = None if functions is int else functions
+        train(odd(learner), given, steps, **settings)
     except ValueError:
         assert all(torch.equal(value, before[name]) for name, value in learner.state_dict().items())
         assert not learner.training, "a refused call left the learner in training mode"

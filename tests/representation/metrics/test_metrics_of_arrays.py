@@ -425,6 +425,7 @@ def test_metrics_of_codes_do_not_depend_on_their_scale(scale: float) -> None:
 
 
 def test_a_dimension_that_varies_by_rounding_alone_is_constant() -> None:
+    rest: list[Any]
     codes, *rest = tables()
     rounding = np.where(np.arange(200) % 2, 0.1, np.nextafter(0.1, 1))
     noisy, constant = (np.c_[codes, column] for column in (rounding, np.full(200, 0.1)))
@@ -435,6 +436,7 @@ def test_a_dimension_that_varies_by_rounding_alone_is_constant() -> None:
 
 
 def test_single_precision_integers_and_tensors_are_measured_as_their_values() -> None:
+    rest: list[Any]
     codes, *rest = tables()
     single: Any = codes.astype(np.float32)
     whole: Any = (1000 * codes).astype(int)
