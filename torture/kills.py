@@ -39,8 +39,6 @@ EVERY = 2
 """Updates from one checkpoint to the next, so that small runs write several."""
 AT_A_TIME, SECONDS = 2, 1800
 """Resumes that run side by side, and how long each may take, even on a busy machine."""
-QUICK_EVERY = 3
-"""The quick attack resumes from every QUICK_EVERYth state."""
 
 AGENT: dict[str, Any] = {"options": ("max_steps=6",), "observe": "factors"}
 AGENT |= {"steps": 96, "evaluate_every": 32, "episodes": 2}
@@ -82,7 +80,9 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "controllable-factors, multistep": _experiment("controllable-factors", "multistep", steps=4),
     "controllable-factors, digits": _experiment("controllable-factors", "digits", steps=4),
     "controllable-factors, planning": _experiment("controllable-factors", "planning", steps=4),
-    "controllable-factors, reinforcement": _experiment("controllable-factors", "reinforcement"),
+    "controllable-factors, reinforcement": _experiment(
+        "controllable-factors", "reinforcement", limit=256, episodes=4
+    ),
     "covariance-penalty, xor": _experiment("covariance-penalty", "xor", steps=4),
     "covariance-penalty, projections": _experiment("covariance-penalty", "projections", steps=4),
     "covariance-penalty, images": _experiment("covariance-penalty", "images", steps=4),
@@ -111,7 +111,8 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
 """By name, what runs in a folder, or resumes there."""
 INEXACT = ("DQN without replay", "SAC without replay")
 """Runs that lose their replay buffer, as they say: a resume must end, with the same files of any content."""
-QUICK = ("covariance-penalty, xor", "PPO")
+QUICK = {"covariance-penalty, xor": 1, "PPO": 4}
+"""Runs of the quick attack; it resumes from every so-manieth state."""
 
 
 def attack(quick: bool) -> Report:
@@ -119,7 +120,7 @@ def attack(quick: bool) -> Report:
     rows, failures = [], []
     for name in QUICK if quick else RUNS:
         with tempfile.TemporaryDirectory() as folder:
-            renames, states, wrong = _kill(name, Path(folder), QUICK_EVERY if quick else 1)
+            renames, states, wrong = _kill(name, Path(folder), QUICK[name] if quick else 1)
         failures += wrong
         rows.append((name, *map(str, (renames, states, states - len(wrong), len(wrong)))))
     columns = ("run", "renames", "killed and resumed", "equal files", "different")
@@ -227,10 +228,12 @@ def _last_words(folder: Path) -> str:
 
 
 def _shorten() -> None:
-    """Write checkpoints often; leave out search by untrained models, which is slow and writes nothing."""
+    """Write checkpoints often; leave out what takes longest and writes nothing: plans in untrained models."""
+    from unknot.agents import StraightLineExpert
     from unknot.experiments.capacity_vae import generator
     from unknot.experiments.common import runs
     from unknot.experiments.controllable_factors import planning
+    from unknot.experiments.dynamics_content import measures
     from unknot.representation import train
 
     cast(dict[str, Any], train.__kwdefaults__)["checkpoint_every"] = EVERY
@@ -238,6 +241,7 @@ def _shorten() -> None:
     for module, name, value in (
         (runs, "CHECKPOINT_EVERY", EVERY),
         (generator, "CHECKPOINT_EVERY", EVERY),
+        (measures, "PlanningAgent", lambda *_, **__: StraightLineExpert()),
         (planning, "solve", lambda *_, **__: unsolved),
     ):
         setattr(module, name, value)
@@ -245,13 +249,16 @@ def _shorten() -> None:
 
 def _save_shown(figure: Any, file: Any, **_: Any) -> None:
     """Write what a figure shows as a tiny picture; to draw it takes longer than all the rest of a run."""
+    from matplotlib import collections, image, lines, text
     from PIL import Image
 
     shown = hashlib.sha256()
-    for artist in figure.findobj():
-        for name in ("get_text", "get_xydata", "get_array"):
-            value = getattr(artist, name, lambda: None)()
-            shown.update(value.encode() if isinstance(value, str) else np.asarray(value, float).tobytes())
+    for artist in figure.findobj(text.Text):
+        shown.update(artist.get_text().encode())
+    for kind in (lines.Line2D, image.AxesImage, collections.Collection):
+        for artist in figure.findobj(kind):
+            values = artist.get_xydata() if kind is lines.Line2D else artist.get_array()
+            shown.update(np.asarray(values, float).tobytes())
     Image.frombytes("L", (8, 4), shown.digest()).save(file, "png")
 
 
