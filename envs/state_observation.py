@@ -102,7 +102,9 @@ def check_env(env: Any, kind: type) -> None:
     """
     inner = getattr(env, "unwrapped", None) if isinstance(env, kind) else None
     if not (hasattr(inner, "factor_space") and hasattr(inner, "goal_space")):
-        raise ValueError(f"env must be a {kind.__name__} with factor_space and goal_space, not {shown(env)}")
+        raise ValueError(
+            f"env must be a Gymnasium {kind.__name__} with factor_space and goal_space, not {shown(env)}"
+        )
 
 
 class Form(Protocol):

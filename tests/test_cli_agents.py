@@ -73,11 +73,11 @@ def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.Cap
         ("train-agent PPO unknot/Planar-v0 --encoder nothing", "no learner 'nothing'"),
         (
             "train-agent PPO unknot/Planar-v0 --encoder pretrained/controllable-factors/maze/selectivity",
-            "encode can't take images of shape (40, 40, 1)",
+            "of (64, 64, 3), not (2, 40, 40, 1)",
         ),
         ("train-agent PPO unknot/Planar-v0 --device gpu", "device must be torch's name of one"),
         ("train-agent PPO CartPole-v1", "must have an image"),
-        ("train-agent PPO CartPole-v1 --observe factors", "must have a factor_space and a goal_space"),
+        ("train-agent PPO CartPole-v1 --observe factors", "with factor_space and goal_space"),
         ("evaluate-agent random --env unknot/Planar-v0 --seed -3", "seed must be at least 0, not -3"),
         ("evaluate-agent", "name an agent"),
         ("evaluate-agent random", "name the environment (--env)"),

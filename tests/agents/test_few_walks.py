@@ -11,10 +11,9 @@ import torch
 import unknot  # noqa: F401  (registers the environments)
 from unknot.agents import evaluate_agent
 from unknot.agents.few_walks import FewWalks, learn_to_plan, record
-from unknot.agents.named import find_agent
+from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.walks import changed_transitions
 from unknot.envs.maze_world import STEPS
-from unknot.files import CONFIG, write_json
 
 MAZE = "unknot/Maze-v0"
 ACTIONS = 4
@@ -67,8 +66,7 @@ def test_moves_that_add_up_bring_digits_to_their_places(tmp_path: Path) -> None:
     settings = FewWalks("unknot/MnistGrid-v0", options, walks=6, steps=600, moves=0)
     seed = tmp_path / "seed-0"
     learn_to_plan(settings, seed / "digits/planning", 0)
-    write_json(seed / CONFIG, {"experiment": "agents"})
-    agent, _ = find_agent(str(seed), "unknot/MnistGrid-v0", options)(1)
+    agent = LatentPathAgent.load(seed, "digits/planning")
     env = gym.make_vec("unknot/MnistGrid-v0", num_envs=50, terminate_on_success=True, **options)
     found = evaluate_agent(agent, env, 50, 0)
     assert found.success_rate >= 0.9

@@ -192,8 +192,9 @@ def test_a_decomposition_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.
 def test_ctrl_c_ends_a_decomposition_and_its_process(tmp_path: Path) -> None:
     (tmp_path / "a.obj").write_text(concave())
     note = tmp_path / "process"
-    program = (
-        "from unknot.envs.grasp import meshes, objects\n"
+    program = (  # a process that is started in the background ignores the signal by default
+        "import signal\nfrom unknot.envs.grasp import meshes, objects\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"meshes.VHACD = {sleeping(note)!r}\nobjects.load_objects({str(tmp_path)!r})"
     )
     running = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)

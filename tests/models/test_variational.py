@@ -223,10 +223,10 @@ def test_a_vae_encodes_the_position_of_a_blob_and_nothing_else() -> None:
         (DIPVAE, {"momentum": 1}, "momentum"),
         (FactorVAE, {"gamma": -1}, "gamma must be at least 0"),
         (FactorVAE, {"discriminator_updates": 0}, "discriminator_updates must be at least 1"),
-        (FactorGenerator, {"factors": {}}, "factors must be at least one"),
+        (FactorGenerator, {"factors": {}}, "factors must be means and standard deviations, at least one"),
         (FactorGenerator, {"factors": {"x": (0, 1)}, "capacity": 0.1}, "capacity must be at least 0.5"),
         (FactorGenerator, {"factors": {"x": (0, 1)}, "first": 0}, "first must be above 0"),
-        (PCA, {"latent_dim": 0}, "latent_dim must be from 1 to the 4096 pixels"),
+        (PCA, {"latent_dim": 0}, "latent_dim must be at least 1, not 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(

@@ -155,7 +155,7 @@ def test_the_autoencoder_reconstructs_images(encoder: str) -> None:
         ({"features": 1}, "features must be at least 2, not 1"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
         ({"smoothness": 0.0}, "smoothness must be above 0, not 0.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0, not nan"),
+        ({"learning_rate": math.nan}, "learning_rate must be a finite number, not nan"),
         ({"pull": -1.0}, "pull must be at least 0, not -1.0"),
     ],
 )

@@ -234,7 +234,7 @@ def test_codes_are_the_bottleneck_and_its_place() -> None:
 
 def test_other_inputs_than_observations_are_refused() -> None:
     net, good = small(), BALLS.observation([0])
-    with pytest.raises(ValueError, match=r"observation=Tensor, expected a mapping with the keys image"):
+    with pytest.raises(ValueError, match=r"observation must be a mapping with the keys image, .* not Tensor"):
         net.encode(good["image"])
     with pytest.raises(ValueError, match=r"observation=\['depth', 'image', 'view'\], expected"):
         net.observe({name: good[name] for name in ("image", "depth", "view")})
@@ -251,7 +251,7 @@ def test_other_inputs_than_observations_are_refused() -> None:
         ({"hidden": 0}, "hidden must be at least 1, not 0"),
         ({"shape_steps": -1}, "shape_steps must be at least 0, not -1"),
         ({"outcome_steps": -1}, "outcome_steps must be at least 0, not -1"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0, not nan"),
+        ({"learning_rate": math.nan}, "learning_rate must be a finite number, not nan"),
     ],
 )
 def test_arguments_out_of_range_are_refused(settings: dict[str, Any], words: str) -> None:

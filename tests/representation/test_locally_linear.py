@@ -195,9 +195,9 @@ def test_encode_takes_arrays_and_tensors() -> None:
     [
         (np.zeros((2, 8, 12, 1), np.float32), "images must be uint8"),
         (pictures(8, 12, 1), r"images must be uint8 .* \(8, 12, 1\)"),
-        (pictures(2, 12, 8, 1), r"images are \(1, 12, 8\) .* \(1, 8, 12\)"),
-        (pictures(2, 8, 12, 3), r"images are \(3, 8, 12\)"),
-        (pictures(2, 1, 1, 1), r"images are \(1, 1, 1\)"),
+        (pictures(2, 12, 8, 1), r"of \(8, 12, 1\), not \(2, 12, 8, 1\)"),
+        (pictures(2, 8, 12, 3), r"of \(8, 12, 1\), not \(2, 8, 12, 3\)"),
+        (pictures(2, 1, 1, 1), r"of \(8, 12, 1\), not \(2, 1, 1, 1\)"),
     ],
 )
 def test_images_of_another_kind_are_refused(images: Any, words: str) -> None:

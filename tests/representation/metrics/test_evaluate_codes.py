@@ -259,9 +259,9 @@ def test_settings_reach_their_metric() -> None:
     [
         (lambda v: v, {"metrics": ["migg"]}, "'mig'"),
         (lambda v: v, {"metrics": ["mig"], "settings": {"dci": {}}}, "settings of the metric"),
-        (lambda v: v[:, 0], {"metrics": ["mig"]}, r"shape \(500,\), expected \(500, dimensions\)"),
-        (lambda v: v[1:], {"metrics": ["mig"]}, r"shape \(499, 3\), expected \(500, dimensions\)"),
-        (lambda v: v / 0, {"metrics": ["higgins"]}, "not finite"),
+        (lambda v: v[:, 0], {"metrics": ["mig"]}, r"codes \(500, dimensions\), not of shape \(500,\)"),
+        (lambda v: v[1:], {"metrics": ["mig"]}, r"codes \(500, dimensions\), not of shape \(499, 3\)"),
+        (lambda v: v / 0, {"metrics": ["higgins"]}, "must be finite numbers"),
         (lambda v: v, {"metrics": ["mig"], "samples": 1}, "samples must be at least 2, not 1"),
         (lambda v: v, {"metrics": "mig", "seed": -1}, "seed must be at least 0, not -1"),
         (lambda v: v, {"metrics": "mig", "settings": {"mig": {"bin": 5}}}, "'bin'; did you mean 'bins'"),
