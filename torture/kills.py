@@ -85,7 +85,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     ),
     "covariance-penalty, xor": _experiment("covariance-penalty", "xor", steps=4),
     "covariance-penalty, projections": _experiment("covariance-penalty", "projections", steps=4),
-    "covariance-penalty, images": _experiment("covariance-penalty", "images", steps=4),
+    "covariance-penalty, images": _experiment("covariance-penalty", "images"),
     "f-statistic": _experiment("f-statistic", steps=4),
     "grasping": _experiment("grasping"),
     "factor-vae": _experiment("factor-vae", steps=4),
