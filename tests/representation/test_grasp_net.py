@@ -236,7 +236,7 @@ def test_other_inputs_than_observations_are_refused() -> None:
     net, good = small(), BALLS.observation([0])
     with pytest.raises(ValueError, match=r"observation must be a mapping with the keys image, .* not Tensor"):
         net.encode(good["image"])
-    with pytest.raises(ValueError, match=r"observation=\['depth', 'image', 'view'\], expected"):
+    with pytest.raises(ValueError, match=r"projection, not \['depth', 'image', 'view'\]"):
         net.observe({name: good[name] for name in ("image", "depth", "view")})
     with pytest.raises(ValueError, match=r"depth has the shape \(1, 32, 64\), expected \(1, 64, 64\)"):
         net.observe({**good, "depth": good["depth"][:, :32]})
