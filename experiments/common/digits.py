@@ -5,16 +5,20 @@ from pathlib import Path
 from unknot.files import SOURCE, FileError, read_object, write_json
 from unknot.mnist import HOW, VARIABLE, find_source
 
-__all__ = ["check_digits", "keep_digits"]
+__all__ = ["OtherDigitsError", "check_digits", "keep_digits"]
 
 NAMES = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits"}
+
+
+class OtherDigitsError(FileError):
+    """Models learnt from digits that this machine does not have; the sentence says how to get them."""
 
 
 def keep_digits(folder: Path) -> None:
     """Write down whose digits the models of a folder learn from, or check it when a run is resumed.
 
     Raises:
-        FileError: they began with other digits than this machine has now.
+        OtherDigitsError: they began with other digits than this machine has now.
     """
     if (folder / SOURCE).exists():
         check_digits(folder)
@@ -26,7 +30,7 @@ def check_digits(folder: Path) -> None:
     """Refuse other digits than the models of a folder learnt from, if that was written down.
 
     Raises:
-        FileError: this machine has others; the sentence says how to get them.
+        OtherDigitsError: this machine has others.
     """
     path = folder / SOURCE
     if not path.exists():
@@ -34,7 +38,7 @@ def check_digits(folder: Path) -> None:
     learnt, found = read_object(path, digits=str)["digits"], find_source()
     if learnt != found:
         how = HOW if learnt == "mnist" else f"hide MNIST (let neither {VARIABLE} nor the cache have it)"
-        raise FileError(
+        raise OtherDigitsError(
             f"{path}: models learnt from {NAMES.get(learnt, learnt)}, but this machine has "
             f"{NAMES[found]}, whose figures can't stand beside theirs: {how}"
         )

@@ -4,9 +4,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from unknot.experiments.common.digits import OtherDigitsError
 from unknot.experiments.common.runs import models_in, run_models
 from unknot.experiments.common.tables import where_measured
 from unknot.files import METRICS
+from unknot.progress import announce
 from unknot.report import Headline, Table
 
 
@@ -44,11 +46,19 @@ class Parts:
         return {"seed": seed, "parts": run_models(chosen, folder, make)}
 
     def evaluate(self, settings: Any, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-        """Measure the parts that a seed's folder has."""
-        parts = {
-            name: self.modules[name].evaluate(getattr(settings, name), folder / name, seed, full)
-            for name in models_in(folder, self.modules)
-        }
+        """Measure the parts that a seed's folder has, but for those that learnt from data that are not here.
+
+        Raises:
+            OtherDigitsError: no other part is left.
+        """
+        parts, found = {}, models_in(folder, self.modules)
+        for name in found:
+            try:
+                parts[name] = self.modules[name].evaluate(getattr(settings, name), folder / name, seed, full)
+            except OtherDigitsError as error:
+                if len(found) == 1:
+                    raise
+                announce(f"{name} is left out: {error}")
         return {"seed": seed, "parts": parts}
 
     def tabulate(self, seeds: list[dict[str, Any]]) -> list[Table]:

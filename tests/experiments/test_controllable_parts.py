@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from unknot.experiments import controllable_factors
+from unknot.experiments.common.digits import OtherDigitsError
 from unknot.experiments.controllable_factors import Settings, planning
 from unknot.files import METRICS, read_json
 from unknot.running import UsageError, run_seeds
@@ -60,3 +61,23 @@ def test_the_headlines_are_of_the_parts_that_ran_the_maze_first() -> None:
     assert (found.ours, found.met) == ("1 of 2", False)
     del seeds[0]["parts"]["maze"]
     assert controllable_factors.headlines(seeds[:1])[0].ours == "not run"  # the reinforcement of another seed
+
+
+def test_a_part_that_learnt_from_other_digits_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any) -> dict[str, Any]:
+        raise OtherDigitsError("fetch MNIST")
+
+    modules = {
+        "maze": SimpleNamespace(evaluate=lambda *_: {"met": 1}),
+        "digits": SimpleNamespace(evaluate=refuse),
+    }
+    monkeypatch.setattr(controllable_factors.PARTS, "modules", modules)
+    (tmp_path / "digits").mkdir()
+    with pytest.raises(OtherDigitsError):
+        controllable_factors.evaluate(Settings(), tmp_path, 0, False)
+    (tmp_path / "maze").mkdir()
+    found = controllable_factors.evaluate(Settings(), tmp_path, 0, False)
+    assert found["parts"] == {"maze": {"met": 1}}
+    assert "digits is left out: fetch MNIST" in capsys.readouterr().err

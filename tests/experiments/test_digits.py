@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.experiments.common.digits import check_digits, keep_digits
+from unknot.experiments.common.digits import OtherDigitsError, check_digits, keep_digits
 from unknot.experiments.controllable_factors.digits import (
     FACTORS,
     MODELS,
@@ -113,6 +113,7 @@ def test_models_are_not_measured_on_other_digits(tmp_path: Path, monkeypatch: py
 
 def test_shipped_models_of_mnist_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unknot.experiments.common.digits.find_source", lambda: "digits")
-    for name, full in (("controllable-factors", False), ("quantifying-beta", True)):
-        with pytest.raises(FileError, match="unknot fetch mnist"):
-            evaluate_seed(find_seed(f"pretrained/{name}"), full)
+    with pytest.raises(OtherDigitsError, match="unknot fetch mnist"):
+        evaluate_seed(find_seed("pretrained/quantifying-beta"), full=True)
+    with pytest.raises(OtherDigitsError, match="unknot fetch mnist"):
+        evaluate(PRESETS["default"], find_seed("pretrained/controllable-factors") / "digits", 0, full=False)
