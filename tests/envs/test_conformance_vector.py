@@ -225,3 +225,17 @@ def test_vector_generators_are_the_single_ones(name: str) -> None:
     env.reset(seed=9)
     assert native.np_random_seed == (8, 9)
     assert same(native.np_random[1].bit_generator.state, env.np_random.bit_generator.state)
+
+
+@each_id
+def test_the_seed_of_a_restored_generator_is_unknown(name: str) -> None:
+    native: Any = gym.make_vec(name, num_envs=2).unwrapped
+    native.reset(seed=8)
+    native.reset(options={"scene": native.scene()})
+    env = make(name)
+    env.reset(seed=9)
+    env.reset(options={"scene": env.unwrapped.scene()})
+    assert native.np_random_seed == (-1, -1)
+    assert env.np_random_seed == -1  # as in Gymnasium, of a generator that was set
+    native.reset(seed=3, options={"scene": native.scene()})
+    assert native.np_random_seed == (3, 4)

@@ -209,7 +209,9 @@ def test_goal_rewards_need_all_factors_of_as_many_goals() -> None:
     "wrapper", [FactorObservation, FactorVectorObservation, GoalConditioned, GoalConditionedVector]
 )
 def test_what_is_no_environment_with_factors_is_not_wrapped(wrapper: Any, env: Any) -> None:
-    with pytest.raises(ValueError, match=r"env must be a Gymnasium (Vector)?Env with factor_space and goal_space"):
+    with pytest.raises(
+        ValueError, match=r"env must be a Gymnasium (Vector)?Env with factor_space and goal_space"
+    ):
         wrapper(env)
 
 

@@ -452,3 +452,15 @@ def test_what_is_no_array_of_numbers_is_refused_by_name(bad: Any) -> None:
         mapc(bad)
     with pytest.raises(ValueError, match=r"^seed must be"):
         mapc(tables()[0], seed=-1)
+
+
+@pytest.mark.parametrize(("seed", "in_training"), [(0, True), (5, False)])
+def test_dci_needs_two_values_of_every_factor_in_its_training_set(seed: int, in_training: bool) -> None:
+    rng = np.random.default_rng(0)
+    codes, factors = rng.normal(size=(60, 2)), rng.integers(0, 2, (60, 2)).astype(float)
+    rare = np.c_[factors[:, 0], np.arange(60) == 0]
+    if in_training:
+        assert dci(codes, rare, seed=seed).parts["importances"].shape == (2, 2)
+    else:
+        with pytest.raises(ValueError, match=r"columns \[1\] take one value in the training set"):
+            dci(codes, rare, seed=seed)
