@@ -29,6 +29,7 @@ import numpy as np
 from torture.report import Report
 from unknot.agent_commands import train_agent
 from unknot.cli import collect_grasps
+from unknot.progress import announce
 from unknot.report import Table
 from unknot.running import load_experiment, run_seeds, show_run
 
@@ -119,6 +120,7 @@ def attack(quick: bool) -> Report:
     """Kill every run at every rename; quick: two small runs."""
     rows, failures = [], []
     for name in QUICK if quick else RUNS:
+        announce(f"kills: {name}")
         with tempfile.TemporaryDirectory() as folder:
             renames, states, wrong = _kill(name, Path(folder), QUICK[name] if quick else 1)
         failures += wrong

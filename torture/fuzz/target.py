@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from torture.report import Report
+from unknot.progress import announce
 from unknot.report import Table
 
 MODULES = ("environments", "planners", "agents", "metrics", "learners", "data")
@@ -50,6 +51,7 @@ def attack(quick: bool) -> Report:
     """Call every target."""
     rows, failures = [], []
     for module in MODULES:
+        announce(f"fuzzed calls: {module}")
         for target in importlib.import_module(f"torture.fuzz.{module}").targets():
             outcomes = Counter[str]()
             rng = np.random.default_rng(0)

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from torture.report import Report
+from unknot.progress import announce
 from unknot.report import Table
 
 KINDS = ("weights", "runs", "meshes", "urdf", "images", "shards", "offline", "digits")
@@ -46,6 +47,7 @@ def attack(quick: bool) -> Report:
     """Try every case of every kind; quick: every `EVERY`th."""
     rows, failures = [], []
     for kind in KINDS:
+        announce(f"hostile files: {kind}")
         cases = list(importlib.import_module(f"torture.hostile.{kind}").cases())[:: EVERY if quick else 1]
         outcomes = Counter[str]()
         for case in cases:
