@@ -228,8 +228,14 @@ def _last_words(folder: Path) -> str:
 
 
 def _shorten() -> None:
-    """Write checkpoints often; leave out what takes longest and writes nothing: plans in untrained models."""
+    """Write checkpoints often; leave out what takes longest and writes nothing: plans in untrained models.
+
+    No process starts others, which takes longer than their work and leaves them behind.
+    """
+    import joblib
+
     from unknot.agents import StraightLineExpert
+    from unknot.envs.grasp import dataset
     from unknot.experiments.capacity_vae import generator
     from unknot.experiments.common import runs
     from unknot.experiments.controllable_factors import planning
@@ -238,6 +244,8 @@ def _shorten() -> None:
 
     train.__kwdefaults__["checkpoint_every"] = EVERY
     runs.CHECKPOINT_EVERY = generator.CHECKPOINT_EVERY = EVERY
+    joblib.parallel_config = lambda *_, **__: contextlib.nullcontext()
+    dataset.DEMONSTRATIONS, dataset.STRAYS = 1, 4
     measures.PlanningAgent = lambda *_, **__: StraightLineExpert()
     planning.solve = lambda *_, **__: {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
 
