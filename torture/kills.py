@@ -2,8 +2,8 @@
 
 A process that dies at a rename leaves what is on disk then. So one unbroken run copies its folder before each
 rename, and a resume goes on with each copy. What a kill right after a rename leaves is the next copy without
-the temporary file, which resumes never read. One run of each kind is also killed by SIGKILL: it must leave
-what was copied.
+the temporary file, which resumes never read. Each run is also killed by SIGKILL, halfway: it must leave what
+was copied.
 """
 
 import contextlib
@@ -17,20 +17,23 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+import torch
+from matplotlib.figure import Figure
 
 from torture.report import Report
 from unknot.agent_commands import train_agent
+from unknot.agents import StraightLineExpert
 from unknot.cli import collect_grasps
 from unknot.progress import announce
 from unknot.report import Table
+from unknot.representation import train
 from unknot.running import load_experiment, run_seeds, show_run
 
 IGNORED = ("events.out.tfevents.*", "log.txt")
@@ -40,6 +43,20 @@ EVERY = 2
 """Updates from one checkpoint to the next, so that small runs write several."""
 AT_A_TIME, SECONDS = 2, 1800
 """Resumes that run side by side, and how long each may take, even on a busy machine."""
+
+UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
+REPLACED: dict[str, Any] = {
+    "time:perf_counter": lambda: 0.0,
+    "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
+    "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
+    "unknot.envs.grasp.dataset:STRAYS": 4,
+    "unknot.experiments.common.runs:CHECKPOINT_EVERY": EVERY,
+    "unknot.experiments.capacity_vae.generator:CHECKPOINT_EVERY": EVERY,
+    "unknot.experiments.dynamics_content.measures:PlanningAgent": lambda *_, **__: StraightLineExpert(),
+    "unknot.experiments.controllable_factors.planning:solve": lambda *_, **__: UNSOLVED,
+}
+"""What stands in for what in these runs: a clock that stands still, more checkpoints, and nothing that takes
+long and writes no file, such as plans in untrained models."""
 
 AGENT: dict[str, Any] = {"options": ("max_steps=6",), "observe": "factors"}
 AGENT |= {"steps": 96, "evaluate_every": 32, "episodes": 2}
@@ -194,13 +211,12 @@ def _run(
         modules: where to write the names of the modules that were imported, if given.
         die_at: the number of the rename before which to die, the first is 1; at none, if 0.
     """
-    import torch
-    from matplotlib.figure import Figure
-
     torch.set_num_threads(1)
-    _shorten()
-    time.perf_counter = lambda: 0.0  # measured times are equal
-    Figure.savefig = _save_shown  # type: ignore[method-assign,assignment]
+    kwdefaults: Any = train.__kwdefaults__
+    kwdefaults["checkpoint_every"] = EVERY
+    for place, value in REPLACED.items():
+        module, _, attribute = place.partition(":")
+        setattr(importlib.import_module(module), attribute, value)
     rename, renames = os.replace, 0
 
     def keep_and_rename(source: Any, target: Any, **options: Any) -> None:
@@ -214,7 +230,9 @@ def _run(
                 os.kill(os.getpid(), signal.SIGKILL)
         rename(source, target, **options)
 
-    os.replace = os.rename = keep_and_rename  # type: ignore[assignment]
+    setattr(Figure, "savefig", _save_shown)  # noqa: B010  mypy wants all their keywords
+    setattr(os, "replace", keep_and_rename)  # noqa: B010
+    setattr(os, "rename", keep_and_rename)  # noqa: B010
     sys.stdout = sys.stderr = _log(folder).open("w", buffering=1)
     RUNS[name](folder, resume)
     if modules:
@@ -227,26 +245,6 @@ def _log(folder: Path) -> Path:
 
 def _last_words(folder: Path) -> str:
     return (_log(folder).read_text().strip().splitlines() or ["no words"])[-1]
-
-
-def _shorten() -> None:
-    """Write checkpoints often; leave out what takes longest and writes nothing: plans in untrained models."""
-    from unknot.agents import StraightLineExpert
-    from unknot.experiments.capacity_vae import generator
-    from unknot.experiments.common import runs
-    from unknot.experiments.controllable_factors import planning
-    from unknot.experiments.dynamics_content import measures
-    from unknot.representation import train
-
-    cast(dict[str, Any], train.__kwdefaults__)["checkpoint_every"] = EVERY
-    unsolved = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
-    for module, name, value in (
-        (runs, "CHECKPOINT_EVERY", EVERY),
-        (generator, "CHECKPOINT_EVERY", EVERY),
-        (measures, "PlanningAgent", lambda *_, **__: StraightLineExpert()),
-        (planning, "solve", lambda *_, **__: unsolved),
-    ):
-        setattr(module, name, value)
 
 
 def _save_shown(figure: Any, file: Any, **_: Any) -> None:
