@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
-from unknot.checks import count, flag
+from unknot.checks import count, flag, shown
 from unknot.files import WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.progress import progress_bar
 from unknot.representation.learner import Trainable, arrays, as_tensor, load_state, save_learner, uncompiled
@@ -171,10 +171,7 @@ def train(
         advance = _bar(description, start, steps, progress and fabric.is_global_zero, stack)
         interrupted = stack.enter_context(deferred_interrupts(fabric.world_size == 1))
         for done in range(start + 1, steps + 1):
-            batch = {
-                name: tensor[fabric.global_rank :: fabric.world_size]
-                for name, tensor in batch_at(done - 1).items()
-            }
+            batch = _share(batch_at(done - 1), fabric)
             with fabric.autocast():
                 update = learner.update(fabric.to_device(batch))
             advance()
@@ -280,6 +277,13 @@ def _save(learner: Trainable, folder: Path, fabric: Fabric, step: int, scalars: 
     settings = {"learner": learner.settings(), "step": step, "scalars": scalars, "optimizers": optimizers}
     save_weights(folder / CHECKPOINT, arrays(tensors), type(learner).__name__, settings)
     save_learner(learner, folder / WEIGHTS)
+
+
+def _share(batch: Batch, fabric: Fabric) -> dict[str, Tensor]:
+    """Return the rows of a batch that this process takes; refuse what is no batch."""
+    if not isinstance(batch, Mapping) or not all(getattr(each, "ndim", 0) for each in batch.values()):
+        raise ValueError(f"batch_at must return a dict of tensors that have rows, not {shown(batch)}")
+    return {name: tensor[fabric.global_rank :: fabric.world_size] for name, tensor in batch.items()}
 
 
 def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[str, float]]:

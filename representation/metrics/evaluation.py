@@ -94,7 +94,7 @@ def evaluate_codes(
     """
     if not callable(encode):
         raise ValueError(f"encode must be a function of what the source renders, not {encode!r}")
-    if not isinstance(metrics, Iterable):
+    if not isinstance(metrics, Iterable) or getattr(metrics, "ndim", 1) == 0:
         raise ValueError(f"metrics must be names from METRICS, not {metrics!r}")
     if not (settings is None or isinstance(settings, Mapping)):
         raise ValueError(f"settings must be a dict by the metric's name, or None, not {settings!r}")

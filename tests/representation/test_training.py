@@ -320,3 +320,11 @@ def test_a_learner_returns_from_the_gpu_and_can_continue(monkeypatch: pytest.Mon
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_seed_gives_the_same_weights_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert same(_vae_on(monkeypatch, "gpu"), _vae_on(monkeypatch, "gpu"))
+
+
+@pytest.mark.parametrize(
+    "batch", [None, {"observation": 7}, {"observation": torch.tensor(7)}, [torch.ones(2)]]
+)
+def test_what_is_no_batch_is_refused(batch: Any) -> None:
+    with pytest.raises(ValueError, match="batch_at must return a dict of tensors that have rows, not"):
+        train(fresh(), lambda _: batch, 1, progress=False)
