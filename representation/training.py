@@ -171,7 +171,7 @@ def train(
         advance = _bar(description, start, steps, progress and fabric.is_global_zero, stack)
         interrupted = stack.enter_context(deferred_interrupts(fabric.world_size == 1))
         for done in range(start + 1, steps + 1):
-            batch = _share(batch_at(done - 1), fabric)
+            batch = _rows_of(batch_at(done - 1), fabric)
             with fabric.autocast():
                 update = learner.update(fabric.to_device(batch))
             advance()
@@ -235,7 +235,7 @@ def _move(learner: Trainable, device: torch.device) -> None:
         optimizer.load_state_dict(optimizer.state_dict())  # moves its state to the parameters' device
 
 
-def _share(learner: Trainable, fabric: Fabric, stack: ExitStack) -> None:
+def _rows_of(learner: Trainable, fabric: Fabric, stack: ExitStack) -> None:
     """Copy the first process's weights to all processes, and average gradients before each step."""
     if fabric.world_size == 1:
         return
