@@ -235,7 +235,7 @@ def _move(learner: Trainable, device: torch.device) -> None:
         optimizer.load_state_dict(optimizer.state_dict())  # moves its state to the parameters' device
 
 
-def _rows_of(learner: Trainable, fabric: Fabric, stack: ExitStack) -> None:
+def _share(learner: Trainable, fabric: Fabric, stack: ExitStack) -> None:
     """Copy the first process's weights to all processes, and average gradients before each step."""
     if fabric.world_size == 1:
         return
@@ -279,7 +279,7 @@ def _save(learner: Trainable, folder: Path, fabric: Fabric, step: int, scalars: 
     save_learner(learner, folder / WEIGHTS)
 
 
-def _share(batch: Batch, fabric: Fabric) -> dict[str, Tensor]:
+def _rows_of(batch: Batch, fabric: Fabric) -> dict[str, Tensor]:
     """Return the rows of a batch that this process takes; refuse what is no batch."""
     if not isinstance(batch, Mapping) or not all(getattr(each, "ndim", 0) for each in batch.values()):
         raise ValueError(f"batch_at must return a dict of tensors that have rows, not {shown(batch)}")
