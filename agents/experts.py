@@ -199,13 +199,14 @@ class ShakenLineExpert(StraightLineExpert):
         straight, _ = super().predict(observation)
         actions = np.atleast_2d(straight)
         positions = np.atleast_2d(np.asarray(observation["factors"]["position"], np.float64))
+        begins = beginnings(episode_start, len(actions))
         refused, calls = np.zeros(len(actions), np.int64), 0
         if isinstance(state, _Line) and len(state.taken) == len(actions):
             moved, intended = (
                 np.linalg.norm(way, axis=1) for way in (positions - state.positions, state.taken)
             )
-            refused, calls = count_refused(moved, intended, 1.0, state.refused), state.calls + 1
-            refused = refused if episode_start is None else refused * ~np.atleast_1d(episode_start)
+            refused = np.where(begins, 0, count_refused(moved, intended, 1.0, state.refused))
+            calls = state.calls + 1
         noisy = np.clip(actions + shaking(refused, 2, self._seed, calls), self._low, self._high)
         actions = noisy.astype(np.float32)
         return actions.reshape(straight.shape), _Line(positions, actions, refused, calls)

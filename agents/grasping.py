@@ -18,7 +18,7 @@ from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.grasp_net import Features, GraspNet
 from unknot.representation.projection import Sight, far_depth, surface_points
 
-from .evaluation import Agent
+from .evaluation import Agent, beginnings
 from .steering import Course, advance, steer
 
 __all__ = ["GraspAgent", "ReachAgent", "propose", "without_gripper"]
@@ -170,7 +170,7 @@ class ReachAgent:
         batch, single = batched(observation)
         n = len(batch["image"])
         courses: list[Any] = [None] * n if state is None else list(state)
-        begins = np.broadcast_to(False if episode_start is None else episode_start, n)
+        begins = beginnings(episode_start, n)
         rows = np.flatnonzero(begins | (state is None))
         if len(rows):
             seen = without_gripper({name: value[rows] for name, value in batch.items()})

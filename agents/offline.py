@@ -379,20 +379,19 @@ def _storable_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
 def _is_image(space: spaces.Space[Any]) -> bool:
     """Return whether samples are images (h, w, c) or (h, w)."""
     shape = space.shape or ()
-    large = len(shape) in (2, 3) and min(shape[:2]) >= SIDE
-    return space.dtype == np.uint8 and large and (len(shape) == 2 or shape[2] < SIDE)
+    return _is_large(space) and (len(shape) == 2 or shape[2] < SIDE)
 
 
 def _as_jpeg(space: spaces.Space[Any]) -> bool:
     """Return whether Minari decodes what it stored as JPEGs."""
+    whole_range = isinstance(space, spaces.Box) and bool((space.low == 0).all() and (space.high == 255).all())
+    return whole_range and _is_large(space)
+
+
+def _is_large(space: spaces.Space[Any]) -> bool:
+    """Return whether samples are bytes of at least `SIDE` × `SIDE`, in two or three axes."""
     shape = space.shape or ()
-    large = len(shape) in (2, 3) and min(shape[:2]) >= SIDE
-    return (
-        isinstance(space, spaces.Box)
-        and space.dtype == np.uint8
-        and large
-        and bool((space.low == 0).all() and (space.high == 255).all())
-    )
+    return space.dtype == np.uint8 and len(shape) in (2, 3) and min(shape[:2]) >= SIDE
 
 
 def _as_images(array: Array) -> Array:

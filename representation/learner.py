@@ -27,6 +27,7 @@ __all__ = [
     "Learner",
     "Trainable",
     "arrays",
+    "check_images",
     "descend",
     "encode_all",
     "expand",
@@ -138,6 +139,11 @@ def image_tensor(
     Raises:
         ValueError: another dtype, number of axes or shape.
     """
+    return check_images(images, shape).to(device).movedim(-1, 1).float() / 255
+
+
+def check_images(images: NDArray[np.uint8] | Tensor, shape: tuple[int, int, int] | None = None) -> Tensor:
+    """Return images as a tensor; refuse what `image_tensor` refuses."""
     try:
         tensor = torch.as_tensor(images)
     except (TypeError, ValueError, RuntimeError) as error:  # strings, objects, ragged lists
@@ -149,7 +155,7 @@ def image_tensor(
         )
     if shape and tuple(tensor.shape[1:]) != shape:
         raise ValueError(f"images must be (n, height, width, channels) of {shape}, not {tuple(tensor.shape)}")
-    return tensor.to(device).movedim(-1, 1).float() / 255
+    return tensor
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from unknot.checks import above, at_least, count, one_of, within
 from unknot.representation.interaction import Act, sample_actions
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.learner import Learner, check_images, descend, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["KERNELS", "SPACES", "Selectivity", "contrast"]
@@ -141,9 +141,9 @@ class Selectivity(Learner):
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return h, (n, latent_dim), of uint8 images (n, h, w, c); equal images are encoded once."""
-        tensor = image_tensor(images, self.updates.device, self.shape)
-        first, copies = distinct(torch.as_tensor(images))
-        codes: Tensor = self.encoder(tensor[first.to(tensor.device)])
+        whole = check_images(images, self.shape)
+        first, copies = distinct(whole)
+        codes: Tensor = self.encoder(image_tensor(whole[first], self.updates.device))
         return codes[copies.to(codes.device)]
 
     def decode(self, h: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ import importlib.resources
 import json
 import os
 import re
-import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import require, unknown
+from unknot.checks import require, shown, unknown
 
 __all__ = [
     "AGENT",
@@ -164,10 +163,10 @@ def read_object(path: Path, **entries: type) -> dict[str, Any]:
     """
     data = read_json(path)
     if not isinstance(data, dict):
-        raise FileError(f"{path} must hold an object of JSON, not {reprlib.repr(data)}")
+        raise FileError(f"{path} must hold an object of JSON, not {shown(data)}")
     for name, kind in entries.items():
         if type(data.get(name)) is not kind:
-            found = reprlib.repr(data[name]) if name in data else "none"
+            found = shown(data[name]) if name in data else "none"
             raise FileError(f"{path} must have an entry {name!r} of type {kind.__name__}, not {found}")
     return data
 

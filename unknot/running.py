@@ -9,7 +9,6 @@ import dataclasses
 import importlib
 import json
 import os
-import reprlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast, get_type_hints
 
 from unknot import experiments
-from unknot.checks import count, unknown
+from unknot.checks import count, shown, unknown
 from unknot.experiments import Experiment, Illustrated
 from unknot.files import (
     AGENT,
@@ -91,7 +90,7 @@ def run_seeds(
         count(1, seeds=seeds, jobs=jobs)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    load_experiment(name)
+    experiment = load_experiment(name)
     config: dict[str, Any] = {"experiment": name, "preset": preset, "settings": dataclasses.asdict(settings)}
     folders = [folder / f"seed-{seed}" for seed in range(seeds)]
     with removed_if_useless(folder, CONFIG, LOG, SOURCE, "events.*"):
@@ -99,7 +98,7 @@ def run_seeds(
         for path in folders:
             _check_settings(path, config)
         _run_all(folders, settings, config, resume, jobs)
-        _write_tables(name, folder, folders)
+        _write_tables(experiment, folder, folders)
 
 
 def _run_all(folders: list[Path], settings: Any, config: dict[str, Any], resume: bool, jobs: int) -> None:
@@ -119,9 +118,9 @@ def _run_all(folders: list[Path], settings: Any, config: dict[str, Any], resume:
         _run_parallel(arguments, jobs)
 
 
-def _write_tables(name: str, folder: Path, folders: list[Path]) -> None:
+def _write_tables(experiment: Experiment, folder: Path, folders: list[Path]) -> None:
     """Write tables and figures over all seeds."""
-    experiment, metrics = load_experiment(name), [read_object(path / METRICS) for path in folders]
+    metrics = [read_object(path / METRICS) for path in folders]
     with _measured(folders):
         tables = experiment.tabulate(metrics)
         figures = experiment.plot(metrics) if isinstance(experiment, Illustrated) else {}
@@ -264,7 +263,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{folder} has no {CONFIG}: it is not the seed folder of a run")
     config = read_object(path, experiment=str, preset=str, settings=dict, seed=int)
     if config["seed"] not in range(2**32):
-        raise FileError(f"{path} must have a seed from 0 to {2**32 - 1}, not {reprlib.repr(config['seed'])}")
+        raise FileError(f"{path} must have a seed from 0 to {2**32 - 1}, not {shown(config['seed'])}")
     return config
 
 

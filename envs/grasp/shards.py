@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unknot.archives import Expected, read_arrays
 from unknot.checks import one_of
-from unknot.files import FileError, read_json
+from unknot.files import FileError, read_object
 
 __all__ = ["MANIFEST", "STRAY", "GraspDataset", "GraspShard", "read_manifest", "shard_path"]
 
@@ -177,14 +177,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         raise FileNotFoundError(f"{folder} has no {MANIFEST}: collect grasps there first")
-    manifest = read_json(path)
-    things = manifest.get("things") if isinstance(manifest, dict) else None
-    if not isinstance(things, list) or not things or not all(map(_is_thing, things)):
+    manifest = read_object(path, objects=str, things=list)
+    if not manifest["things"] or not all(map(_is_thing, manifest["things"])):
         raise FileError(f'{path} must have "things": names, categories and splits of objects; collect anew')
-    if not isinstance(manifest.get("objects"), str):
-        raise FileError(f'{path} must have "objects": their name or folder; collect anew')
-    found: dict[str, Any] = manifest
-    return found
+    return manifest
 
 
 def _is_thing(thing: Any) -> bool:

@@ -157,13 +157,18 @@ def _test(task: Task, row: str, path: Path, episodes: int) -> dict[str, Any]:
     }
 
 
+def _own_agent(task: Task, row: str, path: Path) -> Agent | None:
+    """Return the agent of a row that no name of `compare_agents` stands for."""
+    if row == "line":
+        return ShakenLineExpert()
+    if row == "planning" and isinstance(task.planner, FewWalks):
+        return LatentPathAgent.load(path.parents[1], "/".join(path.parts[-2:]))
+    return None
+
+
 def _play(task: Task, row: str, path: Path, episodes: int) -> Evaluation:
-    learnt = row == "planning" and isinstance(task.planner, FewWalks)
-    if learnt or row == "line":
+    if agent := _own_agent(task, row, path):
         env = make_environment(task.environment, copies_for(task.environment, episodes), task.options)
-        agent: Agent = (
-            LatentPathAgent.load(path.parents[1], "/".join(path.parts[-2:])) if learnt else ShakenLineExpert()
-        )
         result = evaluate_agent(agent, env, episodes, FIRST_TEST)
         env.close()
         return result

@@ -66,18 +66,18 @@ def headlines(seeds: list[dict[str, Any]]) -> tuple[Headline, ...]:
     success = {row: _mean_success(rows, row) for row in OTHERS if rows and row in rows[0]}
     floor = max((row for row in FLOORS if row in success), key=success.__getitem__, default="random")
 
-    def told(row: str) -> str:
+    def percent(row: str) -> str:
         return f"{success[row]:.1f}%" if row in success else "not run"
 
     return (
         Headline(
             measure="environment steps of planning as a share of PPO's from pixels, planar world",
             paper="none",
-            ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {told('planning')})"
+            ours=f"{share:.3f} ({known:,} of {np.mean(ppo):,.0f}; planning succeeds in {percent('planning')})"
             if any(ppo)
             else "not run",
-            floor=f"{told(floor)}, {FLOORS[floor].removesuffix(' (floor)')}",
-            ceiling=f"{told('expert')}, the expert",
+            floor=f"{percent(floor)}, {FLOORS[floor].removesuffix(' (floor)')}",
+            ceiling=f"{percent('expert')}, the expert",
             target=f"at most {LARGEST_SHARE}",
             met=bool(share <= LARGEST_SHARE),
         ),

@@ -66,9 +66,9 @@ TASKS = {
         planner_steps=10_000,
         line=True,
         notes=(
-            "Steps before are not like steps of PPO: they are 8,000 moves, each from a place drawn anew, "
-            "uniformly over the free region, to which the simulator puts the agent, and 2,000 images. PPO "
-            "begins each episode in a corner and has to walk wherever it wants to learn.",
+            "Steps before are not like steps of PPO: they are 8,000 moves, each from its own place, "
+            "sampled uniformly from the free region, where the simulator puts the agent, and 2,000 images. "
+            "PPO begins each episode in a corner and has to walk wherever it wants to learn.",
             "Shaken loose: after an action that moved nothing, the straight line, which knows the true "
             "positions, adds noise to the next one, as the planning agent does. The corners of this task "
             "need no more.",

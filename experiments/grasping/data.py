@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unknot.agents.grasp_batches import Grasps, collect_grasps
-from unknot.envs.grasp.shards import MANIFEST, GraspDataset
-from unknot.files import FileError, read_json
+from unknot.envs.grasp.shards import MANIFEST, GraspDataset, read_manifest
+from unknot.files import FileError
 from unknot.progress import announce
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def record(settings: "Settings", data: dict[str, Grasps]) -> dict[str, Any] | No
     if not settings.dataset:
         return None
     path = Path(settings.dataset)
-    manifest = read_json(path / MANIFEST)
+    manifest = read_manifest(path)
     kept = {name: manifest[name] for name in ("objects", "seed")}
     used = {name: len(grasps.shards) for name, grasps in data.items()}
     return {**kept, "placements": len(GraspDataset(path)), "used": used}

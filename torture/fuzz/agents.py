@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
-from torture.fuzz.target import Target, pick
+from torture.fuzz.target import Target, pick, usually
 from unknot.agents import (
     EncodedObservation,
     GridExpert,
@@ -57,24 +57,18 @@ def targets() -> Iterable[Target]:
     yield Target("wilson_interval", _interval, 200)
 
 
-def _usually(rng: np.random.Generator, good: Any, *others: Any, nonsense: float = 0.3) -> Any:
-    if rng.random() < 0.8:
-        return good
-    return pick(rng, *others, nonsense=nonsense if others else 1.0)
-
-
 def _expert(agent: Any, names: tuple[str, ...], batches: tuple[int, ...], rng: np.random.Generator) -> None:
     n = int(rng.choice(batches))
     good = rng.integers(3, 8, (n, 2))
     odd = (good[0], good.astype(float), good * 0 - 1, np.full((n, 2), np.nan), good[:, :1], good[None])
     seen: Any = {
-        part: {name: _usually(rng, good[::-1] if part == "goal" else good, *odd) for name in names}
+        part: {name: usually(rng, good[::-1] if part == "goal" else good, *odd) for name in names}
         for part in ("factors", "goal")
     }
     if rng.random() < 0.1:
         seen.pop("goal")
-    seen, state = _usually(rng, seen, seen.get("goal")), _usually(rng, None)
-    actions, _ = agent.predict(seen, state, _usually(rng, None, np.ones(n, bool)), True)
+    seen, state = usually(rng, seen, seen.get("goal")), usually(rng, None)
+    actions, _ = agent.predict(seen, state, usually(rng, None, np.ones(n, bool)), True)
     assert np.isfinite(np.asarray(actions, float)).all(), "an action is not finite"
     assert np.shape(actions)[:1] in ((n,), (2,), ()), "not an action for each row"
 
@@ -83,12 +77,12 @@ def _images(agent: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Non
     n = int(rng.integers(1, 4))
     good = rng.integers(256, size=(n, *shape)).astype(np.uint8)
     odd = (good[0], good[:0], good.astype(float), good[:, 1:], good[..., 0], good.tolist(), good[None])
-    seen = {name: _usually(rng, good, *odd) for name in ("observation", "desired_goal")}
+    seen = {name: usually(rng, good, *odd) for name in ("observation", "desired_goal")}
     if rng.random() < 0.1:
         seen.pop("observation")
     _, before = agent.predict({"observation": good, "desired_goal": good})
-    starts = _usually(rng, None, np.ones(n, bool), np.zeros(n), True, np.ones(n + 1, bool))
-    actions, state = agent.predict(_usually(rng, seen, good), _usually(rng, before, None), starts)
+    starts = usually(rng, None, np.ones(n, bool), np.zeros(n), True, np.ones(n + 1, bool))
+    actions, state = agent.predict(usually(rng, seen, good), usually(rng, before, None), starts)
     assert np.isfinite(np.asarray(actions, float)).all(), "an action is not finite"
     assert state is not before, "the state was not replaced"
 
@@ -105,8 +99,8 @@ def _construct_planner(learner: E2C, rng: np.random.Generator) -> None:
         "iterations": (1, 2),
         "seed": (0, 7),
     }
-    chosen = {name: _usually(rng, *values) for name, values in settings.items()}
-    PlanningAgent(_usually(rng, learner), **chosen)
+    chosen = {name: usually(rng, *values) for name, values in settings.items()}
+    PlanningAgent(usually(rng, learner), **chosen)
 
 
 SPACES: tuple[gym.Space[Any], ...] = (
@@ -121,13 +115,13 @@ SPACES: tuple[gym.Space[Any], ...] = (
 
 def _random(rng: np.random.Generator) -> None:
     space = SPACES[rng.integers(len(SPACES))]
-    agent = RandomAgent(_usually(rng, gym.spaces.Discrete(3)), _usually(rng, 0, 7), space)
+    agent = RandomAgent(usually(rng, gym.spaces.Discrete(3)), usually(rng, 0, 7), space)
     n = int(rng.integers(1, 4))
     empty: Any = gym.vector.utils.create_empty_array(space, n)
     batch = gym.vector.utils.concatenate(space, [space.sample() for _ in range(n)], empty)
     one = rng.random() < 0.5
     seen = space.sample() if one else batch
-    odd = _usually(rng, seen, np.zeros((2,) * 5))
+    odd = usually(rng, seen, np.zeros((2,) * 5))
     actions, _ = agent.predict(odd)
     if odd is seen:
         assert np.shape(actions) == (() if one else (n,)), "not an action for each row"
@@ -142,9 +136,8 @@ def _first_pixels(images: Any) -> NDArray[Any]:
 def _encoded(rng: np.random.Generator) -> None:
     env = gym.make("unknot/Planar-v0")
     encoders: tuple[Callable[[Any], Any], ...] = (_first_pixels, lambda images: 7)
-    encode: Any = _usually(rng, *encoders)
-    encode = None if encode is int else encode  # a type would be called as if it were a function
-    wrapped = EncodedObservation(env, encode, _usually(rng, (), ("x",), ["observation"]))
+    encode: Any = usually(rng, *encoders)
+    wrapped = EncodedObservation(env, encode, usually(rng, (), ("x",), ["observation"]))
     observation, _ = wrapped.reset(seed=0)
     assert wrapped.observation_space.contains(observation)
 
@@ -161,19 +154,17 @@ class _Absent:
 
 def _evaluate(rng: np.random.Generator) -> None:
     result = evaluate_agent(
-        _usually(rng, _Still(), _Absent(), StraightLineExpert()),
-        _usually(rng, "unknot/Planar-v0", "unknot/Nowhere-v0"),
-        _usually(rng, 2, 1),
-        _usually(rng, 0, 5),
+        usually(rng, _Still(), _Absent(), StraightLineExpert()),
+        usually(rng, "unknot/Planar-v0", "unknot/Nowhere-v0"),
+        usually(rng, 2, 1),
+        usually(rng, 0, 5),
         max_steps=int(rng.integers(1, 3)) if rng.random() < 0.9 else pick(rng, 0, -1, True, nonsense=0),
-        env_kwargs=_usually(rng, None, {"collision": "nonsense"}),
-        on_step=_usually(rng, None, lambda *_: None),
+        env_kwargs=usually(rng, None, {"collision": "nonsense"}),
+        on_step=usually(rng, None, lambda *_: None),
     )
     assert 0 <= result.success_rate <= 1
 
 
 def _interval(rng: np.random.Generator) -> None:
-    low, high = wilson_interval(
-        _usually(rng, 3, 0, 11), _usually(rng, 10, 1, 0), _usually(rng, 1.96, 0.5, -1)
-    )
+    low, high = wilson_interval(usually(rng, 3, 0, 11), usually(rng, 10, 1, 0), usually(rng, 1.96, 0.5, -1))
     assert 0 <= low <= high <= 1

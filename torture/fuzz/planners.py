@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torture.fuzz.target import Target, pick
+from torture.fuzz.target import Target, usually
 from unknot.planners import (
     CEM,
     ILQR,
@@ -84,12 +84,6 @@ COSTS = (
     _quadratic(GOAL), _quadratic(GOAL.double()), _quadratic(GOAL[:1]), _squares,
     lambda states, actions: 1.0, lambda states, actions: states.sum(), Arrival(GOAL, 0.1), Arrival(GOAL, 9.0),
 )  # fmt: skip
-
-
-def _usually(rng: np.random.Generator, good: Any, *others: Any) -> Any:
-    """Return the good value in most calls, else one of the others or nonsense."""
-    value = good if rng.random() < 0.75 else pick(rng, *others, nonsense=0.2 if others else 1.0)
-    return None if value is int else value  # a type would be called as if it were a function
 
 
 def targets() -> Iterable[Target]:
@@ -171,7 +165,7 @@ PLANNERS: dict[str, Any] = {
 def _construct(
     kind: Callable[..., Any], settings: dict[str, tuple[Any, ...]], rng: np.random.Generator
 ) -> None:
-    kind(**{name: _usually(rng, *good) for name, good in settings.items()})
+    kind(**{name: usually(rng, *good) for name, good in settings.items()})
 
 
 def _unchanged(tensors: tuple[Any, ...], call: Callable[[], Any]) -> Any:
@@ -186,9 +180,9 @@ def _unchanged(tensors: tuple[Any, ...], call: Callable[[], Any]) -> Any:
 
 def _plan(planner: Any, rng: np.random.Generator) -> None:
     searches = isinstance(planner, BreadthFirst | Greedy)
-    dynamics = _usually(rng, _Push(), *DYNAMICS)
-    cost = _usually(rng, Arrival(GOAL, 0.1) if searches else _quadratic(GOAL), *COSTS)
-    start, warm = _usually(rng, *STARTS), _usually(rng, *WARM)
+    dynamics = usually(rng, _Push(), *DYNAMICS)
+    cost = usually(rng, Arrival(GOAL, 0.1) if searches else _quadratic(GOAL), *COSTS)
+    start, warm = usually(rng, *STARTS), usually(rng, *WARM)
     goal = getattr(cost, "goal", None)
     plan = _unchanged((start, warm, goal), lambda: planner.plan(dynamics, cost, start, warm))
     invalid = plan.status == 3
@@ -200,9 +194,9 @@ def _act(rng: np.random.Generator) -> None:
     made = RecedingHorizon(PLANNERS["ILQR"], int(rng.integers(1, 4)))
     start, cost = START, _quadratic(GOAL)
     _, memory = made.act(_Push(), cost, start)
-    given = _usually(rng, memory, None, Memory(*[torch.zeros(1)] * 4))
+    given = usually(rng, memory, None, Memory(*[torch.zeros(1)] * 4))
     restarts = (torch.tensor([True, False]), torch.zeros(2), torch.zeros(3, dtype=torch.bool))
-    start, restart = _usually(rng, *STARTS), _usually(rng, None, *restarts)
+    start, restart = usually(rng, *STARTS), usually(rng, None, *restarts)
     before = [getattr(memory, name).clone() for name in ("actions", "states", "used")]
     _unchanged((start, *before), lambda: made.act(_Push(), cost, start, given, restart))
     assert all(map(torch.equal, before, (memory.actions, memory.states, memory.used))), (
@@ -212,8 +206,8 @@ def _act(rng: np.random.Generator) -> None:
 
 def _paths(rng: np.random.Generator) -> None:
     roadmap = Roadmap(START, lambda z, following: z.new_zeros(len(z)), reach=1.0)
-    start, goal = (_usually(rng, *STARTS) for _ in range(2))
-    horizon = _usually(rng, 1, 4)
+    start, goal = (usually(rng, *STARTS) for _ in range(2))
+    horizon = usually(rng, 1, 4)
     _unchanged((start, goal), lambda: roadmap.paths(start, goal, horizon))
 
 
@@ -227,5 +221,5 @@ def _search(search: Any, rng: np.random.Generator) -> None:
     )
     shape = (2, 3, 6) if isinstance(search, PoseCEM) else (2, 6)
     odd = (torch.zeros(2, 6), torch.zeros(2, 3, 6), torch.zeros(0, 6), torch.full(shape, torch.nan))
-    start = _usually(rng, torch.zeros(shape), torch.zeros(shape).double(), torch.full(shape, torch.inf), *odd)
-    _unchanged((start,), lambda: search.search(_usually(rng, *scores), start))
+    start = usually(rng, torch.zeros(shape), torch.zeros(shape).double(), torch.full(shape, torch.inf), *odd)
+    _unchanged((start,), lambda: search.search(usually(rng, *scores), start))

@@ -47,6 +47,12 @@ def pick(rng: np.random.Generator, *good: Any, nonsense: float = 0.4) -> Any:
     return values[rng.integers(len(values))]
 
 
+def usually(rng: np.random.Generator, good: Any, *others: Any) -> Any:
+    """Return the good value in four calls of five, else one of the others or nonsense."""
+    value = good if rng.random() < 0.8 else pick(rng, *others, nonsense=0.3 if others else 1.0)
+    return None if value is int else value  # a type would be called as if it were a function
+
+
 def attack(quick: bool) -> Report:
     """Call every target."""
     rows, failures = [], []

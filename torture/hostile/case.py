@@ -28,6 +28,10 @@ REFUSALS = (ValueError, OSError)
 """What a refused file raises (`FileError` and `WeightsError` are ValueErrors)."""
 
 
+Change = Callable[[bytes], bytes]
+"""What damages the content of a file."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A hostile file, or one that looks so and must be read."""
@@ -107,6 +111,13 @@ def _judge(case: Case, path: Path, error: Exception) -> tuple[str, str]:
 
 def _inside(path: Path) -> Iterator[Path]:
     return path.rglob("*") if path.is_dir() else iter(())
+
+
+def changed(folder: Path, write: Callable[[Path], Path], change: Change) -> Path:
+    """Write a file and damage it."""
+    path = write(folder)
+    path.write_bytes(change(path.read_bytes()))
+    return path
 
 
 def corrupted(content: bytes, positions: Iterable[int]) -> Iterator[tuple[int, bytes]]:

@@ -2,15 +2,15 @@
 
 import gzip
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torture.hostile.case import Case
-from torture.hostile.images import archive_changes, changed, npy, write_zip
+from torture.hostile.case import Case, Change, changed, corrupted
+from torture.hostile.images import archive_changes, npy, write_zip
 from unknot import mnist
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 28, 28), np.uint8)
@@ -18,7 +18,6 @@ LABELS = (np.arange(30) % 10).astype(np.uint8)
 PICTURES, NAMES = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 Bytes = NDArray[np.uint8]
-Change = Callable[[bytes], bytes]
 
 
 def cases() -> Iterable[Case]:
@@ -107,8 +106,7 @@ def _packed(whole: bytes, change: Change) -> bytes:
 
 
 def _flipped(content: bytes) -> bytes:
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+    return next(corrupted(content, [len(content) // 2]))[1]
 
 
 def _write_cache(folder: Path, images: Bytes = IMAGES) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from torture.hostile.case import Case, corrupted
+from torture.hostile.case import Case, Change, changed, corrupted
 from unknot.files import FileError
 from unknot.models.data.files import StoredImages, read_dsprites, read_shapes3d
 from unknot.models.data.natural import cifar
@@ -23,7 +23,6 @@ PICTURES = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
 PLACES = 150
 """Bytes of a file that are flipped, one after the other."""
 
-Change = Callable[[bytes], bytes]
 _format: Any = np.lib.format  # NumPy gives it no types
 
 
@@ -82,13 +81,6 @@ def _in_headers(whole: bytes, central: int, local: int, value: bytes) -> bytes:
             whole = whole[: start + offset] + value + whole[start + offset + len(value) :]
             start = whole.find(magic, start + 4)
     return whole
-
-
-def changed(folder: Path, write: Callable[[Path], Path], change: Change) -> Path:
-    """Write a file and damage it."""
-    path = write(folder)
-    path.write_bytes(change(path.read_bytes()))
-    return path
 
 
 def flipped(path: Path, read: Callable[[Path], bytes]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from torture.hostile.case import Case
-from torture.hostile.images import archive_changes, changed, flipped, npy, write_zip
+from torture.hostile.case import Case, changed
+from torture.hostile.images import archive_changes, flipped, npy, write_zip
 from unknot.envs.grasp.shards import MANIFEST, GraspDataset, GraspShard
 
 SHARD = GraspShard(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from torture.hostile.case import Case
+from torture.hostile.case import Case, changed
 from unknot.files import WeightsError, load_weights, save_weights
 from unknot.models.image.vae import VAE
 from unknot.representation import Trainable, load_learner, minibatches, save_learner, train
@@ -60,7 +60,7 @@ def _contents() -> Iterator[Case]:
         "an archive": lambda whole: b"PK\x03\x04" + whole,
     }
     for name, change in contents.items():
-        yield Case(name, partial(_change, change=change), _load)
+        yield Case(name, partial(changed, write=_save, change=change), _load)
     yield Case("no file", lambda folder: folder / "weights.safetensors", _load)
     yield Case("an empty folder", lambda folder: folder, _load)
     yield Case("spaces behind the header", partial(_edit, edit=lambda header: None), _load, False)
@@ -223,12 +223,6 @@ def _save_as(folder: Path, dtype: type[np.generic]) -> Path:
 def _copy(shipped: Path, folder: Path) -> Path:
     path = folder / "weights.safetensors"
     path.write_bytes(shipped.read_bytes())
-    return path
-
-
-def _change(folder: Path, change: Callable[[bytes], bytes]) -> Path:
-    path = _save(folder)
-    path.write_bytes(change(path.read_bytes()))
     return path
 
 
