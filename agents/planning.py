@@ -91,7 +91,8 @@ class PlanningAgent:
         count(0, seed=seed)
         at_least(0, Q=Q, R=R, caution=caution)
         finite(margin=margin)
-        as_limits(limits)
+        if as_limits(limits) is None:
+            raise ValueError("limits must be the lowest and the highest action, not None")
         for limit in limits:
             finite(limits=limit)
         self.learner, self.limits, self.Q, self.R = learner.eval(), limits, Q, R

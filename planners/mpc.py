@@ -50,7 +50,7 @@ class RecedingHorizon:
         self, planner: Planner, replan_every: int = 1, replan_distance: float = float("inf")
     ) -> None:
         count(1, replan_every=replan_every)
-        if replan_distance != float("inf"):
+        if not isinstance(replan_distance, float) or replan_distance != float("inf"):
             at_least(0, replan_distance=replan_distance)
         if not callable(getattr(planner, "plan", None)):
             raise ValueError(f"planner must have a method plan, unlike {planner!r}")

@@ -151,6 +151,7 @@ def train(
     folder = None if folder is None else Path(folder)
     start, scalars = 0, dict[str, float]()
     with ExitStack() as stack:
+        stack.callback(learner.eval)  # however training ends
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())  # the caller may have turned gradients off
         stack.enter_context(_in_order(fabric.device))
@@ -190,7 +191,6 @@ def train(
                 break
         if interrupted:
             raise KeyboardInterrupt
-    learner.eval()
     return scalars
 
 

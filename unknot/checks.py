@@ -186,9 +186,10 @@ def settings_at_least(settings: Any, /, **least: float) -> None:
     hints = get_type_hints(type(settings))
     for field in fields(settings):
         name, value = field.name, getattr(settings, field.name)
-        if value == () and field.metadata == MAY_BE_EMPTY:
+        empty = isinstance(value, list | tuple) and not value
+        if empty and isinstance(value, tuple) and field.metadata == MAY_BE_EMPTY:
             continue
-        if value in ((), []):
+        if empty:
             raise ValueError(f"{name} must have at least one value, not {value!r}")
         if expected := _misfit(hints[name], value):
             raise ValueError(f"{name} must be {expected}, not {shown(value)}")

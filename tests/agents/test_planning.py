@@ -102,6 +102,7 @@ def test_it_can_be_loaded_in_inference_mode(tmp_path: Path) -> None:
         ("horizon", None),
         ("replan_every", True),
         ("limits", True),
+        ("limits", None),
         ("limits", (-1.0, float("inf"))),
         ("Q", -1.0),
         ("R", float("nan")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -177,6 +179,9 @@ def test_bad_arguments_are_refused_by_name() -> None:
     for distance in (-1.0, float("nan")):
         with pytest.raises(ValueError, match=f"replan_distance must be at least 0, not {distance}"):
             RecedingHorizon(Counting(), replan_distance=distance)
+    nothing: Any = torch.zeros(0)
+    with pytest.raises(ValueError, match="replan_distance must be at least 0, not tensor"):
+        RecedingHorizon(Counting(), replan_distance=nothing)
     with pytest.raises(ValueError, match="replan_every must be at most the horizon 4, not 5"):
         RecedingHorizon(Counting(), replan_every=5).act(Push(), cost, torch.zeros(2, 1))
     horizon = RecedingHorizon(Counting())

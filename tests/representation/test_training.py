@@ -326,5 +326,7 @@ def test_a_seed_gives_the_same_weights_on_the_gpu(monkeypatch: pytest.MonkeyPatc
     "batch", [None, {"observation": 7}, {"observation": torch.tensor(7)}, [torch.ones(2)]]
 )
 def test_what_is_no_batch_is_refused(batch: Any) -> None:
+    learner = fresh().eval()
     with pytest.raises(ValueError, match="batch_at must return a dict of tensors that have rows, not"):
-        train(fresh(), lambda _: batch, 1, progress=False)
+        train(learner, lambda _: batch, 1, progress=False)
+    assert not learner.training
