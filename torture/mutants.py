@@ -23,6 +23,7 @@ import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
+from gymnasium import registry
 
 from torture.targets import KNOWN, TESTS
 from unknot.files import read_json, write_json, write_text
@@ -125,6 +126,8 @@ def _test(folder: Path, tests: tuple[str, ...]) -> None:
     sys.path.insert(0, str(folder))
     for name in [name for name in sys.modules if name.split(".")[0] in ("unknot", "torture")]:
         del sys.modules[name]
+    for name in [name for name in registry if name.startswith("unknot/")]:  # importing unknot registers again
+        del registry[name]
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
@@ -132,8 +135,7 @@ def _test(folder: Path, tests: tuple[str, ...]) -> None:
 
 
 def _work(tasks: Iterable[Mutant], results: "multiprocessing.SimpleQueue[tuple[str, bool]]") -> None:
-    import gymnasium  # noqa: F401  (loaded once, before the forks)
-    import scipy.optimize  # noqa: F401
+    import scipy.optimize  # noqa: F401  (loaded once, before the forks)
     import sklearn.ensemble  # noqa: F401
     import stable_baselines3  # noqa: F401
     import torch
