@@ -34,6 +34,7 @@ from unknot.cli import collect_grasps
 from unknot.progress import announce
 from unknot.report import Table
 from unknot.representation import train
+from unknot.representation.locally_linear import LocallyLinear
 from unknot.running import load_experiment, run_seeds, show_run
 
 IGNORED = ("events.out.tfevents.*", "log.txt")
@@ -52,11 +53,19 @@ REPLACED: dict[str, Any] = {
     "unknot.envs.grasp.dataset:STRAYS": 4,
     "unknot.experiments.common.runs:CHECKPOINT_EVERY": EVERY,
     "unknot.experiments.capacity_vae.generator:CHECKPOINT_EVERY": EVERY,
+    "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
+    "unknot.representation.metrics.dci:_trees": lambda categorical, seed, *_: _one_tree(categorical, seed),
+    "unknot.representation.metrics.score:RESAMPLES": 10,
     "unknot.experiments.dynamics_content.measures:PlanningAgent": lambda *_, **__: StraightLineExpert(),
     "unknot.experiments.controllable_factors.planning:solve": lambda *_, **__: UNSOLVED,
 }
-"""What stands in for what in these runs: a clock that stands still, more checkpoints, and nothing that takes
-long and writes no file, such as plans in untrained models."""
+"""What stands in for what in these runs: a clock that stands still, more checkpoints, and less of what
+takes long and writes no file, such as plans in untrained models."""
+DEFAULTS: tuple[tuple[Any, str, int], ...] = (
+    (train, "checkpoint_every", EVERY),
+    (LocallyLinear.survey, "steps", 20),
+)
+"""Functions, and which of their defaults become what."""
 
 AGENT: dict[str, Any] = {"options": ("max_steps=6",), "observe": "factors"}
 AGENT |= {"steps": 96, "evaluate_every": 32, "episodes": 2}
@@ -212,8 +221,8 @@ def _run(
         die_at: the number of the rename before which to die, the first is 1; at none, if 0.
     """
     torch.set_num_threads(1)
-    kwdefaults: Any = train.__kwdefaults__
-    kwdefaults["checkpoint_every"] = EVERY
+    for function, argument, default in DEFAULTS:
+        function.__kwdefaults__[argument] = default
     for place, value in REPLACED.items():
         module, _, attribute = place.partition(":")
         setattr(importlib.import_module(module), attribute, value)
@@ -237,6 +246,13 @@ def _run(
     RUNS[name](folder, resume)
     if modules:
         modules.write_text(json.dumps(list(sys.modules)))
+
+
+def _one_tree(categorical: bool, seed: int) -> Any:
+    from sklearn import ensemble
+
+    kind = ensemble.RandomForestClassifier if categorical else ensemble.RandomForestRegressor
+    return kind(n_estimators=1, max_features=None, max_depth=4, random_state=seed)
 
 
 def _log(folder: Path) -> Path:
