@@ -97,3 +97,11 @@ def test_several_warm_starts_are_refused() -> None:
     cost, start = problem(2)
     with pytest.raises(ValueError, match="warm_start must have the shape"):
         planner().plan(Push(), cost, start, torch.zeros(2, 3, 5, 2))
+
+
+def test_the_next_samples_mix_the_elites_with_the_old_ones_by_the_smoothing() -> None:
+    samples = torch.tensor([2.0, 4.0, 9.0]).view(1, 3, 1, 1)
+    mean, std = torch.tensor([[[1.0]]]), torch.tensor([[[5.0]]])
+    values = torch.tensor([[0.0, 1.0, 2.0]])
+    found = planner(elites=2, population=3, smoothing=0.25)._refit(samples, values, mean, std)
+    assert [float(each) for each in found] == [0.25 * 1 + 0.75 * 3, 0.25 * 5 + 0.75 * 1]

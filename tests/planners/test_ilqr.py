@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from unknot.planners import ILQR, Plan, QuadraticCost, Status
+from unknot.planners.ilqr import _inverse, _positive
 
 torch.set_num_threads(1)
 
@@ -386,7 +387,7 @@ def test_an_unknown_or_contradictory_action_dim_is_refused() -> None:
 
 def test_a_function_that_returns_a_wrong_shape_is_refused() -> None:
     dynamics, _, start = neural_problem(3)
-    with pytest.raises(ValueError, match=r"cost must return the shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"cost must return the shape \(3,\), not \(3, 6, 2\)"):
         ILQR(5).plan(dynamics, lambda states, actions: states, start, torch.zeros(3, 5, 2))
 
 
@@ -414,3 +415,14 @@ def test_sampled_starts_are_finite_without_limits(limits: tuple[float, float]) -
     assert (actions >= limits[0]).all()
     assert (actions.abs() < 10).all()
     assert len(set(actions.flatten().tolist())) > 10
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_small_matrices_are_inverted_and_judged_as_by_their_eigenvalues(m: int) -> None:
+    halves = torch.randn(4, 50, m, m, generator=torch.Generator().manual_seed(m), dtype=torch.float64)
+    symmetric = halves + halves.mT + torch.tensor([0.0, 1.0, 3.0, 6.0]).view(4, 1, 1, 1) * torch.eye(m)
+    positive = (torch.linalg.eigvalsh(symmetric) > 0).all(-1).all(0)
+    assert 0 < int(positive.sum()) < 50
+    assert torch.equal(_positive(symmetric.permute(0, 2, 3, 1)), positive)
+    inverse = _inverse(symmetric[0].permute(1, 2, 0)).permute(2, 0, 1)
+    torch.testing.assert_close(inverse @ symmetric[0], torch.eye(m).double().expand(50, m, m))

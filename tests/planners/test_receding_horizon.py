@@ -188,5 +188,9 @@ def test_bad_arguments_are_refused_by_name() -> None:
     _, memory = horizon.act(Push(), cost, torch.zeros(2, 1))
     with pytest.raises(ValueError, match=r"restart must have the shape \(2,\)"):
         horizon.act(Push(), cost, torch.zeros(2, 1), memory, torch.zeros(3, dtype=torch.bool))
+    with pytest.raises(
+        ValueError, match=r"of memory\.states, \(1,\) and torch\.float32, not \(2,\) and torch\.float32"
+    ):
+        horizon.act(Push(), cost, torch.zeros(2, 2), memory)
     with pytest.raises(ValueError, match=r"memory\.used must have the shape \(3,\)"):
         horizon.act(Push(), cost, torch.zeros(3, 1), memory)

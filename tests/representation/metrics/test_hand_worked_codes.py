@@ -231,3 +231,32 @@ def test_a_constant_has_no_weight_in_a_linear_model() -> None:
     """Its standard deviation is 0 up to rounding: 0.1 is not a binary fraction."""
     score = dci(CODES["longer by a constant"](GRID), FACTORS, NAMES, regressor="lasso")
     assert score.parts["weights"][1] == 0
+
+
+def test_a_code_of_more_dimensions_than_images_is_measured() -> None:
+    score = factor_vae(lambda images: images[:, 0, :, 0].astype(float), Images(), images=2)
+    assert score.parts["votes"].shape == (4, 2)
+
+
+@pytest.mark.parametrize("metric", [higgins, higgins_2, factor_vae])
+def test_chance_is_the_share_of_the_most_frequent_factor(metric: Callable[..., Score]) -> None:
+    score = metric(lambda images: images[:, 0, :, 0].astype(float), Images())
+    assert 0.5 <= score.parts["chance"] < 0.6
+
+
+@pytest.mark.parametrize(
+    ("metric", "argument", "least"),
+    [
+        (higgins, "train_examples", 2),
+        (higgins, "test_examples", 1),
+        (higgins, "pairs", 1),
+        (higgins_2, "train_examples", 2),
+        (higgins_2, "test_examples", 1),
+        (factor_vae, "train_votes", 1),
+        (factor_vae, "test_votes", 1),
+        (factor_vae, "images", 2),
+    ],
+)
+def test_too_few_samples_are_refused(metric: Callable[..., Score], argument: str, least: int) -> None:
+    with pytest.raises(ValueError, match=f"{argument} must be at least {least}, not {least - 1}"):
+        metric(lambda images: images, Images(), **{argument: least - 1})

@@ -19,3 +19,11 @@ def test_the_linear_fit_is_r_squared() -> None:
     assert linear_fit(codes, codes @ [2.0, -3.0] + 7) == pytest.approx(1)
     assert linear_fit(codes, np.sign(codes[:, 0])) == pytest.approx(2 / np.pi, abs=0.06)
     assert linear_fit(codes, rng.normal(size=200)) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("codes", "factors"), [((4,), (4, 1)), ((4, 1), (4,)), ((4, 1), (3, 1)), ((3, 1), (4, 1))]
+)
+def test_other_shapes_are_refused(codes: tuple[int, ...], factors: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"codes and factors must be \(n, columns\), not"):
+        correlations(np.zeros(codes), np.zeros(factors))

@@ -366,8 +366,9 @@ def test_dci_and_modularity_refuse_too_few_examples_or_factors() -> None:
         dci(NORMAL, NORMAL[:, :1])
     with pytest.raises(ValueError, match="at least 2 that vary, not 1"):
         modularity(NORMAL, NORMAL[:, :1])
-    with pytest.raises(ValueError, match="20 examples are too few"):
-        dci(NORMAL[:20], NORMAL[:20])
+    with pytest.raises(ValueError, match="29 examples are too few"):
+        dci(NORMAL[:29], NORMAL[:29])
+    assert np.isfinite(dci(NORMAL[:30], NORMAL[:30]).value)
     with pytest.raises(ValueError, match="lasso"):
         dci(NORMAL, NORMAL, regressor="laso")
     with pytest.raises(ValueError, match="unseen codes must have 4 columns, not 3"):
@@ -464,3 +465,11 @@ def test_dci_needs_two_values_of_every_factor_in_its_training_set(seed: int, in_
     else:
         with pytest.raises(ValueError, match=r"columns \[1\] take one value in the training set"):
             dci(codes, rare, seed=seed)
+
+
+@pytest.mark.parametrize(("metric", "least"), [(mig, 2), (modularity, 2), (unsupervised, 2)])
+def test_as_many_bins_are_needed(metric: Callable[..., Score], least: int) -> None:
+    arrays = (NORMAL[:, :2],) if metric is unsupervised else (NORMAL[:, :2], NORMAL[:, 2:])
+    assert np.isfinite(metric(*arrays, bins=least).value)
+    with pytest.raises(ValueError, match=f"bins must be at least {least}, not {least - 1}"):
+        metric(*arrays, bins=least - 1)

@@ -36,3 +36,8 @@ def test_a_peak_of_few_points_is_not_a_mode() -> None:
 def test_one_cloud_has_one_mode_and_equal_points_too() -> None:
     assert find_modes(cloud([300], np.zeros((1, 2)) + 5)).tolist() == [0] * 300
     assert find_modes(np.zeros((20, 2))).tolist() == [0] * 20
+
+
+def test_a_share_below_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="share must be from 0 to 1"):
+        find_modes(CORNERS, share=-0.1)

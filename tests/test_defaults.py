@@ -1,0 +1,295 @@
+"""Defaults, written down a second time: results depend on them, so that nobody changes one unknowingly."""
+
+import importlib
+import inspect
+from functools import reduce
+from typing import Any
+
+import pytest
+
+DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
+    "planners/cem.py": {
+        "CEM": {"population": 256, "elites": 32, "smoothing": 0.1, "iterations": 30, "tolerance": 0.001}
+    },
+    "planners/ilqr.py": {"ILQR": {"starts": 1, "iterations": 50, "tolerance": 1e-06}},
+    "planners/mpc.py": {"RecedingHorizon": {"replan_every": 1, "replan_distance": float("inf")}},
+    "planners/pose_search.py": {
+        "DirectionSearch": {"length": (0.03, 0.5), "directions": 10, "steps": 20},
+        "PoseCEM": {
+            "std": (0.02, 0.4),
+            "noise": (0.006, 0.1),
+            "population": 32,
+            "elites": 8,
+            "smoothing": 0.2,
+            "iterations": 6,
+        },
+    },
+    "planners/roadmap.py": {"Roadmap": {"neighbours": 64}},
+    "planners/search.py": {"BreadthFirst": {"limit": 1000}},
+    "representation/metrics/attribute_auc.py": {"attribute_auc": {"seed": 0, "threshold": 0.95}},
+    "representation/metrics/covariance.py": {
+        "mapc": {"seed": 0},
+        "cvr": {"seed": 0},
+        "tdv": {"seed": 0},
+        "ud90": {"seed": 0},
+    },
+    "representation/metrics/dci.py": {"dci": {"seed": 0}, "Regressor": {"slack": 0.0}},
+    "representation/metrics/factor_vae.py": {
+        "factor_vae": {"seed": 0, "train_votes": 300, "test_votes": 300, "images": 64}
+    },
+    "representation/metrics/higgins.py": {
+        "higgins": {"seed": 0, "train_examples": 300, "test_examples": 300, "pairs": 64},
+        "higgins_2": {"seed": 0, "train_examples": 3000, "test_examples": 3000},
+    },
+    "representation/metrics/mig.py": {"mig": {"seed": 0, "bins": 20}},
+    "representation/metrics/modes.py": {
+        "find_modes": {"bandwidth": 0.25, "share": 0.05},
+        "kernel_width": {"bandwidth": 0.25},
+    },
+    "representation/metrics/modularity.py": {"modularity": {"seed": 0, "bins": 20}},
+    "representation/metrics/recall.py": {"recall": {"neighbours": (1, 2, 4, 10)}},
+    "representation/metrics/sap.py": {"sap": {"seed": 0}},
+    "representation/metrics/unsupervised.py": {"unsupervised": {"seed": 0, "bins": 20}},
+    "models/stacked.py": {"StackedNetworks": {"learning_rate": 0.01}},
+    "models/image/capacity.py": {"CapacityVAE": {"gamma": 1000.0, "capacity": 25.0, "growth": 100000}},
+    "models/image/dip.py": {"DIPVAE": {"off_diagonal": 10.0, "momentum": 0.9}},
+    "models/image/embedding.py": {
+        "Embedding": {
+            "shape": (32, 32, 3),
+            "latent_dim": 22,
+            "dimensions": 2,
+            "width": 32,
+            "hidden": 256,
+            "learning_rate": 0.001,
+        }
+    },
+    "models/image/embedding_losses.py": {
+        "triplet_loss": {"margin": 1.0},
+        "histogram_loss": {"bins": 151},
+        "binomial_deviance_loss": {"alpha": 2.0, "beta": 0.5, "cost": 25.0},
+    },
+    "models/image/factor.py": {
+        "FactorVAE": {
+            "gamma": 35.0,
+            "discriminator_width": 1000,
+            "discriminator_layers": 6,
+            "discriminator_updates": 1,
+            "discriminator_rate": 0.0001,
+        }
+    },
+    "models/image/factor_generator.py": {
+        "FactorGenerator": {
+            "shape": (64, 64, 1),
+            "first": 0.5,
+            "capacity": 25.0,
+            "growth": 100000,
+            "width": 32,
+            "hidden": 256,
+            "learning_rate": 0.0005,
+        }
+    },
+    "models/image/infogan.py": {
+        "InfoGAN": {
+            "shape": (64, 64, 3),
+            "latent_dim": 6,
+            "noise_dim": 128,
+            "width": 32,
+            "information_weight": 8.0,
+            "penalty_weight": 10.0,
+            "critic_updates": 5,
+            "learning_rate": 0.0001,
+        }
+    },
+    "models/image/penalised_autoencoder.py": {
+        "PenalisedAutoencoder": {"code_dim": 84, "weight": 0.08, "learning_rate": 0.001}
+    },
+    "models/image/tc.py": {"BetaTCVAE": {"beta": 6.0}},
+    "models/image/vae.py": {
+        "VariationalAutoencoder": {
+            "shape": (64, 64, 1),
+            "latent_dim": 10,
+            "width": 32,
+            "hidden": 256,
+            "likelihood_weight": 1.0,
+            "noise": 0.0,
+            "warm_up": 0,
+            "learning_rate": 0.0005,
+        },
+        "PosteriorSamples": {"seed": 0},
+        "VAE": {"beta": 1.0},
+    },
+    "representation/autoencoder.py": {
+        "Autoencoder": {"shape": (40, 40, 1), "latent_dim": 8, "learning_rate": 0.001}
+    },
+    "representation/discrete_selectivity.py": {
+        "DiscreteSelectivity": {
+            "shape": (40, 40, 1),
+            "actions": 8,
+            "features": 8,
+            "steps": 2500,
+            "smoothness": 0.1,
+            "spread": 1.0,
+            "pull": 1.0,
+            "shrink": 0.003,
+            "learning_rate": 0.003,
+        }
+    },
+    "representation/grasp_net.py": {
+        "GraspNet": {
+            "width": 16,
+            "hidden": 192,
+            "shape_steps": 1000,
+            "outcome_steps": 1000,
+            "learning_rate": 0.002,
+        }
+    },
+    "representation/interaction.py": {"interactions": {"steps": 1}},
+    "representation/latent_moves.py": {
+        "LatentMoves": {
+            "shape": (64, 64, 3),
+            "features": 32,
+            "hidden": 64,
+            "noise": 0.15,
+            "learning_rate": 0.003,
+            "steps": 600,
+        }
+    },
+    "representation/locally_linear.py": {
+        "LocallyLinear": {
+            "shape": (40, 40, 1),
+            "latent_dim": 2,
+            "action_dim": 2,
+            "content_dim": 0,
+            "sets": 1,
+            "gain": 0.1,
+            "gauge": 1.0,
+            "pull": 1.0,
+            "landmarks": 1000,
+            "learning_rate": 0.002,
+            "steps": 2000,
+        },
+        "LocallyLinear.survey": {"steps": 2000, "seed": 0},
+        "LocallyLinear.encode_all": {"batch": 1024},
+    },
+    "representation/multistep_selectivity.py": {
+        "MultistepSelectivity": {
+            "horizon": 3,
+            "names": 16,
+            "attraction": 2.0,
+            "even": 0.1,
+            "width": 0.36,
+            "sharpness": 4.0,
+            "exploration": 0.25,
+            "entropy": 0.02,
+            "reconstruction": 0.0,
+            "learning_rate": 0.002,
+        },
+        "Names": {"hidden": 128},
+    },
+    "representation/projection.py": {"Frustum.sample": {"without": 0.0}},
+    "representation/rce.py": {"RCE": {"swap": 1.0}},
+    "representation/e2c.py": {"E2C": {"consistency": 1.0}},
+    "representation/scene_selectivity.py": {
+        "SceneSelectivity": {"even": 1.0, "least": 0.0, "hindsight": 0.5, "calm": 0.005},
+        "Bounded": {"hidden": 64},
+        "PlaceEncoder": {"maps": 16},
+    },
+    "representation/selectivity.py": {
+        "Selectivity": {
+            "shape": (64, 64, 3),
+            "latent_dim": 2,
+            "width": 0.6,
+            "factors": 32,
+            "selectivity": 1.0,
+            "spread": 2.0,
+            "sharpness": 3.0,
+            "pull": 1.0,
+            "reconstruction": 0.02,
+            "autoencode_from": 0.6,
+            "entropy": 0.0,
+            "commit": 0.5,
+            "gain": 5.0,
+            "exploration": 0.1,
+            "learning_rate": 0.001,
+            "steps": 2000,
+        },
+        "Bilinear": {"hidden": 64},
+    },
+    "envs/maze.py": {
+        "Maze": {
+            "num_envs": 1,
+            "size": 8,
+            "blocks": 0.2,
+            "water": 0.0,
+            "switches": 0,
+            "switch_states": 2,
+            "actions": ("down", "left", "right", "up", "pass", "toggle"),
+            "max_steps": 100,
+        },
+        "MazeEnv": {
+            "size": 8,
+            "blocks": 0.2,
+            "water": 0.0,
+            "switches": 0,
+            "switch_states": 2,
+            "actions": ("down", "left", "right", "up", "pass", "toggle"),
+            "max_steps": 100,
+        },
+        "MazeVectorEnv": {
+            "num_envs": 1,
+            "size": 8,
+            "blocks": 0.2,
+            "water": 0.0,
+            "switches": 0,
+            "switch_states": 2,
+            "actions": ("down", "left", "right", "up", "pass", "toggle"),
+            "max_steps": 100,
+        },
+    },
+    "envs/maze_frames.py": {"rounded": {"radius": 0.3}},
+    "envs/mnist_grid.py": {
+        "MnistGrid": {"num_envs": 1, "size": 5, "pixels": 64, "max_steps": 40},
+        "MnistGridEnv": {"size": 5, "pixels": 64, "max_steps": 40},
+        "MnistGridVectorEnv": {"num_envs": 1, "size": 5, "pixels": 64, "max_steps": 40},
+    },
+    "envs/planar.py": {
+        "Planar": {
+            "num_envs": 1,
+            "noise": 0.0,
+            "max_steps": 40,
+            "map_seed": 0,
+            "half_agent": 1.5,
+            "obstacle_brightness": 128,
+        },
+        "PlanarEnv": {
+            "noise": 0.0,
+            "max_steps": 40,
+            "map_seed": 0,
+            "half_agent": 1.5,
+            "obstacle_brightness": 128,
+        },
+        "PlanarVectorEnv": {
+            "num_envs": 1,
+            "noise": 0.0,
+            "max_steps": 40,
+            "map_seed": 0,
+            "half_agent": 1.5,
+            "obstacle_brightness": 128,
+        },
+    },
+    "envs/planar_world.py": {
+        "find_map": {"seed": 0},
+        "random_map": {"obstacles": 10},
+        "PlanarWorld": {"noise": 0.0, "half_agent": 1.5, "obstacle_brightness": 128},
+    },
+    "envs/vector.py": {"SimulationVectorEnv": {"num_envs": 1}},
+}
+"""Numbers that arguments have by default, by module and callable."""
+
+
+@pytest.mark.parametrize("module", DEFAULTS)
+def test_defaults_are_as_written_down(module: str) -> None:
+    found = importlib.import_module(f"unknot.{module.removesuffix('.py').replace('/', '.')}")
+    for name, expected in DEFAULTS[module].items():
+        parameters = inspect.signature(reduce(getattr, name.split("."), found)).parameters
+        assert {argument: parameters[argument].default for argument in expected} == expected
