@@ -8,6 +8,7 @@ import torch
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.image.embedding import LOSSES, Embedding
 from unknot.models.image.embedding_losses import binomial_deviance_loss, histogram_loss, triplet_loss
+from unknot.models.image.f_statistic import f_statistic_loss
 
 
 def test_triplets_by_hand() -> None:
@@ -112,3 +113,18 @@ def test_an_image_does_not_depend_on_the_others() -> None:
     for row, image in enumerate(together):
         alone = source.render_factors({name: each[[row]] for name, each in factors.items()})
         assert (alone[0] == image).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_embedding_learns_by_the_loss_of_its_name(loss: str) -> None:
+    by_hand = {
+        "f_statistic": lambda codes, labels: f_statistic_loss(codes, labels, 2),
+        "triplet": triplet_loss,
+        "histogram": histogram_loss,
+        "binomial_deviance": binomial_deviance_loss,
+    }
+    images = torch.from_numpy(Sprites(pixels=16).render_factors(Sprites().combinations(np.arange(8))))
+    labels = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2])
+    model = Embedding(loss=loss, shape=(16, 16, 3), latent_dim=3)
+    expected = float(by_hand[loss](model.encode(images), labels).detach())
+    assert float(model.update({"observation": images, "label": labels})["loss"]) == pytest.approx(expected)

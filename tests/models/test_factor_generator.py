@@ -1,5 +1,8 @@
 """The generator from true factors: its capacity, its trace, and the factors that get capacity."""
 
+import math
+from typing import Any
+
 import pytest
 import torch
 
@@ -54,3 +57,11 @@ def test_the_generator_gives_capacity_to_what_the_images_show() -> None:
     x, hidden, y = learner.capacities().tolist()
     assert min(x, y) > 1.5
     assert hidden < 0.4
+
+
+@pytest.mark.parametrize(
+    "factors", [{}, {"x": (0.0,)}, {"x": (0.0, 0.0)}, {"x": (0.0, -1.0)}, {"x": (math.nan, 1.0)}]
+)
+def test_factors_without_a_mean_and_a_standard_deviation_are_refused(factors: Any) -> None:
+    with pytest.raises(ValueError, match=r"^factors"):
+        FactorGenerator(factors=factors)

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 import torch
 
+from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
 from unknot.models.penalties import covariance_penalty, l1_penalty
 from unknot.models.stacked import StackedNetworks
 
@@ -89,3 +90,26 @@ def test_a_penalty_keeps_only_the_dimensions_of_the_data() -> None:
 def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         networks(**options)
+
+
+def test_the_rate_falls_linearly_to_zero_and_stays_there() -> None:
+    learner, x = networks(steps=2, learning_rate=0.5), torch.randn(8, 3, 4)
+    rates = []
+    for _ in range(4):
+        learner.update({"input": x, "target": x})
+        rates.append(learner.optimizers["adam"].param_groups[0]["lr"])
+    assert rates == [0.5, 0.25, 0, 0]
+
+
+def test_the_autoencoder_of_images_has_the_papers_layers_and_decodes_images() -> None:
+    learner = PenalisedAutoencoder(penalty="covariance")
+    linear = [layer for layer in learner.encoder if isinstance(layer, torch.nn.Linear)]
+    assert [layer.out_features for layer in linear] == [104, 84]
+    assert linear[0].in_features == 32 * 8 * 8
+    images = torch.randint(256, (3, 32, 32, 3), dtype=torch.uint8)
+    decoded = learner.decode(learner.encode(images))
+    assert decoded.shape == (3, 32, 32, 3)
+    expected = learner.decoder(learner.encoder(images.movedim(-1, 1) / 255))
+    torch.testing.assert_close(decoded, expected.movedim(1, -1))
+    error = float((decoded - images / 255).square().mean().detach())
+    assert float(learner.update({"observation": images})["error"]) == pytest.approx(error, rel=1e-5)

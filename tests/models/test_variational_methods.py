@@ -178,3 +178,32 @@ def test_each_optimiser_of_factor_vae_moves_only_its_own_network() -> None:
     scalars = learner.update(BATCH)
     assert all(not torch.equal(before[name], tensor) for name, tensor in learner.state_dict().items())
     assert float(scalars["discriminator"]) == pytest.approx(np.log(2), abs=0.1)
+
+
+def test_the_total_correlation_of_a_batch_is_that_of_the_mixture_of_its_posteriors() -> None:
+    mean, log_variance, z = (part.double() for part in moments(make(VAE)))
+    posteriors = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    densities = posteriors.log_prob(z[:, None]).exp()  # (sample, posterior, dimension)
+    joint, marginals = densities.prod(2).mean(1), densities.mean(1).prod(1)
+    expected = (joint.log() - marginals.log()).mean()
+    torch.testing.assert_close(total_correlation(z, mean, log_variance), expected)
+
+
+def test_a_discriminator_is_a_perceptron_with_leaky_relu() -> None:
+    network = dense_discriminator(3, 5, 2)
+    inputs = torch.randn(7, 3)
+    first = network[0](inputs)
+    second = network[2](first.clamp_min(0) + 0.2 * first.clamp_max(0))
+    expected = network[4](second.clamp_min(0) + 0.2 * second.clamp_max(0))
+    torch.testing.assert_close(network(inputs).flatten(), expected.flatten())
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.0])
+def test_a_momentum_outside_0_to_1_is_refused(momentum: float) -> None:
+    with pytest.raises(ValueError, match="momentum"):
+        make(DIPVAE, momentum=momentum)
+
+
+def test_a_capacity_may_grow_in_one_update() -> None:
+    learner = make(CapacityVAE, capacity=10.0, growth=1)
+    assert [float(learner.update(BATCH)["target"]) for _ in range(2)] == [0, 10]

@@ -169,3 +169,32 @@ def test_the_autoencoder_refuses_no_dimensions_and_unknown_encoders() -> None:
         Autoencoder(latent_dim=0)
     with pytest.raises(ValueError, match="unknown encoder 'place'; did you mean 'places'"):
         Autoencoder(encoder="place")
+
+
+def test_an_autoencoders_error_is_of_pixels_in_0_to_1() -> None:
+    learner = Autoencoder(shape=SHAPE, latent_dim=3)
+    images = batch_at(0)["observation"] // 2
+    error = (learner.decode(learner.encode(images)) - images / 255).square().sum() / len(images)
+    assert float(learner.update({"observation": images})["reconstruction"]) == pytest.approx(
+        float(error.detach())
+    )
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.1, 0.0), (0.2, 0.0), (0.35, 0.5), (0.5, 1.0), (0.9, 1.0)])
+def test_the_pull_to_steps_of_one_rises_in_training(progress: float, share: float) -> None:
+    """The first layer's gradient is linear in the pull: it is compared with that of a pull so weighted."""
+    batch = batch_at(0)
+
+    def weights(pull: float, updates: int) -> Tensor:
+        torch.manual_seed(0)
+        learner = DiscreteSelectivity(shape=SHAPE, actions=4, features=4, steps=100, pull=pull)
+        learner.updates.fill_(updates)
+        for optimizer in learner.optimizers.values():
+            optimizer.step = lambda *_: None  # type: ignore[method-assign]
+        learner.update(batch)
+        gradient = next(learner.encoder.parameters()).grad
+        assert gradient is not None
+        return gradient.clone()
+
+    full, none, found = weights(3.0, 99), weights(0.0, 99), weights(3.0, round(100 * progress))
+    torch.testing.assert_close(found, none + share * (full - none), rtol=1e-3, atol=1e-5)

@@ -473,3 +473,13 @@ def test_as_many_bins_are_needed(metric: Callable[..., Score], least: int) -> No
     assert np.isfinite(metric(*arrays, bins=least).value)
     with pytest.raises(ValueError, match=f"bins must be at least {least}, not {least - 1}"):
         metric(*arrays, bins=least - 1)
+
+
+def test_intervals_of_400_examples_are_narrow() -> None:
+    for score in (unsupervised(NORMAL[:400]), sap(NORMAL[:400], NORMAL[:400])):
+        assert score.interval[1] - score.interval[0] < 0.3
+
+
+def test_a_score_reports_what_was_chosen() -> None:
+    assert sap(NORMAL[:60], NORMAL[:60]).choices["test share"] == 0.5
+    assert mig(NORMAL[:60], NORMAL[:60], bins=7).choices["bins"] == 7
