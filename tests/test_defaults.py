@@ -289,7 +289,7 @@ DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("module", DEFAULTS)
 def test_defaults_are_as_written_down(module: str) -> None:
-    found = importlib.import_module(f"unknot.{module.removesuffix('.py').replace('/', '.')}")
+    found: Any = importlib.import_module(f"unknot.{module.removesuffix('.py').replace('/', '.')}")
     for name, expected in DEFAULTS[module].items():
         parameters = inspect.signature(reduce(getattr, name.split("."), found)).parameters
         assert {argument: parameters[argument].default for argument in expected} == expected

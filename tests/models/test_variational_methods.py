@@ -183,7 +183,8 @@ def test_each_optimiser_of_factor_vae_moves_only_its_own_network() -> None:
 def test_the_total_correlation_of_a_batch_is_that_of_the_mixture_of_its_posteriors() -> None:
     mean, log_variance, z = (part.double() for part in moments(make(VAE)))
     posteriors = torch.distributions.Normal(mean, (log_variance / 2).exp())
-    densities = posteriors.log_prob(z[:, None]).exp()  # (sample, posterior, dimension)
+    log_density: Any = posteriors.log_prob
+    densities = log_density(z[:, None]).exp()  # (sample, posterior, dimension)
     joint, marginals = densities.prod(2).mean(1), densities.mean(1).prod(1)
     expected = (joint.log() - marginals.log()).mean()
     torch.testing.assert_close(total_correlation(z, mean, log_variance), expected)

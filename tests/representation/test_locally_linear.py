@@ -11,8 +11,8 @@ from torch import Tensor
 import unknot  # noqa: F401  # registers the environments
 from tests.representation.small_locally_linear import SMALL, bent, fresh, normal
 from unknot.representation import E2C, RCE, LocallyLinear, train
-from unknot.representation.locally_linear import Matrices
-from unknot.representation.obstacles import FourierFeatures
+from unknot.representation.locally_linear import Matrices, _one_cycle
+from unknot.representation.obstacles import FourierFeatures, obstacle_classifier
 
 Images = NDArray[np.uint8]
 
@@ -254,3 +254,12 @@ def test_the_mean_content_of_each_set_is_remembered() -> None:
         means = torch.stack([learner.content(images).mean(0) for images in sources])
     learner.update(batch)
     torch.testing.assert_close(learner.content_means, 0.02 * means)
+
+
+def test_the_rate_rises_for_three_tenths_of_training_and_falls_to_zero() -> None:
+    shares = [_one_cycle(progress) for progress in (0, 0.15, 0.3, 0.65, 1)]
+    assert shares == pytest.approx([0.04, 0.52, 1, 0.5, 0])
+
+
+def test_an_obstacle_classifier_has_one_output() -> None:
+    assert obstacle_classifier(3, 0.1)(torch.zeros(2, 5, 3)).shape == (2, 5, 1)

@@ -200,3 +200,60 @@ def test_policies_of_two_steps_are_distinguished() -> None:
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         learner(**settings)
+
+
+LAYOUT, MIDDLE, END = 0, 575, 1000
+"""Updates of 1,000: in the layout; at half of what follows it; the end."""
+
+
+def test_the_kernel_narrows_after_the_layout() -> None:
+    model = learner(steps=1000, width=0.4)
+    widths = {}
+    for updates in (LAYOUT, 150, 405, MIDDLE, END):
+        model.updates.fill_(updates)
+        widths[updates] = model._width()
+    assert widths == pytest.approx(
+        {LAYOUT: 0.6, 150: 1.0, 405: 0.4 * 2.5**0.5, MIDDLE: 0.4 * 2.5 ** (1 / 6), END: 0.4}
+    )
+
+
+@pytest.mark.parametrize(
+    ("updates", "weights"),
+    [
+        (LAYOUT, {"selectivity": -2.0, "uneven": 7.0}),
+        (75, {"selectivity": -2.0, "pull": 3.0 / 2, "uneven": 7.0}),
+        (
+            MIDDLE,
+            {"selectivity": -2.0, "pull": 3.0, "uneven": 7.0, "attraction": 5.0, "model": 1.0},
+        ),
+        (
+            levelled := 150 + 85 // 2,
+            {
+                "selectivity": -2.0,
+                "pull": 3.0,
+                "uneven": 7.0,
+                "attraction": 5.0 * (levelled - 150) / 85,
+                "model": 1.0,
+                "entropy": -11.0 * (1 - (levelled - 150) / 425),
+            },
+        ),
+    ],
+)
+def test_the_loss_is_the_weighted_sum_of_its_terms(updates: int, weights: dict[str, float]) -> None:
+    model = learner(steps=1000, selectivity=2.0, pull=3.0, even=7.0, attraction=5.0, entropy=11.0)
+    model.updates.fill_(updates)
+    batch = interactions(maze(8), 0, steps=2, behaviour=model.behaviour)(0)
+    h = torch.randn(8, 3, 2, generator=torch.Generator().manual_seed(0))
+    terms, loss = model._control(h, batch)
+    expected = sum(weight * float(terms[name].detach()) for name, weight in weights.items())
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_rates_fall_after_the_layout_each_from_its_own() -> None:
+    model = learner(steps=1000, learning_rate=0.1)
+    for updates, share in ((LAYOUT, None), (MIDDLE, 5 / 6), (END - 1, 1 / 510)):
+        model.updates.fill_(updates)
+        model._step(sum((each.square().sum() for each in model.parameters()), torch.zeros(())))
+        rates = {group["name"]: group["lr"] for group in model.optimizers["adam"].param_groups}
+        factors = {"policy": 0.2, "generator": 2.0, "model": 2.5} if share else {}
+        assert rates == pytest.approx({name: 0.1 * (share or 1) * factors.get(name, 1) for name in rates})
