@@ -1,4 +1,4 @@
-"""Defaults, written down a second time: results depend on them, so that nobody changes one unknowingly."""
+"""Defaults and constants, written down a second time: nobody changes what results depend on unknowingly."""
 
 import importlib
 import inspect
@@ -285,11 +285,114 @@ DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
     "envs/vector.py": {"SimulationVectorEnv": {"num_envs": 1}},
 }
 """Numbers that arguments have by default, by module and callable."""
+CONSTANTS: dict[str, dict[str, Any]] = {
+    "planners/costs.py": {"_SWEEP_FRACTIONS": (1 / 3, 2 / 3, 1.0)},
+    "planners/derivatives.py": {"_CPU_ROWS": 1024},
+    "planners/ilqr.py": {
+        "_STEP_FRACTIONS": ((0.5, 0.25), (0.1, 0.03, 0.01)),
+        "_GOOD_STEP": 0.1,
+        "_DAMPING": (0.001, 10000.0),
+        "_NEARLY_UNDAMPED": 0.01,
+    },
+    "representation/metrics/dci.py": {"LEAST_GAIN": 1e-05, "LEAST_GAINS": (0.01, 0.001, 0.0001, 1e-05)},
+    "representation/metrics/modes.py": {"BANDWIDTH": 0.25, "SMALLEST_SHARE": 0.05},
+    "models/image/f_statistic.py": {"EPSILON": 1e-06},
+    "models/image/factor.py": {"WARM_UP_GAMMA": 40.0},
+    "models/image/factor_generator.py": {"POINTS": 100, "UNIFORM_SHARE": 0.1, "SHARING_RATE": 0.01},
+    "models/image/penalised_autoencoder.py": {"SHAPE": (32, 32, 3)},
+    "models/image/vae.py": {"WARM_UP_PIXEL_WEIGHT": 0.25},
+    "models/image/warm_up.py": {
+        "WARM_UP_PIXEL_WEIGHT": 0.25,
+        "FROZEN_UPDATES": 300,
+        "COLLAPSED_KL": 0.1,
+        "REINITIALISED_STD": 0.7,
+        "REINITIALISED_LOG_VARIANCE": -1.0,
+    },
+    "representation/grasp_net.py": {
+        "CELLS": 32,
+        "BOTTLENECK": (48, 4, 4),
+        "EMPTY": -8.0,
+        "RAYS": 384,
+        "SAMPLES": 48,
+        "AROUND": 1.3,
+        "THROUGH": 1.5,
+        "LOCAL": (8, 16),
+        "DEPTHS": 16,
+        "BEHIND": 0.12,
+        "SPREAD": (0.06, 0.03),
+        "NEAR": 0.06,
+        "FAR": 0.16,
+        "POSE": 19,
+    },
+    "representation/latent_moves.py": {"PATCH": 8, "THINGS": 8, "PLACES_READ": 4},
+    "representation/locally_linear.py": {"OBSTACLE_DETAIL": 3.0, "LOG_VARIANCE": (-12.0, 2.0)},
+    "representation/multistep_selectivity.py": {
+        "LAYOUT_SHARE": 0.15,
+        "INITIAL_KERNEL_FACTOR": 2.5,
+        "DECODER_NOISE": 0.3,
+    },
+    "representation/obstacles.py": {"BATCH_POINTS": 1024, "WAVES": 48},
+    "representation/projection.py": {"RAISED": 0.004, "MARGIN": 1.15, "SMALLEST": 0.01},
+    "representation/rce.py": {"RECENT_STATES": 1024, "PICTURE_RADIUS": 3.0},
+    "representation/selectivity.py": {
+        "SETTLING": (0.25, 0.6),
+        "DECODED_IMAGES": 32,
+        "LEAST_SIMILARITY": 0.001,
+    },
+    "envs/maze.py": {"GOAL": 2, "KIND": 4, "PIXELS": 64, "MOST_SHADES": 7, "UPSCALE": 8},
+    "envs/maze_frames.py": {
+        "FREE": 0,
+        "SWITCH": 3,
+        "PIXELS": 64,
+        "SUPERSAMPLES": 8,
+        "AGENT": 1,
+        "GOAL": 2,
+        "KIND": 4,
+        "RED": (230, 40, 40),
+        "WHITE": (255, 255, 255),
+        "ORANGE": (255, 140, 0),
+        "BLUE": (40, 90, 230),
+        "BLACK": (0, 0, 0),
+        "DARKEST": 90,
+        "BRIGHTEST": 250,
+    },
+    "envs/maze_layouts.py": {"BLOCK": 1, "LEAST_CONNECTED_SHARE": 0.5, "TRIES": 1000},
+    "envs/maze_world.py": {"FREE": 0, "BLOCK": 1, "WATER": 2, "SWITCH": 3},
+    "envs/mnist_grid.py": {
+        "LEAST_CELL_PIXELS": 6,
+        "MOST_PIXELS": 256,
+        "MARGIN": 2,
+        "UPSCALE": 8,
+        "CHUNK": 4096,
+    },
+    "envs/planar.py": {
+        "MAX_ACTION": 3.0,
+        "NEAR": 2.0,
+        "STAY": 5,
+        "CORNER": 5.0,
+        "JITTER": 2.0,
+        "TRIES": 1000,
+        "UPSCALE": 10,
+    },
+    "envs/planar_frames.py": {
+        "SUPERSAMPLES": 16,
+        "_SQUARE": ((-1.0, -1.0, 1.0, 1.0),),
+        "_THIRD": 0.3333333333333333,
+    },
+    "envs/planar_world.py": {"AGENT_BRIGHTNESS": 255, "GRID_STEP": 0.25},
+    "envs/vector.py": {"MOST_COPIES": 1000000},
+}
+"""Numbers that modules give names."""
 
 
-@pytest.mark.parametrize("module", DEFAULTS)
-def test_defaults_are_as_written_down(module: str) -> None:
-    found: Any = importlib.import_module(f"unknot.{module.removesuffix('.py').replace('/', '.')}")
-    for name, expected in DEFAULTS[module].items():
-        parameters = inspect.signature(reduce(getattr, name.split("."), found)).parameters
+def load(module: str) -> Any:
+    return importlib.import_module(f"unknot.{module.removesuffix('.py').replace('/', '.')}")
+
+
+@pytest.mark.parametrize("module", sorted({*DEFAULTS, *CONSTANTS}))
+def test_numbers_are_as_written_down(module: str) -> None:
+    for name, expected in DEFAULTS.get(module, {}).items():
+        parameters = inspect.signature(reduce(getattr, name.split("."), load(module))).parameters
         assert {argument: parameters[argument].default for argument in expected} == expected
+    constants = CONSTANTS.get(module, {})
+    assert {name: getattr(load(module), name) for name in constants} == constants

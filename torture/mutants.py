@@ -25,7 +25,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 from gymnasium import registry
 
-from torture.targets import KNOWN, TESTS
+from torture.targets import TESTS, reason
 from unknot.files import read_json, write_json, write_text
 from unknot.progress import progress_bar
 from unknot.report import Table
@@ -56,13 +56,14 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """The change, as it stands in `KNOWN` and on the page."""
+        """The change, as `targets.reason` takes it."""
         return f"{self.module}: {self.before} -> {self.after}"
 
     @property
     def key(self) -> str:
         """Digest of the changed code and of the tests that are to notice it."""
-        tests = b"".join((ROOT / test).read_bytes() for test in TESTS[self.module] if test.endswith(".py"))
+        files = dict.fromkeys(test.split("::")[0] for test in TESTS[self.module])
+        tests = b"".join((ROOT / file).read_bytes() for file in files)
         return hashlib.sha256(self.code.encode() + tests).hexdigest()
 
 
@@ -124,7 +125,7 @@ def noticed(mutant: Mutant, folder: Path) -> bool:
 def _test(folder: Path, tests: tuple[str, ...]) -> None:
     os.chdir(folder)
     sys.path.insert(0, str(folder))
-    for name in [name for name in sys.modules if name.split(".")[0] in ("unknot", "torture")]:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("unknot", "torture", "tests")]:
         del sys.modules[name]
     for name in [name for name in registry if name.startswith("unknot/")]:  # importing unknot registers again
         del registry[name]
@@ -177,14 +178,12 @@ def tabulate(chosen: list[Mutant], outcome: dict[str, bool]) -> tuple[list[Table
     rows, left = [], []
     for module in TESTS:
         own = [mutant for mutant in chosen if mutant.module == module]
-        equal = [mutant for mutant in own if not outcome[mutant.key] and mutant.name in KNOWN]
-        missed = [mutant for mutant in own if not outcome[mutant.key] and mutant.name not in KNOWN]
+        equal = [mutant for mutant in own if not outcome[mutant.key] and reason(mutant.name)]
+        missed = [mutant for mutant in own if not outcome[mutant.key] and not reason(mutant.name)]
         rows.append(
             (module, *map(str, (len(own), len(own) - len(equal) - len(missed), len(equal), len(missed))))
         )
-        left += [
-            (f"`{m.module}`", f"`{m.before}`", f"`{m.after}`", KNOWN.get(m.name, "")) for m in equal + missed
-        ]
+        left += [(f"`{m.module}`", f"`{m.before}`", f"`{m.after}`", reason(m.name)) for m in equal + missed]
     tried, found, equal_count = (sum(int(row[k]) for row in rows) for k in (1, 2, 3))
     share = found / (tried - equal_count)
     columns = ("module", "changes tried", "noticed", "nothing to notice", "not noticed")
@@ -210,7 +209,7 @@ def main() -> int:
         raise SystemExit(f"the tests of {', '.join(failing)} fail without any change")
     tables, share = tabulate(chosen, outcome)
     for mutant in chosen:
-        if not outcome[mutant.key] and mutant.name not in KNOWN:
+        if not outcome[mutant.key] and not reason(mutant.name):
             print(mutant.name)
     verdict = f"The tests notice {share:.1%} of the changes (target: {TARGET:.0%})"
     print(verdict)

@@ -256,6 +256,9 @@ def test_in_a_given_layout_start_and_goal_are_anywhere_free() -> None:
 def test_too_little_room_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="no free places"):
         make(layout=["####", "#.##", "####", "####"]).reset(seed=0)
+    for end in ("factors", "goal"):  # a path connects other cells
+        with pytest.raises(RuntimeError, match="no free places"):
+            make(layout=["####", "#.##", "##..", "##.."]).reset(seed=0, options={end: {"agent": [1, 1]}})
     with pytest.raises(ValueError, match="leave no room"):
         make(size=4, blocks=0.5, water=0.5)
 

@@ -47,3 +47,13 @@ def test_sizes_and_rates_of_zero_are_refused_by_name(name: str) -> None:
         bound = "above 0" if is_rate else f"at least {least}"
         with pytest.raises(ValueError, match=f"^{argument} must be {bound}, not 0$"):
             kind(**REQUIRED.get(name, {}) | {argument: 0})
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_no_number_may_be_negative(name: str) -> None:
+    kind: Any = getattr(importlib.import_module(LEARNERS[name]), name)
+    for base in kind.__mro__:
+        for argument, parameter in inspect.signature(base.__init__).parameters.items():
+            if isinstance(parameter.default, int | float) and not isinstance(parameter.default, bool):
+                with pytest.raises(ValueError, match=f"^{argument} must be .*, not -0.5$"):
+                    kind(**REQUIRED.get(name, {}) | {argument: -0.5})
