@@ -55,9 +55,14 @@ class Mutant:
     """The whole changed module."""
 
     @property
-    def name(self) -> str:
-        """The change, as `targets.reason` takes it."""
-        return f"{self.module}: {self.before} -> {self.after}"
+    def change(self) -> str:
+        """The lines before and after."""
+        return f"{self.before} -> {self.after}"
+
+    @property
+    def reason(self) -> str:
+        """Why nobody can notice it; "" if somebody could."""
+        return reason(self.module, self.change)
 
     @property
     def key(self) -> str:
@@ -178,12 +183,12 @@ def tabulate(chosen: list[Mutant], outcome: dict[str, bool]) -> tuple[list[Table
     rows, left = [], []
     for module in TESTS:
         own = [mutant for mutant in chosen if mutant.module == module]
-        equal = [mutant for mutant in own if not outcome[mutant.key] and reason(mutant.name)]
-        missed = [mutant for mutant in own if not outcome[mutant.key] and not reason(mutant.name)]
+        equal = [mutant for mutant in own if not outcome[mutant.key] and mutant.reason]
+        missed = [mutant for mutant in own if not outcome[mutant.key] and not mutant.reason]
         rows.append(
             (module, *map(str, (len(own), len(own) - len(equal) - len(missed), len(equal), len(missed))))
         )
-        left += [(f"`{m.module}`", f"`{m.before}`", f"`{m.after}`", reason(m.name)) for m in equal + missed]
+        left += [(f"`{m.module}`", f"`{m.before}`", f"`{m.after}`", m.reason) for m in equal + missed]
     tried, found, equal_count = (sum(int(row[k]) for row in rows) for k in (1, 2, 3))
     share = found / (tried - equal_count)
     columns = ("module", "changes tried", "noticed", "nothing to notice", "not noticed")
@@ -209,8 +214,8 @@ def main() -> int:
         raise SystemExit(f"the tests of {', '.join(failing)} fail without any change")
     tables, share = tabulate(chosen, outcome)
     for mutant in chosen:
-        if not outcome[mutant.key] and not reason(mutant.name):
-            print(mutant.name)
+        if not outcome[mutant.key] and not mutant.reason:
+            print(f"{mutant.module}: {mutant.change}")
     verdict = f"The tests notice {share:.1%} of the changes (target: {TARGET:.0%})"
     print(verdict)
     if not options.modules:

@@ -89,17 +89,29 @@ def _tests(module: str, own: tuple[str, ...]) -> tuple[str, ...]:
 
 TESTS = {module: _tests(module, own) for module, own in _OWN.items()}
 
-KNOWN: dict[str, str] = {}
-"""Changes that leave what a user sees as it was, each with the reason."""
-
-KINDS: tuple[tuple[str, str], ...] = (
-    (r"strict=True.* -> .*strict=False", "the lengths that zip compares are equal by construction"),
-    (r"reshape\(.*-1\).* -> .*reshape\(.*(~1|- 2)\)", "NumPy infers an axis from any negative size"),
+KNOWN: tuple[tuple[str, str, str], ...] = (
+    ("", r"frozen=True.* -> .*frozen=False", "nothing assigns to it"),
+    ("", r"strict=True.* -> .*strict=False", "the lengths that zip compares are equal by construction"),
+    ("", r"reshape\(.*-1\).* -> .*reshape\(.*(~1|- 2)\)", "NumPy infers an axis from any negative size"),
+    (
+        "planners/derivatives.py",
+        r'type < "cpu"',
+        "it decides only how many rows are differentiated at a time",
+    ),
+    ("planners/search.py", r"_at_goal\(cost, states\)\[:, -1\]", "there is one state then"),
+    ("representation/metrics/higgins.py", r"max_iter= 1001", "the classifier converges before"),
+    ("representation/metrics/modes.py", r"range\( 49\)", "the points have arrived before"),
+    ("representation/gaussian.py", r"-> .*sum\(\+1\)", "there are two axes"),
+    ("representation/rce.py", r"u\], 1\)", "there are two axes"),
+    ("representation/multistep_selectivity.py", r"generate\(start, 2\)", "the first factor is used"),
+    ("envs/maze.py", r"\)\[ -1\]", "there is one image"),
+    ("envs/mnist_grid.py", r'task <= "none"', "the other names come later in the alphabet"),
+    ("envs/planar.py", r"199\.0", "a shade in pictures for people"),
 )
-"""Kinds of such changes, as regular expressions, each with the reason."""
+"""Changes that leave what a user sees as it was: module ("" for any), regular expression, reason."""
 
 
-def reason(name: str) -> str:
-    """Return why nobody can notice a change; "" if somebody could."""
-    kinds = (why for pattern, why in KINDS if re.search(pattern, name))
-    return KNOWN.get(name) or next(kinds, "")
+def reason(module: str, change: str) -> str:
+    """Return why nobody can notice a change, "BEFORE -> AFTER"; "" if somebody could."""
+    reasons = (why for where, pattern, why in KNOWN if where in ("", module) and re.search(pattern, change))
+    return next(reasons, "")

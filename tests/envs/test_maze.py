@@ -402,7 +402,7 @@ def test_agents_are_checked_in_their_own_layouts() -> None:
         ({"actions": 3}, "actions must be .* not 3"),
         ({"goal": None}, "unknown goal None"),
         ({"layout": "paprr"}, "did you mean 'paper'"),
-        ({"layout": ["...", "..."]}, "n strings of length n"),
+        ({"layout": ["...", "..."]}, "n strings of length n, n from 4 to 16,"),
         ({"layout": ["....", "....", "....", ".x.."]}, r"layout must have cells out of .*, not \['x'\]"),
         ({"layout": 3}, "layout must be a name or a list .*, not 3"),
         ({"blocks": 0.7}, r"blocks must be from 0 to 0\.5, not 0\.7"),

@@ -16,6 +16,7 @@ from unknot.representation.projection import (
     image_places,
     log_likelihood,
     look,
+    pick,
     pixel_rays,
     rotation_matrices,
 )
@@ -234,3 +235,10 @@ def test_a_crop_shows_depth_and_height_in_halves_of_its_side() -> None:
     assert float(near[0, 5]) == pytest.approx((0.5 - middle) / half, rel=1e-4)
     assert float(height[5, 5]) == pytest.approx(0.05 / half, rel=1e-3)
     assert float(height[0, 5]) == pytest.approx(0, abs=1e-5)
+
+
+def test_pixels_are_picked_across_and_up() -> None:
+    """A place (x, y) in [-1, 1]² is x to the right and y up, from the middle of the image."""
+    images = torch.arange(16.0).view(1, 1, 4, 4)
+    places = torch.tensor([[[[-0.75, 0.75], [0.25, 0.75], [-0.25, -0.25], [0.75, -0.75]]]])
+    assert pick(images, places).flatten().tolist() == [0, 2, 9, 15]

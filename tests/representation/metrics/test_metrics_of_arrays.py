@@ -483,3 +483,9 @@ def test_intervals_of_400_examples_are_narrow() -> None:
 def test_a_score_reports_what_was_chosen() -> None:
     assert sap(NORMAL[:60], NORMAL[:60]).choices["test share"] == 0.5
     assert mig(NORMAL[:60], NORMAL[:60], bins=7).choices["bins"] == 7
+
+
+def test_an_attribute_that_nothing_has_or_everything_is_not_predicted() -> None:
+    nothing = np.zeros((len(NORMAL), 2), dtype=bool)
+    nothing[:, 1] = True
+    assert areas(NORMAL, nothing).tolist() == [[0.5, 0.5]] * NORMAL.shape[1]
