@@ -67,7 +67,8 @@ class Mutant:
     @property
     def key(self) -> str:
         """Digest of the changed code and of the tests that are to notice it."""
-        files = dict.fromkeys(test.split("::")[0] for test in TESTS[self.module])
+        names = (test.split("::")[0] for test in TESTS[self.module])
+        files = dict.fromkeys(name for name in names if name.endswith(".py"))
         tests = b"".join((ROOT / file).read_bytes() for file in files)
         return hashlib.sha256(self.code.encode() + tests).hexdigest()
 
