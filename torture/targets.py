@@ -39,7 +39,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "representation/metrics/sap.py": _codes("sap"),
     "representation/metrics/unsupervised.py": _codes("unsupervised"),
     "models/penalties.py": (f"{_MODELS}penalties.py",),
-    "models/adversarial.py": (f"{_MODELS}adversarial.py",),
+    "models/adversarial.py": (f"{_MODELS}adversarial.py", f"{_MODELS}variational_methods.py"),
     "models/stacked.py": (f"{_MODELS}stacked.py",),
     "models/image/capacity.py": (f"{_MODELS}variational_methods.py",),
     "models/image/dip.py": (f"{_MODELS}variational_methods.py",),
