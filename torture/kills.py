@@ -48,6 +48,7 @@ AT_A_TIME, SECONDS = 2, 1800
 UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
 REPLACED: dict[str, Any] = {
     "time:perf_counter": lambda: 0.0,
+    "unknot.mnist:cache_path": lambda: Path("no MNIST"),
     "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
@@ -59,8 +60,8 @@ REPLACED: dict[str, Any] = {
     "unknot.experiments.dynamics_content.measures:PlanningAgent": lambda *_, **__: StraightLineExpert(),
     "unknot.experiments.controllable_factors.planning:solve": lambda *_, **__: UNSOLVED,
 }
-"""What stands in for what in these runs: a clock that stands still, more checkpoints, and less of what
-takes long and writes no file, such as plans in untrained models."""
+"""What stands in for what in these runs: a clock that stands still, small digits, more checkpoints, and
+less of what takes long and writes no file, such as plans in untrained models."""
 DEFAULTS: tuple[tuple[Any, str, int], ...] = (
     (train, "checkpoint_every", EVERY),
     (LocallyLinear.survey, "steps", 20),
