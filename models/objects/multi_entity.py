@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import flag, one_of
-from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of, sample
+from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of, sampled
 
 __all__ = ["BOUNDS", "MultiEntityVAE"]
 
@@ -42,7 +42,9 @@ class MultiEntityVAE(EntityAutoencoder):
         one_of("bound", bound, BOUNDS)
         flag(suppress=suppress)
         if self.entities > self.grid**2:
-            raise ValueError(f"entities must be at most {self.grid**2}, the grid's cells, not {self.entities}")
+            raise ValueError(
+                f"entities must be at most {self.grid**2}, the grid's cells, not {self.entities}"
+            )
         self.bound, self.suppress = bound, suppress
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
 
@@ -70,5 +72,5 @@ class MultiEntityVAE(EntityAutoencoder):
         rows = torch.arange(len(kl), device=kl.device)[:, None]
         selected, every = kl[rows, chosen].sum(1), kl.sum(1)
         paid = every if self.bound == "all" else selected
-        z = sample(mean[rows, chosen], log_variance[rows, chosen])
+        z = sampled(mean[rows, chosen], log_variance[rows, chosen])
         return z, paid, {"kl_selected": selected.mean(), "kl_others": (every - selected).mean()}

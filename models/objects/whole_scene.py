@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of, sample
+from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of, sampled
 
 __all__ = ["SceneVAE"]
 
@@ -42,4 +42,4 @@ class SceneVAE(EntityAutoencoder):
 
     def _bound(self, images: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         mean, log_variance = self._scene(images)
-        return sample(mean, log_variance), kl_of(mean, log_variance).sum(1), {}
+        return sampled(mean, log_variance), kl_of(mean, log_variance).sum(1), {}
