@@ -7,7 +7,7 @@ one object after the other (Fig. 4b), traversals within an object (section 4.2, 
 
 Each model is trained on scenes of up to 3 sprites: the multi-entity VAE whose bound counts the KL of every
 candidate, the same with the KL of the selected alone (as the paper's text reads), a plain VAE of equal size,
-and Slot Attention; the first on scenes of up to 8, too. Trivial baselines count the connected parts of an
+and Slot Attention; the first on scenes of up to 8, too. The trivial baseline counts the connected parts of an
 image; a rule that knows how colours add up is the oracle.
 
 `PRESETS["default"]` gives up half the side of the images (means of 2 × 2 pixels, each of which counts as four)
@@ -28,6 +28,7 @@ from unknot.experiments.multi_entity_vae.figures import curves, save_pictures
 from unknot.experiments.multi_entity_vae.measures import blobs_ari, measure
 from unknot.experiments.multi_entity_vae.models import FEW, MANY, kind_of, names, source, train_scenes
 from unknot.experiments.multi_entity_vae.tables import headlines, tabulate
+from unknot.models.objects.networks import cells_of
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
@@ -72,6 +73,7 @@ class Settings:
         settings_at_least(self, steps=1, many_steps=0, slot_steps=1, batch=2, entity_dim=1, grid=2, width=1)
         settings_at_least(self, hidden=1, maps=1, choose=100, count=100, samples=100)
         above(0, learning_rate=self.learning_rate)
+        cells_of((self.pixels, self.pixels, 3), self.grid)  # refuses a grid that the images can't have
 
 
 PRESETS = {

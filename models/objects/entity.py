@@ -42,9 +42,9 @@ class Entities:
 class EntityAutoencoder(Learner):
     """A set of vectors z with the prior N(0, I), decoded by h(max over z of g(z)) (Nash et al., 2017).
 
-    The maximum has 0 among its values, as if one object more were empty: without it h relies on all N vectors
-    being there, and fewer of them decode to artefacts. g decodes each vector by itself, so that the order of the vectors has no effect and any number of them can
-    be decoded. A subclass says how images are encoded.
+    g decodes each vector by itself, so that the order of the vectors has no effect and any number of them can
+    be decoded. The maximum has 0 among its values, as if there were one more object that is empty: without it
+    h relies on all N vectors, and fewer of them decode to artefacts. A subclass says how images are encoded.
 
     Args:
         shape: (height, width, channels) of the images.
@@ -111,7 +111,7 @@ class EntityAutoencoder(Learner):
         """Return samples (n, k, d), the KL that is paid (n,), and scalars to log, of images (n, c, h, w)."""
 
     def encode(self, images: Images) -> Tensor:
-        """Return codes (n, entities × entity_dim) of uint8 images (n, h, w, c): means, most informative first."""
+        """Return codes (n, entities × entity_dim) of uint8 images (n, h, w, c): means, by falling KL."""
         return self.entities_of(images).mean.flatten(1)
 
     def decode(self, codes: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class MultiEntityVAE(EntityAutoencoder):
             return kl.topk(self.entities, 1).indices
         maps = kl.detach().unflatten(1, (1, self.grid, self.grid))
         peaks = maps >= functional.max_pool2d(maps, 3, stride=1, padding=1)
-        return (kl + 1e6 * peaks.flatten(1)).topk(self.entities, 1).indices
+        return (kl - 1e6 * ~peaks.flatten(1)).topk(self.entities, 1).indices
 
     def _bound(self, images: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         mean, log_variance = self._moments(images)

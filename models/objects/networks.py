@@ -20,8 +20,8 @@ def cells_of(shape: Shape, grid: int) -> int:
     """Return how often a grid's side is doubled to an image's.
 
     Raises:
-        ValueError: an image that is not square, or whose side is not the grid's times a power of two up to 16;
-            a side that decoders can't double to.
+        ValueError: an image that is not square, whose side is not the grid's times a power of two up to 16,
+            or that decoders can't double to.
     """
     height, width, _ = shape
     halvings = round(math.log2(max(height / grid, 1)))
@@ -111,7 +111,7 @@ def _doubled() -> nn.Upsample:
 
 
 def anneal(optimizer: Optimizer, done: int, steps: int, first: float, last: float) -> None:
-    """Set an optimiser's rate along half a cosine, from `first` at the first update to `last` after `steps`."""
+    """Set an optimiser's rate along half a cosine: `first` before any update, `last` after `steps`."""
     share = min(done / steps, 1.0)
     for group in optimizer.param_groups:
         group["lr"] = last + (first - last) * (1 + math.cos(math.pi * share)) / 2

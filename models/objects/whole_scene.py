@@ -13,8 +13,8 @@ __all__ = ["SceneVAE"]
 class SceneVAE(EntityAutoencoder):
     """The baseline of Nash et al. (appendix A): encoder, g and h of the multi-entity VAE around one vector.
 
-    The encoder's maps are projected to one Gaussian of entities × entity_dim dimensions; g decodes it as if it
-    were a single entity. So code, networks and training are as large as those of `MultiEntityVAE`.
+    The encoder's maps are projected to one Gaussian of entities × entity_dim dimensions; g decodes it as if
+    it were a single entity. So code, networks and training are as large as those of `MultiEntityVAE`.
 
     Args:
         **settings: of `EntityAutoencoder`.

@@ -94,6 +94,8 @@ def best_threshold(values: Floats, counts: NDArray[np.integer[Any]]) -> float:
     least, most = values.min() - 1, values.max() + 1
     edges = np.pad(values, ((0, 0), (1, 1)), constant_values=((0, 0), (most, least)))
     possible = counts <= values.shape[1]
+    if not possible.any():
+        return float(most)
     rows, right = np.flatnonzero(possible), counts[possible]
     low, high = edges[rows, right + 1], edges[rows, right]  # right from low up to, not at, high
     ends = np.concatenate([low, high])
@@ -148,10 +150,10 @@ def exchange_right(
 ) -> Booleans:
     """Say of each scene whether an exchange of objects changed what it should, to what it should.
 
-    Two things must hold. Where decoding changed (the exchanged scene against the reconstruction) and where the
-    truth changes (the re-rendered scene against the scene) have a large intersection over union: the objects
-    left, came, are of the right place and size, and nothing else changed. And on the pixels where the truth
-    changes, the decoded scene has the re-rendered one's colours.
+    Two things must hold. Where decoding changed (the exchanged scene against the reconstruction) and where
+    the truth changes (the re-rendered scene against the scene) have a large intersection over union: the
+    objects left, came, are of the right place and size, and nothing else changed. And on the pixels where the
+    truth changes, the decoded scene has the re-rendered one's colours.
 
     Args:
         decoded: with the vectors of objects exchanged, in [0, 1], (n, h, w, c).
