@@ -10,9 +10,9 @@ candidate, the same with the KL of the selected alone (as the paper's text reads
 and Slot Attention; the first on scenes of up to 8, too. The trivial baseline counts the connected parts of an
 image; a rule that knows how colours add up is the oracle.
 
-`PRESETS["default"]` gives up half the side of the images (means of 2 × 2 pixels, each of which counts as four)
-and all but a hundredth of the paper's 3,000,000 updates. `PRESETS["paper"]` has the paper's sizes where it
-gives them: 64 × 64 pixels, 12 dimensions an entity, maps of 8 × 8 × 16.
+`PRESETS["default"]` gives up half the side of the images (means of 2 × 2 pixels, each of which counts as
+four) and 99% of the paper's 3,000,000 updates. `PRESETS["paper"]` has the paper's sizes where it gives them:
+64 × 64 pixels, 12 dimensions an entity, maps of 8 × 8 × 16.
 """
 
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ NEIGHBOURS = np.ones((3, 3))
 
 
 def sample(source: Scenes, n: int, which: int) -> dict[str, NDArray[Any]]:
-    """Sample factors of scenes to measure on; they are the same for all seeds and in no training batch."""
+    """Sample factors of scenes to measure on: the same for all seeds, and in no training batch."""
     return source.sample_factors(n, np.random.default_rng([20171, which, 1]))
 
 
@@ -41,8 +41,8 @@ def count_by_threshold(learner: Learner, source: Scenes, settings: "Settings", s
         share: measure on one so-manieth of them.
 
     Returns:
-        `threshold`, in the learner's own unit; `chosen`, the accuracy where it was chosen; and what `accuracy`
-        returns.
+        `threshold`, in the learner's own unit; `chosen`, the accuracy where it was chosen; and what
+        `accuracy` returns.
     """
     found = []
     for which, n in ((CHOOSE, settings.choose), (COUNT, settings.count)):
@@ -76,8 +76,8 @@ def accuracy(counts: Counts, source: Scenes, factors: dict[str, NDArray[Any]]) -
     """Return how often counts are right.
 
     Returns:
-        `accuracy`, a share; `apart` and `overlapping`, the same where no pixel or some pixel is covered twice,
-        None where there is no such scene; `outcomes`, of each scene.
+        `accuracy`, a share; `apart` and `overlapping`, the same where no pixel or some pixel is covered
+        twice, None where there is no such scene; `outcomes`, of each scene.
     """
     right = counts == factors["present"].sum(1)
     overlap = np.concatenate(
@@ -96,7 +96,7 @@ def accuracy(counts: Counts, source: Scenes, factors: dict[str, NDArray[Any]]) -
 
 
 def blobs(image: Images) -> tuple[NDArray[np.int32], int]:
-    """Return the connected parts of an image (h, w, c) that are not black, as labels (h, w), and their number."""
+    """Return the connected parts of an image (h, w, c) that aren't black: labels (h, w), and how many."""
     labels, number = ndimage.label(image.any(-1), NEIGHBOURS)
     return labels, int(number)
 

@@ -68,6 +68,9 @@ def reconstructions(learner: Any, images: Images) -> Figure:
     if isinstance(learner, EntityAutoencoder):
         generator = torch.Generator().manual_seed(0)
         rows["samples"] = as_images(learner.decode(torch.randn(codes.shape, generator=generator)))
+    if isinstance(learner, MultiEntityVAE):
+        vectors = torch.randn(len(codes), learner.grid**2, learner.entity_dim, generator=generator)
+        rows["samples, all candidates"] = as_images(learner.decode_entities(vectors))
     return image_rows(rows)
 
 

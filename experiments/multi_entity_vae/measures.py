@@ -40,7 +40,7 @@ MEASURED = 3
 MATCHED = 0.3
 """IoU above which a slot is an object's."""
 NOTICED, SILENT = 0.05, 0.01
-"""A surplus slot is silent if fewer than 1% of the pixels change by more than 0.05."""
+"""Surplus vectors are silent if fewer than 1% of the pixels change by more than 0.05."""
 TRAVERSED = 100
 """Scenes whose codes are traversed."""
 REACH = np.linspace(-2.25, 2.25, 5)
@@ -56,8 +56,8 @@ def measure(learner: Learner, source: Scenes, settings: "Settings", share: int =
 
     Returns:
         `error`, of a reconstructed pixel's channel; `bound`, where the model has one; where it has objects
-        `counting`, `ari`, `exchange`, `surplus` and `within`; `touched`, where codes can be traversed. See the
-        functions of these names.
+        `counting`, `ari`, `exchange`, `sequence` and `within`; `touched`, where codes can be traversed. See
+        the functions of these names.
     """
     factors = sample(source, max(settings.samples // share, 2 * DIMENSIONS), MEASURED)
     measured: dict[str, Any] = {"error": reconstruction_error(learner, source, factors)}
@@ -80,9 +80,9 @@ def _of_objects(learner: Learner, source: Scenes, factors: Factors) -> dict[str,
         exchanged.append(exchange(learner, reading, owners, source, some, images)[0])
         pairs.append(_pairs(reading, owners, some))
         if isinstance(learner, MultiEntityVAE):
-            silent.append(surplus(learner, reading.vectors, some["present"].sum(1)))
+            silent.append(sequence(learner, reading, some["present"].sum(1)))
     found = {"ari": mean_of(np.concatenate(ari)), "exchange": outcomes(np.concatenate(exchanged))}
-    found["surplus"] = outcomes(np.concatenate(silent)) if silent else None
+    found["sequence"] = outcomes(np.concatenate(silent)) if silent else None
     codes, table = (np.concatenate(each) for each in zip(*pairs, strict=True))
     return {**found, "within": within_objects(codes, table)}
 
@@ -125,8 +125,8 @@ def reconstruction_error(learner: Any, source: Scenes, factors: Factors) -> floa
 def bound(learner: EntityAutoencoder, source: Scenes, factors: Factors) -> dict[str, float]:
     """Return the parts of the negative bound in nats.
 
-    `missing`: -log p(x | z) less the least it can be, which is the entropy of grey pixels. `kl`: of the vectors
-    that are decoded. `others`: of the candidates that are not, 0 where there are none.
+    `missing`: -log p(x | z) less the least it can be, which is the entropy of grey pixels. `kl`: of the
+    vectors that are decoded. `others`: of the candidates that are not, 0 where there are none.
     """
     missing, kl, others = [], [], []
     with torch.random.fork_rng(devices=[]):
@@ -189,22 +189,29 @@ def exchange(
     return (right & known)[some & some[other]], decoded, true
 
 
-def surplus(learner: MultiEntityVAE, vectors: Tensor, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say of each scene with sprites whether vectors beyond their number change nothing that is noticed.
+def sequence(learner: MultiEntityVAE, reading: Reading, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say of each scene with sprites whether as many vectors as sprites paint it, and the rest nothing.
+
+    Each of the first vectors must visibly paint some pixel, and all others together change fewer than 1% of
+    the pixels by more than 0.05 (section 4.1, sequential decoding).
 
     Args:
         learner: decodes.
-        vectors: in order of their KL, (n, k, d).
+        reading: of the scenes, n.
         counts: sprites of each scene, (n,).
+
+    Returns:
+        (m,), of the m scenes that have sprites.
     """
-    whole = decode(learner, vectors)
-    silent = np.zeros(len(counts), np.bool_)
+    whole = decode(learner, reading.vectors)
+    paints = reading.support.any((2, 3))
+    right = np.zeros(len(counts), np.bool_)
     for count in np.unique(counts[counts > 0]):
         rows = np.flatnonzero(counts == count)
-        first = decode(learner, vectors[rows, :count])
+        first = decode(learner, reading.vectors[rows, :count])
         noticed = np.abs(first - whole[rows]).max(-1) > NOTICED
-        silent[rows] = noticed.mean((1, 2)) < SILENT
-    return silent[counts > 0]
+        right[rows] = paints[rows, :count].all(1) & (noticed.mean((1, 2)) < SILENT)
+    return right[counts > 0]
 
 
 # Within objects

@@ -39,9 +39,9 @@ class SlotAttention(Learner):
     """Locatello et al., "Object-centric learning with slot attention", 2020, for small images.
 
     Slots, sampled from a learnt Gaussian, compete by attention for the cells of an encoder's map, three
-    times, and each is updated by a GRU with what it won. A spatial broadcast decoder makes an image and a mask
-    of each; the masks' softmax blends the images. The loss is the squared error. It is smaller than published:
-    convolutions have `width` channels, and the encoder halves the image.
+    times, and each is updated by a GRU with what it won. A spatial broadcast decoder makes an image and a
+    mask of each; the masks' softmax blends the images. The loss is the squared error. It is smaller than
+    published: convolutions have `width` channels, and the encoder halves the image.
 
     The random starts of the slots are fixed when it encodes, so that codes depend on images alone.
 
