@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from unknot.agents.intervals import as_digits
 from unknot.experiments.multi_entity_vae.counting import blobs, count_by_threshold, sample

@@ -226,14 +226,14 @@ def _objects(seeds: Seeds) -> Table:
             "ARI of pixels that exactly one sprite covers, in scenes that show two such sprites at least. A "
             "pixel belongs to the slot without which it changes most, or whose mask is greatest.",
             "Exchanges: the vectors that tell most are exchanged between two scenes. Right: the pixels that "
-            "change are those of the scene re-rendered from the factors exchanged (intersection over union at "
-            "least 0.7), and have its colours (error at most 0.2).",
+            "change are those of the scene re-rendered from the factors exchanged (intersection over union "
+            "at least 0.7), and have its colours (error at most 0.2).",
             "One by one: in order of KL, as many vectors as there are sprites each paint something, and the "
             "surplus ones together change less than 1% of the pixels by more than 0.05. Slots of Slot "
             "Attention share each pixel, so that they can't be added one by one; the plain VAE has no slots.",
             "Sprites changed: how many a traversal of one dimension changes, if it changes any; 1 is the "
-            "least. MIG and DCI's disentanglement: of vectors against the factors of their sprite, over pairs "
-            "whose intersection over union is above 0.3. Error: squared, of a reconstructed channel.",
+            "least. MIG and DCI's disentanglement: of vectors against the factors of their sprite, over "
+            "pairs whose intersection over union is above 0.3. Error: squared, of a reconstructed channel.",
         ),
     )
 
@@ -251,8 +251,8 @@ def _bounds(seeds: Seeds) -> Table:
         ("model", "sprites", "negative bound", "reconstruction", "KL, decoded", "KL, not decoded"),
         tuple(rows),
         (
-            "In nats, by one sample. Reconstruction: -log p(x | z) less the entropy of grey pixels, the least "
-            "it can be. The KL of candidates that are not decoded is in the sum in every row; a bound "
+            "In nats, by one sample. Reconstruction: -log p(x | z) less the entropy of grey pixels, the "
+            "least it can be. The KL of candidates that are not decoded is in the sum in every row; a bound "
             "without it holds, too.",
         ),
     )
