@@ -9,6 +9,7 @@ import torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch.utils.tensorboard import SummaryWriter
 
 from unknot.experiments.multi_entity_vae.counting import sample
 from unknot.experiments.multi_entity_vae.measures import (
@@ -24,33 +25,34 @@ from unknot.models.objects.entity import EntityAutoencoder
 from unknot.models.objects.multi_entity import MultiEntityVAE
 from unknot.models.objects.slot_attention import SlotAttention
 from unknot.models.traversals import COLUMNS, as_images, image_rows, there_and_back
-from unknot.report import save_figures, save_gif
+from unknot.report import save_figure, save_gif
 from unknot.representation import Learner
 from unknot.representation.metrics.objects import match_slots
 
 RANGE = np.linspace(-2.25, 2.25, COLUMNS)
 """Values of a traversal, the paper's."""
-TRAVERSALS = 4
+MOVING = 4
 """Scenes whose traversals the animation shows."""
 
 
 def save_pictures(learner: Learner, source: Scenes, folder: Path) -> None:
-    """Write a model's figures to `figures/` in its folder."""
+    """Write a model's figures to `figures/` in its folder, and to TensorBoard."""
     factors = _shown(source)
     images = source.render_factors(factors)
     figures = {"reconstructions": reconstructions(learner, images)}
     if isinstance(learner, MultiEntityVAE | SlotAttention):
         figures["exchange"] = exchanges(learner, source, factors, images)
     if isinstance(learner, EntityAutoencoder):
-        codes = learner.entities_of(images[:1]).mean.flatten(1).detach()
         figures["traversals"] = traversals(learner, images)
-        frames = there_and_back(learner, codes.detach(), RANGE, traversed_dimensions(learner, images))
-        save_gif(frames, folder / "figures/traversals.gif")
     if isinstance(learner, MultiEntityVAE):
         figures["sequential"] = sequential(learner, images)
         early = [load_early(folder)] if (folder / "early").is_dir() else []
         figures["kl-maps"] = kl_maps([*early, learner], images)
-    save_figures(figures, folder)
+    with SummaryWriter(str(folder)) as writer:
+        for name, figure in figures.items():
+            save_figure(figure, folder / "figures" / f"{name}.png", writer)
+        if isinstance(learner, EntityAutoencoder):
+            save_gif(moving_traversals(learner, images), folder / "figures/traversals.gif", writer)
 
 
 def _shown(source: Scenes) -> Factors:
@@ -131,6 +133,14 @@ def traversals(learner: EntityAutoencoder, images: Images) -> Figure:
         z[:, dim] = torch.from_numpy(RANGE).float()
         rows[f"z{dim}"] = as_images(learner.decode(z))
     return image_rows(rows)
+
+
+@torch.no_grad()
+def moving_traversals(learner: EntityAutoencoder, images: Images) -> Images:
+    """Return the same of several scenes, all dimensions at once, as the frames of an animation."""
+    return there_and_back(
+        learner, learner.encode(images[:MOVING]), RANGE, traversed_dimensions(learner, images)
+    )
 
 
 def curves(seeds: Sequence[Mapping[str, Any]]) -> Figure:

@@ -132,7 +132,7 @@ def test_masks_of_slots_share_each_pixel() -> None:
 def test_a_few_updates_reconstruct_better_than_black(kind: Any) -> None:
     source = Scenes(objects=1, presence=1.0, pixels=16)
     torch.manual_seed(0)
-    rate = {"steps": 250, "learning_rate": 5e-3}
+    rate = {"steps": 150, "learning_rate": 5e-3}
     if kind is SlotAttention:
         learner = SlotAttention(shape=(16, 16, 3), slots=2, slot_dim=16, width=8, **rate)
     else:
@@ -140,7 +140,7 @@ def test_a_few_updates_reconstruct_better_than_black(kind: Any) -> None:
     images = stream(source, 64, 1)(0)["observation"]
     black = float((images / 255).square().mean())
     before = float((learner.decode(learner.encode(images)) - images / 255).square().mean())
-    train(learner, stream(source, 32, 0), 250, progress=False)
+    train(learner, stream(source, 16, 0), 150, progress=False)
     with torch.no_grad():
         after = float((learner.decode(learner.encode(images)) - images / 255).square().mean())
     assert after < 0.8 * black < before
