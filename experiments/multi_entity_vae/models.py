@@ -69,7 +69,9 @@ def maker(name: str, settings: "Settings") -> Callable[[], Learner]:
     network["likelihood_weight"] = (SIDE / settings.pixels) ** 2.0
     if kind == PLAIN:
         return partial(SceneVAE, **network)
-    return partial(MultiEntityVAE, bound="selected" if kind == LITERAL else "all", **network)
+    if kind == LITERAL:
+        return partial(MultiEntityVAE, bound="selected", **network)
+    return partial(MultiEntityVAE, bound="all", suppress=True, **network)
 
 
 def train_scenes(name: str, settings: "Settings", folder: Path, seed: int, resume: bool) -> Learner:

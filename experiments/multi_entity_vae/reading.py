@@ -47,13 +47,13 @@ def batches(source: Scenes, factors: Factors) -> Iterator[tuple[Factors, Images]
 def information(learner: Learner, images: Images) -> Floats:
     """Return what tells how many objects there are, (n, candidates).
 
-    Of a multi-entity VAE the KL of all candidates in nats; of Slot Attention the light that each slot
-    contributes, in pixels of full brightness.
+    Of a multi-entity VAE the KL in nats of the candidates that are decoded; of Slot Attention the light that
+    each slot contributes, in pixels of full brightness.
     """
     if isinstance(learner, SlotAttention):
         return _light(learner, learner.slots_of(images))[1].sum((2, 3))
     assert isinstance(learner, MultiEntityVAE)
-    kl: Floats = learner.entities_of(images).kl_map.flatten(1).numpy(force=True)
+    kl: Floats = learner.entities_of(images).kl.numpy(force=True)
     return kl
 
 

@@ -39,7 +39,7 @@ EXCHANGED, QUIET = 90.0, 95.0
 INDEX = {True: 0.90, False: 0.80}
 """The ARI to reach: in the paper's size, in a smaller one."""
 TITLES = {
-    OURS: "multi-entity VAE, KL of all candidates",
+    OURS: "multi-entity VAE, KL of all candidates, peaks first",
     LITERAL: "multi-entity VAE, KL of the selected alone",
     PLAIN: "plain VAE",
     SLOTS: "Slot Attention",
@@ -170,8 +170,8 @@ def _counting(seeds: Seeds) -> Table:
         (
             f"Mean ± standard deviation over {len(seeds)} seeds. The threshold is the best of all on some "
             f"scenes and then counts new ones. {INTERVALS}",
-            "A candidate counts if its KL is above the threshold, in nats; a slot of Slot Attention, if it "
-            "contributes more light, in pixels of full brightness. Overlap: a pixel is covered twice.",
+            "A decoded candidate counts if its KL is above the threshold, in nats; a slot of Slot Attention, "
+            "if it contributes more light, in pixels of full brightness. Overlap: a pixel is covered twice.",
             "The oracle counts the colours of an image, less those that are the clipped sum of two others.",
         ),
     )

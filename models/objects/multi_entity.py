@@ -29,8 +29,8 @@ class MultiEntityVAE(EntityAutoencoder):
 
     Args:
         bound: "all" or "selected".
-        suppress: select only candidates whose KL is the greatest of their 3 × 3 neighbourhood, as long as
-            there are any, so that two neighbours do not share an object.
+        suppress: select peaks first, candidates whose KL is the greatest of their 3 × 3 neighbourhood, so
+            that neighbours neither share an object nor both show it.
         **settings: of `EntityAutoencoder`.
 
     Raises:
