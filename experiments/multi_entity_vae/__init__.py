@@ -79,16 +79,19 @@ class Settings:
 PRESETS = {
     "default": Settings(),
     "smoke": Settings(
-        **{
-            "steps": 2,
-            "many_steps": 2,
-            "slot_steps": 2,
-            "batch": 4,
-            "pixels": 16,
-            "entity_dim": 2,
-            "grid": 4,
-        },
-        **{"width": 4, "hidden": 8, "maps": 4, "choose": 100, "count": 100, "samples": 100},
+        steps=2,
+        many_steps=2,
+        slot_steps=2,
+        batch=4,
+        pixels=16,
+        entity_dim=2,
+        grid=4,
+        width=4,
+        hidden=8,
+        maps=4,
+        choose=100,
+        count=100,
+        samples=100,
     ),
     "paper": Settings(
         steps=3_000_000, many_steps=3_000_000, slot_steps=500_000, batch=64, pixels=64, learning_rate=1e-3

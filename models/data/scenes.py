@@ -174,4 +174,5 @@ def _means(canvas: NDArray[np.uint16], pixels: int) -> NDArray[np.uint16]:
         return canvas
     rows = sum((canvas[:, k::block] for k in range(1, block)), canvas[:, ::block])
     sums = sum((rows[:, :, k::block] for k in range(1, block)), rows[:, :, ::block])
-    return (sums + block * block // 2) // (block * block)
+    means: NDArray[np.uint16] = (sums + block * block // 2) // (block * block)
+    return means

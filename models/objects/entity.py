@@ -92,6 +92,7 @@ class EntityAutoencoder(Learner):
         self.h.apply(he_initialise)
         self.to(memory_format=torch.channels_last)  # images come so; on CPUs a step takes 0.6 of the time
         self.updates: Tensor
+        self.smoothed: Tensor
         self.curve: Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.register_buffer("smoothed", torch.zeros(()))
@@ -182,7 +183,7 @@ class EntityAutoencoder(Learner):
         self.curve[min(int(self.updates) * POINTS // self.steps, POINTS - 1)] = self.smoothed
 
     def _tensor(self, images: Images) -> Tensor:
-        return image_tensor(images, self.h[0].weight.device, self.shape)
+        return image_tensor(images, self.updates.device, self.shape)
 
 
 def _pooled(maps: Tensor) -> Tensor:
