@@ -37,8 +37,7 @@ class Scenes:
     anticlockwise; `x` and `y` in [0, 1], from left to right and from top to bottom; `colour`, red, green and
     blue. All are uniform, colours but for their brightest channel, which is uniform in [0.5, 1].
 
-    The paper gives no sizes and no probabilities. Ours are such that an eighth of the sprites overlap another
-    (three sprites), and that no sprite leaves the image.
+    The paper gives no sizes, places and probabilities. Ours are such that no sprite leaves the image.
 
     Args:
         objects: the most sprites.
