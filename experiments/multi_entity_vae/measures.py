@@ -229,7 +229,7 @@ def within_objects(codes: Floats, factors: Floats) -> dict[str, Any] | None:
     if len(codes) < 2 * DIMENSIONS or (np.ptp(factors, 0) == 0).any() or (np.ptp(codes, 0) == 0).all():
         return None
     kinds = np.arange(factors.shape[1]) == 0  # the shape
-    kept = codes[:2000], factors[:2000], kinds
+    kept = codes[:2000].astype(np.float64), factors[:2000].astype(np.float64), kinds
     return {
         "pairs": len(codes),
         "mig": float(mig(*kept).value),

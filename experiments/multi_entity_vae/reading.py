@@ -51,7 +51,8 @@ def information(learner: Learner, images: Images) -> Floats:
     each slot contributes, in pixels of full brightness.
     """
     if isinstance(learner, SlotAttention):
-        return _light(learner, learner.slots_of(images))[1].sum((2, 3))
+        light: Floats = _light(learner, learner.slots_of(images))[1].sum((2, 3))
+        return light
     assert isinstance(learner, MultiEntityVAE)
     kl: Floats = learner.entities_of(images).kl.numpy(force=True)
     return kl

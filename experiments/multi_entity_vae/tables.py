@@ -177,7 +177,7 @@ def _counting(seeds: Seeds) -> Table:
     )
 
 
-def _accuracies(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+def _accuracies(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     outcomes = over_seeds(rows, "outcomes")
     shares = over_seeds(rows, "accuracy")
     return (

@@ -112,7 +112,7 @@ class Scenes:
         """
         given = check_factors(self.factor_space, factors)
         canvas = np.zeros((len(given["present"]), SIDE, SIDE, 3), np.uint16)
-        windows = sliding_window_view(canvas, (WINDOW, WINDOW), (1, 2), writeable=True)
+        windows = _windows(canvas)
         colour = (255 * given["colour"]).round().astype(np.uint16)
         for sprite in range(self.objects):  # one after the other, since they may cover the same pixels
             rows, top, left, inside = self._sprites(given, sprite)
@@ -136,7 +136,7 @@ class Scenes:
         """
         given = check_factors(self.factor_space, factors)
         covered = np.zeros((len(given["present"]), SIDE, SIDE, self.objects), np.uint16)
-        windows = sliding_window_view(covered, (WINDOW, WINDOW), (1, 2), writeable=True)
+        windows = _windows(covered)
         for sprite in range(self.objects):
             rows, top, left, inside = self._sprites(given, sprite)
             windows[rows, top, left, sprite] = inside
@@ -166,6 +166,12 @@ class Scenes:
         return rows, top, left, inside
 
 
+def _windows(canvas: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Return all windows of a canvas (n, h, w, k), to write to: (n, top, left, k, WINDOW, WINDOW)."""
+    axes: Any = (1, 2)  # NumPy's annotation knows one axis alone
+    return sliding_window_view(canvas, (WINDOW, WINDOW), axes, writeable=True)
+
+
 def _means(canvas: NDArray[np.uint16], pixels: int) -> NDArray[np.uint16]:
     """Return means of blocks of a canvas (n, SIDE, SIDE, k), rounded: (n, pixels, pixels, k)."""
     block = SIDE // pixels
@@ -173,5 +179,4 @@ def _means(canvas: NDArray[np.uint16], pixels: int) -> NDArray[np.uint16]:
         return canvas
     rows = sum((canvas[:, k::block] for k in range(1, block)), canvas[:, ::block])
     sums = sum((rows[:, :, k::block] for k in range(1, block)), rows[:, :, ::block])
-    means: NDArray[np.uint16] = (sums + block * block // 2) // (block * block)
-    return means
+    return ((sums + block * block // 2) // (block * block)).astype(np.uint16, copy=False)

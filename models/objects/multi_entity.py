@@ -54,14 +54,14 @@ class MultiEntityVAE(EntityAutoencoder):
         kl = kl_of(mean, log_variance)
         chosen = self._select(kl)
         rows = torch.arange(len(kl), device=kl.device)[:, None]
-        maps = kl.unflatten(1, (self.grid, self.grid))
+        maps = kl.reshape(-1, self.grid, self.grid)
         return Entities(mean[rows, chosen], log_variance[rows, chosen], kl[rows, chosen], maps)
 
     def _select(self, kl: Tensor) -> Tensor:
         """Return the candidates to decode, (n, entities), of the KL of all, (n, grid²)."""
         if not self.suppress:
             return kl.topk(self.entities, 1).indices
-        maps = kl.detach().unflatten(1, (1, self.grid, self.grid))
+        maps = kl.detach().reshape(-1, 1, self.grid, self.grid)
         peaks = maps >= functional.max_pool2d(maps, 3, stride=1, padding=1)
         return (kl - 1e6 * ~peaks.flatten(1)).topk(self.entities, 1).indices
 

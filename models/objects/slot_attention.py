@@ -88,7 +88,7 @@ class SlotAttention(Learner):
         self.starts: Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.register_buffer("starts", torch.randn(1, slots, slot_dim))
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
     def slots_of(self, images: Images) -> Tensor:
@@ -102,7 +102,7 @@ class SlotAttention(Learner):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Decode codes as `encode` returns them: images, float (n, h, w, c) in [0, 1]."""
-        return self.decode_slots(codes.unflatten(1, (-1, self.slot_dim)))
+        return self.decode_slots(codes.reshape(len(codes), -1, self.slot_dim))
 
     def decode_slots(self, slots: Tensor) -> Tensor:
         """Decode any number of slots, (n, k, slot_dim): images, float (n, h, w, c) in [0, 1]."""
@@ -110,7 +110,8 @@ class SlotAttention(Learner):
 
     def parts(self, slots: Tensor) -> SlotParts:
         """Return the image and the mask of each slot, of slots (n, k, slot_dim)."""
-        decoded = self.decoder(slots.flatten(0, 1)).unflatten(0, slots.shape[:2])
+        decoded: Tensor = self.decoder(slots.flatten(0, 1))
+        decoded = decoded.reshape(*slots.shape[:2], *decoded.shape[1:])
         return SlotParts(decoded[:, :, :-1], decoded[:, :, -1].softmax(1))
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:

@@ -46,6 +46,7 @@ def test_a_vector_whose_maps_are_below_0_adds_nothing() -> None:
     for layer in learner.g[5:]:
         if isinstance(layer, torch.nn.Conv2d):  # keeps the sign
             layer.weight.data.abs_()
+            assert layer.bias is not None
             layer.bias.data.zero_()
     empty = learner.h(torch.zeros(1, 4, 8, 8)).sigmoid().movedim(1, -1)
     torch.testing.assert_close(learner.decode_entities(z), empty.expand(2, -1, -1, -1))
