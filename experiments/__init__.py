@@ -132,6 +132,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "Quantifying the effects of enforcing disentanglement on variational autoencoders, "
         "Peychev et al., 2017",
     ),
+    "multi-entity-vae": Entry(
+        "unknot.experiments.multi_entity_vae",
+        "scenes as sets of vectors, one for each sprite: count, exchange and traverse them",
+        "The multi-entity variational autoencoder, Nash et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

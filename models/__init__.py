@@ -1,6 +1,7 @@
 """Models of data without actions, and sources of such data whose factors are known.
 
-`models.data` holds the sources, `models.image` the models of images. Sources are factor sources, models are
+`models.data` holds the sources, `models.image` the models of images, `models.objects` those of scenes of
+objects. Sources are factor sources, models are
 learners: every metric and every figure for environments and learners works for them too.
 """
 
@@ -12,6 +13,7 @@ from unknot.models.data.blob import Blob  # noqa: E402
 from unknot.models.data.files import read_dsprites, read_shapes3d  # noqa: E402
 from unknot.models.data.natural import natural_images  # noqa: E402
 from unknot.models.data.nuisance import Nuisance  # noqa: E402
+from unknot.models.data.scenes import Scenes  # noqa: E402
 from unknot.models.data.selection import Selection  # noqa: E402
 from unknot.models.data.shapes2d import Shapes2D  # noqa: E402
 from unknot.models.data.splits import stratified_split  # noqa: E402
@@ -28,6 +30,9 @@ from unknot.models.image.pca import PCA  # noqa: E402
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder  # noqa: E402
 from unknot.models.image.tc import BetaTCVAE  # noqa: E402
 from unknot.models.image.vae import VAE, PosteriorSamples, VariationalAutoencoder  # noqa: E402
+from unknot.models.objects.multi_entity import MultiEntityVAE  # noqa: E402
+from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
+from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
 from unknot.models.traversals import traversal_figure, traversal_frames, traverse  # noqa: E402
 
@@ -42,11 +47,15 @@ __all__ = [
     "FactorGenerator",
     "FactorVAE",
     "InfoGAN",
+    "MultiEntityVAE",
     "Nuisance",
     "PenalisedAutoencoder",
     "PosteriorSamples",
+    "SceneVAE",
+    "Scenes",
     "Selection",
     "Shapes2D",
+    "SlotAttention",
     "Sprites",
     "StackedNetworks",
     "Teapots",

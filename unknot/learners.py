@@ -30,6 +30,9 @@ LEARNERS: dict[str, str] = {
     "StackedNetworks": "unknot.models.stacked",
     "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
     "Embedding": "unknot.models.image.embedding",
+    "MultiEntityVAE": "unknot.models.objects.multi_entity",
+    "SceneVAE": "unknot.models.objects.whole_scene",
+    "SlotAttention": "unknot.models.objects.slot_attention",
 }
 """The module of each class, by the class's name."""
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unknot.checks import count
 
-__all__ = ["Factors", "GridSource", "Images"]
+__all__ = ["Factors", "GridSource", "Images", "check_factors"]
 
 Images = NDArray[np.uint8]
 Factors = dict[str, NDArray[Any]]
@@ -93,22 +93,32 @@ class GridSource(ABC):
             ValueError: a factor that is missing, unknown, out of range, of another length, or not of integers
                 if it is categorical.
         """
-        known = self.factor_space.spaces
-        if not isinstance(factors, Mapping):
-            raise ValueError(f"factors must be arrays by name, not {factors!r}")
-        if factors.keys() != known.keys():
-            raise ValueError(f"factors must be {sorted(known)}, not {sorted(map(str, factors))}")
-        arrays = {name: _as_numbers(name, factors[name]) for name in known}
-        n = next((len(array) for array in arrays.values() if array.ndim), 1)
-        for name, array in arrays.items():
-            low, high, shape = _range(known[name])
-            if array.shape != (n, *shape):
-                raise ValueError(f"{name} must be of shape {(n, *shape)}, not {array.shape}")
-            if isinstance(known[name], spaces.Discrete) and array.dtype.kind not in "iu":
-                raise ValueError(f"{name} must be of whole numbers, not {array.dtype}")
-            if n and not (array.min() >= low and array.max() <= high):
-                raise ValueError(f"{name} must be in [{low:g}, {high:g}], not {array.min()} to {array.max()}")
-        return arrays
+        return check_factors(self.factor_space, factors)
+
+
+def check_factors(space: spaces.Dict, factors: Mapping[str, Any]) -> Factors:
+    """Return factors as arrays; they must be exactly those of a space.
+
+    Raises:
+        ValueError: a factor that is missing, unknown, out of range, of another shape, or not of integers if
+            it is categorical.
+    """
+    known = space.spaces
+    if not isinstance(factors, Mapping):
+        raise ValueError(f"factors must be arrays by name, not {factors!r}")
+    if factors.keys() != known.keys():
+        raise ValueError(f"factors must be {sorted(known)}, not {sorted(map(str, factors))}")
+    arrays = {name: _as_numbers(name, factors[name]) for name in known}
+    n = next((len(array) for array in arrays.values() if array.ndim), 1)
+    for name, array in arrays.items():
+        low, high, shape = _range(known[name])
+        if array.shape != (n, *shape):
+            raise ValueError(f"{name} must be of shape {(n, *shape)}, not {array.shape}")
+        if not isinstance(known[name], spaces.Box) and array.dtype.kind not in "biu":
+            raise ValueError(f"{name} must be of whole numbers, not {array.dtype}")
+        if n and not (array.min() >= low and array.max() <= high):
+            raise ValueError(f"{name} must be in [{low:g}, {high:g}], not {array.min()} to {array.max()}")
+    return arrays
 
 
 def _as_numbers(name: str, values: Any) -> NDArray[Any]:
@@ -124,6 +134,10 @@ def _as_numbers(name: str, values: Any) -> NDArray[Any]:
 def _range(space: spaces.Space[Any]) -> tuple[float, float, tuple[int, ...]]:
     if isinstance(space, spaces.Discrete):
         return 0, int(space.n) - 1, ()
+    if isinstance(space, spaces.MultiBinary):
+        return 0, 1, space.shape
+    if isinstance(space, spaces.MultiDiscrete):
+        return 0, int(space.nvec.max()) - 1, space.shape
     assert isinstance(space, spaces.Box)
     return float(space.low.min()), float(space.high.max()), space.shape
 

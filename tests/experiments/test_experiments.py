@@ -36,6 +36,14 @@ PICTURES = {
         "seed-0/digits/conv-1/figures/traversals.png",
         "seed-0/digits/conv-1/figures/traversals.gif",
     ],
+    "multi-entity-vae": [
+        "figures/curves.png",
+        "seed-0/mvae-3/figures/kl-maps.png",
+        "seed-0/mvae-3/figures/sequential.png",
+        "seed-0/mvae-8/figures/reconstructions.png",
+        "seed-0/slots-3/figures/exchange.png",
+        "seed-0/vae-3/figures/traversals.gif",
+    ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
 }
 """Pictures of experiments, besides those that all of them have."""

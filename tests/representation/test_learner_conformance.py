@@ -119,6 +119,8 @@ def vectors(step: int) -> Batch:
 
 AUTOENCODER: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, "hidden": 4}
 PLANE: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 4}
+SCENE: dict[str, Any] = {"shape": (16, 16, 3), "entities": 2, "entity_dim": 2, "grid": 4, "width": 4}
+SCENE |= {"hidden": 4, "maps": 2, "steps": 4}
 SELECTIVE: dict[str, Any] = {"actions": 4, "shape": (16, 16, 3), "factors": 4, "steps": 4}
 
 CASES: dict[str, Case] = {
@@ -164,6 +166,11 @@ CASES: dict[str, Case] = {
         {"sizes": [4, 3, 4], "weights": [0.1, 0.2], "penalties": ["covariance", "l1"], "steps": 4}, vectors
     ),
     "PenalisedAutoencoder": Case({"code_dim": 4}, still(4, 32, 32, 3)),
+    "MultiEntityVAE": Case(SCENE | {"suppress": True}, still(4, 16, 16, 3)),
+    "SceneVAE": Case(SCENE, still(4, 16, 16, 3)),
+    "SlotAttention": Case(
+        {"shape": (16, 16, 3), "slots": 2, "slot_dim": 4, "width": 4, "steps": 4}, still(4, 16, 16, 3)
+    ),
     "Embedding": Case(
         {"shape": (8, 8, 3), "latent_dim": 3, "dimensions": 2, "width": 2, "hidden": 4}, labelled
     ),
