@@ -132,6 +132,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "Quantifying the effects of enforcing disentanglement on variational autoencoders, "
         "Peychev et al., 2017",
     ),
+    "causal-mechanisms": Entry(
+        "unknot.experiments.causal_mechanisms",
+        "experts that compete to undo shifts, inversion and noise of digits, each one mechanism, without labels",
+        "Learning independent causal mechanisms, Parascandolo et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

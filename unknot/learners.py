@@ -30,6 +30,9 @@ LEARNERS: dict[str, str] = {
     "StackedNetworks": "unknot.models.stacked",
     "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
     "Embedding": "unknot.models.image.embedding",
+    "CompetingExperts": "unknot.models.image.competition",
+    "RoutedExperts": "unknot.models.image.routed",
+    "Classifier": "unknot.models.image.classifier",
 }
 """The module of each class, by the class's name."""
 
