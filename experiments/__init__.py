@@ -134,7 +134,7 @@ EXPERIMENTS: dict[str, Entry] = {
     ),
     "causal-mechanisms": Entry(
         "unknot.experiments.causal_mechanisms",
-        "experts that compete to undo shifts, inversion and noise of digits, each one mechanism, without labels",
+        "experts that compete for changed digits until each undoes one mechanism, without labels",
         "Learning independent causal mechanisms, Parascandolo et al., 2017",
     ),
     "agents": Entry(

@@ -31,6 +31,7 @@ LEARNERS: dict[str, str] = {
     "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
     "Embedding": "unknot.models.image.embedding",
     "CompetingExperts": "unknot.models.image.competition",
+    "SwitchExperts": "unknot.models.image.switch",
     "RoutedExperts": "unknot.models.image.routed",
     "Classifier": "unknot.models.image.classifier",
 }

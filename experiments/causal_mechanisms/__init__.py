@@ -12,6 +12,7 @@ Beside ours (`experts`, what differs from the paper is named in `CompetingExpert
 - `no-revival`: ours, in which idle experts stay idle;
 - `single-1`, `-2`, `-4`: one network of so many times the filters (A.2; 32, 64 and 128 in the paper);
 - `experts-16`, `experts-6`: too many and too few (A.3);
+- `router`: a mixture of experts as is usual today, whose router learns with them (`SwitchExperts`);
 - `oracle`: networks told the mechanism and the original; bounds: the images as they are, k-means clusters.
 
 `PRESETS["default"]` has 14 × 14 images (means of 2 × 2 pixels, shifts by 2), experts of four layers and 16
@@ -45,6 +46,7 @@ from unknot.experiments.causal_mechanisms.tables import (
     OURS,
     PAPER,
     RANDOM,
+    ROUTER,
     SINGLES,
     headlines,
     tabulate,
@@ -55,6 +57,7 @@ from unknot.mnist import find_source
 from unknot.models.image.classifier import Classifier
 from unknot.models.image.competition import CompetingExperts
 from unknot.models.image.routed import RoutedExperts
+from unknot.models.image.switch import SwitchExperts
 from unknot.representation import Trainable, save_learner
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
@@ -103,7 +106,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        above(0, **{name: getattr(self, name) for name in ("learning_rate", "discriminator_rate", "paper_rate")})
+        above(
+            0, **{name: getattr(self, name) for name in ("learning_rate", "discriminator_rate", "paper_rate")}
+        )
         settings_at_least(self, width=1, layers=2, discriminator_width=1, identity_steps=1, steps=1, batch=2)
         settings_at_least(self, r1=0, revive_every=1, classifier_steps=1, baselines=0, samples=100)
         within(0, 0.999, momentum=self.momentum)
@@ -154,7 +159,12 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         if name == CLASSIFIER:
             batch_at = digit_batches(settings.pixels, 2 * settings.batch, seed)
             learner = train_model(
-                lambda: Classifier(shape=settings.shape), batch_at, settings.classifier_steps, path, seed, resume
+                lambda: Classifier(shape=settings.shape),
+                batch_at,
+                settings.classifier_steps,
+                path,
+                seed,
+                resume,
             )
             return measure_classifier(learner, settings.pixels, settings.samples)
         trained = _train(name, settings, path, seed, resume)
@@ -188,7 +198,7 @@ def _samples(settings: Settings, full: bool) -> int:
 
 def _names(settings: Settings, seed: int) -> list[str]:
     """Return the models of a seed, the classifier, which measures the others, first."""
-    others = [NO_REVIVAL, *SINGLES, MANY, FEW] if seed < settings.baselines else []
+    others = [NO_REVIVAL, *SINGLES, MANY, FEW, ROUTER] if seed < settings.baselines else []
     return [CLASSIFIER, ORACLE, *EVERY_SEED, *others]
 
 
@@ -199,7 +209,9 @@ def _measure(
     metrics = measure(learner, classifier, settings.pixels, samples)
     if name == OURS:
         kept = load_stages(folder / OURS, settings.updates)
-        metrics["curve"] = [curve(updates, each, classifier, settings.pixels, samples) for updates, each in kept]
+        metrics["curve"] = [
+            curve(updates, each, classifier, settings.pixels, samples) for updates, each in kept
+        ]
     return metrics
 
 
@@ -241,12 +253,21 @@ def _learner(name: str, settings: Settings) -> Trainable:
         NO_REVIVAL: {"revive_every": 0},
         MANY: {"experts": 16},
         FEW: {"experts": 6},
+        ROUTER: {},
         **{single: {"experts": 1, "width": times * settings.width} for single, times in SINGLES.items()},
     }
-    return CompetingExperts(**(game | changes[name]))
+    return (SwitchExperts if name == ROUTER else CompetingExperts)(**(game | changes[name]))
 
 
 def _papers_way(settings: Settings) -> dict[str, Any]:
-    """Return what the paper says, but for sizes: D learns from all outputs, nothing is revived, rates stay."""
+    """Return what the paper says beside sizes: D learns from all outputs, none is revived, rates stay."""
     rates = {"learning_rate": settings.paper_rate, "discriminator_rate": settings.paper_rate}
-    return {"norm": "batch", "losers": 9, "revive_every": 0, "decay": False, "r1": 0.0, "momentum": 0.9, **rates}
+    return {
+        "norm": "batch",
+        "losers": 9,
+        "revive_every": 0,
+        "decay": False,
+        "r1": 0.0,
+        "momentum": 0.9,
+        **rates,
+    }

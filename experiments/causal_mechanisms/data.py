@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.mnist import load
-from unknot.models.data.letters import letters
 from unknot.models.data.grid import Factors
+from unknot.models.data.letters import letters
 from unknot.models.data.mechanisms import MECHANISMS, Transformed
 from unknot.representation import minibatches
 
@@ -47,8 +47,8 @@ def transformed(content: str, pixels: int) -> Transformed:
     """Return the source of changed images of some content.
 
     Args:
-        content: "train", the first half of the training digits; "test", the test digits; "letters"; "clothes",
-            the test images of Fashion-MNIST.
+        content: "train", the first half of the training digits; "test", the test digits; "letters";
+            "clothes", the test images of Fashion-MNIST.
         pixels: side of the images.
     """
     if content == "letters":

@@ -103,7 +103,9 @@ def scores(points: Sequence[Mapping[str, Any]]) -> Figure:
     ):
         for expert in range(values.shape[2]):
             style = "-" if expert < 10 else ":"
-            panel.plot(updates, values[:, k, expert], color=f"C{expert % 10}", linestyle=style, label=f"E{expert}")
+            panel.plot(
+                updates, values[:, k, expert], color=f"C{expert % 10}", linestyle=style, label=f"E{expert}"
+            )
         panel.set_title(name, fontsize=9)
     figure.supxlabel("updates")
     figure.supylabel("D(E(x'))")

@@ -1,4 +1,4 @@
-"""What a seed's models are measured by: who wins what, what a classifier reads, how near the originals are."""
+"""What models are measured by: who wins what, what a classifier reads, how near the originals are."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,7 +96,7 @@ def measure(learner: Trainable, classifier: Classifier, pixels: int, samples: in
 
 
 def repair(learner: Trainable, images: Images, mechanisms: Integers) -> tuple[Images, Integers]:
-    """Return repaired images (n, h, w, c), and the experts (n,) that did it; an oracle reads mechanisms (n,)."""
+    """Return repaired images (n, h, w, c) and the experts (n,) that did it; the oracle reads `mechanisms`."""
     repaired, experts = np.empty_like(images), np.empty(len(images), np.int64)
     for start in range(0, len(images), AT_ONCE):
         rows = slice(start, start + AT_ONCE)

@@ -5,13 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from unknot.experiments.common.tables import INTERVALS, cell, how_many, over_seeds, success_cell, where_measured
+from unknot.experiments.common.tables import (
+    INTERVALS,
+    cell,
+    how_many,
+    over_seeds,
+    success_cell,
+    where_measured,
+)
 from unknot.models.data.mechanisms import MECHANISMS, SHIFTS
 from unknot.report import Headline, Table, mean_std
 
 CLASSIFIER, ORACLE = "classifier", "oracle"
 OURS, PAPER, RANDOM, NO_REVIVAL = "experts", "paper", "paper-random", "no-revival"
-MANY, FEW = "experts-16", "experts-6"
+MANY, FEW, ROUTER = "experts-16", "experts-6", "router"
 SINGLES = {"single-1": 1, "single-2": 2, "single-4": 4}
 """Single networks, and how many times the filters of an expert they have."""
 EVERY_SEED = (OURS, PAPER, RANDOM)
@@ -24,6 +31,7 @@ TITLES = {
     MANY: "ours, 16 experts",
     FEW: "ours, 6 experts",
     **{name: f"one network, {times} × the filters" for name, times in SINGLES.items()},
+    ROUTER: "10 experts and a router (Switch)",
     ORACLE: "oracle: label and original known",
 }
 PUBLISHED = {OURS: "7 of 10", PAPER: "7 of 10", RANDOM: "none; 1 of 10 arguably", FEW: "accuracy ≤ 72"}
@@ -101,8 +109,8 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
         (
             f"Mean ± standard deviation over seeds: {len(seeds)} of {', '.join(EVERY_SEED)} and the oracle, "
             f"{len(seeds_of(seeds, MANY))} of the others. Digits are {_source(seeds)}.",
-            "One-to-one: every mechanism has an expert that wins at least 95% of its test images, and most of "
-            "no other's. Sorted: images won by the expert matched to their mechanism (Hungarian). Used: "
+            "One-to-one: every mechanism has an expert that wins at least 95% of its test images, and most "
+            "of no other's. Sorted: images won by the expert matched to their mechanism (Hungarian). Used: "
             "experts that win over 1% of all images. Undone: mechanisms on which the classifier is at most "
             f"{100 * NEAR:.0f} points below the oracle. Accuracy: of a classifier of digits on the repaired "
             "images. PSNR: to the images before the mechanism.",
@@ -183,8 +191,7 @@ def _specialisation(seeds: list[dict[str, Any]]) -> Headline:
 
 def _repair(seeds: list[dict[str, Any]]) -> Headline:
     ours, oracle, clean = (
-        np.mean([model["accuracy"] for model in seeds_of(seeds, name)])
-        for name in (OURS, ORACLE, CLASSIFIER)
+        np.mean([model["accuracy"] for model in seeds_of(seeds, name)]) for name in (OURS, ORACLE, CLASSIFIER)
     )
     return Headline(
         measure="accuracy of a classifier of digits on repaired images, %",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count, one_of, within
@@ -215,9 +215,13 @@ class CompetingExperts(Learner):
             scores, winners = self._score(outputs).max(0)
         loss = self._discriminate(canonical, self._fakes(outputs, winners))
         self._learn(transformed, winners)
+        return self._count(winners) | {"discriminator": loss, "winners": scores.mean()}
+
+    def _count(self, winners: Tensor) -> dict[str, float | Tensor]:
+        """Keep the average of shares of wins; return how many experts are idle."""
         wins = functional.one_hot(winners, len(self.experts)).float().mean(0)
         self.share.lerp_(wins, 1 / MEMORY)
-        return {"discriminator": loss, "winners": scores.mean(), "idle": (self._fair_share() < IDLE).sum()}
+        return {"idle": (self._fair_share() < IDLE).sum()}
 
     def _fakes(self, outputs: Tensor, winners: Tensor) -> Tensor:
         """Return the outputs that D learns from: each image's winner's, and those of some others."""
@@ -241,18 +245,18 @@ class CompetingExperts(Learner):
         return loss.detach()
 
     def _learn(self, images: Tensor, winners: Tensor) -> None:
-        """Do one step of each expert on the images that it won."""
-        losses, parameters = [], []
-        outputs = []
-        for j in winners.unique().tolist():
-            outputs.append(self.experts.one(j, images[winners == j]))
-            parameters += list(self.experts.networks[j].parameters())
-        scores = self.discriminator(torch.cat(outputs))[:, 0]
-        losses = [functional.softplus(-own).mean() for own in scores.split([len(o) for o in outputs])]
-        gradients = torch.autograd.grad(torch.stack(losses).sum(), parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self.optimizers["experts"].step()  # Adam passes over experts that have no gradient
+        """Do one step of each expert on the images that it won: the mean of -log D over them."""
+        scores = self.discriminator(self.experts.chosen(images, winners))[:, 0]
+        counts = winners.bincount()[winners]
+        self._step((functional.softplus(-scores) / counts).sum(), winners)
+
+    def _step(self, loss: Tensor, winners: Tensor, *others: nn.Module) -> None:
+        """Do one step of the experts that won an image, and of other modules; the rest stays as it is."""
+        modules = [*(self.experts.networks[j] for j in winners.unique().tolist()), *others]
+        parameters = [parameter for module in modules for parameter in module.parameters()]
+        for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = slope
+        self.optimizers["experts"].step()  # Adam passes over what has no gradient
         self.optimizers["experts"].zero_grad()
 
     # Revival

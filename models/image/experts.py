@@ -1,6 +1,7 @@
 """Experts that each map images to images, and discriminators of such images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +25,9 @@ KERNEL = 3
 class Experts(nn.Module):
     """Convolutional networks of one form, each from images to images in [0, 1].
 
-    The form is that of Parascandolo et al., 2017, Table 1: convolutions of 3 × 3, each but the last with batch
-    normalisation (or none) and ELU, the last with a sigmoid. All of them together are evaluated as one grouped
-    convolution a layer, with the statistics of evaluation; one by itself is an ordinary network.
+    The form is that of Parascandolo et al., 2017, Table 1: convolutions of 3 × 3, all but the last with batch
+    normalisation (or none) and ELU, the last with a sigmoid. All of them together are evaluated as one
+    grouped convolution a layer, with running statistics; one by itself is an ordinary network.
 
     Args:
         number: of experts.
@@ -51,6 +52,11 @@ class Experts(nn.Module):
         outputs: Tensor = self.networks[expert](images)
         return outputs.sigmoid()
 
+    def chosen(self, images: Tensor, experts: Tensor) -> Tensor:
+        """Return what each of images (n, channels, h, w) becomes by its own expert, numbers (n,)."""
+        outputs = [self.one(j, images[experts == j]) for j in experts.unique().tolist()]
+        return torch.cat(outputs)[experts.argsort(stable=True).argsort()]
+
     def forward(self, images: Tensor) -> Tensor:
         """Return what every expert makes of images (n, channels, h, w): (experts, n, channels, h, w)."""
         groups, signal = 1, images  # all read the same images: their first layers are one convolution
@@ -71,7 +77,7 @@ _NAMES = ("weight", "bias")
 
 def _network(sizes: list[int], norm: str) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+    for before, after in pairwise(sizes):
         layers.append(nn.Conv2d(before, after, KERNEL, padding=KERNEL // 2))
         layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
         layers.append(nn.ELU())
@@ -90,7 +96,7 @@ def table_discriminator(shape: Shape, width: int) -> nn.Sequential:
 
     Args:
         shape: (height, width, channels) of the images, at least 8 pixels each way.
-        width: channels of the first convolutions, 16 in the paper; the dense layer has 64 times as many units.
+        width: channels of the first convolutions, 16 in the paper; the dense layer has 64 times as many.
     """
     layers: list[nn.Module] = []
     before, side = shape[2], shape[:2]
@@ -105,13 +111,14 @@ def table_discriminator(shape: Shape, width: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten(), *dense)
 
 
-def strided_discriminator(shape: Shape, width: int) -> nn.Sequential:
+def strided_discriminator(shape: Shape, width: int, outputs: int = 1) -> nn.Sequential:
     """Return a faster one: convolutions of stride 2 down to at most 4 × 4 cells, then a dense layer.
 
     Args:
         shape: (height, width, channels) of the images.
         width: channels of the first convolution; each has twice those of the one before, and the dense layer
             has 8 times as many units.
+        outputs: of the last layer.
     """
     layers: list[nn.Module] = []
     before, after, side = shape[2], width, shape[:2]
@@ -119,9 +126,12 @@ def strided_discriminator(shape: Shape, width: int) -> nn.Sequential:
         layers += [nn.Conv2d(before, after, KERNEL, stride=2, padding=1), nn.ELU()]
         before, after, side = after, 2 * after, ((side[0] + 1) // 2, (side[1] + 1) // 2)
     hidden = 8 * width
-    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(), nn.Linear(hidden, 1)]
+    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(), nn.Linear(hidden, outputs)]
     return nn.Sequential(*layers, nn.Flatten(), *dense)
 
 
-DISCRIMINATORS = {"table": table_discriminator, "strided": strided_discriminator}
-"""What makes a discriminator of (height, width, channels), by its name."""
+DISCRIMINATORS: dict[str, Callable[[Shape, int], nn.Sequential]] = {
+    "table": table_discriminator,
+    "strided": strided_discriminator,
+}
+"""What makes a discriminator of a shape and a width, by its name."""

@@ -1,4 +1,4 @@
-"""Experts that are told which mechanism changed an image, and its original: the ceiling of those that compete."""
+"""Experts that are told mechanisms and originals: the ceiling of those that compete."""
 
 from collections.abc import Mapping
 
@@ -58,10 +58,7 @@ class RoutedExperts(Trainable):
     def undo(self, images: NDArray[np.uint8] | Tensor, mechanisms: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return uint8 images (n, h, w, c) of any size with mechanisms (n,), their numbers, undone."""
         tensor = image_tensor(images, self.step.device)
-        undone = torch.empty_like(tensor)
-        for number in np.unique(mechanisms):
-            at = torch.from_numpy(np.flatnonzero(mechanisms == number)).to(tensor.device)
-            undone[at] = self.experts.one(int(number), tensor[at])
+        undone = self.experts.chosen(tensor, torch.from_numpy(mechanisms).to(tensor.device))
         return as_images(undone.movedim(1, -1))
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
@@ -81,10 +78,6 @@ class RoutedExperts(Trainable):
         images, originals = (
             image_tensor(batch[name], self.step.device, self.shape) for name in ("observation", "original")
         )
-        errors = []
-        for number in batch["mechanism"].unique().tolist():
-            at = batch["mechanism"] == number
-            errors.append((self.experts.one(number, images[at]) - originals[at]).square().mean((1, 2, 3)))
-        error = torch.cat(errors).mean()
+        error = (self.experts.chosen(images, batch["mechanism"]) - originals).square().mean()
         descend(error, self.optimizers["adam"])
         return {"error": error.detach()}

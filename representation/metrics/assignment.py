@@ -19,9 +19,7 @@ WON = 0.95
 """Share of a mechanism's images that an expert of its own wins."""
 
 
-def assignment_matrix(
-    mechanisms: ArrayLike, experts: ArrayLike, n_mechanisms: int, n_experts: int
-) -> Matrix:
+def assignment_matrix(mechanisms: ArrayLike, experts: ArrayLike, n_mechanisms: int, n_experts: int) -> Matrix:
     """Return the share of each mechanism's images that each expert won, (mechanisms, experts).
 
     Parascandolo et al., "Learning independent causal mechanisms", 2017, Figs. 6 and 7.
@@ -38,7 +36,9 @@ def assignment_matrix(
     count(1, n_mechanisms=n_mechanisms, n_experts=n_experts)
     truth, chosen = (_labels(name, each) for name, each in (("mechanisms", mechanisms), ("experts", experts)))
     if truth.shape != chosen.shape or not len(truth):
-        raise ValueError(f"experts must be {truth.shape}, as mechanisms are, at least one, not {chosen.shape}")
+        raise ValueError(
+            f"experts must be {truth.shape}, as mechanisms are, at least one, not {chosen.shape}"
+        )
     if truth.max() >= n_mechanisms or len(np.unique(truth)) < n_mechanisms:
         raise ValueError(f"mechanisms must be 0 to {n_mechanisms - 1}, each at least once")
     if chosen.max() >= n_experts:
@@ -52,7 +52,9 @@ def assignment_matrix(
 def _labels(name: str, values: Any) -> NDArray[np.int64]:
     labels = np.asarray(values)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or (len(labels) and labels.min() < 0):
-        raise ValueError(f"{name} must be whole numbers (n,) of at least 0, not {labels.dtype} {labels.shape}")
+        raise ValueError(
+            f"{name} must be whole numbers (n,) of at least 0, not {labels.dtype} {labels.shape}"
+        )
     return labels.astype(np.int64)
 
 
@@ -98,7 +100,9 @@ def one_to_one(matrix: ArrayLike, share: float = WON) -> NDArray[np.bool_]:
 def _shares(matrix: ArrayLike) -> Matrix:
     shares = np.asarray(matrix, np.float64)
     if shares.ndim != 2 or not shares.size or not (shares >= 0).all() or not np.allclose(shares.sum(1), 1):
-        raise ValueError(f"matrix must be shares (mechanisms, experts) with rows of sum 1, not {shares.shape}")
+        raise ValueError(
+            f"matrix must be shares (mechanisms, experts) with rows of sum 1, not {shares.shape}"
+        )
     return shares
 
 
