@@ -55,7 +55,7 @@ def specialised(models: Sequence[dict[str, Any]]) -> list[bool]:
 
 
 def undone(models: Sequence[dict[str, Any]], oracles: Sequence[dict[str, Any]]) -> list[int]:
-    """Return how many mechanisms each seed's model undoes as well as the oracle, by the classifier."""
+    """Return how many mechanisms each seed's model undoes as well as its oracle, by the classifier."""
     return [
         int(np.sum(np.array(model["accuracies"]) >= np.array(oracle["accuracies"]) - NEAR))
         for model, oracle in zip(models, oracles, strict=False)
@@ -89,7 +89,7 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
                     mean_std([sum(model["own"]) for model in models], 1),
                     mean_std([100 * each for each in over_seeds(models, "hungarian")], 1),
                     mean_std(over_seeds(models, "used"), 1),
-                    mean_std(undone(models, oracles), 1),
+                    _undone(models, oracles),
                     _accuracy(models),
                     *_psnr(models),
                 )
@@ -98,7 +98,7 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
     clusters = mean_std([100 * each["clusters"]["hungarian"] for each in bounds], 1)
     inputs = [each["input"] for each in bounds]
     rows.append(("k-means of the pixels", "", "", "", clusters, *[""] * 6))
-    rows.append(("images as they are", *[""] * 5, mean_std(undone(inputs, oracles), 1), _percent(inputs)))
+    rows.append(("images as they are", *[""] * 5, _undone(inputs, oracles), _percent(inputs)))
     rows[-1] = (*rows[-1], *_psnr(inputs))
     rows.append(("digits before the mechanisms", *[""] * 6, _clean(seeds), "", "", ""))
     columns = ("seeds one-to-one", "paper", "mechanisms with an expert", "sorted, %", "experts used")
@@ -120,6 +120,10 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
     )
 
 
+def _undone(models: Sequence[dict[str, Any]], oracles: Sequence[dict[str, Any]]) -> str:
+    return mean_std(undone(models, oracles), 1) if oracles else "–"  # the oracle does not always ship
+
+
 def _accuracy(models: Sequence[dict[str, Any]]) -> str:
     outcomes = over_seeds(models, "outcomes")
     return success_cell(over_seeds(models, "accuracy"), [len(each) for each in outcomes], outcomes)
@@ -139,7 +143,7 @@ def _source(seeds: list[dict[str, Any]]) -> str:
 
 
 def _classifier_table(seeds: list[dict[str, Any]]) -> Table:
-    rows = {TITLES[name]: seeds_of(seeds, name) for name in (OURS, PAPER, ORACLE)}
+    rows = {TITLES[name]: models for name in (OURS, PAPER, ORACLE) if (models := seeds_of(seeds, name))}
     rows["images as they are"] = [seed["bounds"]["input"] for seed in seeds]
     cells = tuple(
         (title, *(mean_std([100 * m["accuracies"][k] for m in models], 1) for k in range(len(MECHANISMS))))
@@ -153,7 +157,7 @@ def _transfer_table(seeds: list[dict[str, Any]]) -> Table:
     rows = []
     for name in (OURS, PAPER, ORACLE):
         models = seeds_of(seeds, name)
-        for content in models[0]["transfer"]:
+        for content in models[0]["transfer"] if models else ():
             routed = mean_std([100 * each for each in over_seeds(models, "transfer", content, "routed")], 1)
             rows.append((TITLES[name], content, routed, *_psnr(models, "transfer", content)))
     return Table(
