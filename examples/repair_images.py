@@ -35,7 +35,7 @@ def main(steps: int = 1000) -> dict[str, float]:
 
     torch.manual_seed(0)
     learner = CompetingExperts(
-        shape=damaged.shape[1:],
+        shape=(14, 14, 1),
         experts=len(WAYS),  # some more do no harm: they stay idle
         width=8,
         layers=3,

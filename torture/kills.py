@@ -120,7 +120,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "dip-vae": _experiment("dip-vae", steps=4),
     "capacity-vae": _experiment("capacity-vae", steps=4, generator_steps=8),
     "quantifying-beta": _experiment("quantifying-beta", steps=4, digit_steps=4),
-    "causal-mechanisms": _experiment("causal-mechanisms", steps=4, identity_steps=2),
+    "causal-mechanisms": _experiment("causal-mechanisms", steps=4, identity_steps=2, baselines=0),
     "agents": _experiment("agents"),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),

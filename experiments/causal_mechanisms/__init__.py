@@ -142,6 +142,7 @@ PRESETS = {
         pixels=28,
         width=32,
         layers=5,
+        norm="batch",
         discriminator="table",
         discriminator_width=16,
         steps=2000,

@@ -26,6 +26,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts it."""
 
 
+@cache
 def digits(split: str, pixels: int) -> tuple[Images, Labels]:
     """Return digits (n, pixels, pixels, 1) and their labels (n,), of MNIST or its replacement."""
     images, labels = load(split)

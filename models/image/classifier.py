@@ -35,7 +35,8 @@ class Classifier(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        count(4, height=shape[0], width_of_images=shape[1])
+        count(4, side=min(shape[:2]))
+        count(1, channels=shape[2])
         count(1, classes=classes, width=width)
         above(0, learning_rate=learning_rate)
         self.shape = tuple(shape)

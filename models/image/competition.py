@@ -26,6 +26,8 @@ DIFFERENCE = 0.05
 """By how much a copy of an expert differs from it: the noise's share of the weights' standard deviation."""
 IDLE, GREEDY = 0.5, 1.5
 """Shares of wins below and above which an expert is idle and greedy, in units of a fair share."""
+SAME = 0.1
+"""Two experts do the same to images if their outputs differ by less than this share of the squared change."""
 DECAY = 0.25
 """The last share of the updates, in which learning rates fall to 0."""
 
@@ -55,7 +57,8 @@ class CompetingExperts(Learner):
     Ours, each with the setting that brings the paper's own way: experts begin as copies of one that learnt
     the identity (`identity`); D learns from the winners and some of the losers (`losers`); every
     `revive_every` updates a copy of the expert that wins most replaces one that wins next to nothing, weights
-    and moments; learning rates fall to 0 at the end (`decay`); a penalty on D's slope (`r1`).
+    and moments, and in the second half an expert is retired, so that it wins nothing, if one that wins more
+    does the same to its images; learning rates fall to 0 at the end (`decay`); a penalty on D's slope (`r1`).
 
     Args:
         shape: (height, width, channels) of the images.
@@ -70,7 +73,7 @@ class CompetingExperts(Learner):
         steps: updates of the competition, after these.
         losers: experts whose outputs D learns from beside the winner's, for each image, chosen at random; all
             in the paper.
-        revive_every: updates between revivals; 0 for never.
+        revive_every: updates between revivals, and between retirements; 0 for never.
         decay: whether learning rates fall to 0 over the last quarter of `steps`.
         r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
         learning_rate: Adam's, of the experts.
@@ -82,7 +85,11 @@ class CompetingExperts(Learner):
     """
 
     share: Tensor
+    """(experts,), the moving average of the share of images that each expert wins."""
+    retired: Tensor
+    """(experts,), which experts win nothing, since another does the same."""
     step: Tensor
+    """Updates so far."""
 
     def __init__(
         self,
@@ -115,8 +122,9 @@ class CompetingExperts(Learner):
         at_least(0, r1=r1)
         above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.999, momentum=momentum)
-        count(8, height=shape[0], width=shape[1])
         self.shape = tuple(shape)
+        count(1, channels=shape[2])
+        count(8, side=min(shape[:2]))
         self.identity, self.identity_steps = identity, identity_steps if identity != "none" else 0
         self.steps, self.losers, self.revive_every = steps, min(losers, experts - 1), revive_every
         self.decay, self.r1 = decay, r1
@@ -129,6 +137,7 @@ class CompetingExperts(Learner):
             for name, rate in self.rates.items()
         }
         self.register_buffer("share", torch.full((experts,), 1 / experts))
+        self.register_buffer("retired", torch.zeros(experts, dtype=torch.bool))
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     # Use
@@ -139,7 +148,10 @@ class CompetingExperts(Learner):
         return functional.one_hot(winners, len(self.experts)).float()
 
     def scores(self, images: Images | Tensor) -> Tensor:
-        """Return D's log odds of what each expert makes of uint8 images (n, h, w, c): (n, experts)."""
+        """Return D's log odds of what each expert makes of uint8 images (n, h, w, c): (n, experts).
+
+        They are -∞ for a retired expert.
+        """
         return self._score(self.experts(self._tensor(images))).T
 
     @torch.no_grad()
@@ -162,7 +174,7 @@ class CompetingExperts(Learner):
     def _score(self, outputs: Tensor) -> Tensor:
         """Return log odds (experts, n) of outputs (experts, n, channels, h, w)."""
         scores: Tensor = self.discriminator(outputs.flatten(0, 1))
-        return scores.view(outputs.shape[:2])
+        return scores.view(outputs.shape[:2]).masked_fill(self.retired[:, None], -torch.inf)
 
     # Training
 
@@ -186,6 +198,8 @@ class CompetingExperts(Learner):
         scalars = self._compete(transformed, self._tensor(batch["canonical"]))
         done = step + 1 - self.identity_steps
         if self.revive_every and done % self.revive_every == 0:
+            if 2 * done > self.steps:  # before that, experts that still are alike may part
+                self._retire(transformed)
             self._revive()
         return scalars
 
@@ -259,7 +273,7 @@ class CompetingExperts(Learner):
         self.optimizers["experts"].step()  # Adam passes over what has no gradient
         self.optimizers["experts"].zero_grad()
 
-    # Revival
+    # Revival and retirement
 
     def _fair_share(self) -> Tensor:
         """Return each expert's share of wins in units of a fair one.
@@ -274,7 +288,22 @@ class CompetingExperts(Learner):
         greedy, idle = int(shares.argmax()), int(shares.argmin())
         if shares[greedy] > GREEDY and shares[idle] < IDLE:
             self._copy(greedy, idle)
+            self.retired[idle] = False
             self.share[[greedy, idle]] = self.share[greedy] / 2
+
+    @torch.no_grad()
+    def _retire(self, images: Tensor) -> None:
+        """Retire each expert whose images one that wins more maps to the same, the idlest first."""
+        outputs = self.experts(images)
+        winners = self._score(outputs).argmax(0)
+        order = self.share.argsort().tolist()
+        for place, j in enumerate(order):
+            own = winners == j
+            change = (outputs[j, own] - images[own]).square().sum()
+            others = [i for i in order[place + 1 :] if not self.retired[i]]
+            differences = [(outputs[i, own] - outputs[j, own]).square().sum() for i in others]
+            if own.any() and any(difference < SAME * change for difference in differences):
+                self.retired[j] = True
 
     @torch.no_grad()
     def _copy(self, source: int, target: int) -> None:

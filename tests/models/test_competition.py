@@ -188,6 +188,45 @@ def test_surplus_experts_stay_idle_beside_ones_with_a_mechanism_each() -> None:
     assert same(before, weights(learner, 2))
 
 
+class Second(nn.Module):
+    """A discriminator that prefers what is darker, so that winners can be arranged."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return -images.flatten(1).mean(1, keepdim=True)
+
+
+def fixed(learner: CompetingExperts, expert: int, level: float) -> None:
+    """Let an expert make a grey of everything."""
+    with torch.no_grad():
+        for parameter in learner.experts.networks[expert].parameters():
+            parameter.zero_()
+        *_, bias = learner.experts.networks[expert].parameters()
+        bias.fill_(float(torch.tensor(level).logit()))
+
+
+@pytest.mark.parametrize(("level", "retired"), [(0.101, True), (0.4, False)])
+def test_an_expert_is_retired_if_one_that_wins_more_does_the_same(level: float, retired: bool) -> None:
+    learner = competing().eval()
+    learner.discriminator = Second()  # type: ignore[assignment]
+    for expert, grey in enumerate((0.1, level, 0.9)):
+        fixed(learner, expert, grey)
+    learner.share.copy_(torch.tensor([0.2, 0.7, 0.1]))  # the first wins now, and the second won more before
+    inputs = images(0)
+    assert (learner.repair(inputs).experts == 0).all()
+    learner._retire(learner._tensor(inputs))
+    assert learner.retired.tolist() == [retired, False, False]
+    assert (learner.repair(inputs).experts == int(retired)).all()
+    assert int(learner.encode(inputs)[:, int(retired)].sum()) == len(inputs)
+
+
+def test_a_retired_expert_can_be_revived() -> None:
+    learner = competing()
+    learner.share.copy_(torch.tensor([0.0, 0.7, 0.3]))
+    learner.retired[0] = True
+    learner._revive()
+    assert not learner.retired.any()
+
+
 def test_experts_begin_as_copies_of_one_that_learnt_the_identity() -> None:
     learner = competing(identity="shared", identity_steps=2).train()
     alone = weights(learner, 1)
@@ -222,7 +261,8 @@ def test_the_balance_of_experts_is_one_where_they_are_used_equally() -> None:
     """N Σ f P by hand: 2 (0.75 × 0.6 + 0.25 × 0.4) = 1.1."""
     shares = torch.tensor([[0.6, 0.4]] * 4)
     assert float(load_balance(torch.tensor([0, 0, 0, 1]), shares)) == pytest.approx(1.1)
-    assert float(load_balance(torch.tensor([0, 1]), torch.tensor([[0.9, 0.1], [0.1, 0.9]]))) == 1
+    even = load_balance(torch.tensor([0, 1]), torch.tensor([[0.9, 0.1], [0.1, 0.9]]))
+    assert float(even) == pytest.approx(1)
 
 
 def test_wrong_arguments_are_named() -> None:
