@@ -15,7 +15,8 @@ Beside ours (`experts`, what differs from the paper is named in `CompetingExpert
 - `router`: a mixture of experts as is usual today, whose router learns with them (`SwitchExperts`);
 - `oracle`: networks told the mechanism and the original; bounds: the images as they are, k-means clusters.
 
-`PRESETS["default"]` has 14 × 14 images (means of 2 × 2 pixels, shifts by 2), experts of four layers and 16
+`PRESETS["default"]` has 14 × 14 images (means of 2 × 2 pixels, shifts
+by 2, noise of a quarter of the variance, as in such means), experts of four layers and 16
 filters, a discriminator of strides. Every seed trains `experts`, `paper` and `paper-random`; the first
 `baselines` seeds train all. `PRESETS["paper"]` has the paper's sizes.
 """
@@ -81,7 +82,7 @@ class Settings:
     """Channels of its first convolution."""
     identity_steps: int = 200
     """Updates in which experts learn the identity, before they compete."""
-    steps: int = 4000
+    steps: int = 6000
     """Updates of the competition."""
     batch: int = 32
     """Images of an update, changed ones and canonical ones."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import count, one_of
+from unknot.checks import at_least, count, one_of
 from unknot.models.data.grid import GridSource, Images
 
 __all__ = ["MECHANISMS", "SHIFTS", "Transformed", "apply_mechanism"]
@@ -24,8 +24,8 @@ SHIFTS = {
 """Steps down and to the right of each shift, by its name."""
 MECHANISMS = (*SHIFTS, "inversion", "noise")
 """Names of all mechanisms."""
-NOISE_STD = 0.5
-"""Standard deviation of the noise, of pixels in [0, 1]: a variance of 0.25."""
+VARIANCE = 0.25
+"""Of the noise, for pixels in [0, 1]."""
 
 
 class Transformed(GridSource):
@@ -47,6 +47,7 @@ class Transformed(GridSource):
         labels: (n,), the class of each image, 0 to classes - 1, each at least once.
         mechanisms: names from `MECHANISMS`.
         shift: pixels of a shift; what leaves the image is lost, and 0 enters.
+        variance: of the noise, for pixels in [0, 1]; what is out of range is then clamped.
 
     Raises:
         ValueError: an unknown mechanism, or one twice; images or labels of another kind.
@@ -59,15 +60,17 @@ class Transformed(GridSource):
         mechanisms: Sequence[str] = MECHANISMS,
         *,
         shift: int = 4,
+        variance: float = VARIANCE,
     ) -> None:
         for name in mechanisms:
             one_of("mechanism", name, MECHANISMS)
         if not mechanisms or len(set(mechanisms)) < len(mechanisms):
             raise ValueError(f"mechanisms must be at least one, each once, not {list(mechanisms)}")
         count(1, shift=shift)
+        at_least(0, variance=variance)
         self.images, groups = _checked(images, labels)
         examples = min(map(len, groups))
-        self.mechanisms, self.shift = tuple(mechanisms), shift
+        self.mechanisms, self.shift, self.variance = tuple(mechanisms), shift, variance
         self.chosen = np.stack([group[:examples] for group in groups])
         sizes = {"content": len(groups), "example": examples, "mechanism": len(mechanisms)}
         super().__init__(tuple(sizes), **{name: np.arange(size) for name, size in sizes.items()})
@@ -85,7 +88,8 @@ class Transformed(GridSource):
         rows = self.chosen[given["content"], given["example"]]
         for number in np.unique(given["mechanism"]):
             at = np.flatnonzero(given["mechanism"] == number)
-            changed[at] = apply_mechanism(self.mechanisms[number], changed[at], self.shift, rows[at])
+            name = self.mechanisms[number]
+            changed[at] = apply_mechanism(name, changed[at], self.shift, self.variance, rows[at])
         return changed
 
 
@@ -101,26 +105,33 @@ def _checked(images: Any, labels: Any) -> tuple[Images, list[NDArray[np.int64]]]
     return images, [np.flatnonzero(labels == each) for each in classes]
 
 
-def apply_mechanism(name: str, images: Images, shift: int = 4, seeds: Sequence[int] | None = None) -> Images:
+def apply_mechanism(
+    name: str,
+    images: Images,
+    shift: int = 4,
+    variance: float = VARIANCE,
+    seeds: Sequence[int] | None = None,
+) -> Images:
     """Return images changed by a mechanism, uint8 as they are.
 
     Args:
         name: of the mechanism, in `MECHANISMS`.
         images: uint8 (n, height, width, channels).
         shift: pixels of a shift.
+        variance: of the noise.
         seeds: (n,), of the noise of each image; default: its row.
     """
     one_of("mechanism", name, MECHANISMS)
     if name == "inversion":
         return 255 - images
     if name == "noise":
-        return _noisy(images, range(len(images)) if seeds is None else seeds)
+        return _noisy(images, variance, range(len(images)) if seeds is None else seeds)
     return _shifted(images, *(shift * step for step in SHIFTS[name]))
 
 
-def _noisy(images: Images, seeds: Sequence[int]) -> Images:
+def _noisy(images: Images, variance: float, seeds: Sequence[int]) -> Images:
     noise = np.stack([np.random.default_rng(int(seed)).standard_normal(images.shape[1:]) for seed in seeds])
-    return (images + 255 * NOISE_STD * noise).clip(0, 255).round().astype(np.uint8)
+    return (images + 255 * np.sqrt(variance) * noise).clip(0, 255).round().astype(np.uint8)
 
 
 def _shifted(images: Images, down: int, right: int) -> Images:

@@ -44,6 +44,7 @@ def test_what_is_measured_has_every_mechanism_equally_often_and_its_original() -
     np.testing.assert_array_equal(np.bincount(factors["mechanism"]), 10)
     at = factors["mechanism"] == MECHANISMS.index("inversion")
     np.testing.assert_array_equal(images[at], 255 - originals[at])
+    assert data.transformed("test", 14).variance == 0.0625
     left = factors["mechanism"] == MECHANISMS.index("left")
     np.testing.assert_array_equal(images[left][:, :, :-2], originals[left][:, :, 2:])  # a shift by two
 
