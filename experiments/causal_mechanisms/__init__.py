@@ -15,10 +15,10 @@ Beside ours (`experts`, what differs from the paper is named in `CompetingExpert
 - `router`: a mixture of experts as is usual today, whose router learns with them (`SwitchExperts`);
 - `oracle`: networks told the mechanism and the original; bounds: the images as they are, k-means clusters.
 
-`PRESETS["default"]` has 14 × 14 images (means of 2 × 2 pixels, shifts
-by 2, noise of a quarter of the variance, as in such means), experts of four layers and 16
-filters, a discriminator of strides. Every seed trains `experts`, `paper` and `paper-random`; the first
-`baselines` seeds train all. `PRESETS["paper"]` has the paper's sizes.
+`PRESETS["default"]` has 14 × 14 images (means of 2 × 2 pixels, shifts by 2, noise of a quarter of the
+variance, as in such means), experts of four layers and 16 filters, a discriminator of strides. Every seed
+trains `oracle`, `experts`, `paper` and `paper-random`; the first `baselines` seeds train all.
+`PRESETS["paper"]` has the paper's sizes.
 """
 
 from dataclasses import dataclass

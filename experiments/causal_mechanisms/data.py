@@ -47,8 +47,8 @@ def reduced(images: Images, pixels: int) -> Images:
 def transformed(content: str, pixels: int) -> Transformed:
     """Return the source of changed images of some content: what the paper's look like at this size.
 
-    A shift by 4 pixels of 28 is one by 2 of 14, and noise of variance 0.25 in each of four pixels has a
-    variance of 0.0625 in their mean.
+    A shift by 4 pixels of 28 is one by 2 of 14, and noise of variance 0.25 in each of four pixels has, before
+    it is clamped, a variance of 0.0625 in their mean.
 
     Args:
         content: "train", the first half of the training digits; "test", the test digits; "letters";
