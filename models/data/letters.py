@@ -3,6 +3,7 @@
 import string
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +47,12 @@ def letters() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.stack(images)[..., None], np.arange(len(LETTERS)).repeat(len(FONTS))
 
 
-def _rendered(letter: str, font: object) -> NDArray[np.uint8]:
+def _rendered(letter: str, font: Any) -> NDArray[np.uint8]:
     """Render a letter (28, 28)."""
     from PIL import Image, ImageDraw
 
     page = Image.new("L", (3 * LARGE, 3 * LARGE))
-    ImageDraw.Draw(page).text((LARGE, LARGE), letter, fill=255, font=font)  # type: ignore[arg-type]
+    ImageDraw.Draw(page).text((LARGE, LARGE), letter, fill=255, font=font)
     ink = page.crop(page.getbbox())
     scale = BOX / max(ink.size)
     width, height = (max(round(scale * side), 1) for side in ink.size)

@@ -39,7 +39,7 @@ class Classifier(Learner):
         count(1, channels=shape[2])
         count(1, classes=classes, width=width)
         above(0, learning_rate=learning_rate)
-        self.shape = tuple(shape)
+        self.shape = (shape[0], shape[1], shape[2])
         layers: list[nn.Module] = []
         for before, after in ((shape[2], width), (width, 2 * width)):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]

@@ -122,7 +122,7 @@ class CompetingExperts(Learner):
         at_least(0, r1=r1)
         above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.999, momentum=momentum)
-        self.shape = tuple(shape)
+        self.shape = (shape[0], shape[1], shape[2])
         count(1, channels=shape[2])
         count(8, side=min(shape[:2]))
         self.identity, self.identity_steps = identity, identity_steps if identity != "none" else 0

@@ -60,7 +60,7 @@ class Experts(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return what every expert makes of images (n, channels, h, w): (experts, n, channels, h, w)."""
         groups, signal = 1, images  # all read the same images: their first layers are one convolution
-        for layer in zip(*self.networks, strict=True):
+        for layer in zip(*(network.children() for network in self.networks), strict=True):
             if isinstance(layer[0], nn.Conv2d):
                 weight, bias = (torch.cat([getattr(each, name) for each in layer]) for name in _NAMES)
                 signal = functional.conv2d(signal, weight, bias, padding=KERNEL // 2, groups=groups)
@@ -84,11 +84,11 @@ def _network(sizes: list[int], norm: str) -> nn.Sequential:
     return nn.Sequential(*layers[: -2 if norm == "batch" else -1])  # a sigmoid follows the last
 
 
-def _normalised(signal: Tensor, layer: Sequence[nn.BatchNorm2d]) -> Tensor:
+def _normalised(signal: Tensor, layer: Sequence[nn.Module]) -> Tensor:
     """Normalise the channels of all experts by the statistics that each gathered."""
     names = ("running_mean", "running_var", *_NAMES)
     mean, variance, weight, bias = (torch.cat([getattr(each, name) for each in layer]) for name in names)
-    return functional.batch_norm(signal, mean, variance, weight, bias, eps=layer[0].eps)
+    return functional.batch_norm(signal, mean, variance, weight, bias)
 
 
 def table_discriminator(shape: Shape, width: int) -> nn.Sequential:

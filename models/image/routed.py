@@ -49,7 +49,8 @@ class RoutedExperts(Trainable):
         count(2, layers=layers)
         one_of("norm", norm, NORMS)
         above(0, learning_rate=learning_rate)
-        self.shape, self.steps, self.learning_rate = tuple(shape), steps, learning_rate
+        self.shape = (shape[0], shape[1], shape[2])
+        self.steps, self.learning_rate = steps, learning_rate
         self.experts = Experts(experts, shape[2], width, layers, norm)
         self.optimizers = {"adam": torch.optim.Adam(self.experts.parameters(), learning_rate, fused=True)}
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -274,7 +275,7 @@ def test_wrong_arguments_are_named() -> None:
         competing().repair(np.zeros((1, 9, 8, 1), np.uint8))
 
 
-def bars(count: int, seed: int) -> np.ndarray:
+def bars(count: int, seed: int) -> NDArray[np.uint8]:
     """Return upright bars of one to six pixels in the middle of 8 × 8: ink in a third of the image."""
     rng = np.random.default_rng(seed)
     pictures = np.zeros((count, 8, 8, 1), np.uint8)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from unknot.models.data.letters import FONTS, LETTERS, letters
 from unknot.models.data.mechanisms import MECHANISMS, SHIFTS, Transformed, apply_mechanism
 
 
-def dot() -> np.ndarray:
+def dot() -> NDArray[np.uint8]:
     """Return an image (1, 5, 5, 1) that is 200 in its middle."""
     image = np.zeros((1, 5, 5, 1), np.uint8)
     image[0, 2, 2] = 200
