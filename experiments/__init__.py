@@ -137,6 +137,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "scenes as sets of vectors, one for each sprite: count, exchange and traverse them",
         "The multi-entity variational autoencoder, Nash et al., 2017",
     ),
+    "causal-mechanisms": Entry(
+        "unknot.experiments.causal_mechanisms",
+        "experts that compete for changed digits until each undoes one mechanism, without labels",
+        "Learning independent causal mechanisms, Parascandolo et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -11,6 +11,8 @@ require("learn", "torch")
 
 from unknot.models.data.blob import Blob  # noqa: E402
 from unknot.models.data.files import read_dsprites, read_shapes3d  # noqa: E402
+from unknot.models.data.letters import letters  # noqa: E402
+from unknot.models.data.mechanisms import MECHANISMS, Transformed, apply_mechanism  # noqa: E402
 from unknot.models.data.natural import natural_images  # noqa: E402
 from unknot.models.data.nuisance import Nuisance  # noqa: E402
 from unknot.models.data.scenes import Scenes  # noqa: E402
@@ -21,6 +23,8 @@ from unknot.models.data.sprites import Sprites  # noqa: E402
 from unknot.models.data.stream import stream  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
 from unknot.models.image.capacity import CapacityVAE  # noqa: E402
+from unknot.models.image.classifier import Classifier  # noqa: E402
+from unknot.models.image.competition import CompetingExperts, Repaired  # noqa: E402
 from unknot.models.image.dip import DIPVAE  # noqa: E402
 from unknot.models.image.embedding import Embedding  # noqa: E402
 from unknot.models.image.factor import FactorVAE  # noqa: E402
@@ -28,6 +32,8 @@ from unknot.models.image.factor_generator import FactorGenerator  # noqa: E402
 from unknot.models.image.infogan import InfoGAN  # noqa: E402
 from unknot.models.image.pca import PCA  # noqa: E402
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder  # noqa: E402
+from unknot.models.image.routed import RoutedExperts  # noqa: E402
+from unknot.models.image.switch import SwitchExperts  # noqa: E402
 from unknot.models.image.tc import BetaTCVAE  # noqa: E402
 from unknot.models.image.vae import VAE, PosteriorSamples, VariationalAutoencoder  # noqa: E402
 from unknot.models.objects.multi_entity import MultiEntityVAE  # noqa: E402
@@ -38,11 +44,14 @@ from unknot.models.traversals import traversal_figure, traversal_frames, travers
 
 __all__ = [
     "DIPVAE",
+    "MECHANISMS",
     "PCA",
     "VAE",
     "BetaTCVAE",
     "Blob",
     "CapacityVAE",
+    "Classifier",
+    "CompetingExperts",
     "Embedding",
     "FactorGenerator",
     "FactorVAE",
@@ -51,6 +60,8 @@ __all__ = [
     "Nuisance",
     "PenalisedAutoencoder",
     "PosteriorSamples",
+    "Repaired",
+    "RoutedExperts",
     "SceneVAE",
     "Scenes",
     "Selection",
@@ -58,8 +69,12 @@ __all__ = [
     "SlotAttention",
     "Sprites",
     "StackedNetworks",
+    "SwitchExperts",
     "Teapots",
+    "Transformed",
     "VariationalAutoencoder",
+    "apply_mechanism",
+    "letters",
     "natural_images",
     "read_dsprites",
     "read_shapes3d",

@@ -80,3 +80,10 @@ def test_plan_from_pixels_steers_an_appearance_seen_without_actions(
     rates = run("plan_from_pixels.py")
     assert min(rates.values()) >= 0.9  # a straight line reaches about three quarters
     assert "cross: success" in capsys.readouterr().out
+
+
+def test_repair_images_sorts_and_repairs(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run("repair_images.py")
+    assert result["sorted"] > 0.9
+    assert result["after"] > result["before"] + 6
+    assert "inversion: expert 0 won" in capsys.readouterr().out

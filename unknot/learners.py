@@ -33,6 +33,10 @@ LEARNERS: dict[str, str] = {
     "MultiEntityVAE": "unknot.models.objects.multi_entity",
     "SceneVAE": "unknot.models.objects.whole_scene",
     "SlotAttention": "unknot.models.objects.slot_attention",
+    "CompetingExperts": "unknot.models.image.competition",
+    "SwitchExperts": "unknot.models.image.switch",
+    "RoutedExperts": "unknot.models.image.routed",
+    "Classifier": "unknot.models.image.classifier",
 }
 """The module of each class, by the class's name."""
 

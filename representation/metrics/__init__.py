@@ -4,6 +4,13 @@
 metric is also a function: of arrays of codes and factors or, where it fixes factors, of encoder and source.
 """
 
+from unknot.representation.metrics.assignment import (
+    assignment_matrix,
+    hungarian_accuracy,
+    one_to_one,
+    psnr,
+    won,
+)
 from unknot.representation.metrics.attribute_auc import attribute_auc
 from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
 from unknot.representation.metrics.dci import completeness, dci, disentanglement
@@ -20,6 +27,7 @@ from unknot.representation.metrics.unsupervised import unsupervised
 __all__ = [
     "METRICS",
     "Score",
+    "assignment_matrix",
     "attribute_auc",
     "completeness",
     "cvr",
@@ -30,11 +38,15 @@ __all__ = [
     "higgins",
     "higgins_2",
     "hinton",
+    "hungarian_accuracy",
     "mapc",
     "mig",
     "modularity",
+    "one_to_one",
+    "psnr",
     "sap",
     "tdv",
     "ud90",
     "unsupervised",
+    "won",
 ]

@@ -44,6 +44,14 @@ PICTURES = {
         "seed-0/slots-3/figures/exchange.png",
         "seed-0/vae-3/figures/traversals.gif",
     ],
+    "causal-mechanisms": [
+        "figures/accuracy.png",
+        "figures/scores.png",
+        "figures/assignment-many-few.png",
+        "seed-0/experts/figures/inputs.png",
+        "seed-0/experts/figures/repaired-letters.png",
+        "seed-0/experts/figures/competition.gif",
+    ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
 }
 """Pictures of experiments, besides those that all of them have."""

@@ -107,6 +107,12 @@ def labelled(step: int) -> Batch:
     return still(6, 8, 8, 3)(step) | {"label": torch.tensor([0, 0, 0, 1, 1, 1])}
 
 
+def changed_and_canonical(step: int) -> Batch:
+    names = ("observation", "canonical", "original")
+    batch = {name: images(step + 100 * k, 8, 8, 8, 1) for k, name in enumerate(names)}
+    return batch | {"mechanism": torch.arange(8) % 2}
+
+
 def factors(step: int) -> Batch:
     values = np.random.default_rng(step).uniform(size=(2, 8)).astype(np.float32)
     return still(8, 8, 8, 1)(step) | {"x": torch.from_numpy(values[0]), "y": torch.from_numpy(values[1])}
@@ -117,6 +123,8 @@ def vectors(step: int) -> Batch:
     return {"input": inputs, "target": inputs}
 
 
+EXPERTS: dict[str, Any] = {"shape": (8, 8, 1), "experts": 3, "width": 2, "layers": 2}
+EXPERTS |= {"discriminator_width": 2, "identity_steps": 1, "steps": 4}
 AUTOENCODER: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, "hidden": 4}
 PLANE: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 4}
 SCENE: dict[str, Any] = {"shape": (16, 16, 3), "entities": 2, "entity_dim": 2, "grid": 4, "width": 4}
@@ -171,6 +179,14 @@ CASES: dict[str, Case] = {
     "SlotAttention": Case(
         {"shape": (16, 16, 3), "slots": 2, "slot_dim": 4, "width": 4, "steps": 4}, still(4, 16, 16, 3)
     ),
+    "CompetingExperts": Case(
+        EXPERTS | {"identity": "each", "revive_every": 2, "r1": 0.1, "losers": 1}, changed_and_canonical
+    ),
+    "SwitchExperts": Case(EXPERTS | {"discriminator": "strided", "router_width": 2}, changed_and_canonical),
+    "RoutedExperts": Case(
+        {"shape": (8, 8, 1), "experts": 2, "width": 2, "layers": 2, "steps": 4}, changed_and_canonical
+    ),
+    "Classifier": Case({"shape": (8, 8, 3), "classes": 2, "width": 2}, labelled),
     "Embedding": Case(
         {"shape": (8, 8, 3), "latent_dim": 3, "dimensions": 2, "width": 2, "hidden": 4}, labelled
     ),

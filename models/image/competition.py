@@ -1,0 +1,319 @@
+"""Experts that compete for images, and so sort them by the mechanism that changed them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unknot.checks import above, at_least, count, one_of, within
+from unknot.models.image.experts import DISCRIMINATORS, NORMS, Experts
+from unknot.models.traversals import as_images
+from unknot.representation.learner import Learner, descend, image_tensor
+
+__all__ = ["IDENTITIES", "CompetingExperts", "Repaired"]
+
+Images = NDArray[np.uint8]
+
+IDENTITIES = ("shared", "each", "none")
+"""How experts begin: as copies of one that learnt the identity, each with it learnt, or at random."""
+MEMORY = 100
+"""Updates that the moving average of an expert's share of wins remembers."""
+DIFFERENCE = 0.05
+"""By how much a copy of an expert differs from it: the noise's share of the weights' standard deviation."""
+IDLE, GREEDY = 0.5, 1.5
+"""Shares of wins below and above which an expert is idle and greedy, in units of a fair share."""
+SAME = 0.1
+"""Two experts do the same to images if their outputs differ by less than this share of the squared change."""
+DECAY = 0.25
+"""The last share of the updates, in which learning rates fall to 0."""
+
+
+class Repaired(NamedTuple):
+    """What `CompetingExperts.repair` makes of n images."""
+
+    images: Images
+    """With the mechanism undone, uint8 (n, h, w, c)."""
+    experts: NDArray[np.int64]
+    """(n,), the expert that won each image: which mechanism changed it."""
+    scores: NDArray[np.float32]
+    """(n,), the discriminator's log odds that the repaired image is a canonical one."""
+
+
+class CompetingExperts(Learner):
+    """Experts that learn to undo the mechanisms that changed images, without labels or pairs.
+
+    Parascandolo, Rojas-Carulla, Kilbertus and Schölkopf, "Learning independent causal mechanisms", 2017,
+    Algorithm 1. Each image goes through all experts; the one whose output a discriminator D takes most for
+    an image of the canonical distribution wins it, and learns from it alone:
+
+        D:    -E log D(x) - E log(1 - D(E_j(x'))),        E_j:  -E log D(E_j(x')) over the images that it won.
+
+    An expert that wins nothing stays as it is, with its moments of Adam and statistics of normalisation.
+
+    Ours, each with the setting that brings the paper's own way: experts begin as copies of one that learnt
+    the identity (`identity`); D learns from the winners and some of the losers (`losers`); every
+    `revive_every` updates a copy of the expert that wins most replaces one that wins next to nothing, weights
+    and moments, and in the second half an expert is retired, so that it wins nothing, if one that wins more
+    does the same to its images; learning rates fall to 0 at the end (`decay`); a penalty on D's slope (`r1`).
+
+    Args:
+        shape: (height, width, channels) of the images.
+        experts: how many.
+        width: channels of an expert's convolutions.
+        layers: an expert's convolutions, of 3 × 3, at least 2; they must reach as far as mechanisms do.
+        norm: "batch" or "none", after them. Scores use each expert's own running statistics.
+        discriminator: "table" (Table 1) or "strided", which is faster.
+        discriminator_width: channels of its first convolution.
+        identity: "shared", "each" (the paper's) or "none".
+        identity_steps: the first updates, in which experts learn the identity; ignored if they don't.
+        steps: updates of the competition, after these.
+        losers: experts whose outputs D learns from beside the winner's, for each image, chosen at random; all
+            in the paper.
+        revive_every: updates between revivals, and between retirements; 0 for never.
+        decay: whether learning rates fall to 0 over the last quarter of `steps`.
+        r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
+        learning_rate: Adam's, of the experts.
+        discriminator_rate: Adam's, of D.
+        momentum: Adam's β1, of both.
+
+    Raises:
+        ValueError: an unknown name, or an argument out of range.
+    """
+
+    share: Tensor
+    """(experts,), the moving average of the share of images that each expert wins."""
+    retired: Tensor
+    """(experts,), which experts win nothing, since another does the same."""
+    step: Tensor
+    """Updates so far."""
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, int, int] = (28, 28, 1),
+        experts: int = 10,
+        width: int = 32,
+        layers: int = 5,
+        norm: str = "batch",
+        discriminator: str = "table",
+        discriminator_width: int = 16,
+        identity: str = "shared",
+        identity_steps: int = 200,
+        steps: int = 2000,
+        losers: int = 1,
+        revive_every: int = 100,
+        decay: bool = True,
+        r1: float = 0.0,
+        learning_rate: float = 1e-3,
+        discriminator_rate: float = 1e-3,
+        momentum: float = 0.9,
+    ) -> None:
+        super().__init__()
+        count(1, experts=experts, width=width, discriminator_width=discriminator_width, steps=steps)
+        count(2, layers=layers)
+        count(0, identity_steps=identity_steps, losers=losers, revive_every=revive_every)
+        one_of("norm", norm, NORMS)
+        one_of("discriminator", discriminator, DISCRIMINATORS)
+        one_of("identity", identity, IDENTITIES)
+        at_least(0, r1=r1)
+        above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
+        within(0, 0.999, momentum=momentum)
+        self.shape = (shape[0], shape[1], shape[2])
+        count(1, channels=shape[2])
+        count(8, side=min(shape[:2]))
+        self.identity, self.identity_steps = identity, identity_steps if identity != "none" else 0
+        self.steps, self.losers, self.revive_every = steps, min(losers, experts - 1), revive_every
+        self.decay, self.r1 = decay, r1
+        self.experts = Experts(experts, shape[2], width, layers, norm)
+        self.discriminator = DISCRIMINATORS[discriminator](self.shape, discriminator_width)
+        self.rates = {"experts": learning_rate, "discriminator": discriminator_rate}
+        betas = (momentum, 0.999)
+        self.optimizers = {
+            name: torch.optim.Adam(getattr(self, name).parameters(), rate, betas=betas, fused=True)
+            for name, rate in self.rates.items()
+        }
+        self.register_buffer("share", torch.full((experts,), 1 / experts))
+        self.register_buffer("retired", torch.zeros(experts, dtype=torch.bool))
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+
+    # Use
+
+    def encode(self, images: Images | Tensor) -> Tensor:
+        """Return which expert wins each of uint8 images (n, h, w, c): one-hot, (n, experts)."""
+        winners = self._score(self.experts(self._tensor(images))).argmax(0)
+        return functional.one_hot(winners, len(self.experts)).float()
+
+    def scores(self, images: Images | Tensor) -> Tensor:
+        """Return D's log odds of what each expert makes of uint8 images (n, h, w, c): (n, experts).
+
+        They are -∞ for a retired expert.
+        """
+        return self._score(self.experts(self._tensor(images))).T
+
+    @torch.no_grad()
+    def repair(self, images: Images | Tensor) -> Repaired:
+        """Return images with their mechanism undone by the expert that wins, of uint8 (n, h, w, c)."""
+        outputs = self.experts(self._tensor(images))
+        scores, winners = self._score(outputs).max(0)
+        chosen = outputs[winners, torch.arange(len(winners), device=winners.device)]
+        return Repaired(as_images(chosen.movedim(1, -1)), winners.numpy(force=True), scores.numpy(force=True))
+
+    @torch.no_grad()
+    def undo(self, images: Images | Tensor, expert: int) -> Images:
+        """Return what one expert makes of uint8 images (n, h, w, c) of any size."""
+        tensor = image_tensor(images, self.share.device)
+        return as_images(self.experts.one(expert, tensor).movedim(1, -1))
+
+    def _tensor(self, images: Images | Tensor) -> Tensor:
+        return image_tensor(images, self.share.device, self.shape)
+
+    def _score(self, outputs: Tensor) -> Tensor:
+        """Return log odds (experts, n) of outputs (experts, n, channels, h, w)."""
+        scores: Tensor = self.discriminator(outputs.flatten(0, 1))
+        return scores.view(outputs.shape[:2]).masked_fill(self.retired[:, None], -torch.inf)
+
+    # Training
+
+    def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
+        """Do one step: of the identity in the first `identity_steps`, then of the competition.
+
+        Args:
+            batch: `observation`, images that mechanisms changed, and `canonical`, images that none did and of
+                which none is the original of another: uint8 (n, h, w, c) each.
+
+        Returns:
+            `identity`, the squared error of a pixel; in the competition `discriminator`, D's loss, `winners`,
+            the mean log odds of the winners, and `idle`, how many experts are idle.
+        """
+        transformed = self._tensor(batch["observation"])
+        step = int(self.step)
+        self.step += 1
+        if step < self.identity_steps:
+            return self._imitate(transformed, last=step + 1 == self.identity_steps)
+        self._set_rates(step - self.identity_steps)
+        scalars = self._compete(transformed, self._tensor(batch["canonical"]))
+        done = step + 1 - self.identity_steps
+        if self.revive_every and done % self.revive_every == 0:
+            if 2 * done > self.steps:  # before that, experts that still are alike may part
+                self._retire(transformed)
+            self._revive()
+        return scalars
+
+    def _imitate(self, images: Tensor, last: bool) -> dict[str, float | Tensor]:
+        """Do one step of experts towards the identity; at the last, copy the one that learnt to all."""
+        learning = range(len(self.experts) if self.identity == "each" else 1)
+        errors = [(self.experts.one(j, images) - images).square().mean() for j in learning]
+        descend(torch.stack(errors).sum(), self.optimizers["experts"])
+        if last:
+            self.optimizers["experts"].zero_grad()
+            self.optimizers["experts"].state.clear()  # the competition begins without moments
+            for j in range(1, len(self.experts) if self.identity == "shared" else 1):
+                self._copy(0, j)
+        return {"identity": torch.stack(errors).mean().detach()}
+
+    def _set_rates(self, done: int) -> None:
+        """Set learning rates: constant, then falling to 0 over the last quarter."""
+        left = (self.steps - done) / (DECAY * self.steps) if self.decay else 1.0
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.rates[name] * min(max(left, 0.0), 1.0)
+
+    def _compete(self, transformed: Tensor, canonical: Tensor) -> dict[str, float | Tensor]:
+        """Do one step of D, and one of each expert that wins an image."""
+        with torch.no_grad():
+            outputs = self.experts(transformed)
+            scores, winners = self._score(outputs).max(0)
+        loss = self._discriminate(canonical, self._fakes(outputs, winners))
+        self._learn(transformed, winners)
+        return self._count(winners) | {"discriminator": loss, "winners": scores.mean()}
+
+    def _count(self, winners: Tensor) -> dict[str, float | Tensor]:
+        """Keep the average of shares of wins; return how many experts are idle."""
+        wins = functional.one_hot(winners, len(self.experts)).float().mean(0)
+        self.share.lerp_(wins, 1 / MEMORY)
+        return {"idle": (self._fair_share() < IDLE).sum()}
+
+    def _fakes(self, outputs: Tensor, winners: Tensor) -> Tensor:
+        """Return the outputs that D learns from: each image's winner's, and those of some others."""
+        order = torch.rand(outputs.shape[:2], device=outputs.device)
+        rows = torch.arange(len(winners), device=winners.device)
+        order[winners, rows] = -1.0
+        chosen = order.argsort(0)[: 1 + self.losers]
+        return outputs[chosen, rows].flatten(0, 1)
+
+    def _discriminate(self, canonical: Tensor, fakes: Tensor) -> Tensor:
+        """Do one step of D; return its loss."""
+        real = canonical.requires_grad_(self.r1 > 0)
+        scores = self.discriminator(torch.cat([real, fakes]))[:, 0]
+        own = scores[: len(real)]
+        loss = functional.softplus(-own).mean() + functional.softplus(scores[len(real) :]).mean()
+        penalty = loss.new_zeros(())
+        if self.r1:
+            (slope,) = torch.autograd.grad(own.sum(), real, create_graph=True)
+            penalty = slope.square().flatten(1).sum(1).mean() / 2
+        descend(loss + self.r1 * penalty, self.optimizers["discriminator"])
+        return loss.detach()
+
+    def _learn(self, images: Tensor, winners: Tensor) -> None:
+        """Do one step of each expert on the images that it won: the mean of -log D over them."""
+        scores = self.discriminator(self.experts.chosen(images, winners))[:, 0]
+        counts = winners.bincount()[winners]
+        self._step((functional.softplus(-scores) / counts).sum(), winners)
+
+    def _step(self, loss: Tensor, winners: Tensor, *others: nn.Module) -> None:
+        """Do one step of the experts that won an image, and of other modules; the rest stays as it is."""
+        modules = [*(self.experts.networks[j] for j in winners.unique().tolist()), *others]
+        parameters = [parameter for module in modules for parameter in module.parameters()]
+        for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = slope
+        self.optimizers["experts"].step()  # Adam passes over what has no gradient
+        self.optimizers["experts"].zero_grad()
+
+    # Revival and retirement
+
+    def _fair_share(self) -> Tensor:
+        """Return each expert's share of wins in units of a fair one.
+
+        A fair share is that of the expert in the middle, or of equal shares where half of all are idle.
+        """
+        return self.share / self.share.median().clamp(min=1 / len(self.experts))
+
+    def _revive(self) -> None:
+        """Let a copy of the greediest expert replace the idlest, if there are two such."""
+        shares = self._fair_share()
+        greedy, idle = int(shares.argmax()), int(shares.argmin())
+        if shares[greedy] > GREEDY and shares[idle] < IDLE:
+            self._copy(greedy, idle)
+            self.retired[idle] = False
+            self.share[[greedy, idle]] = self.share[greedy] / 2
+
+    @torch.no_grad()
+    def _retire(self, images: Tensor) -> None:
+        """Retire each expert whose images one that wins more maps to the same, the idlest first."""
+        outputs = self.experts(images)
+        winners = self._score(outputs).argmax(0)
+        order = self.share.argsort().tolist()
+        for place, j in enumerate(order):
+            own = winners == j
+            change = (outputs[j, own] - images[own]).square().sum()
+            others = [i for i in order[place + 1 :] if not self.retired[i]]
+            differences = [(outputs[i, own] - outputs[j, own]).square().sum() for i in others]
+            if own.any() and any(difference < SAME * change for difference in differences):
+                self.retired[j] = True
+
+    @torch.no_grad()
+    def _copy(self, source: int, target: int) -> None:
+        """Replace an expert by a copy of another, whose weights differ a little; moments are the same."""
+        networks, state = self.experts.networks, self.optimizers["experts"].state
+        for new, old in zip(networks[target].buffers(), networks[source].buffers(), strict=True):
+            new.copy_(old)
+        for new, old in zip(networks[target].parameters(), networks[source].parameters(), strict=True):
+            scale = old.square().mean().sqrt()
+            new.copy_(old + DIFFERENCE * scale * torch.randn_like(old))
+            state.pop(new, None)
+            if old in state:
+                state[new] = {key: value.clone() for key, value in state[old].items()}
