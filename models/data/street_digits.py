@@ -39,22 +39,22 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "height": (0.62, 0.95),  # of the digit, as a share of the image's side
     "x": (-0.07, 0.07),  # of its centre, in sides of the image
     "y": (-0.06, 0.06),
-    "angle": (-0.16, 0.16),  # in radians
-    "shear": (-0.22, 0.22),
+    "angle": (-0.12, 0.12),  # in radians
+    "shear": (-0.12, 0.12),
     "stretch": (0.75, 1.15),  # width, as a share of the font's
     "weight": (-0.012, 0.03),  # added to each side of a stroke, in heights of a digit
     "gap": (0.02, 0.2),  # between neighbours, in heights of a digit
     "level": (0.25, 0.75),  # mean brightness of digit and background
-    "contrast": (0.16, 0.65),  # between them
+    "contrast": (0.18, 0.65),  # between them
     "saturation": (0.0, 0.3),
     "digit_hue": (0.0, 1.0),
     "background_hue": (0.0, 1.0),
     "light": (0.0, 0.35),  # from one side of the image to the other
     "light_angle": (0.0, 2 * np.pi),
-    "cluttering": (0.0, 0.16),  # standard deviation of the background
+    "cluttering": (0.0, 0.14),  # standard deviation of the background
     "shadow": (0.0, 0.5),
-    "blur": (0.3, 1.3),  # standard deviation in pixels
-    "noise": (0.0, 0.035),  # standard deviation
+    "blur": (0.4, 1.2),  # standard deviation in pixels
+    "noise": (0.0, 0.03),  # standard deviation
 }
 """The continuous factors: least and greatest value, between which they are uniform."""
 
