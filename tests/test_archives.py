@@ -36,6 +36,13 @@ def test_arrays_come_back_as_they_were(path: Path) -> None:
     found["image"][:] = 0  # not a view of what was read
 
 
+def test_only_sizes_that_a_file_chooses_are_bounded(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", labels=np.zeros(60_000, np.uint8))
+    assert len(read_arrays(tmp_path / "a.npz", {"labels": (np.uint8, (60_000,))}, "MNIST")["labels"]) == 60_000
+    with pytest.raises(FileError, match="labels must be"):
+        read_arrays(tmp_path / "a.npz", {"labels": (np.uint8, ("n",))}, "labels")
+
+
 @pytest.mark.parametrize(
     ("name", "array", "words"),
     [

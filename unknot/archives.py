@@ -70,8 +70,10 @@ def _read(
         found, dtype, in_fortran_order = read_header(file, archive.getinfo(f"{name}.npy").file_size)
         fits = len(found) == len(shape) and np.issubdtype(dtype, kind) and dtype.itemsize <= TEXT
         for size, wanted in zip(found, shape, strict=False):
-            fits = fits and size <= LARGEST
-            fits = fits and size == (sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted)
+            if isinstance(wanted, str):
+                fits = fits and size <= LARGEST
+                wanted = sizes.setdefault(wanted, size)
+            fits = fits and size == wanted
         if not fits:
             known = tuple(sizes.get(size, size) if isinstance(size, str) else size for size in shape)
             raise ValueError(f"{name} must be {kind.__name__} {known}, not {dtype} {found}")
