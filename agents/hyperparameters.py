@@ -1,14 +1,13 @@
 """Hyperparameters of Stable-Baselines3's algorithms, as data, by algorithm and by environment."""
 
 import inspect
-import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from gymnasium import spaces
 
-from unknot.checks import one_of, require
+from unknot.checks import finite, one_of, require
 
 __all__ = ["ALGORITHMS", "REWARDS", "algorithm_class", "check_fit", "hyperparameters_for", "is_off_policy"]
 
@@ -141,10 +140,6 @@ def check_fit(algorithm: str, space: spaces.Space[Any]) -> None:
         )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the hyperparameters of an algorithm in an environment.
 
@@ -164,6 +159,6 @@ def hyperparameters_for(algorithm: str, environment: str, changes: Mapping[str, 
     for name, value in changes.items():
         one_of(f"hyperparameter of {algorithm}", name, known)
         number = (usual | chosen).get(name)
-        if _is_number(number) and not _is_number(value) and name != "train_freq":
-            raise ValueError(f"{name} must be a finite number, not {value!r}")
+        if isinstance(number, int | float) and not isinstance(number, bool) and name != "train_freq":
+            finite(**{name: value})
     return {**chosen, **changes}

@@ -172,7 +172,7 @@ def make_model(
             **chosen,
         )
     except (TypeError, AssertionError, ArithmeticError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{settings.algorithm} refuses its hyperparameters {chosen}: {error}") from error
+        raise ValueError(f"{settings.algorithm} with {chosen} can't learn there: {error}") from error
     if encoder is not None:
         for module in model.policy.modules():
             if isinstance(module, EncoderExtractor):  # A2C and PPO reinitialise all layers, the encoder's too

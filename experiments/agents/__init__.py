@@ -26,7 +26,7 @@ from unknot.agents.latent_path import LatentPathAgent
 from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings
 from unknot.agents.training import Schedule, train_agent
-from unknot.checks import one_of, settings_at_least
+from unknot.checks import one_of, settings_at_least, within
 from unknot.experiments.agents.tables import headlines, learning_curves, tabulate
 from unknot.experiments.agents.tasks import LEARNERS, OTHERS, TASKS, Task, differs
 from unknot.experiments.common.runs import run_models
@@ -58,8 +58,9 @@ class Settings:
     """Copies that agents learn in; 0 for the number in their hyperparameters."""
 
     def __post_init__(self) -> None:
-        """Refuse unknown tasks, and counts that leave nothing to train on or to measure."""
+        """Refuse unknown tasks, a rate above 1, and counts that leave nothing to train on or to measure."""
         settings_at_least(self, steps=1, evaluate_every=1, episodes=1, num_envs=0)
+        within(0, 1, until=self.until)
         for task in self.tasks:
             one_of("task", task, TASKS)
 

@@ -45,3 +45,8 @@ def test_every_setting_refuses_values_of_another_type(name: str) -> None:
             for value in wrong_values(field, hints[field.name]):
                 with pytest.raises(ValueError, match=rf"{field.name}\b.* "):
                     dataclasses.replace(settings, **{field.name: value})
+
+
+def test_agents_refuse_a_success_rate_that_none_can_reach() -> None:
+    with pytest.raises(ValueError, match=r"until must be from 0 to 1, not"):
+        dataclasses.replace(load_experiment("agents").PRESETS["default"], until=1.5)
