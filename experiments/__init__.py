@@ -132,6 +132,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "Quantifying the effects of enforcing disentanglement on variational autoencoders, "
         "Peychev et al., 2017",
     ),
+    "jade": Entry(
+        "unknot.experiments.jade",
+        "classify street digits with 1,000 labels by the help of MNIST, content and style apart",
+        "JADE: joint autoencoders for dis-entanglement, Karimi et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -17,13 +17,17 @@ from unknot.models.data.shapes2d import Shapes2D  # noqa: E402
 from unknot.models.data.splits import stratified_split  # noqa: E402
 from unknot.models.data.sprites import Sprites  # noqa: E402
 from unknot.models.data.stream import stream  # noqa: E402
+from unknot.models.data.street_digits import StreetDigits  # noqa: E402
+from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
 from unknot.models.image.capacity import CapacityVAE  # noqa: E402
+from unknot.models.image.classifiers import PairedClassifier, SingleClassifier  # noqa: E402
 from unknot.models.image.dip import DIPVAE  # noqa: E402
 from unknot.models.image.embedding import Embedding  # noqa: E402
 from unknot.models.image.factor import FactorVAE  # noqa: E402
 from unknot.models.image.factor_generator import FactorGenerator  # noqa: E402
 from unknot.models.image.infogan import InfoGAN  # noqa: E402
+from unknot.models.image.jade import JADE  # noqa: E402
 from unknot.models.image.pca import PCA  # noqa: E402
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder  # noqa: E402
 from unknot.models.image.tc import BetaTCVAE  # noqa: E402
@@ -33,6 +37,7 @@ from unknot.models.traversals import traversal_figure, traversal_frames, travers
 
 __all__ = [
     "DIPVAE",
+    "JADE",
     "PCA",
     "VAE",
     "BetaTCVAE",
@@ -43,17 +48,21 @@ __all__ = [
     "FactorVAE",
     "InfoGAN",
     "Nuisance",
+    "PairedClassifier",
     "PenalisedAutoencoder",
     "PosteriorSamples",
     "Selection",
     "Shapes2D",
+    "SingleClassifier",
     "Sprites",
     "StackedNetworks",
+    "StreetDigits",
     "Teapots",
     "VariationalAutoencoder",
     "natural_images",
     "read_dsprites",
     "read_shapes3d",
+    "read_svhn",
     "stratified_split",
     "stream",
     "traversal_figure",

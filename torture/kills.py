@@ -120,6 +120,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "dip-vae": _experiment("dip-vae", steps=4),
     "capacity-vae": _experiment("capacity-vae", steps=4, generator_steps=8),
     "quantifying-beta": _experiment("quantifying-beta", steps=4, digit_steps=4),
+    "jade": _experiment("jade"),
     "agents": _experiment("agents"),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),

@@ -30,6 +30,9 @@ LEARNERS: dict[str, str] = {
     "StackedNetworks": "unknot.models.stacked",
     "PenalisedAutoencoder": "unknot.models.image.penalised_autoencoder",
     "Embedding": "unknot.models.image.embedding",
+    "SingleClassifier": "unknot.models.image.classifiers",
+    "PairedClassifier": "unknot.models.image.classifiers",
+    "JADE": "unknot.models.image.jade",
 }
 """The module of each class, by the class's name."""
 

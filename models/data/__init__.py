@@ -1,10 +1,11 @@
 """Sources of data whose factors are known.
 
 `blob`, `shapes2d`, `sprites` and `teapots` render images from factors on a grid (`grid`); `files` reads
-published data sets from a user's files. `nuisance` hides some factors of a source, `selection` restricts a
+published data sets from a user's files, `svhn` that of street numbers. `street_digits` renders digits in its
+manner from fonts. `nuisance` hides some factors of a source, `selection` restricts a
 source to some combinations, `splits` makes stratified splits. `natural` has natural images, whose factors are
 unknown. `stream` turns any source into minibatches.
 
-Of unknot this package imports only `unknot.checks`, `unknot.files`, `unknot.mnist` and
+Of unknot this package imports only `unknot.archives`, `unknot.checks`, `unknot.files`, `unknot.mnist` and
 `unknot.representation.source`.
 """

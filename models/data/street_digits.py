@@ -293,7 +293,9 @@ def _clutters() -> Floats:
     fields /= fields.std((1, 2), keepdims=True)
     across, down = _grid()
     for _ in range(2):
-        angle, place, width = rng.uniform([0, -0.6, 0.03], [np.pi, 0.6, 0.4], (CLUTTERS, 3)).T[:, :, None, None]
+        angle, place, width = rng.uniform([0, -0.6, 0.03], [np.pi, 0.6, 0.4], (CLUTTERS, 3)).T[
+            :, :, None, None
+        ]
         along = across * np.cos(angle) + down * np.sin(angle) - place
         fields += rng.normal(size=(CLUTTERS, 1, 1)) * (np.abs(along) < width)
     fields -= fields.mean((1, 2), keepdims=True)

@@ -122,6 +122,4 @@ def _labelled(images: NDArray[Any], labels: NDArray[Any]) -> LabelledImages:
     flat = labels[:, 0]
     if not np.isin(flat, np.arange(1, 11)).all():
         raise ValueError(f"labels must be 1 to 10, not {flat.min()} to {flat.max()}")
-    return LabelledImages(
-        np.ascontiguousarray(images.transpose(3, 0, 1, 2)), flat.astype(np.int64) % 10
-    )
+    return LabelledImages(np.ascontiguousarray(images.transpose(3, 0, 1, 2)), flat.astype(np.int64) % 10)
