@@ -8,9 +8,9 @@ A seed is a draw of the labels and of all random weights, so the comparison of t
 seeds: `unknot run jade --seeds 10`. All rows have the same images, the same batches and one rule that ends
 training, the error on 100 of the 1,000 labels. The first seeds alone train the ceiling and the variants.
 
-The default renders street digits from fonts (`unknot.models.data.street_digits`); `--svhn FOLDER` reads SVHN's
-own files. It has half the paper's channels. `PRESETS["paper"]` has all of them, and trains longer; the paper
-gives no lengths. M1+M2 (Kingma et al., 2014) is left out: it learns from SVHN's other images without labels.
+The default renders street digits from fonts (`unknot.models.data.street_digits`); `--svhn FOLDER` reads
+SVHN's own files. It has half the paper's channels. `PRESETS["paper"]` has all of them, and trains longer; the
+paper gives no lengths. M1+M2 (Kingma et al., 2014) is left out: it learns from SVHN's other images without labels.
 """
 
 from dataclasses import dataclass
@@ -151,8 +151,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             _save_pictures(model, metrics, data, path)
         return metrics
 
-    models = run_models(_names(settings, seed), folder, make)
-    return {"models": models | baselines(data), "source": data.source}
+    return _collect(run_models(_names(settings, seed), folder, make), data)
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -161,9 +160,9 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     data, reader = _data(settings, seed, 1 if full else FEWER), _reader(folder)
     models = {}
     for name in models_in(folder, _names(settings, seed)):
-        updates = read_object(folder / name / METRICS)["updates"]
-        models[name] = _measure(load_model(folder, name, Classifier), data, reader) | {"updates": updates}
-    return {"models": models | baselines(data), "source": data.source}
+        models[name] = _measure(load_model(folder, name, Classifier), data, reader)
+        models[name]["updates"] = read_object(folder / name / METRICS, updates=int)["updates"]
+    return _collect(models, data)
 
 
 def _data(settings: Settings, seed: int, share: int = 1) -> Data:
@@ -171,6 +170,11 @@ def _data(settings: Settings, seed: int, share: int = 1) -> Data:
     return load_data(
         settings.svhn, settings.installed_fonts, settings.labels, settings.validation, *counts, seed
     )
+
+
+def _collect(models: dict[str, Any], data: Data) -> dict[str, Any]:
+    sources = {"source": data.source, "other_source": data.other_source}
+    return {"models": models | baselines(data), **sources}
 
 
 def _names(settings: Settings, seed: int) -> list[str]:
@@ -247,15 +251,12 @@ def _batches(settings: Settings, name: str, data: Data, seed: int) -> Batches:
 def _pretrain(settings: Settings, data: Data, path: Path, seed: int, resume: bool) -> None:
     torch.manual_seed(seed)
     model, batches = _model(settings, "fine-tuned"), coloured_batches(data.other, settings.batch, seed)
-    if not (path / WEIGHTS).exists() or resume:
-        train(
-            model,
-            batches,
-            settings.pretraining,
-            folder=path,
-            resume=resume,
-            description=f"seed {seed}: MNIST",
-        )
+    options: dict[str, Any] = {
+        "folder": path,
+        "resume": resume,
+        "description": f"seed {seed}: coloured MNIST",
+    }
+    train(model, batches, settings.pretraining, **options)
 
 
 def _tunable(settings: Settings, path: Path) -> Classifier:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from unknot.mnist import load
+from unknot.experiments.common.digits import NAMES
+from unknot.mnist import find_source, load
 from unknot.models.data.street_digits import StreetDigits
 from unknot.models.data.svhn import LabelledImages, read_svhn
 from unknot.representation import minibatches
@@ -39,6 +40,8 @@ class Data:
     other_test: LabelledImages
     source: str
     """What the primary images are."""
+    other_source: str
+    """What the secondary ones are."""
 
 
 def load_data(
@@ -68,6 +71,7 @@ def load_data(
         _first(_secondary("train"), SECONDARY),
         _first(_secondary("test"), other_test),
         source,
+        NAMES[find_source()],
     )
 
 
@@ -79,7 +83,7 @@ def load_plenty(svhn: str | None, installed: bool, count: int) -> LabelledImages
 
 
 def _draw(svhn: str | None, installed: bool, labels: int, seed: int) -> LabelledImages:
-    """Return labelled images in which the digits follow one another, so that each part has as many of each."""
+    """Return labelled images, digit after digit, so that every part of them has as many of each."""
     if svhn is None:
         return _rendered("train", installed, labels, (LABELS, seed))
     found, rng = read_svhn(svhn, "train"), np.random.default_rng([LABELS, seed])

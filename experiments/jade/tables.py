@@ -101,8 +101,8 @@ def _errors(seeds: Seeds) -> Table:
         ("", "street digits", "MNIST", "updates", "draws", "paper's SVHN", "paper's MNIST"),
         tuple(rows),
         (
-            f"Images: {seeds[0]['source']}. Each seed is a draw of the labels. The labels for validation are "
-            "among the 1,000; the weights with the lowest error on them are kept.",
+            f"Images: {seeds[0]['source']}; secondary ones: {seeds[0]['other_source']}. Each seed is a draw of "
+            "the labels. Those for validation are among the 1,000; the weights with the lowest error on them are kept.",
             "The paper's other rows learn from SVHN's images without labels: VAE (M1+M2) 36.02 ± 0.10, "
             "Siddharth et al. 28.71 ± 2.38.",
         ),
@@ -144,8 +144,8 @@ def _codes(seeds: Seeds) -> Table:
             "dimensions of content and of style whose means vary by more than 0.01 of the prior's variance.",
             "The other columns, in percent: how often the classifier with all labels reads the content in a "
             "decoded image. Street: content of one street digit, style of another; read: of those that JADE "
-            "itself reads; MNIST: content of a digit of MNIST; own style: reconstructions; images: the street "
-            "digits themselves.",
+            "itself reads; MNIST: content of a digit of MNIST; own style: reconstructions; images: the "
+            "street digits themselves.",
         ),
     )
 

@@ -34,7 +34,7 @@ EVERY_THIRD = 3
 """Of the fonts, in the order of their names, every third is for testing."""
 
 CELLS, RENDERED, DIGIT_HEIGHT = 48, 192, 120
-"""Cells of a side of a glyph's distance field, pixels that it is computed from, pixels of a digit's height."""
+"""Cells of a side of a glyph's distance field, the pixels it is computed from, of which a digit's height."""
 RANGES: Mapping[str, tuple[float, float]] = {
     "height": (0.62, 0.95),  # of the digit, as a share of the image's side
     "x": (-0.07, 0.07),  # of its centre, in sides of the image

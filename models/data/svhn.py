@@ -1,7 +1,7 @@
 """SVHN from a user's files: Netzer et al., "Reading digits in natural images", 2011; its cropped digits.
 
-Nothing is downloaded. A file of MATLAB is unpacked within bounds and checked before SciPy reads it, and only its
-arrays of numbers are read: no objects, no functions.
+Nothing is downloaded. A file of MATLAB is unpacked within bounds and checked before SciPy reads it, and only
+its arrays of numbers are read: no objects, no functions.
 """
 
 import io

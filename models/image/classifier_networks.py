@@ -1,6 +1,7 @@
 """Networks of the classifiers of JADE: Karimi et al., 2017, section 3."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -63,7 +64,7 @@ def mirrored_decoder(
         nn.Unflatten(1, (int(widths[-1]), *sides)),
     ]
     mirrored = [*widths[::-1], channels]
-    for step, (before, after) in enumerate(zip(mirrored[:-1], mirrored[1:], strict=True)):
+    for step, (before, after) in enumerate(pairwise(mirrored)):
         layers.append(nn.ReLU())
         if step >= len(widths) - POOLINGS:
             layers.append(nn.Upsample(scale_factor=2))

@@ -69,7 +69,7 @@ class Classifier(Learner):
 
     @abstractmethod
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return codes (n, latent_dim or more) of uint8 images (n, h, w, c); labels are read from the first."""
+        """Return codes (n, latent_dim or more) of uint8 images (n, h, w, c); the first are for labels."""
 
     def logits(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return logits (n, classes) of uint8 images (n, h, w, c)."""

@@ -149,15 +149,17 @@ class JADE(Classifier):
             loss = loss + self.label_weight * terms[f"{prefix}cross_entropy"]
         return loss
 
-    def _bound(self, encode: torch.nn.Module, decode: torch.nn.Module, images: Tensor, l: Tensor) -> _Bound:
-        """Return the terms of eq. 1 of images (n, c, h, w) with labels l (n,), from one sample of the code."""
+    def _bound(
+        self, encode: torch.nn.Module, decode: torch.nn.Module, images: Tensor, labels: Tensor
+    ) -> _Bound:
+        """Return the terms of eq. 1 of images (n, c, h, w) with labels (n,), from one sample of the code."""
         mean, log_variance = self._moments(encode, images)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         errors = (decode(z).sigmoid() - images).square().flatten(1).sum(1) / (2 * self.variance)
         content = slice(0, self.latent_dim)
         return _Bound(
             errors,
-            functional.cross_entropy(self.labels(z[:, content]), l, reduction="none"),
+            functional.cross_entropy(self.labels(z[:, content]), labels, reduction="none"),
             gaussian_kl(mean, log_variance).sum(1),
             mean[:, content],
             log_variance[:, content],
