@@ -10,7 +10,7 @@ training, the error on 100 of the 1,000 labels. The first seeds alone train the 
 
 The default renders street digits from fonts (`unknot.models.data.street_digits`); `--svhn FOLDER` reads
 SVHN's own files. It has half the paper's channels. `PRESETS["paper"]` has all of them, and trains longer; the
-paper gives no lengths. M1+M2 (Kingma et al., 2014) is left out: it learns from SVHN's other images without labels.
+paper gives no lengths. M1+M2 (Kingma et al., 2014) is left out: it learns from SVHN's other images, too.
 """
 
 from dataclasses import dataclass
@@ -251,12 +251,8 @@ def _batches(settings: Settings, name: str, data: Data, seed: int) -> Batches:
 def _pretrain(settings: Settings, data: Data, path: Path, seed: int, resume: bool) -> None:
     torch.manual_seed(seed)
     model, batches = _model(settings, "fine-tuned"), coloured_batches(data.other, settings.batch, seed)
-    options: dict[str, Any] = {
-        "folder": path,
-        "resume": resume,
-        "description": f"seed {seed}: coloured MNIST",
-    }
-    train(model, batches, settings.pretraining, **options)
+    label = f"seed {seed}: coloured MNIST"
+    train(model, batches, settings.pretraining, folder=path, resume=resume, description=label)
 
 
 def _tunable(settings: Settings, path: Path) -> Classifier:

@@ -101,8 +101,9 @@ def _errors(seeds: Seeds) -> Table:
         ("", "street digits", "MNIST", "updates", "draws", "paper's SVHN", "paper's MNIST"),
         tuple(rows),
         (
-            f"Images: {seeds[0]['source']}; secondary ones: {seeds[0]['other_source']}. Each seed is a draw of "
-            "the labels. Those for validation are among the 1,000; the weights with the lowest error on them are kept.",
+            f"Images: {seeds[0]['source']}; secondary ones: {seeds[0]['other_source']}. Each seed draws the "
+            "labels anew. Those for validation are among the 1,000; the weights with the lowest error on them "
+            "are kept.",
             "The paper's other rows learn from SVHN's images without labels: VAE (M1+M2) 36.02 ± 0.10, "
             "Siddharth et al. 28.71 ± 2.38.",
         ),
