@@ -166,9 +166,14 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
 
 
 def _data(settings: Settings, seed: int, share: int = 1) -> Data:
-    counts = (max(count // share, CLASSES * 2) for count in (settings.test, settings.other_test))
     return load_data(
-        settings.svhn, settings.installed_fonts, settings.labels, settings.validation, *counts, seed
+        settings.svhn,
+        settings.installed_fonts,
+        settings.labels,
+        settings.validation,
+        max(settings.test // share, 2 * CLASSES),
+        max(settings.other_test // share, 2 * CLASSES),
+        seed,
     )
 
 

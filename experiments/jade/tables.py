@@ -102,8 +102,8 @@ def _errors(seeds: Seeds) -> Table:
         tuple(rows),
         (
             f"Images: {seeds[0]['source']}; secondary ones: {seeds[0]['other_source']}. Each seed draws the "
-            "labels anew. Those for validation are among the 1,000; the weights with the lowest error on them "
-            "are kept.",
+            "labels anew. Those for validation are among the 1,000; the weights with the lowest error on "
+            "them are kept.",
             "The paper's other rows learn from SVHN's images without labels: VAE (M1+M2) 36.02 ± 0.10, "
             "Siddharth et al. 28.71 ± 2.38.",
         ),
@@ -213,7 +213,7 @@ def _other(seeds: Seeds) -> Headline:
 
 
 def _today(seeds: Seeds) -> Headline:
-    best = min(TODAY, key=lambda name: np.mean(percent(seeds, name, "error")))
+    best = min(TODAY, key=lambda name: float(np.mean(percent(seeds, name, "error"))))
     points, p, _ = compare(seeds, "jade", best)
     return Headline(
         measure=f"JADE's error less that of the best of today's ({TITLES[best]}), points",

@@ -153,7 +153,7 @@ def _has_digits(path: Path) -> bool:
         left, low, right, high = font.load_char(ord(digit)).bbox
         sizes.append((right - left, high - low))
     widths, heights = np.array(sizes).T
-    return widths.min() > 0 and heights.min() > 0.8 * heights.max()
+    return bool(widths.min() > 0 and heights.min() > 0.8 * heights.max())
 
 
 class _Glyphs(NamedTuple):
@@ -299,7 +299,8 @@ def _clutters() -> Floats:
         along = across * np.cos(angle) + down * np.sin(angle) - place
         fields += rng.normal(size=(CLUTTERS, 1, 1)) * (np.abs(along) < width)
     fields -= fields.mean((1, 2), keepdims=True)
-    return (fields / fields.std((1, 2), keepdims=True)).astype(np.float32)
+    clutters: Floats = (fields / fields.std((1, 2), keepdims=True)).astype(np.float32)
+    return clutters
 
 
 @cache
@@ -318,6 +319,7 @@ def _blurred(images: Floats, std: Floats) -> Floats:
         width = [(0, 0), (0, 0), (0, 0), (0, 0)]
         width[axis] = (reach, reach)
         padded = np.pad(images, width, mode="edge")
-        windows = (np.take(padded, steps[k] + reach + np.arange(SIDE), axis) for k in range(len(steps)))
-        images = sum((kernels[:, k] * each for k, each in enumerate(windows)), np.zeros_like(images))
+        images = np.zeros_like(images)
+        for k, step in enumerate(steps):
+            images += kernels[:, k] * np.take(padded, step + reach + np.arange(SIDE), axis)
     return images

@@ -96,7 +96,7 @@ def test_variances_by_hand() -> None:
 
 def draws(**errors: list[float]) -> list[dict[str, Any]]:
     """Return metrics of draws with these errors, and with what JADE has besides."""
-    jade = {"ratio": 0.4, "active": [9, 10], "within": [[1.0] * 20] * 10, "total": [1.0] * 20}
+    jade: dict[str, Any] = {"ratio": 0.4, "active": [9, 10], "within": [[1.0] * 20] * 10, "total": [1.0] * 20}
     jade |= {"other_error": 0.008, "exchanges": dict.fromkeys(("street", "mnist", "reconstructed"), 0.5)}
     jade["exchanges"] |= {"read": 0.85, "images": 0.95}
     count = len(errors["jade"])

@@ -17,12 +17,16 @@ SMALL: dict[str, Any] = {"shape": (8, 8, 3), "classes": 2, "width": 8, "hidden":
 PAIRED: dict[str, Any] = SMALL | {"other_shape": (8, 8, 1)}
 
 
+def weighted(network: nn.Sequential) -> list[nn.Linear | nn.Conv2d]:
+    """Return a network's layers that have weights."""
+    return [layer for layer in network if isinstance(layer, nn.Linear | nn.Conv2d)]
+
+
 def test_networks_have_the_papers_layers() -> None:
-    layers = [each for each in encoder((32, 32, 3), primary_widths(64), 10, False) if hasattr(each, "weight")]
+    layers = weighted(encoder((32, 32, 3), primary_widths(64), 10, False))
     assert [each.weight.shape[0] for each in layers] == [64, 96, 64, 8, 10]
     decoder = mirrored_decoder((32, 32, 3), primary_widths(64), 20, False)
-    mirrored = [each for each in decoder if hasattr(each, "weight")]
-    assert [each.weight.shape[0] for each in mirrored] == [128, 64, 96, 64, 3]
+    assert [each.weight.shape[0] for each in weighted(decoder)] == [128, 64, 96, 64, 3]
     assert decoder(torch.zeros(2, 20)).shape == (2, 3, 32, 32)
     model = JADE()
     assert model.encode(np.zeros((2, 32, 32, 3), np.uint8)).shape == (2, 20)
@@ -41,7 +45,8 @@ def test_the_divergence_of_two_gaussians_by_hand() -> None:
 
 def constant(network: nn.Sequential, values: list[float]) -> None:
     """Let a network's last layer return these values whatever it sees."""
-    last = [layer for layer in network if hasattr(layer, "weight")][-1]
+    last = weighted(network)[-1]
+    assert last.bias is not None
     nn.init.zeros_(last.weight)
     last.bias.data = torch.tensor(values)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from unknot.models.data.grid import Factors
 from unknot.models.data.street_digits import NONE, RANGES, StreetDigits, digit_fonts
@@ -18,9 +19,9 @@ def plain(n: int, **changed: float) -> Factors:
     return factors | {name: np.full(n, still[name]) for name in RANGES}
 
 
-def ink(source: StreetDigits, factors: Factors) -> np.ndarray:
+def ink(source: StreetDigits, factors: Factors) -> NDArray[np.float64]:
     """Return how much darker than the background each pixel is, (n, 32, 32)."""
-    images = source.render_factors(factors).mean(-1)
+    images: NDArray[np.float64] = source.render_factors(factors).mean(-1)
     return images.max((1, 2), keepdims=True) - images
 
 
