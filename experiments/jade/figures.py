@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unknot.experiments.jade.data import CLASSES, Data
 from unknot.experiments.jade.measures import exchanged
-from unknot.experiments.jade.tables import ROWS, TITLES, percent
+from unknot.experiments.jade.tables import ROWS, percent
 from unknot.models.image.jade import JADE
 from unknot.models.traversals import COLUMNS, as_images, image_rows, there_and_back
 from unknot.report import mean_std
@@ -91,7 +91,7 @@ def errors(seeds: list[dict[str, Any]]) -> Figure:
     panel.plot(range(len(ROWS)), each, color="0.8", linewidth=0.8)
     panel.plot(range(len(ROWS)), each.mean(1), "_", markersize=24, color="tab:red")
     panel.plot(range(len(ROWS)), each, ".", color="tab:blue")
-    labels = [f"{TITLES[name]}\n{mean_std(e, 1)}" for name, e in zip(ROWS, each, strict=True)]
-    panel.set_xticks(range(len(ROWS)), labels, fontsize=6)
+    labels = [f"{name}\n{mean_std(e, 1)}" for name, e in zip(ROWS, each, strict=True)]
+    panel.set_xticks(range(len(ROWS)), labels, fontsize=8)
     panel.set_ylabel("test error in percent")
     return figure

@@ -63,7 +63,7 @@ def test_factors_move_scale_and_recolour_the_digit() -> None:
 
 def test_neighbours_are_at_the_sides_and_behind_nothing() -> None:
     source = StreetDigits("train")
-    alone, both = (ink(source, plain(1, left=n, right=n))[0] for n in (NONE, 8))
+    alone, both = (ink(source, plain(1, height=0.65, left=n, right=n))[0] for n in (NONE, 8))
     assert alone[:, [0, 1, -2, -1]].max() < 10
     assert both[:, :4].max() > 100
     assert both[:, -4:].max() > 100

@@ -143,7 +143,7 @@ def test_tables_have_every_row_that_was_measured() -> None:
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="labels must be a multiple of 10, not 105"):
-        Settings(labels=105)
+    with pytest.raises(ValueError, match="labels must be a multiple of 10, not 205"):
+        Settings(labels=205)
     with pytest.raises(ValueError, match="validation must be from 1 to 950, not 960"):
         Settings(validation=960)
