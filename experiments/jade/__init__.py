@@ -78,6 +78,8 @@ class Settings:
     """JADE's weight of log p(l | z)."""
     match_weight: float = 1.0
     """JADE's weight of the KL between the two sets' codes of content."""
+    warm_up: int = 500
+    """Updates in which JADE's KL terms rise to their weights."""
     alignment: float = 0.25
     """Weight of the contrastive alignment."""
     plenty: int = 20_000
@@ -109,6 +111,7 @@ class Settings:
             hidden=1,
             label_weight=0,
             match_weight=0,
+            warm_up=0,
             alignment=0,
             plenty=self.batch,
             test=2 * CLASSES,
@@ -236,9 +239,8 @@ def _model(settings: Settings, name: str) -> Classifier:
     }
     shared["batch_norm"] = name in tables.NORMALISED
     if name.startswith("jade"):
-        literal = name == "jade-literal"
-        weights = (1.0, 1.0) if literal else (settings.label_weight, settings.match_weight)
-        return JADE(label_weight=weights[0], match_weight=weights[1], **shared)
+        chosen = {field: getattr(settings, field) for field in ("label_weight", "match_weight", "warm_up")}
+        return JADE(**shared, **({} if name == "jade-literal" else chosen))
     if name in ("paired", "ccsa"):
         return PairedClassifier(alignment=settings.alignment if name == "ccsa" else 0.0, **shared)
     return SingleClassifier(**shared)

@@ -24,6 +24,9 @@ from unknot.representation.networks import image_shape
 __all__ = ["JADE", "kl_between"]
 
 
+FIRST_LOG_VARIANCE = -2.0
+
+
 class _Bound(NamedTuple):
     """The terms of a lower bound on log p(x, l), (n,) each in nats, and q(z2 | x), (n, latent_dim) each."""
 
@@ -55,6 +58,8 @@ class JADE(Classifier):
         match_weight: weight of the KL between the codes of content of two images of one class.
         kl_weight: weight of the KL of all codes from the prior.
         variance: of the Gaussian pixels.
+        warm_up: updates in which `match_weight` and `kl_weight` rise from 0 to their values; before labels
+            are read at all, matching makes all codes equal.
         **settings: of `Classifier`.
 
     ```
@@ -74,21 +79,27 @@ class JADE(Classifier):
         match_weight: float = 1.0,
         kl_weight: float = 1.0,
         variance: float = 1.0,
+        warm_up: int = 0,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         count(1, style_dim=style_dim)
         at_least(0, label_weight=label_weight, match_weight=match_weight, kl_weight=kl_weight)
         above(0, variance=variance)
+        count(0, warm_up=warm_up)
         self.other_shape, self.style_dim = image_shape(other_shape), style_dim
         self.label_weight, self.match_weight, self.kl_weight = label_weight, match_weight, kl_weight
-        self.variance = variance
+        self.variance, self.warm_up = variance, warm_up
+        self.updates: Tensor
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         codes = self.latent_dim + style_dim
         widths, other_widths = primary_widths(self.width), secondary_widths(self.width)
         self.encoder = encoder(self.shape, widths, 2 * codes, self.batch_norm)
         self.decoder = mirrored_decoder(self.shape, widths, codes, self.batch_norm)
         self.other_encoder = encoder(self.other_shape, other_widths, 2 * codes, self.batch_norm)
         self.other_decoder = mirrored_decoder(self.other_shape, other_widths, codes, self.batch_norm)
+        for each in (self.encoder, self.other_encoder):
+            _start_precise(each[-1], codes)
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
@@ -139,13 +150,15 @@ class JADE(Classifier):
             terms[f"{prefix}kl"] = bound.kl.mean()
         terms["match"] = match
         descend(self._loss(terms), self.optimizers["adam"])
+        self.updates += 1
         return {name: term.detach() for name, term in terms.items()}
 
     def _loss(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """Return the negative of eq. 2."""
-        loss = self.match_weight * terms["match"]
+        """Return the negative of eq. 2, of an update of the warm-up with a share of two weights."""
+        risen = min(1.0, int(self.updates) / self.warm_up) if self.warm_up else 1.0
+        loss = risen * self.match_weight * terms["match"]
         for prefix in ("", "other_"):
-            loss = loss + terms[f"{prefix}reconstruction"] + self.kl_weight * terms[f"{prefix}kl"]
+            loss = loss + terms[f"{prefix}reconstruction"] + risen * self.kl_weight * terms[f"{prefix}kl"]
             loss = loss + self.label_weight * terms[f"{prefix}cross_entropy"]
         return loss
 
@@ -171,6 +184,14 @@ class JADE(Classifier):
 
     def _other_tensor(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         return image_tensor(images, next(self.parameters()).device, self.other_shape)
+
+
+@torch.no_grad()
+def _start_precise(last: torch.nn.Module, codes: int) -> None:
+    """Let the variances of all codes begin at `FIRST_LOG_VARIANCE`, so that codes tell images apart."""
+    assert isinstance(last, torch.nn.Linear)
+    last.weight[codes:] = 0
+    last.bias[codes:] = FIRST_LOG_VARIANCE
 
 
 def kl_between(mean: Tensor, log_variance: Tensor, other_mean: Tensor, other_log_variance: Tensor) -> Tensor:

@@ -79,6 +79,9 @@ def test_the_objective_by_hand() -> None:
     loss += 3 * (entropy - math.log(3 / 4)) + 2 * (2.5 + expected["other_kl"]) + 5 * expected["match"]
     as_tensors = {name: torch.tensor(value) for name, value in expected.items()}
     assert float(model._loss(as_tensors)) == pytest.approx(loss, rel=1e-5)
+    model.warm_up = 4  # of which one update is done
+    less = 0.75 * (2 * (2.5 + expected["other_kl"]) + 5 * expected["match"])
+    assert float(model._loss(as_tensors)) == pytest.approx(loss - less, rel=1e-5)
 
 
 def test_without_pairs_nothing_is_matched() -> None:

@@ -177,7 +177,7 @@ CASES: dict[str, Case] = {
     ),
     "SingleClassifier": Case(CLASSIFIER | {"batch_norm": True}, labelled),
     "PairedClassifier": Case(PAIRED | {"alignment": 0.5}, pairs),
-    "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True}, pairs),
+    "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
 }
 """By class name."""
 
