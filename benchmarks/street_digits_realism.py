@@ -62,7 +62,7 @@ def read(network: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the digits (n,) that the network reads in images (n, 32, 32, 3)."""
     mean, std = (torch.tensor(each).reshape(3, 1, 1) for each in (MEAN, STD))
     inputs = (torch.from_numpy(images).movedim(-1, 1) / 255 - mean) / std
-    return torch.cat([network(part).argmax(1) for part in inputs.split(AT_ONCE)]).numpy()
+    return torch.cat([network(part).argmax(1) for part in torch.split(inputs, AT_ONCE)]).numpy()
 
 
 def load_network(wheel: Path | None) -> nn.Module:

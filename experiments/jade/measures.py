@@ -89,7 +89,7 @@ def measure_codes(model: JADE, images: LabelledImages) -> dict[str, Any]:
 def exchanged(decode: Callable[[Tensor], Tensor], content: Tensor, style: Tensor, content_dim: int) -> Images:
     """Decode the content of some codes (n, d) with the style of others (n, d): uint8 (n, h, w, c)."""
     codes = torch.cat([content[:, :content_dim], style[:, content_dim:]], 1)
-    return np.concatenate([as_images(decode(part)) for part in codes.split(AT_ONCE)])
+    return np.concatenate([as_images(decode(part)) for part in torch.split(codes, AT_ONCE)])
 
 
 def exchange_rates(model: JADE, reader: Callable[[Any], Tensor], data: Data) -> dict[str, float]:
@@ -114,7 +114,8 @@ def exchange_rates(model: JADE, reader: Callable[[Any], Tensor], data: Data) -> 
 
     def kept(content: Tensor, style: Tensor, expected: NDArray[np.int64]) -> NDArray[np.bool_]:
         images = exchanged(model.decode, content, style, model.latent_dim)
-        return predictions(reader, images) == expected
+        found: NDArray[np.bool_] = predictions(reader, images) == expected
+        return found
 
     own = predictions(model.logits, street.images[:count]) == labels
     swapped = kept(codes, styles, labels)

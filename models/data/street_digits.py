@@ -215,7 +215,8 @@ def _render(factors: Factors, glyphs: _Glyphs) -> Images:
     scene *= (1 + f["light"] * ramp)[..., None]
     scene = _blurred(scene, f["blur"][:, 0, 0])
     scene += f["noise"][..., None] * _grains()[f["grain"]]
-    return np.rint(255 * scene.clip(0, 1)).astype(np.uint8)
+    images: Images = np.rint(255 * scene.clip(0, 1)).astype(np.uint8)
+    return images
 
 
 def _grid() -> tuple[Floats, Floats]:

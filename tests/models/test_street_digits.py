@@ -22,7 +22,8 @@ def plain(n: int, **changed: float) -> Factors:
 def ink(source: StreetDigits, factors: Factors) -> NDArray[np.float64]:
     """Return how much darker than the background each pixel is, (n, 32, 32)."""
     images: NDArray[np.float64] = source.render_factors(factors).mean(-1)
-    return images.max((1, 2), keepdims=True) - images
+    darker: NDArray[np.float64] = images.max((1, 2), keepdims=True) - images
+    return darker
 
 
 def test_images_repeat_and_show_all_digits_differently() -> None:
