@@ -142,6 +142,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "experts that compete for changed digits until each undoes one mechanism, without labels",
         "Learning independent causal mechanisms, Parascandolo et al., 2017",
     ),
+    "jade": Entry(
+        "unknot.experiments.jade",
+        "classify street digits with 1,000 labels by the help of MNIST, content and style apart",
+        "JADE: joint autoencoders for dis-entanglement, Karimi et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -21,15 +21,19 @@ from unknot.models.data.shapes2d import Shapes2D  # noqa: E402
 from unknot.models.data.splits import stratified_split  # noqa: E402
 from unknot.models.data.sprites import Sprites  # noqa: E402
 from unknot.models.data.stream import stream  # noqa: E402
+from unknot.models.data.street_digits import StreetDigits  # noqa: E402
+from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
 from unknot.models.image.capacity import CapacityVAE  # noqa: E402
 from unknot.models.image.classifier import Classifier  # noqa: E402
+from unknot.models.image.classifiers import PairedClassifier, SingleClassifier  # noqa: E402
 from unknot.models.image.competition import CompetingExperts, Repaired  # noqa: E402
 from unknot.models.image.dip import DIPVAE  # noqa: E402
 from unknot.models.image.embedding import Embedding  # noqa: E402
 from unknot.models.image.factor import FactorVAE  # noqa: E402
 from unknot.models.image.factor_generator import FactorGenerator  # noqa: E402
 from unknot.models.image.infogan import InfoGAN  # noqa: E402
+from unknot.models.image.jade import JADE  # noqa: E402
 from unknot.models.image.pca import PCA  # noqa: E402
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder  # noqa: E402
 from unknot.models.image.routed import RoutedExperts  # noqa: E402
@@ -44,6 +48,7 @@ from unknot.models.traversals import traversal_figure, traversal_frames, travers
 
 __all__ = [
     "DIPVAE",
+    "JADE",
     "MECHANISMS",
     "PCA",
     "VAE",
@@ -58,6 +63,7 @@ __all__ = [
     "InfoGAN",
     "MultiEntityVAE",
     "Nuisance",
+    "PairedClassifier",
     "PenalisedAutoencoder",
     "PosteriorSamples",
     "Repaired",
@@ -66,9 +72,11 @@ __all__ = [
     "Scenes",
     "Selection",
     "Shapes2D",
+    "SingleClassifier",
     "SlotAttention",
     "Sprites",
     "StackedNetworks",
+    "StreetDigits",
     "SwitchExperts",
     "Teapots",
     "Transformed",
@@ -78,6 +86,7 @@ __all__ = [
     "natural_images",
     "read_dsprites",
     "read_shapes3d",
+    "read_svhn",
     "stratified_split",
     "stream",
     "traversal_figure",

@@ -37,6 +37,9 @@ LEARNERS: dict[str, str] = {
     "SwitchExperts": "unknot.models.image.switch",
     "RoutedExperts": "unknot.models.image.routed",
     "Classifier": "unknot.models.image.classifier",
+    "SingleClassifier": "unknot.models.image.classifiers",
+    "PairedClassifier": "unknot.models.image.classifiers",
+    "JADE": "unknot.models.image.jade",
 }
 """The module of each class, by the class's name."""
 

@@ -53,6 +53,12 @@ PICTURES = {
         "seed-0/experts/figures/competition.gif",
     ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
+    "jade": [
+        "figures/errors.png",
+        "seed-0/jade/figures/exchanges.png",
+        "seed-0/jade/figures/traversals.gif",
+        "seed-0/jade/figures/variances.png",
+    ],
 }
 """Pictures of experiments, besides those that all of them have."""
 

@@ -113,6 +113,12 @@ def changed_and_canonical(step: int) -> Batch:
     return batch | {"mechanism": torch.arange(8) % 2}
 
 
+def pairs(step: int) -> Batch:
+    labels = torch.tensor([0, 1, 0, 1])
+    batch = still(4, 8, 8, 3)(step) | {"label": labels, "other": images(step + 100, 4, 8, 8, 1)}
+    return batch | {"other_label": labels}
+
+
 def factors(step: int) -> Batch:
     values = np.random.default_rng(step).uniform(size=(2, 8)).astype(np.float32)
     return still(8, 8, 8, 1)(step) | {"x": torch.from_numpy(values[0]), "y": torch.from_numpy(values[1])}
@@ -129,6 +135,8 @@ AUTOENCODER: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, 
 PLANE: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 4}
 SCENE: dict[str, Any] = {"shape": (16, 16, 3), "entities": 2, "entity_dim": 2, "grid": 4, "width": 4}
 SCENE |= {"hidden": 4, "maps": 2, "steps": 4}
+CLASSIFIER: dict[str, Any] = {"shape": (8, 8, 3), "latent_dim": 2, "classes": 2, "width": 4, "hidden": 4}
+PAIRED: dict[str, Any] = CLASSIFIER | {"other_shape": (8, 8, 1)}
 SELECTIVE: dict[str, Any] = {"actions": 4, "shape": (16, 16, 3), "factors": 4, "steps": 4}
 
 CASES: dict[str, Case] = {
@@ -190,6 +198,9 @@ CASES: dict[str, Case] = {
     "Embedding": Case(
         {"shape": (8, 8, 3), "latent_dim": 3, "dimensions": 2, "width": 2, "hidden": 4}, labelled
     ),
+    "SingleClassifier": Case(CLASSIFIER | {"batch_norm": True}, labelled),
+    "PairedClassifier": Case(PAIRED | {"alignment": 0.5}, pairs),
+    "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
 }
 """By class name."""
 
