@@ -2,8 +2,8 @@
 
 `blob`, `shapes2d`, `sprites` and `teapots` render images from factors on a grid (`grid`), `scenes` those of
 several sprites, `street_digits` house numbers from fonts. `files` reads published data sets from a user's
-files, `svhn` that of street numbers. `mechanisms` shifts, inverts or adds noise to images of any content, such
-as `letters`. `nuisance` hides some factors of a source, `selection` restricts a source to some combinations,
+files, `svhn` those of street numbers. `mechanisms` shifts, inverts or adds noise to images of any content,
+such as `letters`. `nuisance` hides some factors of a source, `selection` restricts a source to some combinations,
 `splits` makes stratified splits. `natural` has natural images, whose factors are unknown. `stream` turns any
 source into minibatches.
 
