@@ -24,9 +24,9 @@ from unknot.models.data.stream import stream  # noqa: E402
 from unknot.models.data.street_digits import StreetDigits  # noqa: E402
 from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
+from unknot.models.image.bottleneck_classifiers import PairedClassifier, SingleClassifier  # noqa: E402
 from unknot.models.image.capacity import CapacityVAE  # noqa: E402
 from unknot.models.image.classifier import Classifier  # noqa: E402
-from unknot.models.image.classifiers import PairedClassifier, SingleClassifier  # noqa: E402
 from unknot.models.image.competition import CompetingExperts, Repaired  # noqa: E402
 from unknot.models.image.dip import DIPVAE  # noqa: E402
 from unknot.models.image.embedding import Embedding  # noqa: E402

@@ -37,8 +37,8 @@ LEARNERS: dict[str, str] = {
     "SwitchExperts": "unknot.models.image.switch",
     "RoutedExperts": "unknot.models.image.routed",
     "Classifier": "unknot.models.image.classifier",
-    "SingleClassifier": "unknot.models.image.classifiers",
-    "PairedClassifier": "unknot.models.image.classifiers",
+    "SingleClassifier": "unknot.models.image.bottleneck_classifiers",
+    "PairedClassifier": "unknot.models.image.bottleneck_classifiers",
     "JADE": "unknot.models.image.jade",
 }
 """The module of each class, by the class's name."""

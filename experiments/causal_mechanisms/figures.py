@@ -109,7 +109,7 @@ def scores(points: Sequence[Mapping[str, Any]]) -> Figure:
         panel.set_title(name, fontsize=9)
     figure.supxlabel("updates")
     figure.supylabel("D(E(x'))")
-    figure.legend(*panel.get_legend_handles_labels(), loc="outside right", fontsize=8)
+    figure.legend(*panel.get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return figure
 
 

@@ -39,7 +39,11 @@ from unknot.experiments.jade.measures import baselines, error, exchange_rates, m
 from unknot.experiments.jade.stopping import train_until_no_better
 from unknot.experiments.jade.tables import CEILING, ROWS, VARIANTS
 from unknot.files import METRICS, WEIGHTS, read_object
-from unknot.models.image.classifiers import Classifier, PairedClassifier, SingleClassifier
+from unknot.models.image.bottleneck_classifiers import (
+    BottleneckClassifier,
+    PairedClassifier,
+    SingleClassifier,
+)
 from unknot.models.image.jade import JADE
 from unknot.report import Headline, Table, save_figure, save_gif
 from unknot.representation import load_learner, train
@@ -163,7 +167,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     data, reader = _data(settings, seed, 1 if full else FEWER), _reader(folder)
     models = {}
     for name in models_in(folder, _names(settings, seed)):
-        models[name] = _measure(load_model(folder, name, Classifier), data, reader)
+        models[name] = _measure(load_model(folder, name, BottleneckClassifier), data, reader)
         models[name]["updates"] = read_object(folder / name / METRICS, updates=int)["updates"]
     return _collect(models, data)
 
@@ -190,7 +194,7 @@ def _names(settings: Settings, seed: int) -> list[str]:
     return [CEILING, *ROWS, *VARIANTS] if seed < settings.extended else list(ROWS)
 
 
-def _measure(model: Classifier, data: Data, reader: Classifier | None) -> dict[str, Any]:
+def _measure(model: BottleneckClassifier, data: Data, reader: BottleneckClassifier | None) -> dict[str, Any]:
     metrics = measure(model, data)
     if isinstance(model, JADE):
         metrics |= measure_codes(model, data.test)
@@ -199,10 +203,10 @@ def _measure(model: Classifier, data: Data, reader: Classifier | None) -> dict[s
     return metrics
 
 
-def _reader(folder: Path) -> Classifier | None:
+def _reader(folder: Path) -> BottleneckClassifier | None:
     """Return the ceiling of a seed, if it has one."""
     found = (folder / CEILING / METRICS).exists()
-    return load_model(folder, CEILING, Classifier) if found else None
+    return load_model(folder, CEILING, BottleneckClassifier) if found else None
 
 
 # Training
@@ -210,12 +214,12 @@ def _reader(folder: Path) -> Classifier | None:
 
 def _train(
     settings: Settings, name: str, data: Data, path: Path, seed: int, resume: bool
-) -> tuple[Classifier, int]:
+) -> tuple[BottleneckClassifier, int]:
     """Return the trained model of a name, and its number of updates."""
     if name == "fine-tuned":
         _pretrain(settings, data, path / "pretraining", seed, resume)
 
-    def make() -> Classifier:
+    def make() -> BottleneckClassifier:
         if name == "fine-tuned":
             return _tunable(settings, path / "pretraining")
         return _model(settings, name)
@@ -233,7 +237,7 @@ def _train(
     )
 
 
-def _model(settings: Settings, name: str) -> Classifier:
+def _model(settings: Settings, name: str) -> BottleneckClassifier:
     shared: dict[str, Any] = {
         field: getattr(settings, field) for field in ("width", "hidden", "learning_rate")
     }
@@ -262,10 +266,10 @@ def _pretrain(settings: Settings, data: Data, path: Path, seed: int, resume: boo
     train(model, batches, settings.pretraining, folder=path, resume=resume, description=label)
 
 
-def _tunable(settings: Settings, path: Path) -> Classifier:
+def _tunable(settings: Settings, path: Path) -> BottleneckClassifier:
     """Return the classifier that learnt coloured MNIST, with a new optimiser."""
     model = _model(settings, "fine-tuned")
-    model.load_state_dict(load_learner(path / WEIGHTS, kind=Classifier).state_dict())
+    model.load_state_dict(load_learner(path / WEIGHTS, kind=BottleneckClassifier).state_dict())
     return model
 
 

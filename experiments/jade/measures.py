@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unknot.experiments.jade.data import CLASSES, Data
 from unknot.models.data.svhn import LabelledImages
-from unknot.models.image.classifiers import Classifier, PairedClassifier
+from unknot.models.image.bottleneck_classifiers import BottleneckClassifier, PairedClassifier
 from unknot.models.image.jade import JADE
 from unknot.models.traversals import as_images
 from unknot.representation import encode_all
@@ -39,7 +39,7 @@ def error(logits: Callable[[Any], Tensor], images: LabelledImages) -> float:
     return float((predictions(logits, images.images) != images.labels).mean())
 
 
-def measure(model: Classifier, data: Data) -> dict[str, Any]:
+def measure(model: BottleneckClassifier, data: Data) -> dict[str, Any]:
     """Return the test error, and that of the secondary set where the model reads it."""
     result = {"error": error(model.logits, data.test)}
     if isinstance(model, PairedClassifier | JADE):

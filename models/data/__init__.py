@@ -2,10 +2,10 @@
 
 `blob`, `shapes2d`, `sprites` and `teapots` render images from factors on a grid (`grid`), `scenes` those of
 several sprites, `street_digits` house numbers from fonts. `files` reads published data sets from a user's
-files, `svhn` those of street numbers. `mechanisms` shifts, inverts or adds noise to images of any content,
-such as `letters`. `nuisance` hides some factors of a source, `selection` restricts a source to some combinations,
-`splits` makes stratified splits. `natural` has natural images, whose factors are unknown. `stream` turns any
-source into minibatches.
+files, `svhn` the one of street numbers. `mechanisms` shifts, inverts or adds noise to images of any content,
+such as `letters`. `nuisance` hides some factors of a source, `selection` restricts a source to some
+combinations, `splits` makes stratified splits. `natural` has natural images, whose factors are unknown.
+`stream` turns any source into minibatches.
 
 Of unknot this package imports only `unknot.archives`, `unknot.checks`, `unknot.files`, `unknot.mnist` and
 `unknot.representation.source`.

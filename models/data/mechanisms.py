@@ -123,7 +123,8 @@ def apply_mechanism(
     """
     one_of("mechanism", name, MECHANISMS)
     if name == "inversion":
-        return 255 - images
+        inverted: Images = np.uint8(255) - images
+        return inverted
     if name == "noise":
         return _noisy(images, variance, range(len(images)) if seeds is None else seeds)
     return _shifted(images, *(shift * step for step in SHIFTS[name]))
@@ -131,7 +132,8 @@ def apply_mechanism(
 
 def _noisy(images: Images, variance: float, seeds: Sequence[int]) -> Images:
     noise = np.stack([np.random.default_rng(int(seed)).standard_normal(images.shape[1:]) for seed in seeds])
-    return (images + 255 * np.sqrt(variance) * noise).clip(0, 255).round().astype(np.uint8)
+    noisy: Images = (images + 255 * np.sqrt(variance) * noise).clip(0, 255).round().astype(np.uint8)
+    return noisy
 
 
 def _shifted(images: Images, down: int, right: int) -> Images:

@@ -196,11 +196,8 @@ class CompetingExperts(Learner):
             return self._imitate(transformed, last=step + 1 == self.identity_steps)
         self._set_rates(step - self.identity_steps)
         scalars = self._compete(transformed, self._tensor(batch["canonical"]))
-        done = step + 1 - self.identity_steps
-        if self.revive_every and done % self.revive_every == 0:
-            if 2 * done > self.steps:  # before that, experts that still are alike may part
-                self._retire(transformed)
-            self._revive()
+        if self.revive_every:
+            self._tend(transformed, step + 1 - self.identity_steps)
         return scalars
 
     def _imitate(self, images: Tensor, last: bool) -> dict[str, float | Tensor]:
@@ -266,7 +263,7 @@ class CompetingExperts(Learner):
 
     def _step(self, loss: Tensor, winners: Tensor, *others: nn.Module) -> None:
         """Do one step of the experts that won an image, and of other modules; the rest stays as it is."""
-        modules = [*(self.experts.networks[j] for j in winners.unique().tolist()), *others]
+        modules = [*(self.experts.networks[j] for j in torch.unique(winners).tolist()), *others]
         parameters = [parameter for module in modules for parameter in module.parameters()]
         for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = slope
@@ -274,6 +271,15 @@ class CompetingExperts(Learner):
         self.optimizers["experts"].zero_grad()
 
     # Revival and retirement
+
+    def _tend(self, images: Tensor, done: int) -> None:
+        """Revive idle experts until rates fall; then retire those that are alike, which had time to part."""
+        settling = done >= (1 - DECAY) * self.steps
+        if done % self.revive_every == 0:
+            if settling:
+                self._retire(images)
+            else:
+                self._revive()
 
     def _fair_share(self) -> Tensor:
         """Return each expert's share of wins in units of a fair one.

@@ -54,7 +54,7 @@ class Experts(nn.Module):
 
     def chosen(self, images: Tensor, experts: Tensor) -> Tensor:
         """Return what each of images (n, channels, h, w) becomes by its own expert, numbers (n,)."""
-        outputs = [self.one(j, images[experts == j]) for j in experts.unique().tolist()]
+        outputs = [self.one(j, images[experts == j]) for j in torch.unique(experts).tolist()]
         return torch.cat(outputs)[experts.argsort(stable=True).argsort()]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -69,7 +69,8 @@ class Experts(nn.Module):
                 signal = _normalised(signal, layer)
             else:
                 signal = layer[0](signal)
-        return signal.sigmoid().unflatten(1, (len(self), self.channels)).movedim(1, 0)
+        outputs = signal.sigmoid().reshape(len(images), len(self), self.channels, *signal.shape[2:])
+        return outputs.movedim(1, 0)
 
 
 _NAMES = ("weight", "bias")

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count
-from unknot.models.image.classifier_networks import (
+from unknot.models.image.bottleneck_classifiers import BottleneckClassifier
+from unknot.models.image.bottleneck_networks import (
     encoder,
     mirrored_decoder,
     primary_widths,
     secondary_widths,
 )
-from unknot.models.image.classifiers import Classifier
 from unknot.models.image.networks import gaussian_kl
 from unknot.representation.learner import descend, image_tensor
 from unknot.representation.networks import image_shape
@@ -37,7 +37,7 @@ class _Bound(NamedTuple):
     log_variance: Tensor
 
 
-class JADE(Classifier):
+class JADE(BottleneckClassifier):
     r"""Joint autoencoders for disentanglement, of a primary set with few labels and a secondary with many.
 
     Karimi, Banijamali, Wong and Ghodsi, 2017. Each image of either set has a code of content, from which its
@@ -60,7 +60,7 @@ class JADE(Classifier):
         variance: of the Gaussian pixels.
         warm_up: updates in which `match_weight` and `kl_weight` rise from 0 to their values; before labels
             are read at all, matching makes all codes equal.
-        **settings: of `Classifier`.
+        **settings: of `BottleneckClassifier`.
 
     ```
     @inproceedings{karimi2017jade,

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from unknot.checks import above, count, one_of
 from unknot.models.image.experts import NORMS, Experts
@@ -19,7 +20,8 @@ class RoutedExperts(Trainable):
     """One network for each mechanism, which learns to undo it from pairs of images.
 
     It routes by label, so it does not encode. Its networks are those of `CompetingExperts`, and so is the
-    fall of its learning rate.
+    fall of its learning rate. They minimise the cross-entropy of pixels, which is least at the same images as
+    the squared error, and whose slope does not vanish where a network paints everything black.
 
     Args:
         shape: (height, width, channels) of the images.
@@ -79,6 +81,6 @@ class RoutedExperts(Trainable):
         images, originals = (
             image_tensor(batch[name], self.step.device, self.shape) for name in ("observation", "original")
         )
-        error = (self.experts.chosen(images, batch["mechanism"]) - originals).square().mean()
-        descend(error, self.optimizers["adam"])
-        return {"error": error.detach()}
+        undone = self.experts.chosen(images, batch["mechanism"])
+        descend(functional.binary_cross_entropy(undone, originals), self.optimizers["adam"])
+        return {"error": (undone - originals).square().mean().detach()}

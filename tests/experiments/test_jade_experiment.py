@@ -14,7 +14,7 @@ from unknot.experiments.jade.stopping import HISTORY, train_until_no_better
 from unknot.experiments.jade.tables import FLOORS, ROWS, compare, headlines, tabulate
 from unknot.files import read_json
 from unknot.models.data.svhn import LabelledImages
-from unknot.models.image.classifiers import SingleClassifier
+from unknot.models.image.bottleneck_classifiers import SingleClassifier
 from unknot.representation import load_learner
 
 SMALL: dict[str, Any] = {"shape": (8, 8, 3), "latent_dim": 2, "classes": 2, "width": 4, "hidden": 4}

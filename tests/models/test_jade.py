@@ -8,8 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unknot.models.image.classifier_networks import encoder, mirrored_decoder, primary_widths
-from unknot.models.image.classifiers import PairedClassifier, SingleClassifier, contrastive_alignment
+from unknot.models.image.bottleneck_classifiers import (
+    PairedClassifier,
+    SingleClassifier,
+    contrastive_alignment,
+)
+from unknot.models.image.bottleneck_networks import encoder, mirrored_decoder, primary_widths
 from unknot.models.image.jade import JADE, kl_between
 from unknot.representation import train
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count, flag, within
-from unknot.models.image.classifier_networks import (
+from unknot.models.image.bottleneck_networks import (
     encoder,
     label_network,
     primary_widths,
@@ -20,10 +20,10 @@ from unknot.models.image.classifier_networks import (
 from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.networks import image_shape
 
-__all__ = ["Classifier", "PairedClassifier", "SingleClassifier", "contrastive_alignment"]
+__all__ = ["BottleneckClassifier", "PairedClassifier", "SingleClassifier", "contrastive_alignment"]
 
 
-class Classifier(Learner):
+class BottleneckClassifier(Learner):
     """What the classifiers share: images to a code of few dimensions, codes to logits of labels.
 
     Karimi et al., "JADE: joint autoencoders for dis-entanglement", 2017, section 3. The widths of their
@@ -80,11 +80,11 @@ class Classifier(Learner):
         return image_tensor(images, next(self.parameters()).device, self.shape)
 
 
-class SingleClassifier(Classifier):
+class SingleClassifier(BottleneckClassifier):
     """Convolutions, a bottleneck of 10 dimensions, three layers with dropout: the paper's benchmark.
 
     Args:
-        **settings: of `Classifier`.
+        **settings: of `BottleneckClassifier`.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -111,7 +111,7 @@ class SingleClassifier(Classifier):
         return {"cross_entropy": loss.detach()}
 
 
-class PairedClassifier(Classifier):
+class PairedClassifier(BottleneckClassifier):
     """Two sets of images with the same labels: encoders of their own, the layers behind the code shared.
 
     The paper's paired classifier; with an `alignment` it is a class-conditional alignment of the two sets'
@@ -121,7 +121,7 @@ class PairedClassifier(Classifier):
         other_shape: (height, width, channels) of the secondary images.
         alignment: weight of `contrastive_alignment`; 0 for the paper's.
         margin: of the alignment.
-        **settings: of `Classifier`.
+        **settings: of `BottleneckClassifier`.
     """
 
     def __init__(
