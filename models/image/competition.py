@@ -28,8 +28,8 @@ IDLE, GREEDY = 0.5, 1.5
 """Shares of wins below and above which an expert is idle and greedy, in units of a fair share."""
 SAME = 0.1
 """Two experts do the same to images if their outputs differ by less than this share of the squared change."""
-DECAY = 0.25
-"""The last share of the updates, in which learning rates fall to 0."""
+LAST = 0.25
+"""The last share of the updates, in which learning rates fall to 0 and experts are no longer revived."""
 
 
 class Repaired(NamedTuple):
@@ -57,8 +57,9 @@ class CompetingExperts(Learner):
     Ours, each with the setting that brings the paper's own way: experts begin as copies of one that learnt
     the identity (`identity`); D learns from the winners and some of the losers (`losers`); every
     `revive_every` updates a copy of the expert that wins most replaces one that wins next to nothing, weights
-    and moments, and in the second half an expert is retired, so that it wins nothing, if one that wins more
-    does the same to its images; learning rates fall to 0 at the end (`decay`); a penalty on D's slope (`r1`).
+    and moments; in the last quarter, at these updates, an expert is retired instead, so that it wins nothing,
+    if one that wins more does the same to its images; learning rates fall to 0 over that quarter (`decay`); a
+    penalty on D's slope (`r1`).
 
     Args:
         shape: (height, width, channels) of the images.
@@ -73,7 +74,7 @@ class CompetingExperts(Learner):
         steps: updates of the competition, after these.
         losers: experts whose outputs D learns from beside the winner's, for each image, chosen at random; all
             in the paper.
-        revive_every: updates between revivals, and between retirements; 0 for never.
+        revive_every: updates from one revival, or retirement, to the next; 0 for never.
         decay: whether learning rates fall to 0 over the last quarter of `steps`.
         r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
         learning_rate: Adam's, of the experts.
@@ -196,8 +197,12 @@ class CompetingExperts(Learner):
             return self._imitate(transformed, last=step + 1 == self.identity_steps)
         self._set_rates(step - self.identity_steps)
         scalars = self._compete(transformed, self._tensor(batch["canonical"]))
-        if self.revive_every:
-            self._tend(transformed, step + 1 - self.identity_steps)
+        done = step + 1 - self.identity_steps
+        if self.revive_every and done % self.revive_every == 0:
+            if done < (1 - LAST) * self.steps:
+                self._revive()
+            else:  # those that are still alike had time to part
+                self._retire(transformed)
         return scalars
 
     def _imitate(self, images: Tensor, last: bool) -> dict[str, float | Tensor]:
@@ -214,7 +219,7 @@ class CompetingExperts(Learner):
 
     def _set_rates(self, done: int) -> None:
         """Set learning rates: constant, then falling to 0 over the last quarter."""
-        left = (self.steps - done) / (DECAY * self.steps) if self.decay else 1.0
+        left = (self.steps - done) / (LAST * self.steps) if self.decay else 1.0
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.rates[name] * min(max(left, 0.0), 1.0)
@@ -272,15 +277,6 @@ class CompetingExperts(Learner):
 
     # Revival and retirement
 
-    def _tend(self, images: Tensor, done: int) -> None:
-        """Revive idle experts until rates fall; then retire those that are alike, which had time to part."""
-        settling = done >= (1 - DECAY) * self.steps
-        if done % self.revive_every == 0:
-            if settling:
-                self._retire(images)
-            else:
-                self._revive()
-
     def _fair_share(self) -> Tensor:
         """Return each expert's share of wins in units of a fair one.
 
@@ -294,7 +290,6 @@ class CompetingExperts(Learner):
         greedy, idle = int(shares.argmax()), int(shares.argmin())
         if shares[greedy] > GREEDY and shares[idle] < IDLE:
             self._copy(greedy, idle)
-            self.retired[idle] = False
             self.share[[greedy, idle]] = self.share[greedy] / 2
 
     @torch.no_grad()

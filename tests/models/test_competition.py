@@ -220,12 +220,15 @@ def test_an_expert_is_retired_if_one_that_wins_more_does_the_same(level: float, 
     assert int(learner.encode(inputs)[:, int(retired)].sum()) == len(inputs)
 
 
-def test_a_retired_expert_can_be_revived() -> None:
-    learner = competing()
-    learner.share.copy_(torch.tensor([0.0, 0.7, 0.3]))
-    learner.retired[0] = True
-    learner._revive()
-    assert not learner.retired.any()
+def test_experts_are_revived_until_the_last_quarter_and_then_retired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learner, calls = competing(steps=8, revive_every=2), []
+    monkeypatch.setattr(learner, "_revive", lambda: calls.append(("revive", int(learner.step))))
+    monkeypatch.setattr(learner, "_retire", lambda images: calls.append(("retire", int(learner.step))))
+    for step in range(8):
+        learner.update(batch(step))
+    assert calls == [("revive", 2), ("revive", 4), ("retire", 6), ("retire", 8)]
 
 
 def test_experts_begin_as_copies_of_one_that_learnt_the_identity() -> None:

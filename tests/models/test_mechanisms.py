@@ -72,7 +72,7 @@ def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="labels must be 0 to the number of classes"):
         Transformed(images, np.array([0, 2]))
     with pytest.raises(ValueError, match="images must be uint8"):
-        Transformed(images.astype(float), np.array([0, 1]))  # type: ignore[arg-type]
+        Transformed(images.astype(float), np.array([0, 1]))
 
 
 def test_letters_have_mnists_layout_and_differ() -> None:

@@ -8,7 +8,7 @@ from unknot.representation.metrics import assignment_matrix, hungarian_accuracy,
 
 def test_a_matrix_holds_the_shares_that_experts_won() -> None:
     matrix = assignment_matrix([0, 0, 0, 0, 1, 1], [2, 2, 2, 0, 1, 1], 2, 3)
-    np.testing.assert_array_equal(matrix, [[0.25, 0, 0.75], [0, 1, 0]])
+    np.testing.assert_array_equal(matrix, [[0.25, 0.0, 0.75], [0.0, 1.0, 0.0]])
     np.testing.assert_array_equal(won(matrix), [0.75, 1])
     assert hungarian_accuracy(matrix) == pytest.approx(0.875)
     np.testing.assert_array_equal(one_to_one(matrix), [False, True])
