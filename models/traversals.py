@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.models.image.vae import VariationalAutoencoder
+from unknot.representation.learner import as_images
 
 __all__ = [
     "COLUMNS",
     "Decoder",
-    "as_images",
     "image_rows",
     "there_and_back",
     "traversal_figure",
@@ -80,12 +80,6 @@ def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
     return image_rows(
         {"images": images, "reconstructed": reconstructed, **dict(zip(titles, rows, strict=True))}
     )
-
-
-def as_images(decoded: Tensor) -> Images:
-    """Convert decoded images, floats (n, h, w, c) clamped to [0, 1], to uint8."""
-    images: Images = (255 * decoded.clamp(0, 1)).round().byte().numpy(force=True)
-    return images
 
 
 def image_rows(rows: Mapping[str, Images]) -> Figure:

@@ -27,6 +27,7 @@ __all__ = [
     "Learner",
     "Trainable",
     "arrays",
+    "as_images",
     "check_images",
     "descend",
     "encode_all",
@@ -140,6 +141,12 @@ def image_tensor(
         ValueError: another dtype, number of axes or shape.
     """
     return check_images(images, shape).to(device).movedim(-1, 1).float() / 255
+
+
+def as_images(decoded: Tensor) -> NDArray[np.uint8]:
+    """Convert decoded images, floats (n, h, w, c), which are clamped to [0, 1], to uint8."""
+    images: NDArray[np.uint8] = (255 * decoded.clamp(0, 1)).round().byte().numpy(force=True)
+    return images
 
 
 def check_images(images: NDArray[np.uint8] | Tensor, shape: tuple[int, int, int] | None = None) -> Tensor:

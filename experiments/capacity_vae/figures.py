@@ -11,7 +11,8 @@ from unknot.models.data.blob import Blob
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
-from unknot.models.traversals import as_images, image_rows
+from unknot.models.traversals import image_rows
+from unknot.representation.learner import as_images
 
 EXAMPLES = 8
 """How many images are shown."""

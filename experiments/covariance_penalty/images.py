@@ -24,9 +24,10 @@ from unknot.experiments.covariance_penalty.measures import PENALTY_NAMES, measur
 from unknot.files import WEIGHTS
 from unknot.models.data.natural import NaturalImages, natural_images
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
-from unknot.models.traversals import COLUMNS, SPAN, as_images, image_rows, there_and_back, traverse
+from unknot.models.traversals import COLUMNS, SPAN, image_rows, there_and_back, traverse
 from unknot.report import Headline, Table, mean_std, save_figure, save_figures, save_gif, verdict
 from unknot.representation import encode_all, load_learner, minibatches
+from unknot.representation.learner import as_images
 
 CODE, BATCH, TOP, SHOWN = 84, 100, 10, 8
 VARIED = 500

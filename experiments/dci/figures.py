@@ -14,9 +14,10 @@ from unknot.experiments.dci.data import FACTORS
 from unknot.experiments.dci.tables import REGRESSORS
 from unknot.models.image.infogan import InfoGAN
 from unknot.models.image.vae import VAE
-from unknot.models.traversals import COLUMNS, as_images, image_rows, there_and_back, traverse
+from unknot.models.traversals import COLUMNS, image_rows, there_and_back, traverse
 from unknot.report import save_figure, save_gif
 from unknot.representation import Learner
+from unknot.representation.learner import as_images
 
 Images = NDArray[np.uint8]
 

@@ -11,8 +11,9 @@ from unknot.experiments.jade.data import CLASSES, Data
 from unknot.experiments.jade.measures import exchanged
 from unknot.experiments.jade.tables import ROWS, percent
 from unknot.models.image.jade import JADE
-from unknot.models.traversals import COLUMNS, as_images, image_rows, there_and_back
+from unknot.models.traversals import COLUMNS, image_rows, there_and_back
 from unknot.report import mean_std
+from unknot.representation.learner import as_images
 
 SHOWN = 8
 """Images of a row."""

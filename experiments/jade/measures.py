@@ -14,8 +14,8 @@ from unknot.experiments.jade.data import CLASSES, Data
 from unknot.models.data.svhn import LabelledImages
 from unknot.models.image.bottleneck_classifiers import BottleneckClassifier, PairedClassifier
 from unknot.models.image.jade import JADE
-from unknot.models.traversals import as_images
 from unknot.representation import encode_all
+from unknot.representation.learner import as_images
 
 Images = NDArray[np.uint8]
 

@@ -24,9 +24,10 @@ from unknot.models.data.scenes import Scenes
 from unknot.models.objects.entity import EntityAutoencoder
 from unknot.models.objects.multi_entity import MultiEntityVAE
 from unknot.models.objects.slot_attention import SlotAttention
-from unknot.models.traversals import COLUMNS, as_images, image_rows, there_and_back
+from unknot.models.traversals import COLUMNS, image_rows, there_and_back
 from unknot.report import save_figure, save_gif
 from unknot.representation import Learner
+from unknot.representation.learner import as_images
 from unknot.representation.metrics.objects import match_slots
 
 RANGE = np.linspace(-2.25, 2.25, COLUMNS)

@@ -11,8 +11,7 @@ from torch.nn import functional
 
 from unknot.checks import above, at_least, count, one_of, within
 from unknot.models.image.experts import DISCRIMINATORS, NORMS, Experts
-from unknot.models.traversals import as_images
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.learner import Learner, as_images, descend, image_tensor
 
 __all__ = ["IDENTITIES", "CompetingExperts", "Repaired"]
 

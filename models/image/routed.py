@@ -10,8 +10,7 @@ from torch.nn import functional
 
 from unknot.checks import above, count, one_of
 from unknot.models.image.experts import NORMS, Experts
-from unknot.models.traversals import as_images
-from unknot.representation.learner import Trainable, descend, image_tensor
+from unknot.representation.learner import Trainable, as_images, descend, image_tensor
 
 __all__ = ["RoutedExperts"]
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from unknot.checks import at_least, count
 from unknot.models.image.competition import CompetingExperts, Repaired
 from unknot.models.image.experts import strided_discriminator
-from unknot.models.traversals import as_images
+from unknot.representation.learner import as_images
 
 __all__ = ["SwitchExperts", "load_balance"]
 

@@ -7,7 +7,8 @@ import torch
 
 from unknot.experiments.covariance_penalty import images, projections, xor
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder
-from unknot.models.traversals import SPAN, as_images, traverse
+from unknot.models.traversals import SPAN, traverse
+from unknot.representation.learner import as_images
 
 
 def test_traversals_move_one_dimension_by_its_own_standard_deviations() -> None:

@@ -15,6 +15,7 @@ WRONG: dict[Any, tuple[Any, ...]] = {
     int: (True, 1.5, math.nan, None, "1", [], -1),
     float: (True, math.nan, math.inf, None, "1", []),
     str: (None, 1, True, []),
+    bool: (None, 1, "True", []),
 }
 """What no field of the type takes."""
 

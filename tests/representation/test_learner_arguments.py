@@ -13,7 +13,10 @@ SIZES = (
     "discriminator_width", "features", "growth", "hidden", "horizon", "latent_dim", "names", "steps", "width",
 )  # fmt: skip
 RATES = ("learning_rate", "discriminator_rate", "gain", "noise")
-LEAST: dict[Any, int] = {"actions": 2, "names": 2, ("DiscreteSelectivity", "features"): 2}
+LEAST: dict[Any, int] = {
+    "actions": 2, "names": 2, ("DiscreteSelectivity", "features"): 2,
+    ("SingleClassifier", "width"): 4, ("PairedClassifier", "width"): 4, ("JADE", "width"): 4,
+}  # fmt: skip
 """Sizes whose least value is not 1, everywhere or in a learner."""
 MAY_BE_ZERO = [
     (name, "noise") for name in ("VAE", "CapacityVAE", "DIPVAE", "FactorVAE", "BetaTCVAE", "LatentMoves")
