@@ -94,6 +94,8 @@ class Settings:
     """Adam's β1 in ours; the paper's own way has 0.9."""
     r1: float = 0.1
     """Weight of the penalty on the discriminator's slope in ours."""
+    handicap: float = 1.0
+    """Log odds that an expert loses for each factor of e by which it wins more than a fair share, in ours."""
     revive_every: int = 100
     """Updates between revivals of idle experts in ours."""
     paper_rate: float = 1e-3
@@ -111,7 +113,9 @@ class Settings:
             0, **{name: getattr(self, name) for name in ("learning_rate", "discriminator_rate", "paper_rate")}
         )
         settings_at_least(self, width=1, layers=2, discriminator_width=1, identity_steps=1, steps=1, batch=2)
-        settings_at_least(self, r1=0, revive_every=1, classifier_steps=1, baselines=0, samples=100)
+        settings_at_least(
+            self, r1=0, handicap=0, revive_every=1, classifier_steps=1, baselines=0, samples=100
+        )
         within(0, 0.999, momentum=self.momentum)
         if self.pixels not in (SIDE // 2, SIDE):
             raise ValueError(f"pixels must be {SIDE // 2} or {SIDE}, not {self.pixels}")
@@ -248,7 +252,7 @@ def _learner(name: str, settings: Settings) -> Trainable:
     game = experts | {each: getattr(settings, each) for each in names}
     if name in (PAPER, RANDOM):
         return CompetingExperts(**game, **_papers_way(settings), identity="each" if name == PAPER else "none")
-    own = ("norm", "learning_rate", "discriminator_rate", "momentum", "r1", "revive_every")
+    own = ("norm", "learning_rate", "discriminator_rate", "momentum", "r1", "handicap", "revive_every")
     game |= {each: getattr(settings, each) for each in own}
     changes: dict[str, dict[str, Any]] = {
         OURS: {},
@@ -267,6 +271,7 @@ def _papers_way(settings: Settings) -> dict[str, Any]:
     return {
         "norm": "batch",
         "losers": 9,
+        "handicap": 0.0,
         "revive_every": 0,
         "decay": False,
         "r1": 0.0,

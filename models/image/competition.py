@@ -53,12 +53,16 @@ class CompetingExperts(Learner):
 
     An expert that wins nothing stays as it is, with its moments of Adam and statistics of normalisation.
 
-    Ours, each with the setting that brings the paper's own way: experts begin as copies of one that learnt
-    the identity (`identity`); D learns from the winners and some of the losers (`losers`); every
-    `revive_every` updates a copy of the expert that wins most replaces one that wins next to nothing, weights
-    and moments; in the last quarter, at these updates, an expert is retired instead, so that it wins nothing,
-    if one that wins more does the same to its images; learning rates fall to 0 over that quarter (`decay`); a
-    penalty on D's slope (`r1`).
+    Ours, each with the setting that brings the paper's own way:
+
+    - experts begin as copies of one that learnt the identity (`identity`);
+    - D learns from the winners and some of the losers (`losers`);
+    - an expert that wins more than a fair share has a `handicap`, so that it does not take the images of one
+      that does the same to them;
+    - every `revive_every` updates a copy of the expert that wins most, weights and moments, replaces one that
+      wins next to nothing. In the last quarter an expert is retired instead, so that it wins nothing, if one
+      that wins more does the same to its images;
+    - learning rates fall to 0 over that quarter (`decay`), and D's slope has a penalty (`r1`).
 
     Args:
         shape: (height, width, channels) of the images.
@@ -73,6 +77,8 @@ class CompetingExperts(Learner):
         steps: updates of the competition, after these.
         losers: experts whose outputs D learns from beside the winner's, for each image, chosen at random; all
             in the paper.
+        handicap: log odds that an expert loses, in training, for each factor of e by which it wins more than
+            a fair share; 0 in the paper.
         revive_every: updates from one revival, or retirement, to the next; 0 for never.
         decay: whether learning rates fall to 0 over the last quarter of `steps`.
         r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
@@ -105,6 +111,7 @@ class CompetingExperts(Learner):
         identity_steps: int = 200,
         steps: int = 2000,
         losers: int = 1,
+        handicap: float = 1.0,
         revive_every: int = 100,
         decay: bool = True,
         r1: float = 0.0,
@@ -119,7 +126,7 @@ class CompetingExperts(Learner):
         one_of("norm", norm, NORMS)
         one_of("discriminator", discriminator, DISCRIMINATORS)
         one_of("identity", identity, IDENTITIES)
-        at_least(0, r1=r1)
+        at_least(0, r1=r1, handicap=handicap)
         above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.999, momentum=momentum)
         self.shape = (shape[0], shape[1], shape[2])
@@ -127,7 +134,7 @@ class CompetingExperts(Learner):
         count(8, side=min(shape[:2]))
         self.identity, self.identity_steps = identity, identity_steps if identity != "none" else 0
         self.steps, self.losers, self.revive_every = steps, min(losers, experts - 1), revive_every
-        self.decay, self.r1 = decay, r1
+        self.decay, self.r1, self.handicap = decay, r1, handicap
         self.experts = Experts(experts, shape[2], width, layers, norm)
         self.discriminator = DISCRIMINATORS[discriminator](self.shape, discriminator_width)
         self.rates = {"experts": learning_rate, "discriminator": discriminator_rate}
@@ -227,10 +234,14 @@ class CompetingExperts(Learner):
         """Do one step of D, and one of each expert that wins an image."""
         with torch.no_grad():
             outputs = self.experts(transformed)
-            scores, winners = self._score(outputs).max(0)
+            scores, winners = self._handicapped(self._score(outputs)).max(0)
         loss = self._discriminate(canonical, self._fakes(outputs, winners))
         self._learn(transformed, winners)
         return self._count(winners) | {"discriminator": loss, "winners": scores.mean()}
+
+    def _handicapped(self, scores: Tensor) -> Tensor:
+        """Return log odds (experts, n), less the handicap of experts that win more than a fair share."""
+        return scores - self.handicap * self._fair_share().clamp(min=1).log()[:, None]
 
     def _count(self, winners: Tensor) -> dict[str, float | Tensor]:
         """Keep the average of shares of wins; return how many experts are idle."""

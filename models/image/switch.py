@@ -22,7 +22,7 @@ class SwitchExperts(CompetingExperts):
     The router is that of Fedus, Zoph and Shazeer, "Switch transformers", 2021: a softmax over the experts,
     whose largest entry p_j chooses the expert j, one for each image. The image becomes x + p_j (E_j(x) - x),
     through which the router learns, and `balance` times `load_balance` keeps all experts in use. Everything
-    else is as in `CompetingExperts`, without revival.
+    else is as in `CompetingExperts`, without revival and handicap.
 
     Args:
         balance: weight of the loss that balances experts, at least 0; 0.01 in the paper.
@@ -31,7 +31,7 @@ class SwitchExperts(CompetingExperts):
     """
 
     def __init__(self, *, balance: float = 0.01, router_width: int = 16, **settings: Any) -> None:
-        super().__init__(**{**settings, "revive_every": 0})
+        super().__init__(**{**settings, "revive_every": 0, "handicap": 0.0})
         at_least(0, balance=balance)
         count(1, router_width=router_width)
         self.balance = balance

@@ -1,5 +1,6 @@
 """Experts that compete: who learns, who is left alone, what revival copies, and that they specialise."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,13 @@ def test_winners_are_those_whose_output_d_scores_highest() -> None:
         undone = learner.undo(images(0)[row : row + 1], expert)[0]
         np.testing.assert_allclose(repaired.images[row].astype(int), undone.astype(int), atol=1)
     assert learner.undo(torch.zeros(1, 20, 12, 1, dtype=torch.uint8), 1).shape == (1, 20, 12, 1)
+
+
+def test_who_wins_more_than_a_fair_share_has_a_handicap() -> None:
+    learner = competing(handicap=2.0)
+    learner.share.copy_(torch.tensor([0.6, 0.2, 0.2]))  # a fair share is a third
+    expected = torch.tensor([[-2 * math.log(1.8)], [0.0], [0.0]])
+    torch.testing.assert_close(learner._handicapped(torch.zeros(3, 1)), expected)
 
 
 def test_each_expert_learns_from_the_mean_over_its_wins() -> None:
