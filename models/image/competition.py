@@ -27,8 +27,10 @@ IDLE, GREEDY = 0.5, 1.5
 """Shares of wins below and above which an expert is idle and greedy, in units of a fair share."""
 SAME = 0.1
 """Two experts do the same to images if their outputs differ by less than this share of the squared change."""
+FALL = 0.75
+"""The last share of the updates, in which learning rates fall to 0."""
 LAST = 0.25
-"""The last share of the updates, in which learning rates fall to 0 and experts are no longer revived."""
+"""The last share of the updates, in which experts are no longer revived."""
 
 
 class Repaired(NamedTuple):
@@ -62,7 +64,7 @@ class CompetingExperts(Learner):
     - every `revive_every` updates a copy of the expert that wins most, weights and moments, replaces one that
       wins next to nothing. In the last quarter an expert is retired instead, so that it wins nothing, if one
       that wins more does the same to its images;
-    - learning rates fall to 0 over that quarter (`decay`), and D's slope has a penalty (`r1`).
+    - learning rates fall to 0 after the first quarter (`decay`), and D's slope has a penalty (`r1`).
 
     Args:
         shape: (height, width, channels) of the images.
@@ -80,7 +82,7 @@ class CompetingExperts(Learner):
         handicap: log odds that an expert loses, in training, for each factor of e by which it wins more than
             a fair share; 0 in the paper.
         revive_every: updates from one revival, or retirement, to the next; 0 for never.
-        decay: whether learning rates fall to 0 over the last quarter of `steps`.
+        decay: whether learning rates fall to 0 over the last three quarters of `steps`.
         r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
         learning_rate: Adam's, of the experts.
         discriminator_rate: Adam's, of D.
@@ -224,8 +226,8 @@ class CompetingExperts(Learner):
         return {"identity": torch.stack(errors).mean().detach()}
 
     def _set_rates(self, done: int) -> None:
-        """Set learning rates: constant, then falling to 0 over the last quarter."""
-        left = (self.steps - done) / (LAST * self.steps) if self.decay else 1.0
+        """Set learning rates: constant in the first quarter, then falling to 0."""
+        left = (self.steps - done) / (FALL * self.steps) if self.decay else 1.0
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.rates[name] * min(max(left, 0.0), 1.0)
