@@ -31,7 +31,8 @@ class SwitchExperts(CompetingExperts):
     """
 
     def __init__(self, *, balance: float = 0.01, router_width: int = 16, **settings: Any) -> None:
-        super().__init__(**{**settings, "revive_every": 0, "handicap": 0.0})
+        super().__init__(**settings)
+        self.revive_every, self.handicap = 0, 0.0  # the router keeps all in use
         at_least(0, balance=balance)
         count(1, router_width=router_width)
         self.balance = balance
