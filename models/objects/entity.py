@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unknot.checks import above, count, one_of
+from unknot.checks import above, count
 from unknot.models.image.networks import bernoulli, gaussian_kl, he_initialise
 from unknot.models.objects.networks import SceneEncoder, anneal, object_decoder, renderer
 from unknot.representation.learner import Learner, descend, image_tensor
@@ -19,8 +19,6 @@ __all__ = ["Entities", "EntityAutoencoder"]
 
 Images = NDArray[np.uint8] | Tensor
 
-POOLINGS = ("sum", "max")
-"""What makes one map of objects' maps."""
 POINTS = 200
 """Points of a training curve."""
 MEMORY = 0.99
@@ -42,13 +40,11 @@ class Entities:
 
 
 class EntityAutoencoder(Learner):
-    """A set of vectors z with the prior N(0, I), decoded by h(pool over z of g(z)) (Nash et al., 2017).
+    """A set of vectors z with the prior N(0, I), decoded by h(max over z of g(z)) (Nash et al., 2017).
 
     g decodes each vector by itself, so that the order of the vectors has no effect and any number of them can
-    be decoded. The paper pools by the sum or the maximum. The sum is that of g(z) - g(0), so that the vector
-    0 decodes to nothing. The maximum has 0 among its values, as if there were one more object that is empty:
-    without it h relies on all N vectors, and fewer of them decode to artefacts. A subclass says how images
-    are encoded.
+    be decoded. The maximum has 0 among its values, as if there were one more object that is empty: without it
+    h relies on all N vectors, and fewer of them decode to artefacts. A subclass says how images are encoded.
 
     Args:
         shape: (height, width, channels) of the images.
@@ -58,7 +54,6 @@ class EntityAutoencoder(Learner):
         width: channels of the encoder's and the renderer's convolutions.
         hidden: units of g's first layer.
         maps: channels of g's maps.
-        pooling: "sum" or "max".
         likelihood_weight: weight of each pixel; 4 for means of 2 × 2 pixels, as in `VariationalAutoencoder`.
         learning_rate: Adam's at the start.
         last_rate: and after the last of `steps`.
@@ -78,7 +73,6 @@ class EntityAutoencoder(Learner):
         width: int = 32,
         hidden: int = 256,
         maps: int = 16,
-        pooling: str = "max",
         likelihood_weight: float = 1.0,
         learning_rate: float = 1e-3,
         last_rate: float = 1e-5,
@@ -88,8 +82,6 @@ class EntityAutoencoder(Learner):
         count(1, entities=entities, entity_dim=entity_dim, grid=grid, width=width)
         count(1, hidden=hidden, maps=maps, steps=steps)
         above(0, likelihood_weight=likelihood_weight, learning_rate=learning_rate, last_rate=last_rate)
-        one_of("pooling", pooling, POOLINGS)
-        self.pooling = pooling
         self.shape, self.entities, self.entity_dim = image_shape(shape), entities, entity_dim
         self.grid, self.likelihood_weight = grid, likelihood_weight
         self.learning_rate, self.last_rate, self.steps = learning_rate, last_rate, steps
@@ -142,7 +134,7 @@ class EntityAutoencoder(Learner):
         if z.shape[1] < 2:
             raise ValueError(f"z must have at least two vectors for each image, not {z.shape[1]}")
         maps = self._maps(z)
-        others = [self._pool(maps[:, [i for i in range(z.shape[1]) if i != k]]) for k in range(z.shape[1])]
+        others = [_pooled(maps[:, [i for i in range(z.shape[1]) if i != k]]) for k in range(z.shape[1])]
         return torch.stack([self.h(each).sigmoid().movedim(1, -1) for each in others], 1)
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
@@ -176,15 +168,8 @@ class EntityAutoencoder(Learner):
         maps: Tensor = self.g(z.flatten(0, 1))
         return maps.reshape(*z.shape[:2], *maps.shape[1:])
 
-    def _pool(self, maps: Tensor) -> Tensor:
-        """Return one map of objects' maps (n, k, c, h, w)."""
-        if self.pooling == "max":
-            return maps.amax(1).clamp(min=0)
-        nothing: Tensor = self.g(maps.new_zeros(1, self.vector_dim))
-        return (maps - nothing).sum(1)
-
     def _logits(self, z: Tensor) -> Tensor:
-        logits: Tensor = self.h(self._pool(self._maps(z)))
+        logits: Tensor = self.h(_pooled(self._maps(z)))
         return logits
 
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,6 +185,11 @@ class EntityAutoencoder(Learner):
 
     def _tensor(self, images: Images) -> Tensor:
         return image_tensor(images, self.updates.device, self.shape)
+
+
+def _pooled(maps: Tensor) -> Tensor:
+    """Return the maximum over objects' maps (n, k, c, h, w) and an empty one, which is 0."""
+    return maps.amax(1).clamp(min=0)
 
 
 def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
