@@ -11,8 +11,8 @@ from torch import Tensor
 
 from unknot.checks import above, count
 from unknot.models.image.networks import bernoulli, gaussian_kl, he_initialise
-from unknot.models.objects.networks import SceneEncoder, anneal, object_decoder, renderer
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.models.objects.networks import SceneEncoder, object_decoder, renderer
+from unknot.representation.learner import Learner, anneal, descend, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["Entities", "EntityAutoencoder"]
