@@ -18,6 +18,7 @@ from unknot.experiments.multi_entity_vae.reading import (
     read,
 )
 from unknot.models.data.scenes import Scenes
+from unknot.models.image.networks import gaussian_kl
 from unknot.models.objects.entity import EntityAutoencoder
 from unknot.models.objects.multi_entity import MultiEntityVAE
 from unknot.models.objects.slot_attention import SlotAttention
@@ -269,7 +270,7 @@ def touched(learner: EntityAutoencoder, source: Scenes, factors: Factors) -> flo
 def traversed_dimensions(learner: EntityAutoencoder, images: Images) -> list[int]:
     """Return the dimensions to traverse, those with the most KL first."""
     found = learner.entities_of(images)
-    kl = (found.mean.square() + found.log_variance.exp() - 1 - found.log_variance)[:, 0].mean(0) / 2
+    kl = gaussian_kl(found.mean, found.log_variance)[:, 0].mean(0)
     most = DIMENSIONS if isinstance(learner, SceneVAE) else len(kl)
     dimensions: list[int] = kl.argsort(descending=True)[:most].tolist()
     return dimensions

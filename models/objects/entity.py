@@ -192,11 +192,6 @@ def _pooled(maps: Tensor) -> Tensor:
     return maps.amax(1).clamp(min=0)
 
 
-def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Sample Gaussians, differentiably."""
-    return mean + (log_variance / 2).exp() * torch.randn_like(mean)
-
-
 def kl_of(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return KL(N(mean, variance) || N(0, I)) in nats, summed over the last axis."""
     return gaussian_kl(mean, log_variance).sum(-1)
