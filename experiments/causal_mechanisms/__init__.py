@@ -59,7 +59,7 @@ from unknot.models.image.classifier import Classifier
 from unknot.models.image.competition import CompetingExperts
 from unknot.models.image.routed import RoutedExperts
 from unknot.models.image.switch import SwitchExperts
-from unknot.representation import Trainable, save_learner
+from unknot.representation import Trainable
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
@@ -235,12 +235,8 @@ def _collect(
 def _train(name: str, settings: Settings, folder: Path, seed: int, resume: bool) -> Trainable:
     batch_at = batches(settings.pixels, settings.batch, seed)
     updates = settings.steps if name == RANDOM else settings.updates
-    for stage in stages(updates) if name == OURS else ():
-        if not (resume and weights_at(folder, stage).exists()):
-            learner = train_model(lambda: _learner(name, settings), batch_at, stage, folder, seed, resume)
-            save_learner(learner, weights_at(folder, stage))
-            resume = True
-    return train_model(lambda: _learner(name, settings), batch_at, updates, folder, seed, resume)
+    keep = {stage: weights_at(folder, stage) for stage in stages(updates)} if name == OURS else {}
+    return train_model(lambda: _learner(name, settings), batch_at, updates, folder, seed, resume, keep)
 
 
 def _learner(name: str, settings: Settings) -> Trainable:

@@ -1,6 +1,6 @@
 """Run the models of a seed, each in a folder of its name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -47,8 +47,9 @@ def train_model(
     folder: Path,
     seed: int,
     resume: bool,
+    keep: Mapping[int, Path] | None = None,
 ) -> T:
-    """Make a model and train it; one whose folder is called `UNTRAINED` is saved as it starts.
+    """Make a model and train it; one whose folder's name begins with `UNTRAINED` is saved as it starts.
 
     Args:
         make: makes the model; its random weights depend on the seed.
@@ -57,14 +58,21 @@ def train_model(
         folder: the model's. The progress bar shows its name.
         seed: of torch.
         resume: go on with what is in the folder.
+        keep: files for the weights as they are after so many updates, by these, in rising order.
     """
     torch.manual_seed(seed)
     learner = make()
-    if folder.name == UNTRAINED:
+    if folder.name.startswith(UNTRAINED):
         save_learner(learner.eval(), folder / WEIGHTS)
         return learner
-    options: dict[str, Any] = {"folder": folder, "resume": resume, "checkpoint_every": CHECKPOINT_EVERY}
-    train(learner, batch_at, steps, **options, description=f"seed {seed}: {folder.name}")
+    options: dict[str, Any] = {"folder": folder, "checkpoint_every": CHECKPOINT_EVERY}
+    options["description"] = f"seed {seed}: {folder.name}"
+    for updates, path in (keep or {}).items():
+        if not (resume and path.exists()):
+            train(learner, batch_at, updates, resume=resume, **options)
+            save_learner(learner, path)
+            resume = True
+    train(learner, batch_at, steps, resume=resume, **options)
     return learner
 
 

@@ -5,16 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from unknot.experiments.common.runs import CHECKPOINT_EVERY, UNTRAINED
+from unknot.experiments.common.runs import UNTRAINED, train_model
 from unknot.files import WEIGHTS
 from unknot.models.data.scenes import Scenes
 from unknot.models.data.stream import stream
 from unknot.models.objects.multi_entity import MultiEntityVAE
 from unknot.models.objects.slot_attention import SlotAttention
 from unknot.models.objects.whole_scene import SceneVAE
-from unknot.representation import Learner, load_learner, save_learner, train
+from unknot.representation import Learner, load_learner
 
 if TYPE_CHECKING:
     from unknot.experiments.multi_entity_vae import Settings
@@ -76,22 +74,10 @@ def maker(name: str, settings: "Settings") -> Callable[[], Learner]:
 
 def train_scenes(name: str, settings: "Settings", folder: Path, seed: int, resume: bool) -> Learner:
     """Train a model on fresh scenes, and keep it early in training, too; the untrained one as it starts."""
-    torch.manual_seed(seed)
-    learner = maker(name, settings)()
-    kind, objects = kind_of(name)
-    if kind == UNTRAINED:
-        save_learner(learner.eval(), folder / WEIGHTS)
-        return learner
-    batches, steps = stream(source(settings, objects), settings.batch, seed), steps_of(name, settings)
-    options: dict[str, Any] = {"folder": folder, "checkpoint_every": CHECKPOINT_EVERY}
-    options["description"] = f"seed {seed}: {name}"
-    kept, early = folder / EARLY / WEIGHTS, max(int(EARLY_SHARE * steps), 1)
-    if not (resume and kept.exists()):
-        train(learner, batches, early, resume=resume, **options)
-        save_learner(learner, kept)
-        resume = True
-    train(learner, batches, steps, resume=resume, **options)
-    return learner
+    scenes, steps = source(settings, kind_of(name)[1]), steps_of(name, settings)
+    batches = stream(scenes, settings.batch, seed)
+    early = {max(int(EARLY_SHARE * steps), 1): folder / EARLY / WEIGHTS}
+    return train_model(maker(name, settings), batches, steps, folder, seed, resume, early)
 
 
 def load_early(folder: Path) -> MultiEntityVAE:
