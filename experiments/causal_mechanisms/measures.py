@@ -78,10 +78,11 @@ def measure(learner: Trainable, classifier: Classifier, pixels: int, samples: in
     share = np.bincount(experts, minlength=matrix.shape[1]) / samples
     own = _experts_of(matrix)
     right = classifier.classify(repaired) == factors["content"]
-    transfer = {"digits": _transfer(learner, truth, images, originals, own)}
+    transfer = {"digits": _transfer(learner, experts, truth, images, originals, own)}
     for content in contents():
         other, changed, true = measured(content, pixels, samples)
-        transfer[content] = _transfer(learner, other["mechanism"], changed, true, own)
+        winners = repair(learner, changed, other["mechanism"])[1]
+        transfer[content] = _transfer(learner, winners, other["mechanism"], changed, true, own)
     return {
         "matrix": matrix.tolist(),
         "hungarian": hungarian_accuracy(matrix),
@@ -121,15 +122,14 @@ def _experts_of(matrix: NDArray[np.float64]) -> Integers:
 
 
 def _transfer(
-    learner: Trainable, truth: Integers, images: Images, originals: Images, own: Integers
+    learner: Trainable, winners: Integers, truth: Integers, images: Images, originals: Images, own: Integers
 ) -> dict[str, Any]:
     """Return the share of images that their mechanism's expert wins, and what it makes of all of them."""
-    _, experts = repair(learner, images, truth)
     undone = np.empty_like(images)
     for mechanism, expert in enumerate(own.tolist()):
         at = truth == mechanism
         undone[at] = undo(learner, images[at], expert)
-    return {"routed": float((experts == own[truth]).mean()), "psnr": by_mechanism(undone, originals, truth)}
+    return {"routed": float((winners == own[truth]).mean()), "psnr": by_mechanism(undone, originals, truth)}
 
 
 def undo(learner: Trainable, images: Images, expert: int) -> Images:

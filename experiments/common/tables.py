@@ -25,6 +25,11 @@ def over_seeds(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
     return values
 
 
+def percents(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[float]:
+    """Return the shares below these keys in the metrics of each seed, in percent."""
+    return [100 * share for share in over_seeds(seeds, *keys)]
+
+
 def where_measured(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
     """Return the values below these keys, of the seeds that have all of them."""
     values: list[Any] = list(seeds)

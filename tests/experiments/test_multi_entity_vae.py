@@ -44,7 +44,8 @@ def test_accuracy_is_split_by_overlap() -> None:
     factors["present"][:] = 1
     factors["x"][:20] = factors["y"][:20] = 0.5  # overlap
     factors["x"][20:], factors["y"][20:] = [0.0, 1.0], [0.0, 1.0]
-    found = counting.accuracy(np.array([1] * 20 + [2] * 19 + [3]), source, factors)
+    overlap = counting.overlapping(source, factors)
+    found = counting.accuracy(np.array([1] * 20 + [2] * 19 + [3]), factors, overlap)
     assert found["overlapping"] == 0
     assert found["apart"] == pytest.approx(0.95)
     assert found["accuracy"] == pytest.approx(19 / 40)
