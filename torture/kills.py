@@ -42,13 +42,14 @@ IGNORED = ("events.out.tfevents.*", "log.txt")
 times only where `time.perf_counter` measures them, which stands still in these runs."""
 EVERY = 2
 """Updates from one checkpoint to the next, so that small runs write several."""
-AT_A_TIME, SECONDS = 2, 1800
+AT_A_TIME, SECONDS = 3, 1800
 """Resumes that run side by side, and how long each may take, even on a busy machine."""
 
 UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
 REPLACED: dict[str, Any] = {
     "time:perf_counter": lambda: 0.0,
     "unknot.mnist:cache_path": lambda: Path("no MNIST"),
+    "PIL.GifImagePlugin:_normalize_mode": lambda image: image.convert("L"),
     "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
@@ -60,8 +61,8 @@ REPLACED: dict[str, Any] = {
     "unknot.experiments.dynamics_content.measures:PlanningAgent": lambda *_, **__: StraightLineExpert(),
     "unknot.experiments.controllable_factors.planning:solve": lambda *_, **__: UNSOLVED,
 }
-"""What stands in for what in these runs: a clock that stands still, small digits, more checkpoints, and
-less of what takes long and writes no file, such as plans in untrained models."""
+"""What stands in for what in these runs: a clock that stands still, small digits, more checkpoints, grey
+animations, and less of what takes long and writes no file, such as plans in untrained models."""
 DEFAULTS: tuple[tuple[Any, str, int], ...] = (
     (train, "checkpoint_every", EVERY),
     (LocallyLinear.survey, "steps", 20),
@@ -123,7 +124,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "quantifying-beta": _experiment("quantifying-beta", steps=4, digit_steps=4),
     "multi-entity-vae": _experiment("multi-entity-vae", steps=4, many_steps=0, slot_steps=4),
     "causal-mechanisms": _experiment("causal-mechanisms", steps=4, identity_steps=2, baselines=0),
-    "jade": _experiment("jade"),
+    "jade": _experiment("jade", extended=0),
     "agents": _experiment("agents"),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),
