@@ -12,6 +12,7 @@ from torch.nn import functional
 from unknot.checks import above, at_least, count, one_of, within
 from unknot.models.image.experts import DISCRIMINATORS, NORMS, Experts
 from unknot.representation.learner import Learner, as_images, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["IDENTITIES", "CompetingExperts", "Repaired"]
 
@@ -67,7 +68,7 @@ class CompetingExperts(Learner):
     - learning rates fall to 0 after the first quarter (`decay`), and D's slope has a penalty (`r1`).
 
     Args:
-        shape: (height, width, channels) of the images.
+        shape: (height, width, channels) of the images, at least 8 pixels each way.
         experts: how many.
         width: channels of an expert's convolutions.
         layers: an expert's convolutions, of 3 × 3, at least 2; they must reach as far as mechanisms do.
@@ -131,16 +132,14 @@ class CompetingExperts(Learner):
         at_least(0, r1=r1, handicap=handicap)
         above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.999, momentum=momentum)
-        self.shape = (shape[0], shape[1], shape[2])
-        count(1, channels=shape[2])
-        count(8, side=min(shape[:2]))
+        self.shape = image_shape(shape, 8)
         self.identity, self.identity_steps = identity, identity_steps if identity != "none" else 0
         self.steps, self.losers, self.revive_every = steps, min(losers, experts - 1), revive_every
         self.decay, self.r1, self.handicap = decay, r1, handicap
         self.experts = Experts(experts, shape[2], width, layers, norm)
         self.discriminator = DISCRIMINATORS[discriminator](self.shape, discriminator_width)
         self.rates = {"experts": learning_rate, "discriminator": discriminator_rate}
-        betas = (momentum, 0.999)
+        betas = (float(momentum), 0.999)
         self.optimizers = {
             name: torch.optim.Adam(getattr(self, name).parameters(), rate, betas=betas, fused=True)
             for name, rate in self.rates.items()
