@@ -276,14 +276,14 @@ def play(
         raise UsageError(unknown("environment", environment, _environments()))
     settings = dict(map(read_option, options))
     require("play", "pygame")
-    from gymnasium.utils.play import play
-
     try:
         env = gym.make(environment, render_mode="rgb_array", **settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     if not hasattr(env.unwrapped, "get_keys_to_action"):
         raise UsageError(f"no keys steer {environment}: its actions are {env.action_space}")
+    from gymnasium.utils.play import play  # it chooses a window's backend for matplotlib
+
     discrete = isinstance(env.action_space, gym.spaces.Discrete)  # perhaps none of its actions does nothing
     play(env, noop=np.zeros_like(env.action_space.sample()), wait_on_player=discrete)
     env.close()
