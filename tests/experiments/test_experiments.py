@@ -65,7 +65,14 @@ PICTURES = {
 
 SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
-LONG = ("capacity-vae", "controllable-factors", "factor-vae", "grasping")
+LONG = (
+    "capacity-vae",
+    "controllable-factors",
+    "dynamics-content",
+    "factor-vae",
+    "grasping",
+    "quantifying-beta",
+)
 """Experiments whose evaluation takes so long that `make test-all` alone has it."""
 
 
