@@ -1,0 +1,128 @@
+"""Settings of the site, which `make site` builds with Sphinx."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import runpy
+import sys
+from pathlib import Path
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
+
+from sphinx.pycode import ModuleAnalyzer
+
+import unknot
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+DOCS = Path(__file__).parent
+PICTURES = runpy.run_path(str(DOCS / "pictures.py"))
+
+
+def public_names() -> dict[str, dict[str, tuple[str, str]]]:
+    """Return for each public module what its page documents: names, their directives and options.
+
+    That is `__all__`, or the classes and functions of a module without one; less what a package above it
+    exports, whose page has it.
+    """
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    exported: dict[str, Any] = {}
+    names = sorted(module.name for module in pkgutil.walk_packages(unknot.__path__, "unknot."))
+    for name in names:  # packages come before their modules
+        if re.search(r"\.(_|pretrained|experiments\.(?!common)\w+\.)", name):
+            continue
+        module = importlib.import_module(name)
+        every = getattr(module, "__all__", None) or [
+            key
+            for key, value in vars(module).items()
+            if key[0] != "_" and getattr(value, "__module__", None) == name and callable(value)
+        ]
+        values = {key: getattr(module, key) for key in every}
+        own = {key: value for key, value in values.items() if exported.get(key, found) is not value}
+        package = hasattr(module, "__path__")
+        exported |= values if package else {}
+        if own or package:
+            found[name] = {key: _directive(value) for key, value in own.items()}
+    return found
+
+
+def _directive(value: Any) -> tuple[str, str]:
+    if inspect.isclass(value):
+        return "autoexception" if issubclass(value, Exception) else "autoclass", ""
+    if inspect.isfunction(value):
+        return "autofunction", ""
+    return "autodata", ":no-value:" if len(repr(value)) > 60 or " at 0x" in repr(value) else ""
+
+
+project, author, version = "unknot", "The unknot developers", unknot.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+exclude_patterns = ["*.py", "results/*/notes.md", "results/*/tried.md"]  # notes are part of the results' pages
+templates_path = ["templates"]
+
+html_theme = "furo"
+html_title = "unknot"
+html_show_sourcelink = False
+
+# Markdown, and notebooks that are executed where their code has changed since the last build.
+myst_heading_anchors = 4
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+nb_execution_mode = "cache"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_merge_streams = True
+
+# The reference. Backticks in docstrings are links where they name something, and code elsewhere.
+default_role = "py:obj"
+autosummary_context = {"public": public_names()}
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+napoleon_numpy_docstring = False
+python_maximum_signature_line_length = 90
+
+
+def setup(app: "Sphinx") -> None:
+    """Draw pictures before the build; change pages and docstrings as Sphinx reads them."""
+    app.connect("builder-inited", lambda app: PICTURES["draw"](DOCS / "pictures"))
+    app.connect("source-read", show_environment)
+    app.connect("autodoc-process-docstring", describe_constant, priority=1)
+    app.connect("autodoc-process-docstring", read_markdown, priority=2)  # before Napoleon reads its sections
+
+
+def show_environment(app: "Sphinx", page: str, source: list[str]) -> None:
+    """Put an environment's picture and animation under the title of its page."""
+    if page.startswith("environments/"):
+        name = page.rpartition("/")[2]
+        shown = f"![A problem](../pictures/{name}.png) ![Its expert](../pictures/{name}.gif)"
+        source[0] = source[0].replace("\n\n", f"\n\n{shown}\n\n", 1)
+
+
+def describe_constant(app: "Sphinx", what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Take the docstring of a constant from the module that defines it: autodoc looks where it is exported."""
+    short = name.rpartition(".")[2]
+    if what == "data":
+        lines.clear()
+        for module in [key for key in sys.modules if key.startswith("unknot.")]:
+            if getattr(sys.modules[module], "__file__", None) and vars(sys.modules[module]).get(short) is value:
+                lines.extend(ModuleAnalyzer.for_module(module).find_attr_docs().get(("", short), []))
+
+
+def read_markdown(app: "Sphinx", what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Turn what docstrings have of Markdown into reStructuredText: fences, indented code, tables."""
+    text = "\n".join(lines)
+    text = re.sub(r"^( *)```\n(.*?)^ *```$", _fenced, text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^( *)(\S.*)\n\n(?=\1    \S)", r"\1\2\n\n\1::\n\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^( *)(\|.*\|)\n *\|[-|]+\|\n((?: *\|.*\|\n?)+)", _table, text, flags=re.MULTILINE)
+    lines[:] = text.split("\n")
+
+
+def _fenced(found: re.Match[str]) -> str:
+    return f"{found[1]}::\n\n{indent(found[2], '    ')}\n"
+
+
+def _table(found: re.Match[str]) -> str:
+    rows = [line.strip(" |").replace('"', '""').split("|") for line in f"{found[2]}\n{found[3]}".splitlines()]
+    body = "\n".join(", ".join(f'"{cell.strip()}"' for cell in row) for row in rows)
+    return indent(f".. csv-table::\n   :header-rows: 1\n\n{indent(body, '   ')}\n", found[1])
