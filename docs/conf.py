@@ -58,7 +58,7 @@ def _directive(value: Any) -> tuple[str, str]:
 
 project, author, version = "unknot", "The unknot developers", unknot.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-exclude_patterns = ["*.py", "results/*/notes.md", "results/*/tried.md"]  # notes are part of the results' pages
+exclude_patterns = ["results/*/notes.md", "results/*/tried.md"]  # notes are part of the results' pages
 templates_path = ["templates"]
 
 html_theme = "furo"
@@ -67,7 +67,6 @@ html_show_sourcelink = False
 
 # Markdown, and notebooks that are executed where their code has changed since the last build.
 myst_heading_anchors = 4
-nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "cache"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
@@ -115,6 +114,7 @@ def read_markdown(app: "Sphinx", what: str, name: str, value: Any, options: Any,
     text = re.sub(r"^( *)```\n(.*?)^ *```$", _fenced, text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^( *)(\S.*)\n\n(?=\1    \S)", r"\1\2\n\n\1::\n\n", text, flags=re.MULTILINE)
     text = re.sub(r"^( *)(\|.*\|)\n *\|[-|]+\|\n((?: *\|.*\|\n?)+)", _table, text, flags=re.MULTILINE)
+    text = re.sub(r"(?<![\w`])\|(?=[^\s=|])", r"\\|", text)  # |x| is no substitution
     lines[:] = text.split("\n")
 
 

@@ -36,8 +36,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def draw(folder: Path) -> None:
     """Draw the pictures that a folder lacks, and those older than the code."""
-    code = (path for room in ("docs", "envs", "models") for path in (ROOT / room).rglob("*.py"))
-    newest = max(path.stat().st_mtime for path in code)
+    code = [path for room in ("envs", "models") for path in (ROOT / room).rglob("*.py")]
+    newest = max(path.stat().st_mtime for path in [*code, Path(__file__)])
     drawings: dict[str, Callable[[Path], None]] = {
         f"{name.rpartition('/')[2]}.gif": partial(draw_environment, name) for name in ENVIRONMENTS
     }
