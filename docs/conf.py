@@ -51,7 +51,7 @@ def public_names() -> dict[str, dict[str, tuple[str, str]]]:
 def _directive(value: Any) -> tuple[str, str]:
     if inspect.isclass(value):
         return "autoexception" if issubclass(value, Exception) else "autoclass", ""
-    if inspect.isfunction(value):
+    if inspect.isroutine(inspect.unwrap(value)):
         return "autofunction", ""
     return "autodata", ":no-value:" if len(repr(value)) > 60 or " at 0x" in repr(value) else ""
 
@@ -98,17 +98,17 @@ def show_environment(app: "Sphinx", page: str, source: list[str]) -> None:
         source[0] = source[0].replace("\n\n", f"\n\n{shown}\n\n", 1)
 
 
-def describe_constant(app: "Sphinx", what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-    """Take the docstring of a constant from the module that defines it: autodoc looks where it is exported."""
-    short = name.rpartition(".")[2]
+def describe_constant(app: "Sphinx", what: str, name: str, value: Any, _: Any, lines: list[str]) -> None:
+    """Take a constant's docstring from where it is defined: autodoc looks where it is exported."""
+    home, short = name.rsplit(".", 1)
     if what == "data":
-        lines.clear()
-        for module in [key for key in sys.modules if key.startswith("unknot.")]:
-            if getattr(sys.modules[module], "__file__", None) and vars(sys.modules[module]).get(short) is value:
-                lines.extend(ModuleAnalyzer.for_module(module).find_attr_docs().get(("", short), []))
+        loaded = [(key, module) for key, module in sys.modules.items() if key.startswith("unknot.")]
+        modules = [home, *(key for key, module in loaded if vars(module).get(short) is value)]
+        found = (ModuleAnalyzer.for_module(key).find_attr_docs().get(("", short)) for key in modules)
+        lines[:] = next(filter(None, found), [])
 
 
-def read_markdown(app: "Sphinx", what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+def read_markdown(app: "Sphinx", what: str, name: str, value: Any, _: Any, lines: list[str]) -> None:
     """Turn what docstrings have of Markdown into reStructuredText: fences, indented code, tables."""
     text = "\n".join(lines)
     text = re.sub(r"^( *)```\n(.*?)^ *```$", _fenced, text, flags=re.MULTILINE | re.DOTALL)
