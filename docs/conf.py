@@ -18,34 +18,33 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parent
+PACKAGES = re.findall(r"^   (unknot\S*)$", (DOCS / "api/index.md").read_text(encoding="utf-8"), re.MULTILINE)
+"""Those that have a page of the reference."""
 PICTURES = runpy.run_path(str(DOCS / "pictures.py"))
 
 
 def public_names() -> dict[str, dict[str, tuple[str, str]]]:
-    """Return for each public module what its page documents: names, their directives and options.
+    """Return what the reference documents of each module: names, their directives and options.
 
     That is `__all__`, or the classes and functions of a module without one; less what a package above it
-    exports, whose page has it.
+    exports. Of an experiment it is what its package exports.
     """
-    found: dict[str, dict[str, tuple[str, str]]] = {}
+    found: dict[str, dict[str, tuple[str, str]]] = {"unknot": {}}
     exported: dict[str, Any] = {}
-    names = sorted(module.name for module in pkgutil.walk_packages(unknot.__path__, "unknot."))
-    for name in names:  # packages come before their modules
+    for name in sorted(module.name for module in pkgutil.walk_packages(unknot.__path__, "unknot.")):
         if re.search(r"\.(_|pretrained|experiments\.(?!common)\w+\.)", name):
             continue
         module = importlib.import_module(name)
-        every = getattr(module, "__all__", None) or [
-            key
-            for key, value in vars(module).items()
-            if key[0] != "_" and getattr(value, "__module__", None) == name and callable(value)
-        ]
+        here = [key for key, value in vars(module).items() if getattr(value, "__module__", None) == name]
+        every = getattr(
+            module, "__all__", [key for key in here if key[0] != "_" and callable(vars(module)[key])]
+        )
         values = {key: getattr(module, key) for key in every}
         own = {key: value for key, value in values.items() if exported.get(key, found) is not value}
-        package = hasattr(module, "__path__")
-        exported |= values if package else {}
-        if own or package:
-            found[name] = {key: _directive(value) for key, value in own.items()}
-    return found
+        found[name] = {key: _directive(value) for key, value in own.items()}
+        if hasattr(module, "__path__"):  # packages come before their modules
+            exported |= values
+    return {name: names for name, names in found.items() if names or name in PACKAGES}
 
 
 def _directive(value: Any) -> tuple[str, str]:
@@ -75,10 +74,14 @@ nb_merge_streams = True
 
 # The reference. Backticks in docstrings are links where they name something, and code elsewhere.
 default_role = "py:obj"
-autosummary_context = {"public": public_names()}
+autosummary_context = {"public": public_names(), "packages": PACKAGES}
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
+napoleon_attr_annotations = False
+napoleon_use_ivar = True  # attributes are documented once, where the docstring lists them
+napoleon_use_rtype = False  # what is returned is a phrase, no name
+toc_object_entries = False  # the navigation of every page would take minutes to make
 python_maximum_signature_line_length = 90
 
 
@@ -100,8 +103,8 @@ def show_environment(app: "Sphinx", page: str, source: list[str]) -> None:
 
 def describe_constant(app: "Sphinx", what: str, name: str, value: Any, _: Any, lines: list[str]) -> None:
     """Take a constant's docstring from where it is defined: autodoc looks where it is exported."""
-    home, short = name.rsplit(".", 1)
     if what == "data":
+        home, short = name.rsplit(".", 1)
         loaded = [(key, module) for key, module in sys.modules.items() if key.startswith("unknot.")]
         modules = [home, *(key for key, module in loaded if vars(module).get(short) is value)]
         found = (ModuleAnalyzer.for_module(key).find_attr_docs().get(("", short)) for key in modules)
@@ -111,10 +114,13 @@ def describe_constant(app: "Sphinx", what: str, name: str, value: Any, _: Any, l
 def read_markdown(app: "Sphinx", what: str, name: str, value: Any, _: Any, lines: list[str]) -> None:
     """Turn what docstrings have of Markdown into reStructuredText: fences, indented code, tables."""
     text = "\n".join(lines)
-    text = re.sub(r"^( *)```\n(.*?)^ *```$", _fenced, text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^( *)(\S.*)\n\n(?=\1    \S)", r"\1\2\n\n\1::\n\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^( *)```\n(.*?)^ *```$", _fenced, text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^( *)(\|.*\|)\n *\|[-|]+\|\n((?: *\|.*\|\n?)+)", _table, text, flags=re.MULTILINE)
-    text = re.sub(r"(?<![\w`])\|(?=[^\s=|])", r"\\|", text)  # |x| is no substitution
+    text = re.sub(r"(?<![\w`])\|(?=[^\s=])", r"\\|", text)  # |x| is no substitution
+    if what in ("attribute", "data", "property"):
+        # Napoleon takes what is before a colon in the first line for a type.
+        text = re.sub(r"\A(.*?):(?= )", r"\1\\\n:", text)
     lines[:] = text.split("\n")
 
 
