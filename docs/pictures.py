@@ -23,7 +23,7 @@ from unknot.report import save_figure, save_gif
 Images = NDArray[np.uint8]
 ROOT = Path(__file__).resolve().parent.parent
 EPISODES = {"unknot/Grasp-v0": 8, "unknot/GraspReach-v0": 2}
-"""How many an animation shows, where not one."""
+"""How many an animation shows, where not four."""
 FPS = {"unknot/Grasp-v0": 1, "unknot/MnistGrid-v0": 2, "unknot/Maze-v0": 4}
 OPTIONS: dict[str, dict[str, Any]] = {
     "unknot/GraspReach-v0": {"terminate_on_success": True},
@@ -59,7 +59,7 @@ def frames(name: str) -> Iterator[Images]:
     """Render the expert's episodes, uint8 (height, width, 3) each, beginning with the first problem."""
     vector: Any = gym.make_vec(name, num_envs=1, **OPTIONS.get(name, {}))
     expert = EXPERTS[name](vector.unwrapped)
-    for seed in range(EPISODES.get(name, 1)):
+    for seed in range(EPISODES.get(name, 4)):
         vector.reset(seed=seed)
         yield vector.unwrapped.simulation.frame(0)
         for _ in play(expert, vector, seed):

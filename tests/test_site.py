@@ -19,7 +19,12 @@ from sphinx.util.inventory import InventoryFile
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROOMS = ["envs", "representation", "representation.metrics", "planners", "agents", "models", "experiments"]
-SMALLER = {"episodes=200": "episodes=4", "episodes=20": "episodes=1", "samples=2000": "samples=200"}
+SMALLER = {
+    "episodes=200": "episodes=4",
+    "episodes=20": "episodes=1",
+    "samples=2000": "samples=200",
+    "COPIES = 6": "COPIES = 2",
+}
 """Text of the notebooks, and its replacement in the tests."""
 
 
