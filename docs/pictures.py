@@ -42,6 +42,7 @@ def draw(folder: Path) -> None:
         f"{name.rpartition('/')[2]}.gif": partial(draw_environment, name) for name in ENVIRONMENTS
     }
     drawings |= {f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()}
+    folder.mkdir(exist_ok=True)
     for name, drawing in drawings.items():
         path = folder / name
         if not path.exists() or path.stat().st_mtime < newest:
