@@ -158,3 +158,4 @@ EXPERIMENTS: dict[str, Entry] = {
         None,
     ),
 }
+"""The experiments by the names of their commands."""
