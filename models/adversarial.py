@@ -99,9 +99,10 @@ def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Te
     Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?", 2018, eq. 9.
 
     Args:
-        discriminator: D, from samples (n, ...) to log odds (n,), each sample separately.
+        discriminator: D, from samples (n, ...) to log odds in the first column, (n, k), each sample
+            separately.
         real: samples (n, ...).
     """
     samples = real.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(discriminator(samples).sum(), samples, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminator(samples)[:, 0].sum(), samples, create_graph=True)
     return slope.flatten(1).square().sum(1).mean() / 2

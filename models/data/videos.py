@@ -183,7 +183,9 @@ class CharacterActions:
         """Return view and pose in each frame, (n, frames, 2), of factors that have `action` and `phase`."""
         quarters = np.arange(self.frames) * 4 // self.period
         table = np.array(list(ACTIONS.values()))
-        looks: NDArray[np.int64] = table[factors["action"][:, None], (factors["phase"][:, None] + quarters) % 4]
+        looks: NDArray[np.int64] = table[
+            factors["action"][:, None], (factors["phase"][:, None] + quarters) % 4
+        ]
         return looks
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:

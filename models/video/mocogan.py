@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from unknot.checks import count, one_of
 from unknot.models.traversals import as_images
-from unknot.models.video.game import Fakes, VideoGAN, Videos
+from unknot.models.video.game import IMAGE, VIDEO, Fakes, VideoGAN, Videos, some_frames
 from unknot.models.video.networks import GENERATORS
 
 __all__ = ["HEADS", "MoCoGAN", "VideoCodes"]
@@ -116,15 +116,14 @@ class MoCoGAN(VideoGAN):
     def _generate(self, clips: int, frames: int) -> Fakes:
         """Generate S_T(ṽ) and S_1(ṽ), each of videos of its own; all frames go through G_I at once."""
         moving = self.generator.sample(clips, self.frames)
-        content, motion = moving.content.repeat_interleave(self.frames, 0), moving.motion.flatten(0, 1)
-        if frames:
-            still = self.generator.sample(frames, self.length)
-            time = torch.randint(self.length, (frames,), device=content.device)
-            content = torch.cat([content, still.content])
-            motion = torch.cat([motion, still.motion[torch.arange(frames, device=content.device), time]])
-        images: Tensor = self.generator.images(content, motion)
+        still = self.generator.sample(frames, self.length)
+        images: Tensor = self.generator.images(
+            torch.cat([moving.content.repeat_interleave(self.frames, 0), still.content]),
+            torch.cat([moving.motion.flatten(0, 1), some_frames(still.motion)]),
+        )
         videos, singles = images.split([clips * self.frames, frames])
-        return Fakes(videos.unflatten(0, (clips, self.frames)).transpose(1, 2), singles, moving.category)
+        samples = {VIDEO: videos.unflatten(0, (clips, self.frames)).transpose(1, 2), IMAGE: singles}
+        return Fakes({kind: each for kind, each in samples.items() if len(each)}, moving.category)
 
 
 class ContentMotionGenerator(nn.Module):

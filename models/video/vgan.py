@@ -7,7 +7,7 @@ from torch import Tensor
 
 from unknot.checks import count
 from unknot.models.traversals import as_images
-from unknot.models.video.game import Fakes, VideoGAN, Videos
+from unknot.models.video.game import VIDEO, Fakes, VideoGAN, Videos
 from unknot.models.video.networks import VideoGenerator
 
 __all__ = ["VGAN"]
@@ -22,14 +22,14 @@ class VGAN(VideoGAN):
     Args:
         latent_dim: dimensions of the code.
         width: channels of the generator's last maps.
-        **settings: of `VideoGAN`, but for `categories` and `image_discriminator`.
+        **settings: of `VideoGAN`, but for `image_discriminator`.
 
     Raises:
         ValueError: an argument out of range.
     """
 
     def __init__(self, *, latent_dim: int = 32, width: int = 16, **settings: Any) -> None:
-        super().__init__(**settings | {"image_discriminator": False, "categories": 0})
+        super().__init__(**settings, image_discriminator=False)
         count(1, latent_dim=latent_dim, width=width)
         self.latent_dim = latent_dim
         self._play(VideoGenerator(self.shape, self.frames, latent_dim, width))
@@ -43,7 +43,7 @@ class VGAN(VideoGAN):
 
     def _generate(self, clips: int, frames: int) -> Fakes:
         videos: Tensor = self.generator(self._codes(clips))
-        return Fakes(videos.transpose(1, 2), videos.new_zeros(0, *videos.shape[2:]))
+        return Fakes({VIDEO: videos.transpose(1, 2)}, None)
 
     def _codes(self, n: int) -> Tensor:
         return torch.randn(n, self.latent_dim, device=self.updates.device)
