@@ -67,9 +67,9 @@ class CharacterReader:
         """Return measures of videos.
 
         Returns:
-            `changed`, how many of a character's seven attributes differ between two frames, the mean, as ACD;
-            `error`, to the nearest rendering; `acted`, the share of videos whose motion is one of the actions;
-            `actions`, the share of each; `hit`, the share of all identities that videos show.
+            `changed`, how many of a character's seven attributes differ between two frames, the mean, as
+            ACD; `error`, to the nearest rendering; `acted`, the share of videos whose motion is one of the
+            actions; `actions`, the share of each; `hit`, the share of all identities that videos show.
         """
         found = self.read(videos)
         attributes = self.attributes[found.identity]
@@ -87,8 +87,8 @@ class CharacterReader:
 
     def _nearest(self, frames: torch.Tensor) -> Iterator[tuple[Ints, NDArray[np.float64]]]:
         """Yield the numbers of the nearest renderings, and errors, some frames at a time."""
-        for some in frames.split(AT_ONCE):
-            pixels = some.float()
+        for start in range(0, len(frames), AT_ONCE):
+            pixels = frames[start : start + AT_ONCE].float()
             products = pixels @ self._renderings.T
             numbers = (self._lengths - 2 * products).argmin(1)
             nearest = self._renderings[numbers]  # exact where the difference of large numbers is not
@@ -97,7 +97,7 @@ class CharacterReader:
 
 
 def action_of(looks: Ints) -> Ints:
-    """Return which action videos show, (n,), of looks (n, t): the one most frames agree with; -1 if few do."""
+    """Return which action videos show, (n,), of looks (n, t): what most frames agree with; -1 if few do."""
     quarters = np.arange(looks.shape[1]) // PER_QUARTER
     agreements = []
     for action in ACTIONS.values():

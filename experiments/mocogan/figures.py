@@ -1,6 +1,6 @@
 """Pictures of models: Fig. 2 as animations and strips, content and motion combined, longer videos."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def grid(videos: Videos, columns: int) -> Videos:
     return whole.repeat(ENLARGED, 1).repeat(ENLARGED, 2)
 
 
-def collapse_curves(curves: list[list[Mapping[str, Any]]]) -> Figure:
+def collapse_curves(curves: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     """Plot the distance of the factors' histogram over the last third of training, a line a seed."""
     figure = Figure(figsize=(4.5, 3.2), layout="constrained")
     panel = figure.subplots()

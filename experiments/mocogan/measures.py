@@ -158,7 +158,7 @@ def longer(learner: MoCoGAN, n: int) -> float:
 def motion_score(learner: MoCoGAN, data: str, settings: "Settings", n: int) -> float:
     """Return the motion control score: the share of videos whose motion is of the category asked for.
 
-    Tulyakov et al., "MoCoGAN", CVPR 2018, section 4. Categories are matched to the classes that are read (Hungarian).
+    Tulyakov et al., "MoCoGAN", CVPR 2018. Categories are matched to the classes that are read (Hungarian).
     """
     category = torch.arange(n) % learner.categories
     with seeded(3):

@@ -83,13 +83,13 @@ def stage_weights(folder: Path, stage: int) -> Path:
 def make(model: str, settings: "Settings") -> VideoGAN:
     """Make a model by its name, DATA-ROW."""
     data, row = parts_of(model)
-    names = ("clips", "discriminator_width", "r1", "learning_rate", "discriminator_rate", "width")
-    ours: dict[str, Any] = {name: getattr(settings, name) for name in names}
+    shared = ("clips", "discriminator_width", "r1", "learning_rate", "discriminator_rate", "width")
+    ours: dict[str, Any] = {name: getattr(settings, name) for name in shared}
     ours |= {"shape": (settings.pixels, settings.pixels, 3), "frames": FRAMES}
     if row == ONE_CODE:
         return VGAN(**ours, latent_dim=settings.content_dim + settings.motion_dim)
-    names = ("content_dim", "motion_dim", "noise_dim", "warm_up")
-    ours |= {name: getattr(settings, name) for name in names} | {"length": 2 * FRAMES}
+    own = ("content_dim", "motion_dim", "noise_dim", "warm_up")
+    ours |= {name: getattr(settings, name) for name in own} | {"length": 2 * FRAMES}
     ours |= {"head": "colour" if data == SHAPES else "frame"}
     changes: dict[str, dict[str, Any]] = {
         OURS: {},
@@ -103,4 +103,4 @@ def make(model: str, settings: "Settings") -> VideoGAN:
 
 
 def _categories(data: str) -> int:
-    return len(CATEGORIES[data][1])
+    return len(CATEGORIES[data][1]) if data in CATEGORIES else 0

@@ -41,7 +41,8 @@ class Reading:
     @property
     def whole(self) -> NDArray[np.bool_]:
         """Whether all frames of a video are valid, (n,)."""
-        return self.valid.all(1)
+        whole: NDArray[np.bool_] = self.valid.all(1)
+        return whole
 
     @property
     def cells(self) -> Ints:
@@ -83,7 +84,8 @@ def kinds_of(found: Track, side: int) -> Ints:
         rows, time = np.indices(found.area.shape)
         common = (windows[rows, time, corner[..., 1], corner[..., 0]] & mask).sum((2, 3))
         scores.append((common / (found.area + mask.sum() - common)).mean(1))
-    return np.stack(scores).argmax(0)
+    kinds: Ints = np.stack(scores).argmax(0)
+    return kinds
 
 
 def hues_of(colours: Floats) -> Ints:

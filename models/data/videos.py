@@ -99,7 +99,8 @@ class ShapeMotion:
         up = (given["motion"] == MOTIONS.index("up"))[:, None]
         places = np.stack([np.where(up, wander, along), np.where(up, along, wander)], -1)
         scale = self.pixels / SIDE
-        return scale * (MARGIN + (SIDE - 2 * MARGIN) * places) - 0.5
+        centres: Floats = scale * (MARGIN + (SIDE - 2 * MARGIN) * places) - 0.5
+        return centres
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
         """Render factors: uint8 (n, frames, pixels, pixels, 3).
@@ -114,7 +115,7 @@ class ShapeMotion:
         time = np.arange(self.frames)[:, None]
         for (shape, size), mask in templates(self.pixels).items():
             rows = np.flatnonzero((given["shape"] == shape) & (given["size"] == size))
-            corner = np.round(centres[rows] - (len(mask) - 1) / 2).astype(np.intp)
+            corner = np.floor(centres[rows] - (len(mask) - 1) / 2 + 0.5).astype(np.intp)
             down, across = np.nonzero(mask)
             places = corner[:, :, 0, None] + across, corner[:, :, 1, None] + down
             videos[rows[:, None, None], time, places[1], places[0]] = colour[rows][:, None, None]
@@ -122,14 +123,14 @@ class ShapeMotion:
 
 
 def templates(pixels: int) -> dict[tuple[int, int], Masks]:
-    """Return the pixels of every shape, (side, side), by the numbers of shape and size."""
+    """Return the pixels of every shape, (side, side), by the numbers of shape and size, in their order."""
     masks = {}
     for size, side in enumerate(SIDES):
         side = side * pixels // SIDE
         offset = np.arange(side) - (side - 1) / 2
         masks[0, size] = np.ones((side, side), np.bool_)
         masks[1, size] = offset[:, None] ** 2 + offset**2 <= (side / 2) ** 2
-    return masks
+    return dict(sorted(masks.items()))
 
 
 def _bernstein(time: Floats) -> Floats:

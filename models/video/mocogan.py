@@ -121,8 +121,11 @@ class MoCoGAN(VideoGAN):
             torch.cat([moving.content.repeat_interleave(self.frames, 0), still.content]),
             torch.cat([moving.motion.flatten(0, 1), some_frames(still.motion)]),
         )
-        videos, singles = images.split([clips * self.frames, frames])
-        samples = {VIDEO: videos.unflatten(0, (clips, self.frames)).transpose(1, 2), IMAGE: singles}
+        videos, singles = images[: clips * self.frames], images[clips * self.frames :]
+        samples = {
+            VIDEO: videos.reshape(clips, self.frames, *images.shape[1:]).transpose(1, 2),
+            IMAGE: singles,
+        }
         return Fakes({kind: each for kind, each in samples.items() if len(each)}, moving.category)
 
 
@@ -147,7 +150,7 @@ class ContentMotionGenerator(nn.Module):
 
     def sample(self, n: int, frames: int, category: Tensor | None = None) -> VideoCodes:
         """Sample codes of n videos of so many frames; see `MoCoGAN.sample_codes`."""
-        device = self.motion.weight_hh_l0.device
+        device = next(self.parameters()).device
         content = torch.randn(n, self.content_dim, device=device)
         first = torch.randn(1, n, self.motion.hidden_size, device=device)
         inputs = torch.randn(n, frames, self.noise_dim, device=device)

@@ -37,7 +37,8 @@ def test_discriminators_descend_the_losses_of_the_paper_and_the_penalty_on_slope
     before = {kind: layer.weight.detach().clone().requires_grad_() for kind, layer in layers.items()}
 
     def judged(kind: str, samples: Tensor) -> Tensor:
-        return samples.flatten(1) @ before[kind].T + layers[kind].bias.detach()
+        result: Tensor = samples.flatten(1) @ before[kind].T + layers[kind].bias.detach()
+        return result
 
     loss = torch.zeros(())
     for kind, weight in ((IMAGE, 0.7), (VIDEO, 0.7 * 2)):
@@ -134,25 +135,20 @@ def brightening(step: int) -> dict[str, Tensor]:
     return {"observation": frames.round().byte()}
 
 
-def test_mocogan_learns_a_motion_and_to_keep_a_colour() -> None:
+def test_mocogan_learns_a_motion_and_the_colours_of_contents() -> None:
     torch.manual_seed(0)
-    learner = MoCoGAN(
-        **{**TINY, "frames": 4, "clips": 8}, **CODES | {"length": 4}, average=0.9, learning_rate=3e-3
-    )
-    for step in range(LEARNT):
+    sizes = {**TINY, **CODES, "frames": 4, "clips": 8}
+    learner = MoCoGAN(**sizes, average=0.9, learning_rate=3e-3)
+    for step in range(250):
         learner.update(brightening(step))
     torch.manual_seed(1)
     colours = learner.sample(64).mean((2, 3))
-    brightest = colours.max(2)
-    np.testing.assert_allclose(brightest.mean(0), [60, 120, 180, 240], atol=40)
-    assert (np.diff(brightest, axis=1) > 0).mean() > 0.9
-    kept = colours.argmax(2)
-    assert (kept == kept[:, :1]).mean() > 0.9
-    assert 0.1 < (kept == 0).mean() < 0.9
-    assert (kept < 2).all()
-
-
-LEARNT = 300
+    brightness = colours.max(2)
+    np.testing.assert_allclose(brightness.mean(0), [60, 120, 180, 240], atol=40)
+    assert (np.diff(brightness, axis=1) > 0).mean() > 0.9
+    shown = colours.sum(1).argmax(1)
+    assert 0.2 < (shown == 0).mean() < 0.8
+    assert (shown < 2).all()
 
 
 def test_vgan_makes_clips_and_its_ground_stays() -> None:

@@ -42,9 +42,8 @@ def test_a_shape_has_one_exact_colour_and_the_same_pixels_in_every_frame(pixels:
 def test_a_class_moves_from_edge_to_edge_along_its_axis_and_stays_on_the_other(
     motion: str, axis: int
 ) -> None:
-    course = places(ShapeMotion(frames=48).render_factors(a_square(motion))[0])
-    np.testing.assert_allclose(np.diff(course[:, axis]), -1)  # 47 pixels in 47 steps
-    assert course[0, axis] == pytest.approx(55, abs=0.5)
+    course = places(ShapeMotion(frames=20).render_factors(a_square(motion))[0])
+    np.testing.assert_allclose(course[:, axis], np.linspace(55, 8, 20), atol=0.5)
     np.testing.assert_array_equal(course[:, 1 - axis], course[0, 1 - axis])
 
 
