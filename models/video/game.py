@@ -46,13 +46,13 @@ class VideoGAN(Trainable):
     both descend the cross-entropy. D_I and D_V learn first, and the generator learns from the same samples.
 
     Args:
+        image_discriminator: whether there is D_I.
+        warm_up: the first updates, in which D_I alone judges, if there is one, so that they are cheap.
+        categories: how many D_V tells apart; 0 for none.
         shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
         frames: of a clip, which D_V judges, at least 2.
-        categories: how many D_V tells apart; 0 for none.
         clips: of an update, at most the batch's; the other videos of the batch give D_I a frame alone.
         discriminator_width: channels of the discriminators' first convolutions.
-        image_discriminator: whether there is D_I.
-        warm_up: the first updates, in which D_I alone judges, so that they are cheap.
         r1: weight of the penalty on the discriminators' slopes at real samples, at least 0; D_V's counts
             `frames` times as much, since clips differ in so many frames.
         average: how much of itself the average of the generator's weights keeps at an update, which samples
@@ -72,13 +72,13 @@ class VideoGAN(Trainable):
     def __init__(
         self,
         *,
+        image_discriminator: bool,
+        warm_up: int,
+        categories: int,
         shape: tuple[int, int, int] = (64, 64, 3),
         frames: int = 16,
-        categories: int = 0,
         clips: int = 8,
         discriminator_width: int = 16,
-        image_discriminator: bool = True,
-        warm_up: int = 0,
         r1: float = 1.0,
         average: float = 0.999,
         learning_rate: float = 1e-3,
@@ -103,7 +103,7 @@ class VideoGAN(Trainable):
             self.discriminators[IMAGE] = conv_critic(self.shape, 1, discriminator_width)
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._rates = {"discriminators": discriminator_rate, "generator": learning_rate}
-        self._adam: dict[str, Any] = {"betas": (momentum, 0.999), "weight_decay": weight_decay, "fused": True}
+        self._adam: dict[str, Any] = {"betas": (momentum, 0.999), "weight_decay": weight_decay}
 
     def _play(self, generator: nn.Module) -> None:
         """Enter the generator, with all that learns beside the discriminators; the end of a constructor."""

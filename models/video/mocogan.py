@@ -52,7 +52,10 @@ class MoCoGAN(VideoGAN):
         generator: "modulated" or "transposed".
         head: "colour", for one object of one colour on black, or "frame".
         width: channels of the generator's last maps.
-        **settings: of `VideoGAN`.
+        image_discriminator: whether there is D_I.
+        warm_up: the first updates, in which D_I alone judges, if there is one, so that they are cheap.
+        categories: of motion, which D_V names; 0 for none.
+        **settings: other arguments of `VideoGAN`.
 
     Raises:
         ValueError: an unknown name, or an argument out of range.
@@ -70,9 +73,14 @@ class MoCoGAN(VideoGAN):
         generator: str = "modulated",
         head: str = "frame",
         width: int = 16,
+        image_discriminator: bool = True,
+        warm_up: int = 0,
+        categories: int = 0,
         **settings: Any,
     ) -> None:
-        super().__init__(**settings)
+        super().__init__(
+            image_discriminator=image_discriminator, warm_up=warm_up, categories=categories, **settings
+        )
         count(1, content_dim=content_dim, motion_dim=motion_dim, noise_dim=noise_dim, width=width)
         count(self.frames, length=length)
         one_of("generator", generator, GENERATORS)

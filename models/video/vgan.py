@@ -22,14 +22,14 @@ class VGAN(VideoGAN):
     Args:
         latent_dim: dimensions of the code.
         width: channels of the generator's last maps.
-        **settings: of `VideoGAN`, but for `image_discriminator`.
+        **settings: other arguments of `VideoGAN`.
 
     Raises:
         ValueError: an argument out of range.
     """
 
     def __init__(self, *, latent_dim: int = 32, width: int = 16, **settings: Any) -> None:
-        super().__init__(**settings, image_discriminator=False)
+        super().__init__(image_discriminator=False, warm_up=0, categories=0, **settings)
         count(1, latent_dim=latent_dim, width=width)
         self.latent_dim = latent_dim
         self._play(VideoGenerator(self.shape, self.frames, latent_dim, width))

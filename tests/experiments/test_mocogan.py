@@ -22,7 +22,7 @@ SMOKE = mocogan.PRESETS["smoke"]
 @pytest.mark.parametrize("pixels", [32, 64])
 def test_real_videos_are_read_as_their_factors(pixels: int) -> None:
     source = ShapeMotion(pixels=pixels)
-    factors = source.sample_factors(200, np.random.default_rng(0))
+    factors = source.sample_factors(80, np.random.default_rng(0))
     found = reading.read(source.render_factors(factors))
     assert found.whole.all()
     assert (found.cells == reading.true_cells(factors)).mean() > 0.97
