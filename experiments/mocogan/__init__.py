@@ -44,9 +44,9 @@ __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabul
 class Settings:
     """Settings of the experiment."""
 
-    steps: int = 20_000
+    steps: int = 12_000
     """Updates of the models of shapes."""
-    other_steps: int = 10_000
+    other_steps: int = 6000
     """Updates of the models of characters, and of own videos."""
     characters: bool = True
     """Whether there are models of characters."""
