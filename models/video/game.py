@@ -13,8 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from unknot.checks import above, at_least, count, within
 from unknot.models.adversarial import discriminator_loss, generator_loss, slope_penalty
-from unknot.models.image.infogan_networks import conv_critic
-from unknot.models.video.networks import video_discriminator
+from unknot.models.video.networks import frame_discriminator, video_discriminator
 from unknot.representation.learner import Trainable, descend
 from unknot.representation.networks import image_shape
 
@@ -100,7 +99,7 @@ class VideoGAN(Trainable):
             {VIDEO: video_discriminator(self.shape, frames, 1 + categories, discriminator_width)}
         )
         if image_discriminator:
-            self.discriminators[IMAGE] = conv_critic(self.shape, 1, discriminator_width)
+            self.discriminators[IMAGE] = frame_discriminator(self.shape, discriminator_width)
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._rates = {"discriminators": discriminator_rate, "generator": learning_rate}
         self._adam: dict[str, Any] = {"betas": (momentum, 0.999), "weight_decay": weight_decay}
@@ -209,6 +208,13 @@ def check_videos(videos: Videos | Tensor, shape: tuple[int, int, int], frames: i
             f"not {tensor.dtype} {tuple(tensor.shape)}"
         )
     return tensor
+
+
+def as_videos(frames: Tensor, number: int) -> Videos:
+    """Return frames in [0, 1], (n × t, c, h, w), as n videos, uint8 (n, t, h, w, c)."""
+    pixels = (255 * frames.clamp(0, 1)).round().byte().movedim(1, -1)
+    videos: Videos = pixels.reshape(number, -1, *pixels.shape[1:]).numpy(force=True)
+    return videos
 
 
 def _floats(images: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.checks import count, one_of
-from unknot.models.traversals import as_images
-from unknot.models.video.game import IMAGE, VIDEO, Fakes, VideoGAN, Videos, some_frames
+from unknot.models.video.game import IMAGE, VIDEO, Fakes, VideoGAN, Videos, as_videos, some_frames
 from unknot.models.video.networks import GENERATORS
 
 __all__ = ["HEADS", "MoCoGAN", "VideoCodes"]
@@ -108,7 +107,7 @@ class MoCoGAN(VideoGAN):
         """Decode codes (n, content_dim) and (n, k, motion_dim): videos, uint8 (n, k, h, w, c)."""
         each = content.repeat_interleave(motion.shape[1], 0)
         frames: Tensor = self._sampler.images(each, motion.flatten(0, 1))
-        return as_images(frames.movedim(1, -1)).reshape(*motion.shape[:2], *self.shape)
+        return as_videos(frames, len(motion))
 
     def sample(self, n: int, frames: int | None = None) -> Videos:
         """Generate n videos by torch's random state: uint8 (n, frames, h, w, c)."""

@@ -1,4 +1,4 @@
-"""Networks of models of videos: generators of frames and of whole videos, a discriminator of videos."""
+"""Networks of models of videos: generators and discriminators of frames and of whole videos."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from unknot.checks import count
 
-__all__ = ["GENERATORS", "ModulatedGenerator", "TransposedGenerator", "VideoGenerator", "video_discriminator"]
+__all__ = [
+    "GENERATORS",
+    "ModulatedGenerator",
+    "TransposedGenerator",
+    "VideoGenerator",
+    "frame_discriminator",
+    "video_discriminator",
+]
 
 Shape = tuple[int, int, int]
 
@@ -168,6 +175,23 @@ def _upsampling(kind: Callable[..., nn.Module], sizes: list[int]) -> list[nn.Mod
         convolution = kind(before, after, 3, padding=1)
         layers += [nn.Upsample(scale_factor=2), convolution, nn.GroupNorm(1, after), nn.LeakyReLU(0.2)]
     return layers
+
+
+def frame_discriminator(shape: Shape, width: int) -> nn.Sequential:
+    """Return convolutions of 4 × 4 and stride 2, from frames (n, channels, h, w) to log odds (n, 1).
+
+    Args:
+        shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
+        width: channels of the first convolution; each next one has twice as many, up to four times.
+
+    Raises:
+        ValueError: another shape.
+    """
+    before, layers = shape[2], list[nn.Module]()
+    for channels in channels_of(shape, width):
+        layers += [nn.Conv2d(before, channels, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        before = channels
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * CELLS**2, 1))
 
 
 def video_discriminator(shape: Shape, frames: int, outputs: int, width: int) -> nn.Sequential:

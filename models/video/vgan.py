@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from unknot.checks import count
-from unknot.models.traversals import as_images
-from unknot.models.video.game import VIDEO, Fakes, VideoGAN, Videos
+from unknot.models.video.game import VIDEO, Fakes, VideoGAN, Videos, as_videos
 from unknot.models.video.networks import VideoGenerator
 
 __all__ = ["VGAN"]
@@ -39,7 +38,7 @@ class VGAN(VideoGAN):
         """Generate n videos by torch's random state: uint8 (n, frames, h, w, c)."""
         count(1, n=n)
         videos: Tensor = self.sampler(self._codes(n))
-        return as_images(videos.movedim(2, -1).flatten(0, 1)).reshape(n, self.frames, *self.shape)
+        return as_videos(videos.flatten(0, 1), n)
 
     def _generate(self, clips: int, frames: int) -> Fakes:
         videos: Tensor = self.generator(self._codes(clips))
