@@ -27,6 +27,7 @@ from unknot.experiments.mocogan.data import data_names, real_videos
 from unknot.experiments.mocogan.figures import SHOWN, collapse_curves, save_pictures
 from unknot.experiments.mocogan.measures import floors, generate, measure, shape_metrics
 from unknot.experiments.mocogan.models import (
+    OURS,
     OURS_OF_SHAPES,
     load_stages,
     model_names,
@@ -126,7 +127,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     def make(name: str, path: Path) -> dict[str, Any]:
         learner = train_videos(name, settings, path, seed, resume)
         metrics = _measure(learner, name, settings, folder)
-        save_pictures(learner, real_videos(parts_of(name)[0], settings, 2 * SHOWN), path)
+        data, row = parts_of(name)
+        save_pictures(learner, real_videos(data, settings, 2 * SHOWN), path, control=row == OURS)
         return metrics
 
     names = model_names(data_names(settings), settings.baselines, seed)

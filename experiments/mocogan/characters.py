@@ -1,6 +1,7 @@
 """What videos of characters show, frame by frame: the rendering that each frame is nearest to."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,12 @@ class CharacterReading(NamedTuple):
     """The number of its view and pose in `LOOKS`, (n, t)."""
     error: NDArray[np.float64]
     """Root mean square difference to it, in units of 0 to 255, (n, t)."""
+
+
+@cache
+def reader(pixels: int) -> "CharacterReader":
+    """Return the reader of frames of a size; its renderings are made once."""
+    return CharacterReader(pixels)
 
 
 class CharacterReader:

@@ -26,19 +26,20 @@ ENLARGED = 3
 """Pixels of an animation for each of a video."""
 
 
-def save_pictures(learner: VideoGAN, real: Videos, folder: Path) -> None:
-    """Write a model's pictures to its folder: samples as GIF and strip; of MoCoGAN also combined codes.
+def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: bool) -> None:
+    """Write a model's pictures to its folder: samples as GIF and strip, perhaps codes that are combined.
 
     Args:
         learner: the model.
         real: videos that are shown beside, uint8 (n, frames, h, w, c).
         folder: the model's.
+        control: also show contents with motions, and longer videos, of MoCoGAN.
     """
     samples = generate(learner, SHOWN * 2, seed=4)
     strips = {f"{k}": video for k, video in enumerate(samples[:SHOWN])}
     figures = {"videos": image_rows({"real": real[0], **strips})}
     gifs = {"videos": grid(samples, SHOWN), "real": grid(real[: 2 * SHOWN], SHOWN)}
-    if isinstance(learner, MoCoGAN):
+    if control and isinstance(learner, MoCoGAN):
         with seeded(5):
             content, motion = learner.sample_codes(SIDE).content, learner.sample_codes(SIDE).motion
             longer = learner.sample(SHOWN, 2 * FRAMES)

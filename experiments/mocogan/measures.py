@@ -1,5 +1,6 @@
 """What is measured of videos: Table 1 of the paper, what ACD can't see, collapse, control, longer videos."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from unknot.agents.intervals import as_digits
-from unknot.experiments.mocogan.characters import CharacterReader, action_of
+from unknot.experiments.mocogan.characters import action_of, reader
 from unknot.experiments.mocogan.data import (
     CATEGORIES,
     CHARACTERS,
@@ -16,9 +17,9 @@ from unknot.experiments.mocogan.data import (
     SHAPES,
     real_videos,
     seeded,
-    source_of,
 )
 from unknot.experiments.mocogan.reading import CELLS, HUES, Reading, read, true_cells
+from unknot.models.data.videos import ShapeMotion
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.representation.metrics.assignment import assignment_matrix
@@ -70,7 +71,7 @@ def measure_videos(videos: Videos, data: str, settings: "Settings") -> dict[str,
     if data == SHAPES:
         return shape_metrics(videos, settings)
     if data == CHARACTERS:
-        return CharacterReader(settings.pixels).metrics(videos)
+        return reader(settings.pixels).metrics(videos)
     return own_metrics(videos)
 
 
@@ -102,9 +103,15 @@ def shape_metrics(videos: Videos, settings: "Settings") -> dict[str, Any]:
 
 def collapse(found: Reading, settings: "Settings") -> dict[str, float]:
     """Return the share of cells of the grid of factors that are hit, and the histogram's distance."""
-    factors = source_of(SHAPES, settings).sample_factors(TRUE, np.random.default_rng(0))
-    expected = np.bincount(true_cells(factors), minlength=CELLS) / TRUE
-    return {"hit": cells_hit(found.cells, CELLS), "distance": histogram_distance(found.cells, expected)}
+    distance = histogram_distance(found.cells, _expected(settings.pixels))
+    return {"hit": cells_hit(found.cells, CELLS), "distance": distance}
+
+
+@cache
+def _expected(pixels: int) -> Floats:
+    """Return the probabilities of the cells in the data."""
+    factors = ShapeMotion(pixels=pixels).sample_factors(TRUE, np.random.default_rng(0))
+    return np.bincount(true_cells(factors), minlength=CELLS) / TRUE
 
 
 def control(learner: MoCoGAN) -> dict[str, float]:
@@ -174,7 +181,7 @@ def classes_of(videos: Videos, data: str, settings: "Settings") -> Ints:
     """Return the category of motion that videos show, (n,); -1 for none."""
     if data == SHAPES:
         return read(videos).motion
-    return action_of(CharacterReader(settings.pixels).read(videos).looks)
+    return action_of(reader(settings.pixels).read(videos).looks)
 
 
 def own_metrics(videos: Videos) -> dict[str, float]:
