@@ -147,6 +147,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "classify street digits with 1,000 labels by the help of MNIST, content and style apart",
         "JADE: joint autoencoders for dis-entanglement, Karimi et al., 2017",
     ),
+    "mocogan": Entry(
+        "unknot.experiments.mocogan",
+        "videos of shapes and characters whose content and motion are separate codes",
+        "On decomposing motion and content for video generation, Tulyakov et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -1,7 +1,7 @@
 """Models of data without actions, and sources of such data whose factors are known.
 
 `models.data` holds the sources, `models.image` the models of images, `models.objects` those of scenes of
-objects. Sources are factor sources, models are
+objects, `models.video` those of videos. Sources are factor sources, models are
 learners: every metric and every figure for environments and learners works for them too.
 """
 
@@ -24,6 +24,8 @@ from unknot.models.data.stream import stream  # noqa: E402
 from unknot.models.data.street_digits import StreetDigits  # noqa: E402
 from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
+from unknot.models.data.video_files import clips_of, read_videos  # noqa: E402
+from unknot.models.data.videos import CharacterActions, ShapeMotion  # noqa: E402
 from unknot.models.image.bottleneck_classifiers import PairedClassifier, SingleClassifier  # noqa: E402
 from unknot.models.image.capacity import CapacityVAE  # noqa: E402
 from unknot.models.image.classifier import Classifier  # noqa: E402
@@ -45,6 +47,8 @@ from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
 from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
 from unknot.models.traversals import traversal_figure, traversal_frames, traverse  # noqa: E402
+from unknot.models.video.mocogan import MoCoGAN  # noqa: E402
+from unknot.models.video.vgan import VGAN  # noqa: E402
 
 __all__ = [
     "DIPVAE",
@@ -52,15 +56,18 @@ __all__ = [
     "MECHANISMS",
     "PCA",
     "VAE",
+    "VGAN",
     "BetaTCVAE",
     "Blob",
     "CapacityVAE",
+    "CharacterActions",
     "Classifier",
     "CompetingExperts",
     "Embedding",
     "FactorGenerator",
     "FactorVAE",
     "InfoGAN",
+    "MoCoGAN",
     "MultiEntityVAE",
     "Nuisance",
     "PairedClassifier",
@@ -71,6 +78,7 @@ __all__ = [
     "SceneVAE",
     "Scenes",
     "Selection",
+    "ShapeMotion",
     "Shapes2D",
     "SingleClassifier",
     "SlotAttention",
@@ -82,11 +90,13 @@ __all__ = [
     "Transformed",
     "VariationalAutoencoder",
     "apply_mechanism",
+    "clips_of",
     "letters",
     "natural_images",
     "read_dsprites",
     "read_shapes3d",
     "read_svhn",
+    "read_videos",
     "stratified_split",
     "stream",
     "traversal_figure",

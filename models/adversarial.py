@@ -13,7 +13,10 @@ from torch.nn import functional
 __all__ = [
     "dense_discriminator",
     "density_ratio_loss",
+    "discriminator_loss",
+    "generator_loss",
     "gradient_penalty",
+    "slope_penalty",
     "wasserstein_distance",
     "wasserstein_generator_loss",
 ]
@@ -78,3 +81,28 @@ def density_ratio_loss(real: Tensor, other: Tensor) -> Tensor:
         other: log odds of samples from q, any shape.
     """
     return (functional.softplus(-real).mean() + functional.softplus(other).mean()) / 2
+
+
+def discriminator_loss(real: Tensor, generated: Tensor) -> Tensor:
+    """Return -E log D(x) - E log(1 - D(x̃)) of log odds, any shapes (Goodfellow et al., 2014, eq. 1)."""
+    return functional.softplus(-real).mean() + functional.softplus(generated).mean()
+
+
+def generator_loss(generated: Tensor) -> Tensor:
+    """Return -E log D(x̃) of log odds, any shape: the loss of a generator that does not saturate."""
+    return functional.softplus(-generated).mean()
+
+
+def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """Return E |∇D(x)|² / 2 at real samples, which is R1.
+
+    Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?", 2018, eq. 9.
+
+    Args:
+        discriminator: D, from samples (n, ...) to log odds in the first column, (n, k), each sample
+            separately.
+        real: samples (n, ...).
+    """
+    samples = real.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(samples)[:, 0].sum(), samples, create_graph=True)
+    return slope.flatten(1).square().sum(1).mean() / 2

@@ -40,6 +40,8 @@ LEARNERS: dict[str, str] = {
     "SingleClassifier": "unknot.models.image.bottleneck_classifiers",
     "PairedClassifier": "unknot.models.image.bottleneck_classifiers",
     "JADE": "unknot.models.image.jade",
+    "MoCoGAN": "unknot.models.video.mocogan",
+    "VGAN": "unknot.models.video.vgan",
 }
 """The module of each class, by the class's name."""
 

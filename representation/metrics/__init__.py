@@ -23,21 +23,31 @@ from unknot.representation.metrics.modularity import modularity
 from unknot.representation.metrics.sap import sap
 from unknot.representation.metrics.score import Score
 from unknot.representation.metrics.unsupervised import unsupervised
+from unknot.representation.metrics.videos import (
+    average_content_distance,
+    cells_hit,
+    displacement,
+    histogram_distance,
+)
 
 __all__ = [
     "METRICS",
     "Score",
     "assignment_matrix",
     "attribute_auc",
+    "average_content_distance",
+    "cells_hit",
     "completeness",
     "cvr",
     "dci",
     "disentanglement",
+    "displacement",
     "evaluate_codes",
     "factor_vae",
     "higgins",
     "higgins_2",
     "hinton",
+    "histogram_distance",
     "hungarian_accuracy",
     "mapc",
     "mig",

@@ -52,6 +52,13 @@ PICTURES = {
         "seed-0/experts/figures/repaired-letters.png",
         "seed-0/experts/figures/competition.gif",
     ],
+    "mocogan": [
+        "figures/collapse.png",
+        "seed-0/shapes-mocogan/figures/contents.png",
+        "seed-0/shapes-mocogan/figures/longer.gif",
+        "seed-0/shapes-vgan/figures/videos.gif",
+        "seed-0/characters-mocogan/figures/combined.gif",
+    ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "jade": [
         "figures/errors.png",

@@ -6,7 +6,10 @@ from torch import Tensor, nn
 
 from unknot.models.adversarial import (
     density_ratio_loss,
+    discriminator_loss,
+    generator_loss,
     gradient_penalty,
+    slope_penalty,
     wasserstein_distance,
     wasserstein_generator_loss,
 )
@@ -29,6 +32,21 @@ def test_the_density_ratio_loss_is_a_cross_entropy_and_least_at_the_log_ratio() 
         density_ratio_loss(log_odds[kinds_of_p], log_odds[kinds_of_q]), log_odds
     )
     torch.testing.assert_close(gradient, torch.zeros(2), atol=1e-6, rtol=0)
+
+
+def test_the_losses_of_the_game_are_log_probabilities() -> None:
+    real, generated = torch.tensor([0.5, -1.0]), torch.tensor([2.0])
+    by_hand = -real.sigmoid().log().mean() - (1 - generated.sigmoid()).log().mean()
+    torch.testing.assert_close(discriminator_loss(real, generated), by_hand)
+    torch.testing.assert_close(generator_loss(generated), -generated.sigmoid().log().mean())
+
+
+def test_the_slope_penalty_is_half_the_squared_slope_at_real_samples() -> None:
+    def discriminator(x: Tensor) -> Tensor:
+        return torch.stack([x.square().sum(1) / 2, 100 * x.sum(1)], 1)  # the slope of the first is x
+
+    real = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+    torch.testing.assert_close(slope_penalty(discriminator, real), torch.tensor((25 + 1) / 4))
 
 
 def test_the_penalty_of_a_plane_is_its_slopes_distance_from_one() -> None:

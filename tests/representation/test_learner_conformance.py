@@ -124,6 +124,10 @@ def factors(step: int) -> Batch:
     return still(8, 8, 8, 1)(step) | {"x": torch.from_numpy(values[0]), "y": torch.from_numpy(values[1])}
 
 
+def videos(step: int) -> Batch:
+    return {"observation": images(step, 4, 3, 8, 8, 3), "category": torch.tensor([0, 1, 1, 0])}
+
+
 def vectors(step: int) -> Batch:
     inputs = torch.from_numpy(np.random.default_rng(step).normal(size=(8, 2, 4)).astype(np.float32))
     return {"input": inputs, "target": inputs}
@@ -138,6 +142,8 @@ SCENE |= {"hidden": 4, "maps": 2, "steps": 4}
 CLASSIFIER: dict[str, Any] = {"shape": (8, 8, 3), "latent_dim": 2, "classes": 2, "width": 4, "hidden": 4}
 PAIRED: dict[str, Any] = CLASSIFIER | {"other_shape": (8, 8, 1)}
 SELECTIVE: dict[str, Any] = {"actions": 4, "shape": (16, 16, 3), "factors": 4, "steps": 4}
+
+VIDEO: dict[str, Any] = {"shape": (8, 8, 3), "frames": 2, "clips": 2, "width": 2, "discriminator_width": 2}
 
 CASES: dict[str, Case] = {
     "RCE": Case(PLANE | {"content_dim": 2, "sets": 2, "views": True}, triples_of_two_sets),
@@ -201,6 +207,8 @@ CASES: dict[str, Case] = {
     "SingleClassifier": Case(CLASSIFIER | {"batch_norm": True}, labelled),
     "PairedClassifier": Case(PAIRED | {"alignment": 0.5}, pairs),
     "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
+    "MoCoGAN": Case(VIDEO | {"categories": 2, "warm_up": 1, "length": 3, "weight_decay": 0.1}, videos),
+    "VGAN": Case(VIDEO | {"latent_dim": 2}, videos),
 }
 """By class name."""
 
