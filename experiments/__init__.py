@@ -147,6 +147,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "classify street digits with 1,000 labels by the help of MNIST, content and style apart",
         "JADE: joint autoencoders for dis-entanglement, Karimi et al., 2017",
     ),
+    "video-prediction": Entry(
+        "unknot.experiments.video_prediction",
+        "video as factors that each predict their own future: moving digits, cars on a street",
+        "Disentangling video with independent prediction, Whitney and Fergus, 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -141,7 +141,7 @@ class MovingDigits:
 
 
 def _place(planes: Images, digits: Images, corner: NDArray[np.float64]) -> None:
-    """Write digits (m, side, side) to planes (m, pixels, pixels), at corners (m, 2), x before y, in pixels."""
+    """Write digits (m, side, side) to planes (m, pixels, pixels), at corners (m, 2) in pixels, x first."""
     whole = np.minimum(np.floor(corner), planes.shape[-1] - digits.shape[-1] - 1).astype(np.intp)
     right, down = (corner - whole).astype(np.float32).T[:, :, None, None]
     padded = np.pad(digits, ((0, 0), (1, 1), (1, 1))).astype(np.float32)

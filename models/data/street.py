@@ -193,9 +193,7 @@ class Street:
         canvas = self._view.empty(n * self.frames)
         walked = given["walker_place"][:, None] + given["walker_speed"][:, None] * time[:, None]
         across = np.where(given["walker_side"], LANES * LANE_WIDTH, -PAVEMENT) + PAVEMENT * _SPREAD
-        self._view.people(
-            canvas, frames(across), walked.reshape(-1, WALKERS), frames(given["walker_colour"])
-        )
+        self._view.people(canvas, frames(across), walked.reshape(-1, WALKERS), frames(given["walker_colour"]))
         place = self._drive(given).reshape(-1, self.cars)
         owner = self._view.cars(
             canvas,

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unknot.checks import above, count, flag, one_of, within
-from unknot.models.image.networks import he_initialise
 from unknot.models.video.predictor_networks import (
-    NORMS,
+    NETWORKS,
     BeliefUpdate,
     Transitions,
     frame_decoder,
@@ -28,7 +27,7 @@ Clips = NDArray[np.uint8] | Tensor
 
 DECODERS = ("joint", "sum")
 """All factors are decoded together, as in the paper; or one by one by the same network, and summed."""
-FIRST_WEIGHT = 0.1
+FIRST_WEIGHT = 1e-3
 """Weight of the KL before the first update of a warm-up."""
 
 
@@ -61,15 +60,19 @@ class IndependentPredictor(Learner):
         shape: (height, width, channels) of the frames; a square whose side is a power of 2 from 8.
         factors: k.
         factor_dim: d, dimension of each factor.
-        width: channels of the first convolution, 64 in the paper; each further layer has twice as many.
+        network: what encodes and decodes frames: "conv", 4 × 4 convolutions and dense layers; "dcgan", as in
+            the paper, whose batch norm makes the bound of a frame depend on its batch; "dcgan-group", the
+            same with group norm.
+        width: channels of the first convolution, 64 in the paper.
+        hidden: units of the dense layers of "conv".
         decoder: "joint", as in the paper; "sum" decodes each factor by itself, by one network for all, and
             adds the images to a background.
-        norm: "group", or "batch" as in the paper, which makes the bound of a frame depend on its batch.
         residual: a transition adds to z_t-1; without it, it computes z_t's mean anew, as in the paper.
         variance: of a pixel in [0, 1]: 0.25 for digits and 0.05 for streets in the paper.
         likelihood_weight: weight of each pixel; 4 for means of 2 × 2 pixels, so that the bound is that of the
             full frame.
-        warm_up: updates over which the weight of the KL rises from 0.1 to 1; 0 for none, as in the paper.
+        warm_up: updates over which the weight of the KL rises from 0.001 to 1, by the same factor in each; 0
+            for none, as in the paper.
         learning_rate: Adam's.
 
     Raises:
@@ -93,9 +96,10 @@ class IndependentPredictor(Learner):
         shape: tuple[int, int, int] = (64, 64, 3),
         factors: int = 2,
         factor_dim: int = 8,
+        network: str = "conv",
         width: int = 32,
+        hidden: int = 256,
         decoder: str = "joint",
-        norm: str = "group",
         residual: bool = True,
         variance: float = 0.25,
         likelihood_weight: float = 1.0,
@@ -103,22 +107,21 @@ class IndependentPredictor(Learner):
         learning_rate: float = 3e-4,
     ) -> None:
         super().__init__()
-        count(1, factors=factors, factor_dim=factor_dim, width=width)
+        count(1, factors=factors, factor_dim=factor_dim, width=width, hidden=hidden)
         count(0, warm_up=warm_up)
         one_of("decoder", decoder, DECODERS)
-        one_of("norm", norm, NORMS)
+        one_of("network", network, NETWORKS)
         flag(residual=residual)
         above(0, variance=variance, likelihood_weight=likelihood_weight, learning_rate=learning_rate)
         self.shape, self.factors, self.factor_dim = image_shape(shape), factors, factor_dim
         self.decoder_kind, self.variance, self.likelihood_weight = decoder, variance, likelihood_weight
         self.warm_up = warm_up
         size = factors * factor_dim
-        self.encoder = frame_encoder(self.shape, width, norm)
+        self.encoder = frame_encoder(network, self.shape, width, hidden)
         self.belief = BeliefUpdate(size)
         self.transitions = Transitions(factors, factor_dim, residual)
-        self.decoder = frame_decoder(self.shape, size if decoder == "joint" else factor_dim, width, norm)
-        self.encoder.apply(he_initialise)
-        self.decoder.apply(he_initialise)
+        inputs = size if decoder == "joint" else factor_dim
+        self.decoder = frame_decoder(network, self.shape, inputs, width, hidden)
         self.background = nn.Parameter(torch.zeros(self.shape[2], *self.shape[:2]))
         # Images come in this order; on CPUs convolutions are faster in it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -136,9 +139,14 @@ class IndependentPredictor(Learner):
         """
         return self.factors_of(images)[:, -1].flatten(1)
 
-    def factors_of(self, clips: Clips) -> Tensor:
-        """Return the means of q at every frame, (n, t, k, d), of clips or frames as `encode` takes them."""
-        return self._follow(self._tensor(clips), sample=False)[2]
+    def factors_of(self, clips: Clips, *, sample: bool = False) -> Tensor:
+        """Return the factors at every frame, (n, t, k, d), of clips or frames as `encode` takes them.
+
+        Args:
+            clips: the clips.
+            sample: return samples of q, each step's from the one before; else the means of q.
+        """
+        return self._follow(self._tensor(clips), sample)[2]
 
     def decode(self, codes: Tensor) -> Tensor:
         """Decode codes (n, k d), as `encode` returns them: frames, float (n, h, w, c) in [0, 1]."""
@@ -225,7 +233,7 @@ class IndependentPredictor(Learner):
     def kl_weight(self) -> float:
         """Weight of the KL in the next update."""
         done = min(int(self.updates) / self.warm_up, 1.0) if self.warm_up else 1.0
-        return FIRST_WEIGHT + (1 - FIRST_WEIGHT) * done
+        return float(FIRST_WEIGHT ** (1 - done))
 
     def bound(self, clips: Clips) -> Bound:
         """Return the lower bound of clips, uint8 (n, t, h, w, c), by one sample of z."""

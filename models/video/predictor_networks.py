@@ -6,15 +6,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from unknot.models.image.networks import he_initialise
+from unknot.models.image.networks import conv_decoder, conv_encoder, he_initialise
 from unknot.representation.gaussian import Gaussian
 
-__all__ = ["NORMS", "BeliefUpdate", "Transitions", "frame_decoder", "frame_encoder", "halvings"]
+__all__ = ["NETWORKS", "BeliefUpdate", "Transitions", "frame_decoder", "frame_encoder"]
 
 Shape = tuple[int, int, int]
 
-NORMS = ("group", "batch")
-"""How the convolutions' outputs are normalised."""
+NETWORKS = ("conv", "dcgan", "dcgan-group")
+"""What encodes and decodes frames; the paper's is "dcgan"."""
 FEATURES = 32
 """Numbers that the encoder says of a frame."""
 HIDDEN, LAYERS = 128, 4
@@ -31,39 +31,40 @@ LEAST, MOST = -12.0, 4.0
 """Bounds of log variances; a deterministic motion would take them to minus infinity."""
 
 
-def halvings(shape: Shape) -> int:
-    """Return how often a frame's side is halved to that of the smallest maps.
+def frame_encoder(network: str, shape: Shape, width: int, hidden: int) -> nn.Sequential:
+    """Return what turns frames (n, c, h, w) into features (n, 32).
 
-    Raises:
-        ValueError: frames that are not square, or whose side is not a power of 2 from 8.
+    Args:
+        network: "conv", as image models here have it, with a dense layer of `hidden` units; "dcgan", DCGAN's
+            discriminator, whose layers each double the channels (appendix A); "dcgan-group", the same with
+            group norm.
+        shape: (height, width, channels).
+        width: channels of the first convolution.
+        hidden: units of the dense layer of "conv".
     """
-    height, width, _ = shape
-    times = round(math.log2(max(height / CELLS, 1)))
-    if height != width or times < 1 or CELLS << times != height:
-        raise ValueError(f"shape must have one height and width, a power of 2 from 8, not {shape}")
-    return times
-
-
-def _norm(kind: str, channels: int) -> nn.Module:
-    if kind == "batch":
-        return nn.BatchNorm2d(channels)
-    return nn.GroupNorm(max(channels // CHANNELS_OF_A_GROUP, 1), channels)
-
-
-def frame_encoder(shape: Shape, width: int, norm: str) -> nn.Sequential:
-    """Return DCGAN's discriminator, frames (n, c, h, w) to features (n, 32); each layer doubles its width."""
-    layers: list[nn.Module] = []
-    before = shape[2]
-    for step in range(halvings(shape)):
+    if network == "conv":
+        layers: list[nn.Module] = list(conv_encoder(shape, FEATURES, width, hidden))
+        encoder = nn.Sequential(*layers, nn.LeakyReLU(SLOPE))
+        encoder.apply(he_initialise)
+        return encoder
+    layers, before = [], shape[2]
+    for step in range(_halvings(shape)):
         after = width << step
-        layers += [nn.Conv2d(before, after, 4, 2, 1), _norm(norm, after), nn.LeakyReLU(SLOPE)]
+        layers += [nn.Conv2d(before, after, 4, 2, 1), _norm(network, after), nn.LeakyReLU(SLOPE)]
         before = after
     return nn.Sequential(*layers, nn.Conv2d(before, FEATURES, CELLS), nn.Flatten(), nn.LeakyReLU(SLOPE))
 
 
-def frame_decoder(shape: Shape, inputs: int, width: int, norm: str) -> nn.Sequential:
-    """Return DCGAN's generator, codes (n, inputs) to the pixels' means (n, c, h, w), not bounded."""
-    times = halvings(shape)
+def frame_decoder(network: str, shape: Shape, inputs: int, width: int, hidden: int) -> nn.Sequential:
+    """Return what turns codes (n, inputs) into the pixels' means (n, c, h, w), not bounded.
+
+    The arguments are those of `frame_encoder`; "dcgan" is DCGAN's generator.
+    """
+    if network == "conv":
+        decoder = conv_decoder(shape, inputs, width, hidden)
+        decoder.apply(he_initialise)
+        return decoder
+    times = _halvings(shape)
     before = width << (times - 1)
     layers: list[nn.Module] = [
         nn.Linear(inputs, inputs),
@@ -73,9 +74,24 @@ def frame_decoder(shape: Shape, inputs: int, width: int, norm: str) -> nn.Sequen
     ]
     for step in reversed(range(times)):
         after = width << (step - 1) if step else shape[2]
-        layers += [_norm(norm, before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1)]
+        layers += [_norm(network, before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1)]
         before = after
     return nn.Sequential(*layers)
+
+
+def _norm(network: str, channels: int) -> nn.Module:
+    if network == "dcgan":
+        return nn.BatchNorm2d(channels)
+    return nn.GroupNorm(max(channels // CHANNELS_OF_A_GROUP, 1), channels)
+
+
+def _halvings(shape: Shape) -> int:
+    """Return how often a frame's side is halved to that of the smallest maps."""
+    height, width, _ = shape
+    times = round(math.log2(max(height / CELLS, 1)))
+    if height != width or times < 1 or CELLS << times != height:
+        raise ValueError(f"shape must have one height and width, a power of 2 from 8, not {shape}")
+    return times
 
 
 class Transitions(nn.Module):

@@ -1,7 +1,7 @@
 """Mutual information of vectors by nearest neighbours, and what factors tell of their own and others' future.
 
 Kraskov, Stögbauer and Grassberger, "Estimating mutual information", Physical Review E 69, 2004, eq. 8.
-Whitney and Fergus, "Disentangling video with independent prediction", 2017, section 3.1, compare factors by it.
+Whitney and Fergus, "Disentangling video with independent prediction", 2017, compare factors by it.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class FactorInformation:
     matrix: Floats
     """I(z_t+1^i; z_t^j), (k, k); each row a factor i."""
     ceiling: float
-    """What the estimator finds for a factor and itself, with noise of a millionth: the mean of all factors."""
+    """What the estimator finds for a factor and itself, with noise of a millionth: a mean over factors."""
     rows: int
     """n of the estimates."""
 
@@ -115,7 +115,10 @@ def factor_information(
     options: dict[str, Any] = {"neighbours": neighbours, "seed": seed}
     k = old.shape[1]
     matrix = np.array(
-        [[kraskov(*_canonical(new[:, i], old[:, j], dimensions), **options) for j in range(k)] for i in range(k)]
+        [
+            [kraskov(*_canonical(new[:, i], old[:, j], dimensions), **options) for j in range(k)]
+            for i in range(k)
+        ]
     )
     noise = np.random.default_rng(seed).normal(size=new.shape)
     shaken = new + 1e-6 * new.std(0) * noise

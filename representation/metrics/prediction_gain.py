@@ -10,10 +10,11 @@ __all__ = ["prediction_gain"]
 
 Floats = NDArray[np.float64]
 
-FEATURES = 200
+FEATURES = 150
 """Random features of the inputs, besides the inputs themselves."""
-RIDGE = 1e-3
-"""Penalty on weights of standardised features, a share of the rows."""
+RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+"""Penalties on weights to choose from, for each of the rows."""
+LEAST_ROWS = 100
 FLOOR = 1e-4
 """Least standard deviation of an error, of targets of standard deviation 1: finer is not told apart."""
 
@@ -23,9 +24,10 @@ def prediction_gain(before: ArrayLike, after: ArrayLike, *, seed: int = 0) -> Fl
 
     A robust twin of I(z_t+1^i; z_t^j | z_t^i), which is 0 where factors evolve independently, in any number
     of dimensions and without neighbours. Two regressions with a ridge penalty on random features
-    (Rahimi and Recht, 2007) are fitted to one half of the rows, from z^i and from z^i with z^j. The gain is
-    half the difference of the log determinants of their errors' covariance on the other half, which is the
-    information if errors are Gaussian. The second regression has all features of the first.
+    (Rahimi and Recht, 2007) are fitted to a third of the rows, from z^i and from z^i with z^j; another third
+    chooses the penalties. The gain is half the difference of the log determinants of their errors' covariance
+    on the last third, which is the information if errors are Gaussian. The second regression has all
+    features of the first.
 
     Args:
         before: factors at a time, (n, k, d).
@@ -43,8 +45,8 @@ def prediction_gain(before: ArrayLike, after: ArrayLike, *, seed: int = 0) -> Fl
     old, new = _factors("before", before), _factors("after", after)
     if old.shape != new.shape:
         raise ValueError(f"after must be of shape {old.shape}, as before, not {new.shape}")
-    if len(old) < 100:
-        raise ValueError(f"before must have at least 100 rows, not {len(old)}")
+    if len(old) < LEAST_ROWS:
+        raise ValueError(f"before must have at least {LEAST_ROWS} rows, not {len(old)}")
     old, new = _standard(old), _standard(new)
     k = old.shape[1]
     own = [_features(old[:, i], seed) for i in range(k)]
@@ -74,11 +76,12 @@ def _features(inputs: Floats, seed: int) -> Floats:
 
 
 def _log_volume(features: Floats, targets: Floats) -> float:
-    """Return the log determinant of the errors' covariance on the second half of the rows."""
-    half = len(features) // 2
+    """Return the log determinant of the errors' covariance on the last third of the rows."""
     design = np.hstack([np.ones((len(features), 1)), features])
-    fitted, held_out = design[:half], design[half:]
-    gram = fitted.T @ fitted + RIDGE * np.eye(design.shape[1])
-    errors = targets[half:] - held_out @ np.linalg.solve(gram, fitted.T @ targets[:half])
+    (x, choose, held_out), (y, wanted, true) = np.array_split(design, 3), np.array_split(targets, 3)
+    gram, moments = x.T @ x, x.T @ y
+    weights = [np.linalg.solve(gram + ridge * len(x) * np.eye(len(gram)), moments) for ridge in RIDGES]
+    best = min(weights, key=lambda each: float(np.square(wanted - choose @ each).sum()))
+    errors = true - held_out @ best
     covariance = errors.T @ errors / len(errors) + FLOOR**2 * np.eye(errors.shape[1])
     return float(np.linalg.slogdet(covariance)[1])
