@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.video_prediction.measures import AHEAD, CLIPS, pairs, sample
+from unknot.experiments.video_prediction.measures import AHEAD, CLIPS, FLOORS, pairs, sample
 from unknot.experiments.video_prediction.models import (
     DIGITS,
     ENTANGLED,
@@ -31,6 +31,7 @@ SHOWN = 4
 """Clips of an animation."""
 CORRELATED = 10
 """One so-manieth of the pairs is enough for a heat map."""
+STYLES = {"mean": ":", "copy": "--", "linear": "-."}
 LABELS = {
     FACTORED: "factored",
     ENTANGLED: "entangled",
@@ -107,7 +108,7 @@ def changes(learner: IndependentPredictor, images: Clips, frames: int, groups: G
         start = first.clone()
         start[dims] = other[dims]
         starts.append(start)
-    z = torch.stack(starts).unflatten(1, (learner.factors, learner.factor_dim))
+    z = torch.stack(starts).reshape(-1, learner.factors, learner.factor_dim)
     predicted = learner.decode_path(learner.imagine(z, AHEAD))
     rows = {"true": images[0, frames:], "predicted": as_images(predicted[0])}
     for number, clip in enumerate(predicted[1:]):
@@ -138,9 +139,9 @@ def errors_ahead(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
             if curves:
                 mean = np.mean([each["prediction"] for each in curves], 0)
                 panel.plot(np.arange(1, len(mean) + 1), mean, label=label)
-        for name, label in {"copy": "the last frame", "linear": "linear extrapolation"}.items():
+        for name, label in FLOORS.items():
             curve = np.mean([s["floors"][data][name] for s in seeds], 0)
-            panel.plot(np.arange(1, len(curve) + 1), curve, "--", color="grey", label=label)
+            panel.plot(np.arange(1, len(curve) + 1), curve, STYLES[name], color="grey", label=label)
         panel.set(xlabel="frames ahead", ylabel="squared error of a channel", ylim=(0, None))
         panel.legend(fontsize=8)
         figures[f"prediction-{data}"] = figure

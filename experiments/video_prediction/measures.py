@@ -35,6 +35,8 @@ PAIR_FRAMES = 6
 """Frames of a clip of a pair, which is its last two: a velocity is known by then."""
 AHEAD = 10
 """Frames that are predicted."""
+FLOORS = {"mean": "the mean frame", "copy": "the last frame", "linear": "linear extrapolation"}
+"""Trivial predictions, by name."""
 CHANGED = 0.1
 """By how much a pixel changes that counts, of 1."""
 MOVES = 0.1
@@ -125,16 +127,24 @@ def oracle(data: str, settings: "Settings", share: int = 1) -> dict[str, Any]:
 
 
 def floors(data: str, settings: "Settings", share: int = 1) -> dict[str, Any]:
-    """Return the squared errors of copying the last frame, and of extrapolating the last two."""
+    """Return the squared errors of trivial predictions of ten frames.
+
+    Returns:
+        `mean`, of the mean frame of all clips; `copy`, of the last frame that is seen; `linear`, of the last
+        two extrapolated.
+    """
     clips = source(data, settings, settings.frames + AHEAD, test=True)
-    copied, extended = [], []
-    for _, images in batches(clips, sample(clips, max(settings.samples // share, 10), CLIPS)):
+    factors = sample(clips, max(settings.samples // share, 10), CLIPS)
+    mean = np.mean([images.mean((0, 1)) for _, images in batches(clips, factors)], 0) / 255
+    flat, copied, extended = [], [], []
+    for _, images in batches(clips, factors):
         seen, true = images[:, : settings.frames] / 255, images[:, settings.frames :] / 255
         last, step = seen[:, -1:], (seen[:, -1:] - seen[:, -2:-1])
         times = np.arange(1, AHEAD + 1)[:, None, None, None]
+        flat.append(np.square(mean - true).mean((2, 3, 4)))
         copied.append(np.square(last - true).mean((2, 3, 4)))
         extended.append(np.square((last + times * step).clip(0, 1) - true).mean((2, 3, 4)))
-    return {name: _means(each) for name, each in {"copy": copied, "linear": extended}.items()}
+    return {name: _means(each) for name, each in {"mean": flat, "copy": copied, "linear": extended}.items()}
 
 
 def on_clips(

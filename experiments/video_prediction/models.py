@@ -1,7 +1,7 @@
 """The data and the models of a seed."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +35,15 @@ Source = MovingDigits | Street
 
 def source(data: str, settings: "Settings", frames: int, *, test: bool = False) -> Source:
     """Return clips of so many frames; of digits of MNIST's test split with `test`."""
+    return _source(data, settings.pixels, frames, "test" if test else "train")
+
+
+@cache
+def _source(data: str, pixels: int, frames: int, split: str) -> Source:
+    """Return a source, once: reading digits takes half a second."""
     if data == DIGITS:
-        return MovingDigits(pixels=settings.pixels, frames=frames, split="test" if test else "train")
-    return Street(pixels=settings.pixels, frames=frames)
+        return MovingDigits(pixels=pixels, frames=frames, split=split)
+    return Street(pixels=pixels, frames=frames)
 
 
 def names(settings: "Settings") -> list[str]:

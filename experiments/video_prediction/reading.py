@@ -44,7 +44,7 @@ def codes_of(learner: IndependentPredictor, clips: Clips, *, sample: bool = Fals
 @torch.no_grad()
 def decode(learner: IndependentPredictor, codes: Tensor) -> Tensor:
     """Decode codes over time, (n, t, k d): clips, float (n, t, h, w, c) in [0, 1]."""
-    return learner.decode_path(codes.unflatten(2, (learner.factors, learner.factor_dim)))
+    return learner.decode_path(codes.reshape(*codes.shape[:2], learner.factors, learner.factor_dim))
 
 
 def varied(codes: Tensor, dims: NDArray[np.int64]) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 
 from unknot.experiments.common.runs import UNTRAINED
 from unknot.experiments.common.tables import cell, how_many, over_seeds, where_measured
+from unknot.experiments.video_prediction.measures import FLOORS
 from unknot.experiments.video_prediction.models import (
     DIGITS,
     ENTANGLED,
@@ -142,7 +143,7 @@ def _ahead(seeds: Seeds) -> Headline:
     ours, entangled = (_errors(_found(seeds, DIGITS, kind)) for kind in (FACTORED, ENTANGLED))
     floors = {
         text: _mean([float(np.mean(each)) for each in over_seeds(seeds, "floors", DIGITS, name)])
-        for name, text in {"copy": "the last frame", "linear": "extrapolation"}.items()
+        for name, text in FLOORS.items()
     }
     best = min(floors, key=lambda name: floors[name])
     bound = min(floors[best], _mean(entangled) if entangled else np.inf)
@@ -175,7 +176,7 @@ def _lane(seeds: Seeds) -> Headline:
 
 
 def _information(seeds: Seeds) -> Table:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for data, name in NAMES.items():
         if data not in seeds[0]["floors"]:
             continue
@@ -196,8 +197,8 @@ def _information(seeds: Seeds) -> Table:
             f"In nats, by Kraskov's estimator with 3 neighbours and "
             f"{_first(seeds)['information']['rows']:,} pairs of frames, each of its own clip; mean ± "
             f"standard deviation over {len(seeds)} seeds. Factors of more than 4 dimensions are projected "
-            "to 4 canonical directions. Ceiling: what the estimator finds for a factor and itself. The paper does "
-            "not say how many pairs and dimensions it has, and its figures may be a ceiling, too.",
+            "to 4 canonical directions. Ceiling: what the estimator finds for a factor and itself. The paper "
+            "does not say how many pairs and dimensions it has, and its figures may be a ceiling, too.",
             "Alive: factors with at least 1 nat on their own next step; a ratio counts only if all are. Gain "
             "by another: by how many nats another factor's past improves a regression of a factor's next "
             "step from its own past (`prediction_gain`); 0 if they evolve independently.",
@@ -288,7 +289,8 @@ def _street(seeds: Seeds) -> Table:
         (
             f"Of the pixels that change by more than 0.1 if one of {OBJECTS[STREET]} factors varies, the "
             "share in one lane. The rest is in other lanes, or people, the light and the ground. A factor "
-            "that changes nothing counts as 0. Lanes' own factors: the same if each lane has one (Hungarian).",
+            "that changes nothing counts as 0. Lanes' own factors: the same if each lane has one "
+            "(Hungarian).",
         ),
     )
 
@@ -298,7 +300,7 @@ def _predictions(seeds: Seeds) -> Table:
     for data, name in NAMES.items():
         if data not in seeds[0]["floors"]:
             continue
-        for floor, text in {"copy": "the last frame", "linear": "linear extrapolation"}.items():
+        for floor, text in FLOORS.items():
             curves = over_seeds(seeds, "floors", data, floor)
             rows.append((f"{name}: {text} (trivial baseline)", *_horizons(curves), ""))
         for kind, title in TITLES.items():

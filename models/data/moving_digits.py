@@ -96,11 +96,14 @@ class MovingDigits:
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
         """Sample factors: arrays (n, 2) by name."""
         count(0, n=n)
+        size = (n, DIGITS)
         return {
-            name: rng.integers(space.nvec, size=(n, DIGITS))
-            if isinstance(space, spaces.MultiDiscrete)
-            else rng.uniform(space.low, space.high, (n, DIGITS))
-            for name, space in self.factor_space.spaces.items()
+            "class": rng.integers(10, size=size),
+            "example": rng.integers(self._chosen.shape[1], size=size),
+            "x": rng.uniform(size=size),
+            "y": rng.uniform(size=size),
+            "angle": rng.uniform(0, 2 * np.pi, size),
+            "speed": rng.uniform(*self.speed, size),
         }
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:

@@ -1,6 +1,7 @@
 """What is seen of a street from a window: perspective, ground, cars, people, a traffic light."""
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,7 @@ class View:
 
     def lamp(self, canvas: Floats, red: NDArray[np.bool_]) -> None:
         """Paint the traffic light, red or green in each image, (m,)."""
-        centre, depth = self._project(*(np.array([each]) for each in _LAMP[:2]), _LAMP[2])
+        centre, depth = self._project(_LAMP[:1], _LAMP[1:2], float(_LAMP[2]))
         down, over = np.mgrid[: self.pixels, : self.pixels].astype(np.float32) + 0.5
         gap = np.hypot(over - centre[0, 0], down - centre[0, 1])
         radius = _LAMP_SIZE * _FOCAL * self.pixels / depth[0]
@@ -119,7 +120,7 @@ class View:
         reach = (height - _EYE[2]) / np.minimum(rays[..., 2], -0.02)
         across, along = _EYE[0] + reach * rays[..., 0], _EYE[1] + reach * rays[..., 1]
         sizes = [np.hypot(*np.gradient(each)) for each in (across, along)]
-        return tuple(each.astype(np.float32) for each in (across, along, *sizes))  # type: ignore[return-value]
+        return tuple(each.astype(np.float32) for each in (across, along, *sizes))
 
     @cached_property
     def _ground(self) -> Floats:
@@ -136,7 +137,8 @@ class View:
         image[road & between & (along % 7 < 3.5) & (along < STOP)] = _LINE
         image[road & (np.abs(along - STOP) < 0.5)] = _LINE
         image[road & (along > STOP + 1.5) & (along < STOP + 4.5) & (across % 1.5 < 0.75)] = _LINE
-        return image + grain[..., None]
+        ground: Floats = image + grain[..., None]
+        return ground
 
 
 def _box(
@@ -154,12 +156,12 @@ def _box(
     return cover
 
 
-def _paint(canvas: Floats, cover: Floats, colour: NDArray[np.floating]) -> None:
+def _paint(canvas: Floats, cover: Floats, colour: NDArray[np.floating[Any]]) -> None:
     """Blend a colour (m, 3) into images by how much it covers, (m, pixels, pixels)."""
     at = np.nonzero(cover)  # few pixels of an image
     canvas[at] += cover[at][:, None] * (colour[at[0]].astype(np.float32) - canvas[at])
 
 
-def _shade(colour: NDArray[np.floating]) -> NDArray[np.floating]:
+def _shade(colour: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     low, high = _COLOURS
     return low + (high - low) * colour

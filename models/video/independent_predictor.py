@@ -206,7 +206,7 @@ class IndependentPredictor(Learner):
 
     def decode_path(self, z: Tensor) -> Tensor:
         """Decode factors over time (n, t, k, d): clips, float (n, t, h, w, c) in [0, 1]."""
-        return self.decode_factors(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        return self.decode_factors(z.flatten(0, 1)).reshape(*z.shape[:2], *self.shape)
 
     # Training
 
@@ -243,7 +243,7 @@ class IndependentPredictor(Learner):
         decoded = self._pixels(path.flatten(0, 1))
         squares = (decoded - frames.flatten(0, 1)).square().flatten(1) / self.variance
         nats = -0.5 * (squares + math.log(2 * math.pi * self.variance)).sum(1)
-        return Bound(self.likelihood_weight * nats.unflatten(0, kl.shape[:2]), kl)
+        return Bound(self.likelihood_weight * nats.reshape(kl.shape[:2]), kl)
 
     def _follow(self, frames: Tensor, sample: bool) -> tuple[list[Gaussian], list[Gaussian], Tensor]:
         """Return predictions and beliefs at every frame, (n, k, d) each, and z: samples, or beliefs' means.
@@ -253,7 +253,7 @@ class IndependentPredictor(Learner):
             sample: z are samples.
         """
         n, t = frames.shape[:2]
-        features = self.encoder(frames.flatten(0, 1)).unflatten(0, (n, t))
+        features = self.encoder(frames.flatten(0, 1)).reshape(n, t, -1)
         zeros = torch.zeros(n, self.factors, self.factor_dim, device=frames.device)
         prediction = Gaussian(zeros, zeros)
         nothing = torch.full_like(zeros, -torch.inf)  # whose variance is 0, as the paper has it
@@ -275,7 +275,8 @@ class IndependentPredictor(Learner):
         if self.decoder_kind == "joint":
             decoded = self.decoder(z.flatten(1))
         else:
-            decoded = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2]).sum(1)
+            each = self.decoder(z.flatten(0, 1))
+            decoded = each.reshape(*z.shape[:2], *each.shape[1:]).sum(1)
         pixels: Tensor = self.background + decoded
         return pixels
 
@@ -294,4 +295,4 @@ class IndependentPredictor(Learner):
                 f"(n, height, width, channels), not {tuple(clips.shape)}"
             )
         frames = image_tensor(clips.flatten(0, 1), self.updates.device, self.shape)
-        return frames.unflatten(0, clips.shape[:2])
+        return frames.reshape(*clips.shape[:2], *frames.shape[1:])

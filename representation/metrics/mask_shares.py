@@ -35,4 +35,5 @@ def mask_shares(changed: NDArray[Any], masks: NDArray[np.bool_]) -> NDArray[np.f
         raise ValueError("changed must be finite numbers of at least 0")
     whole = amount.sum(2)
     inside = (amount * masks.reshape(*masks.shape[:2], -1)).sum(2)
-    return np.divide(inside, whole, out=np.full_like(inside, np.nan), where=whole > 0)
+    shares: NDArray[np.float64] = np.divide(inside, whole, out=np.full_like(inside, np.nan), where=whole > 0)
+    return shares
