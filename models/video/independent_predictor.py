@@ -64,10 +64,11 @@ class IndependentPredictor(Learner):
             the paper, whose batch norm makes the bound of a frame depend on its batch; "dcgan-group", the
             same with group norm.
         width: channels of the first convolution, 64 in the paper.
-        hidden: units of the dense layers of "conv".
+        hidden: units of the dense layers of "conv", those of q among them; "dcgan" has k d in q.
         decoder: "joint", as in the paper; "sum" decodes each factor by itself, by one network for all, and
             adds the images to a background.
-        residual: a transition adds to z_t-1; without it, it computes z_t's mean anew, as in the paper.
+        residual: a transition adds to z_t-1, and q to the prediction, as in a Kalman filter; without it
+            they compute means anew, as in the paper.
         variance: of a pixel in [0, 1]: 0.25 for digits and 0.05 for streets in the paper.
         likelihood_weight: weight of each pixel; 4 for means of 2 × 2 pixels, so that the bound is that of the
             full frame.
@@ -118,7 +119,8 @@ class IndependentPredictor(Learner):
         self.warm_up = warm_up
         size = factors * factor_dim
         self.encoder = frame_encoder(network, self.shape, width, hidden)
-        self.belief = BeliefUpdate(size)
+        units = hidden if network == "conv" else size
+        self.belief = BeliefUpdate(size, units, residual)
         self.transitions = Transitions(factors, factor_dim, residual)
         inputs = size if decoder == "joint" else factor_dim
         self.decoder = frame_decoder(network, self.shape, inputs, width, hidden)
@@ -221,12 +223,16 @@ class IndependentPredictor(Learner):
         """
         parts = self.bound(batch["observation"])
         kl, likelihood = parts.kl.sum(2).mean(), parts.log_likelihood.mean()
-        descend(self.kl_weight * kl - likelihood, self.optimizers["adam"])
+        optimizer = self.optimizers["adam"]
+        optimizer.zero_grad()
+        (self.kl_weight * kl - likelihood).backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.parameters(), 1e9)
+        optimizer.step()
         self.updates += 1
         return {
             "bound": parts.per_frame.mean().detach(),
             "log_likelihood": likelihood.detach(),
-            "kl": kl.detach(),
+            "kl": kl.detach(), "norm": norm,
         }
 
     @property

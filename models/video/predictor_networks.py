@@ -131,13 +131,16 @@ class BeliefUpdate(nn.Module):
 
     Args:
         size: dimension of all factors together.
+        units: of the layers between, as many as `size` in the paper.
+        residual: the mean is the predicted one plus a correction, as in a Kalman filter.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, units: int, residual: bool) -> None:
         super().__init__()
-        self.features, self.mean = nn.Linear(FEATURES, size), nn.Linear(size, size)
-        self.variance = nn.Linear(size, size)
-        self.latent, self.moments = nn.Linear(3 * size, size), nn.Linear(size, 2 * size)
+        self.size, self.residual = size, residual
+        self.features, self.mean = nn.Linear(FEATURES, units), nn.Linear(size, units)
+        self.variance = nn.Linear(size, units)
+        self.latent, self.moments = nn.Linear(3 * units, units), nn.Linear(units, 2 * size)
         self.apply(he_initialise)
         with torch.no_grad():
             self.moments.weight[size:] *= 0.1
@@ -145,13 +148,14 @@ class BeliefUpdate(nn.Module):
 
     def forward(self, features: Tensor, predicted: Gaussian) -> Gaussian:
         """Return the belief, (n, size), of features (n, 32) and the prediction, (n, size)."""
-        parts = [
-            self.features(features),
-            self.mean(predicted.mean),
-            self.variance(predicted.log_variance.exp()),
-        ]
-        act = nn.functional.leaky_relu
-        mean, log_variance = self.moments(act(self.latent(act(torch.cat(parts, 1), SLOPE)), SLOPE)).chunk(
-            2, 1
-        )
+        variance = predicted.log_variance.exp()
+        parts = [self.features(features), self.mean(predicted.mean), self.variance(variance)]
+        combined = _leaky(self.latent(_leaky(torch.cat(parts, 1))))
+        mean, log_variance = self.moments(combined).chunk(2, 1)
+        if self.residual:
+            mean = predicted.mean + mean
         return Gaussian(mean, log_variance.clamp(LEAST, MOST))
+
+
+def _leaky(values: Tensor) -> Tensor:
+    return nn.functional.leaky_relu(values, SLOPE)
