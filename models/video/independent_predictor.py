@@ -18,7 +18,7 @@ from unknot.models.video.predictor_networks import (
     frame_encoder,
 )
 from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.learner import Learner, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["DECODERS", "Bound", "IndependentPredictor"]
@@ -27,8 +27,12 @@ Clips = NDArray[np.uint8] | Tensor
 
 DECODERS = ("joint", "sum")
 """All factors are decoded together, as in the paper; or one by one by the same network, and summed."""
-FIRST_WEIGHT = 1e-3
+FIRST_WEIGHT = 0.01
 """Weight of the KL before the first update of a warm-up."""
+
+
+LARGEST_GRADIENT = 1000.0
+"""Norm that a gradient is scaled down to; one wrong prediction can have a thousand times the usual."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,11 @@ class IndependentPredictor(Learner):
         hidden: units of the dense layers of "conv", those of q among them; "dcgan" has k d in q.
         decoder: "joint", as in the paper; "sum" decodes each factor by itself, by one network for all, and
             adds the images to a background.
-        residual: a transition adds to z_t-1, and q to the prediction, as in a Kalman filter; without it
-            they compute means anew, as in the paper.
+        residual: a transition adds to z_t-1; without it, it computes z_t's mean anew, as in the paper.
         variance: of a pixel in [0, 1]: 0.25 for digits and 0.05 for streets in the paper.
         likelihood_weight: weight of each pixel; 4 for means of 2 × 2 pixels, so that the bound is that of the
             full frame.
-        warm_up: updates over which the weight of the KL rises from 0.001 to 1, by the same factor in each; 0
+        warm_up: updates over which the weight of the KL rises from 0.01 to 1, by the same factor in each; 0
             for none, as in the paper.
         learning_rate: Adam's.
 
@@ -120,7 +123,7 @@ class IndependentPredictor(Learner):
         size = factors * factor_dim
         self.encoder = frame_encoder(network, self.shape, width, hidden)
         units = hidden if network == "conv" else size
-        self.belief = BeliefUpdate(size, units, residual)
+        self.belief = BeliefUpdate(size, units)
         self.transitions = Transitions(factors, factor_dim, residual)
         inputs = size if decoder == "joint" else factor_dim
         self.decoder = frame_decoder(network, self.shape, inputs, width, hidden)
@@ -226,13 +229,14 @@ class IndependentPredictor(Learner):
         optimizer = self.optimizers["adam"]
         optimizer.zero_grad()
         (self.kl_weight * kl - likelihood).backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.parameters(), 1e9)
+        norm = nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
         optimizer.step()
         self.updates += 1
         return {
             "bound": parts.per_frame.mean().detach(),
             "log_likelihood": likelihood.detach(),
-            "kl": kl.detach(), "norm": norm,
+            "kl": kl.detach(),
+            "norm": norm,
         }
 
     @property

@@ -27,8 +27,9 @@ CHANNELS_OF_A_GROUP = 8
 FIRST_LOG_VARIANCE = -4.0
 """Of beliefs before training. With variances of 1 noise hides what an untrained encoder says, the decoder
 learns to ignore it, and the KL falls to 0 for good."""
-LEAST, MOST = -12.0, 4.0
-"""Bounds of log variances; a deterministic motion would take them to minus infinity."""
+LEAST, MOST = -6.0, 4.0
+"""Bounds of log variances. Deterministic motion would take that of predictions to minus infinity, where one
+wrong prediction costs millions of nats and ends training."""
 
 
 def frame_encoder(network: str, shape: Shape, width: int, hidden: int) -> nn.Sequential:
@@ -132,12 +133,10 @@ class BeliefUpdate(nn.Module):
     Args:
         size: dimension of all factors together.
         units: of the layers between, as many as `size` in the paper.
-        residual: the mean is the predicted one plus a correction, as in a Kalman filter.
     """
 
-    def __init__(self, size: int, units: int, residual: bool) -> None:
+    def __init__(self, size: int, units: int) -> None:
         super().__init__()
-        self.size, self.residual = size, residual
         self.features, self.mean = nn.Linear(FEATURES, units), nn.Linear(size, units)
         self.variance = nn.Linear(size, units)
         self.latent, self.moments = nn.Linear(3 * units, units), nn.Linear(units, 2 * size)
@@ -152,8 +151,6 @@ class BeliefUpdate(nn.Module):
         parts = [self.features(features), self.mean(predicted.mean), self.variance(variance)]
         combined = _leaky(self.latent(_leaky(torch.cat(parts, 1))))
         mean, log_variance = self.moments(combined).chunk(2, 1)
-        if self.residual:
-            mean = predicted.mean + mean
         return Gaussian(mean, log_variance.clamp(LEAST, MOST))
 
 

@@ -34,8 +34,8 @@ def test_single_numbers_have_scikit_learns_estimate() -> None:
 
 
 def test_few_points_are_counted_as_worked_by_hand() -> None:
-    # y copies x, and k = 1. The noise of ties decides in which of the two a point's neighbour is farther. There
-    # nothing is strictly nearer than the radius, n_x = 0; in the other the neighbour is, n_y = 1.
+    # y copies x, and k = 1. The noise of ties decides in which of the two a point's neighbour is farther.
+    # There nothing is strictly nearer than the radius, n_x = 0; in the other the neighbour is, n_y = 1.
     x = np.array([0.0, 1.0, 3.0, 9.0])
     expected = digamma(1) + digamma(4) - digamma(0 + 1) - digamma(1 + 1)
     assert kraskov(x, x, neighbours=1) == pytest.approx(expected, abs=1e-9)
