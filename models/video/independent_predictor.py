@@ -31,8 +31,9 @@ FIRST_WEIGHT = 0.01
 """Weight of the KL before the first update of a warm-up."""
 
 
-LARGEST_GRADIENT = 1000.0
-"""Norm that a gradient is scaled down to; one wrong prediction can have a thousand times the usual."""
+LARGEST_GRADIENT = 100.0
+"""Norm that a gradient is scaled down to; one wrong prediction can have a thousand times
+the usual, and undo what was learnt."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,13 @@ PICTURES = {
         "seed-0/experts/figures/repaired-letters.png",
         "seed-0/experts/figures/competition.gif",
     ],
+    "video-prediction": [
+        "figures/prediction-digits.png",
+        "seed-0/digits-factored/figures/correlations.png",
+        "seed-0/digits-entangled/figures/variations.gif",
+        "seed-0/street-factored/figures/variations.png",
+        "seed-0/street-slots/figures/changes.gif",
+    ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "jade": [
         "figures/errors.png",

@@ -106,7 +106,7 @@ def test_an_update_steps_down_the_weighted_bound() -> None:
     parts = again.bound(clips())
     loss = (0.01 * parts.kl.sum(2) - parts.log_likelihood).mean()
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(again.parameters(), 1000.0)
+    torch.nn.utils.clip_grad_norm_(again.parameters(), 100.0)
     again.optimizers["adam"].step()
     for ours, theirs in zip(learner.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
