@@ -20,10 +20,10 @@ from matplotlib.figure import Figure
 
 from unknot.checks import above, settings_at_least, within
 from unknot.experiments.common.digits import check_digits, keep_digits
-from unknot.experiments.common.runs import load_model, models_in, run_models
+from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models
 from unknot.experiments.video_prediction.figures import errors_ahead, save_pictures
 from unknot.experiments.video_prediction.measures import floors, measure, oracle
-from unknot.experiments.video_prediction.models import DIGITS, STREET, data_of, names, train_clips
+from unknot.experiments.video_prediction.models import DIGITS, STREET, data_of, kind_of, names, train_clips
 from unknot.experiments.video_prediction.tables import headlines, tabulate
 from unknot.models.video.independent_predictor import IndependentPredictor
 
@@ -54,8 +54,10 @@ class Settings:
     """Units of the dense layers between convolutions and codes."""
     learning_rate: float = 1e-3
     """Adam's; the model with the paper's networks has the paper's."""
-    warm_up: float = 0.3
+    warm_up: float = 0.5
     """Share of the updates over which the weight of the KL rises."""
+    short: float = 0.3
+    """Share of the updates, the first ones, with more clips of three frames."""
     samples: int = 500
     """Clips for bounds, predictions and what factors change."""
     pairs: int = 10_000
@@ -66,7 +68,7 @@ class Settings:
         settings_at_least(self, steps=1, street_steps=0, batch=2, frames=3, factor_dim=1, street_factor_dim=1)
         settings_at_least(self, width=1, hidden=1, samples=10, pairs=100)
         above(0, learning_rate=self.learning_rate)
-        within(0, 1, warm_up=self.warm_up)
+        within(0, 1, warm_up=self.warm_up, short=self.short)
 
 
 PRESETS = {
@@ -80,6 +82,7 @@ PRESETS = {
         street_factor_dim=2,
         width=4,
         hidden=8,
+        short=0.5,
         samples=10,
         pairs=120,
     ),
@@ -95,7 +98,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     def make(name: str, path: Path) -> dict[str, Any]:
         data, learner = data_of(name), train_clips(name, settings, path, seed, resume)
         metrics = measure(learner, data, settings)
-        save_pictures(learner, data, settings, np.array(metrics["groups"]), path)
+        if kind_of(name) != UNTRAINED:
+            save_pictures(learner, data, settings, np.array(metrics["groups"]), path)
         return metrics
 
     return _metrics(settings, seed, run_models(names(settings), folder, make))

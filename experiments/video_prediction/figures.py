@@ -27,7 +27,7 @@ from unknot.report import save_figure, save_gif
 if TYPE_CHECKING:
     from unknot.experiments.video_prediction import Settings
 
-SHOWN = 4
+SHOWN = 3
 """Clips of an animation."""
 CORRELATED = 10
 """One so-manieth of the pairs is enough for a heat map."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from unknot.experiments.common.runs import CHECKPOINT_EVERY, UNTRAINED
 from unknot.files import WEIGHTS
@@ -95,6 +96,23 @@ def maker(name: str, settings: "Settings") -> Callable[[], IndependentPredictor]
     return partial(IndependentPredictor, **options)
 
 
+SHORT = 3
+"""Frames of the first clips: as few as have a velocity that a prediction can be right about."""
+
+
+def clips_of(name: str, settings: "Settings", seed: int) -> Callable[[int], dict[str, Tensor]]:
+    """Return a model's batches by the step: at first more clips of fewer frames, about as many frames in all.
+
+    A batch of short clips shows more digits at more places, from which a decoder learns sooner.
+    """
+    data = data_of(name)
+    first = int(settings.short * steps_of(name, settings))
+    many = max(settings.batch * settings.frames // SHORT, 2)
+    short = stream(source(data, settings, SHORT), many, seed)
+    whole = stream(source(data, settings, settings.frames), settings.batch, seed)
+    return lambda step: short(step) if step < first else whole(step)
+
+
 def train_clips(
     name: str, settings: "Settings", folder: Path, seed: int, resume: bool
 ) -> IndependentPredictor:
@@ -104,7 +122,7 @@ def train_clips(
     if kind_of(name) == UNTRAINED:
         save_learner(learner.eval(), folder / WEIGHTS)
         return learner
-    batches = stream(source(data_of(name), settings, settings.frames), settings.batch, seed)
+    batches = clips_of(name, settings, seed)
     options: dict[str, Any] = {"folder": folder, "resume": resume, "checkpoint_every": CHECKPOINT_EVERY}
     train(learner, batches, steps_of(name, settings), **options, description=f"seed {seed}: {name}")
     return learner

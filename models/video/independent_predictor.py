@@ -223,7 +223,8 @@ class IndependentPredictor(Learner):
             batch: `observation`, uint8 (n, t, h, w, c).
 
         Returns:
-            Means over clips and frames, in nats: `bound`, `log_likelihood` and `kl`.
+            Means over clips and frames, in nats: `bound`, `log_likelihood` and `kl`; and `gradient`, the
+            norm before it is scaled down.
         """
         parts = self.bound(batch["observation"])
         kl, likelihood = parts.kl.sum(2).mean(), parts.log_likelihood.mean()
@@ -237,7 +238,7 @@ class IndependentPredictor(Learner):
             "bound": parts.per_frame.mean().detach(),
             "log_likelihood": likelihood.detach(),
             "kl": kl.detach(),
-            "norm": norm,
+            "gradient": norm.detach(),
         }
 
     @property

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unknot.experiments import video_prediction
 from unknot.experiments.video_prediction import figures, measures, tables
-from unknot.experiments.video_prediction.models import OBJECTS, maker, names
+from unknot.experiments.video_prediction.models import OBJECTS, clips_of, maker, names
 from unknot.experiments.video_prediction.reading import own_groups, varied
 from unknot.models.data.moving_digits import MovingDigits
 from unknot.models.video.independent_predictor import IndependentPredictor
@@ -54,7 +54,7 @@ def test_only_the_named_dimensions_vary_from_the_second_frame() -> None:
     assert found[0, :, [0, 2, 3, 5]].equal(codes[0, 1, [0, 2, 3, 5]].expand(4, 4))
 
 
-SOURCE = MovingDigits(pixels=32, frames=4)
+SOURCE, FRAME = (MovingDigits(pixels=32, frames=frames) for frames in (4, 1))
 CLIP = SOURCE.sample_factors(6, np.random.default_rng(0))
 
 
@@ -67,7 +67,7 @@ class Rendered(IndependentPredictor):
         rows = values[..., 0].astype(int)
         factors = {name: each[rows, [0, 1]] for name, each in CLIP.items()}
         factors |= {"x": values[..., 1].astype(float), "y": values[..., 2].astype(float)}
-        frames = MovingDigits(pixels=32, frames=1).render_factors(factors)[:, 0]
+        frames = FRAME.render_factors(factors)[:, 0]
         return torch.from_numpy(frames.reshape(n, t, *frames.shape[1:]) / 255)
 
 
@@ -122,9 +122,15 @@ def test_the_entangled_model_has_as_many_dimensions_in_one_factor() -> None:
         assert own_groups(factored).shape == (k, factored.factor_dim)
         same = [sum(p.numel() for p in m.decoder.parameters()) for m in (factored, entangled)]
         assert same[0] == same[1]
-    assert "network" not in made["digits-published"].settings() or (
-        made["digits-published"].settings()["network"] == "dcgan"
-    )
+    assert made["digits-published"].settings()["network"] == "dcgan"
+
+
+def test_the_first_clips_are_short_and_as_many_frames() -> None:
+    settings = video_prediction.Settings(steps=10, batch=6, frames=5, short=0.3)
+    batch_at = clips_of("digits-factored", settings, 0)
+    shapes = [batch_at(step)["observation"].shape[:2] for step in (0, 2, 3, 9)]
+    assert shapes == [(10, 3), (10, 3), (6, 5), (6, 5)]
+    assert batch_at(2)["observation"].equal(batch_at(2)["observation"])
 
 
 def test_changes_show_a_factor_of_another_clip() -> None:
