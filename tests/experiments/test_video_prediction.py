@@ -126,8 +126,8 @@ def test_the_entangled_model_has_as_many_dimensions_in_one_factor() -> None:
 
 
 def test_the_first_clips_are_short_and_as_many_frames() -> None:
-    settings = video_prediction.Settings(steps=10, batch=6, frames=5, short=0.3)
-    batch_at = clips_of("digits-factored", settings, 0)
+    settings = video_prediction.Settings(street_steps=10, batch=6, frames=5, short=0.3)
+    batch_at = clips_of("street-factored", settings, 0)
     shapes = [batch_at(step)["observation"].shape[:2] for step in (0, 2, 3, 9)]
     assert shapes == [(10, 3), (10, 3), (6, 5), (6, 5)]
     assert batch_at(2)["observation"].equal(batch_at(2)["observation"])

@@ -182,7 +182,7 @@ def test_a_street_samples_no_overlap_and_refuses_what_it_cannot_render() -> None
         ({"presence": 2}, "presence"),
     ):
         with pytest.raises(ValueError, match=message):
-            Street(**arguments)  # type: ignore[arg-type]
+            Street(**arguments)
     with pytest.raises(ValueError, match="speed must be in"):
         source.render_factors(factors | {"speed": factors["speed"] + 9})
 

@@ -131,7 +131,7 @@ def test_shares_are_of_what_changed_in_each_mask() -> None:
         (lambda x: factor_information(x, x), r"before must be \(n, factors, dimensions\)"),
         (lambda x: factor_information(np.ones((9, 2, 2)), np.ones((9, 2, 1))), "after must be of shape"),
         (lambda x: prediction_gain(np.ones((9, 2, 2)), np.ones((9, 2, 1))), "after must be of shape"),
-        (lambda x: mask_shares(np.ones((2, 3)), np.ones((2, 3))), "masks must be bool"),
+        (lambda x: mask_shares(np.ones((2, 3)), np.ones((2, 3), bool)), "masks must be bool"),
         (lambda x: mask_shares(-np.ones((1, 1)), np.ones((1, 1, 1), bool)), "changed must be finite"),
     ],
 )
