@@ -34,9 +34,9 @@ __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabul
 class Settings:
     """Settings of the experiment."""
 
-    steps: int = 20_000
+    steps: int = 12_000
     """Updates of each model of digits."""
-    street_steps: int = 10_000
+    street_steps: int = 4_000
     """Updates of each model of the street; 0 leaves the street out."""
     batch: int = 16
     """Clips of an update, newly sampled."""

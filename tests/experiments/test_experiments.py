@@ -72,7 +72,7 @@ PICTURES = {
 
 SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
-LONG = ("capacity-vae", "controllable-factors", "factor-vae", "grasping")
+LONG = ("capacity-vae", "controllable-factors", "factor-vae", "grasping", "video-prediction")
 """Experiments whose evaluation takes so long that `make test-all` alone has it."""
 
 
