@@ -152,6 +152,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "videos of shapes and characters whose content and motion are separate codes",
         "On decomposing motion and content for video generation, Tulyakov et al., 2017",
     ),
+    "video-prediction": Entry(
+        "unknot.experiments.video_prediction",
+        "video as factors that each predict their own future: moving digits, cars on a street",
+        "Disentangling video with independent prediction, Whitney and Fergus, 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -13,6 +13,7 @@ from unknot.models.data.blob import Blob  # noqa: E402
 from unknot.models.data.files import read_dsprites, read_shapes3d  # noqa: E402
 from unknot.models.data.letters import letters  # noqa: E402
 from unknot.models.data.mechanisms import MECHANISMS, Transformed, apply_mechanism  # noqa: E402
+from unknot.models.data.moving_digits import MovingDigits  # noqa: E402
 from unknot.models.data.natural import natural_images  # noqa: E402
 from unknot.models.data.nuisance import Nuisance  # noqa: E402
 from unknot.models.data.scenes import Scenes  # noqa: E402
@@ -21,6 +22,7 @@ from unknot.models.data.shapes2d import Shapes2D  # noqa: E402
 from unknot.models.data.splits import stratified_split  # noqa: E402
 from unknot.models.data.sprites import Sprites  # noqa: E402
 from unknot.models.data.stream import stream  # noqa: E402
+from unknot.models.data.street import Street  # noqa: E402
 from unknot.models.data.street_digits import StreetDigits  # noqa: E402
 from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
@@ -47,6 +49,7 @@ from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
 from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
 from unknot.models.traversals import traversal_figure, traversal_frames, traverse  # noqa: E402
+from unknot.models.video.independent_predictor import IndependentPredictor  # noqa: E402
 from unknot.models.video.mocogan import MoCoGAN  # noqa: E402
 from unknot.models.video.vgan import VGAN  # noqa: E402
 
@@ -66,8 +69,10 @@ __all__ = [
     "Embedding",
     "FactorGenerator",
     "FactorVAE",
+    "IndependentPredictor",
     "InfoGAN",
     "MoCoGAN",
+    "MovingDigits",
     "MultiEntityVAE",
     "Nuisance",
     "PairedClassifier",
@@ -84,6 +89,7 @@ __all__ = [
     "SlotAttention",
     "Sprites",
     "StackedNetworks",
+    "Street",
     "StreetDigits",
     "SwitchExperts",
     "Teapots",

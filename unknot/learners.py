@@ -33,6 +33,7 @@ LEARNERS: dict[str, str] = {
     "MultiEntityVAE": "unknot.models.objects.multi_entity",
     "SceneVAE": "unknot.models.objects.whole_scene",
     "SlotAttention": "unknot.models.objects.slot_attention",
+    "IndependentPredictor": "unknot.models.video.independent_predictor",
     "CompetingExperts": "unknot.models.image.competition",
     "SwitchExperts": "unknot.models.image.switch",
     "RoutedExperts": "unknot.models.image.routed",

@@ -1,5 +1,6 @@
-"""Models that generate videos.
+"""Models of video.
 
-`mocogan` has MoCoGAN and `vgan` a generator of one code, its baseline; `game` is the training that both
-share, `networks` their generators and discriminators.
+`mocogan` generates videos of a content and a motion code, `vgan`, its baseline, of one code; `game` is the
+training that both share, `networks` their generators and discriminators. `independent_predictor` encodes
+video as factors that each predict their own future, with its networks in `predictor_networks`.
 """

@@ -59,6 +59,13 @@ PICTURES = {
         "seed-0/shapes-vgan/figures/videos.gif",
         "seed-0/characters-mocogan/figures/combined.gif",
     ],
+    "video-prediction": [
+        "figures/prediction-digits.png",
+        "seed-0/digits-factored/figures/correlations.png",
+        "seed-0/digits-entangled/figures/variations.gif",
+        "seed-0/street-factored/figures/variations.png",
+        "seed-0/street-slots/figures/changes.gif",
+    ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "jade": [
         "figures/errors.png",
@@ -72,7 +79,7 @@ PICTURES = {
 
 SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
-LONG = ("capacity-vae", "controllable-factors", "factor-vae", "grasping")
+LONG = ("capacity-vae", "controllable-factors", "factor-vae", "grasping", "video-prediction")
 """Experiments whose evaluation takes so long that `make test-all` alone has it."""
 
 

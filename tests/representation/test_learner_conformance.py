@@ -193,6 +193,9 @@ CASES: dict[str, Case] = {
     "SlotAttention": Case(
         {"shape": (16, 16, 3), "slots": 2, "slot_dim": 4, "width": 4, "steps": 4}, still(4, 16, 16, 3)
     ),
+    "IndependentPredictor": Case(
+        {"shape": (8, 8, 3), "factor_dim": 2, "width": 2, "hidden": 4, "warm_up": 3}, still(4, 3, 8, 8, 3)
+    ),
     "CompetingExperts": Case(
         EXPERTS | {"identity": "each", "revive_every": 2, "r1": 0.1, "losers": 1}, changed_and_canonical
     ),
