@@ -14,6 +14,8 @@ __all__ = [
     "dense_discriminator",
     "density_ratio_loss",
     "gradient_penalty",
+    "r1_penalty",
+    "translated",
     "wasserstein_distance",
     "wasserstein_generator_loss",
 ]
@@ -52,6 +54,34 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     lengths: Tensor = slope.flatten(1).norm(dim=1)
     return (lengths - 1).square().mean()
+
+
+def r1_penalty(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """Return E |∇D(x)|² / 2 over real samples.
+
+    Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?", 2018, eq. 9.
+
+    Args:
+        critic: D, from samples (n, ...) to scores (n,), each sample separately.
+        real: samples (n, ...).
+    """
+    real = real.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
+    penalty: Tensor = slope.square().flatten(1).sum(1).mean() / 2
+    return penalty
+
+
+def translated(images: Tensor, most: int) -> Tensor:
+    """Return images (n, c, h, w) moved by up to `most` pixels each way, their edges repeated.
+
+    The translation of Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020.
+    """
+    n, _, height, width = images.shape
+    by = torch.randint(-most, most + 1, (2, n, 1), device=images.device)
+    rows = (torch.arange(height, device=images.device) + by[0]).clamp(0, height - 1)
+    columns = (torch.arange(width, device=images.device) + by[1]).clamp(0, width - 1)
+    number = torch.arange(n, device=images.device)[:, None, None]
+    return images.movedim(1, -1)[number, rows[:, :, None], columns[:, None]].movedim(-1, 1)
 
 
 def dense_discriminator(inputs: int, width: int, layers: int) -> nn.Sequential:

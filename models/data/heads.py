@@ -57,6 +57,8 @@ MIDDLE, SPAN = np.array([0.0, -0.02, -0.85]), 2.75
 """Of the image, from between the eyes, and how much it shows, in decimetres."""
 DENSITY = 4.0
 """Points of the surface for each pixel that it would cover if seen straight on."""
+DEPTHS = 4000
+"""Steps of the depth buffer in a decimetre."""
 OVER = 2
 """Rendered pixels along the side of a pixel of the image."""
 
@@ -181,14 +183,16 @@ class _Surface:
         shares = [_inside(k) for k in range(side.max() + 1)]
         self.triangle = np.repeat(np.arange(len(side)), side * (side + 1) // 2)
         self.share = np.concatenate([shares[k] for k in side]).astype(np.float32)
+        self.corner = mesh.triangles[self.triangle]
+        self.moves = [self._expression(units) for units in EXPRESSIONS.values()]
         self._paint()
 
     def _paint(self) -> None:
         """Note which points are the eyes', brows, lips or the mouth's inside, and how near the crown they are."""
         mesh = self.mesh
-        place = (mesh.vertices[mesh.triangles[self.triangle]] * self.share[:, :, None]).sum(1)
+        place = (mesh.vertices[self.corner] * self.share[:, :, None]).sum(1)
         x, y, z = np.abs(place[:, 0]), place[:, 1], place[:, 2]
-        eye = mesh.eyeball[mesh.triangles[self.triangle, 0]]
+        eye = mesh.eyeball[self.corner[:, 0]]
         centre = np.abs(mesh.vertices[mesh.eyeball] * [1, 1, 1]).mean(0)
         off = np.hypot(x - centre[0], y - centre[1])
         self.white, self.iris = eye, eye & (off < 0.09)
@@ -198,7 +202,7 @@ class _Surface:
             for k, name in enumerate(mesh.names)
             if name.startswith(("mouth/mouth-lowerlip-volume", "mouth/mouth-upperlip-volume"))
         )
-        strength = (np.asarray(moved)[mesh.triangles[self.triangle]] * self.share).sum(1)
+        strength = (np.asarray(moved)[self.corner] * self.share).sum(1)
         self.lips = (strength > 0.3 * strength.max()) & (z > 1.3)
         self.cavity = (z > 0.3) & (z < 1.25) & (x < 0.3) & (y > 6.47) & (y < 6.85) & ~eye
         self.brow = (np.abs(y - 7.53 + 0.12 * (x - 0.3)) < 0.045) & (x > 0.1) & (x < 0.52) & (z > 1.0)
@@ -214,7 +218,7 @@ class _Surface:
 
     def render(self, shape: Floats, person: _Person, factors: Factors) -> Images:
         """Render one person: uint8 (pixels / OVER, pixels / OVER, 3)."""
-        vertices = shape + self._expression(int(factors["expression"]))
+        vertices = shape + self.moves[int(factors["expression"])]
         yaw = np.deg2rad(factors["yaw"])
         cos, sin = np.cos(yaw), np.sin(yaw)
         turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
@@ -222,12 +226,14 @@ class _Surface:
         corners = vertices[self.mesh.triangles]
         normal = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         seen = np.flatnonzero((normal[:, 2] > 0)[self.triangle])
-        points = (self.share[seen, None] @ corners[self.triangle[seen]])[:, 0]
+        around, share = vertices[self.corner[seen]], self.share[seen]
+        points = sum(share[:, k, None] * around[:, k] for k in range(3))
         column = np.floor((points[:, 0] / SPAN + 0.5) * self.pixels).astype(np.int64)
         row = np.floor((0.5 - points[:, 1] / SPAN) * self.pixels).astype(np.int64)
         inside = (column >= 0) & (column < self.pixels) & (row >= 0) & (row < self.pixels)
         order = np.flatnonzero(inside)
-        order = order[np.argsort(points[order, 2], kind="stable")]
+        depth = (DEPTHS * points[order, 2]).astype(np.int16)  # of 16 bits, for which sorting is fast
+        order = order[np.argsort(depth, kind="stable")]
         front = np.full(self.pixels**2, -1)
         front[row[order] * self.pixels + column[order]] = seen[order]  # the nearest comes last
         image = np.empty((self.pixels**2, 3))
@@ -237,8 +243,8 @@ class _Surface:
         small = image.reshape(self.pixels // OVER, OVER, self.pixels // OVER, OVER, 3).mean((1, 3))
         return (255 * small.clip(0, 1)).round().astype(np.uint8)
 
-    def _expression(self, number: int) -> Floats:
-        units = list(EXPRESSIONS.values())[number]
+    def _expression(self, units: Mapping[str, float]) -> Floats:
+        """Return by how much an expression moves the vertices, (v, 3)."""
         weights = np.array([units.get(n.removeprefix("expression/"), 0.0) for n in self.names], np.float32)
         moved: Floats = (weights @ self.flat).reshape(-1, 3)
         return moved
