@@ -40,6 +40,10 @@ LEARNERS: dict[str, str] = {
     "SingleClassifier": "unknot.models.image.bottleneck_classifiers",
     "PairedClassifier": "unknot.models.image.bottleneck_classifiers",
     "JADE": "unknot.models.image.jade",
+    "SDGAN": "unknot.models.image.sdgan",
+    "SDBEGAN": "unknot.models.image.sdbegan",
+    "AdaGVAE": "unknot.models.image.ada_gvae",
+    "FactorReader": "unknot.models.image.factor_reader",
 }
 """The module of each class, by the class's name."""
 

@@ -1,12 +1,14 @@
 """Photographs of identities, for the verifier, for training, validation and test."""
 
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unknot import heads
+from unknot.files import SOURCE, FileError, read_object, write_json
 from unknot.models.data.characters import Characters
 from unknot.models.data.gallery import Gallery, IdentitySource, read_images, render_gallery, split_identities
 from unknot.models.data.heads import RenderedHeads
@@ -32,6 +34,36 @@ class Galleries(NamedTuple):
     test: Gallery
 
 
+class OtherHeadsError(FileError):
+    """Models learnt from data that this machine does not have; the sentence says how to get them."""
+
+
+def keep_data(folder: Path, data: str) -> None:
+    """Write down what the models of a folder learn from, or check it when a run is resumed.
+
+    Raises:
+        OtherHeadsError: they began with other data.
+    """
+    if (folder / SOURCE).exists():
+        check_data(folder, data)
+    else:
+        write_json(folder / SOURCE, {"data": data})
+
+
+def check_data(folder: Path, data: str) -> None:
+    """Refuse other data than the models of a folder learnt from, if that was written down.
+
+    Raises:
+        OtherHeadsError: they are others.
+    """
+    path = folder / SOURCE
+    if path.exists() and (learnt := read_object(path, data=str)["data"]) != data:
+        how = heads.HOW if learnt == "heads" else "run it without them"
+        raise OtherHeadsError(
+            f"{path}: models learnt from {TITLES.get(learnt, learnt)}, but this run has {TITLES[data]}: {how}"
+        )
+
+
 def find_data(images: str) -> str:
     """Return which data a run has: "images" if a folder is named, "heads", or "characters" without them."""
     return "images" if images else heads.find_source()
@@ -52,9 +84,7 @@ def galleries(data: str, images: str, identities: int, photos: int, pixels: int)
         every, _ = read_images(images, pixels)
         return Galleries(*(every.chosen(part) for part in _split(len(every))))
     source: IdentitySource = (
-        RenderedHeads(identities=identities, pixels=pixels)
-        if data == "heads"
-        else Characters(pixels=pixels)
+        RenderedHeads(identities=identities, pixels=pixels) if data == "heads" else Characters(pixels=pixels)
     )
     return Galleries(*(render_gallery(source, part, photos, SEED) for part in _split(source.identities)))
 

@@ -17,11 +17,11 @@ Floats = NDArray[np.float32]
 
 EXPRESSIONS: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
-    "joy": {"mouth-corner-puller": 1.2, "mouth-part-later": 0.8, "eye-slit": 0.6},
-    "surprise": {"mouth-open": 1.0, "eyebrows-up": 1.2, "eyebrows-inner-up": 0.8, "eye-opened-up": 1.2},
-    "anger": {"eyebrows-down": 1.3, "mouth-compression": 1.2, "nose-elevation": 1.0, "eye-slit": 0.8},
-    "sadness": {"eyebrows-inner-up": 1.2, "mouth-depression": 1.3, "mouth-depression-retraction": 0.7},
-    "kiss": {"mouth-pursing": 1.1, "mouth-protusion": 0.8, "eye-closure": 1.0},
+    "joy": {"mouth-corner-puller": 1.6, "mouth-part-later": 1.4, "eye-slit": 1.0},
+    "surprise": {"mouth-open": 1.3, "eyebrows-up": 1.8, "eyebrows-inner-up": 1.2, "eye-opened-up": 1.8},
+    "anger": {"eyebrows-down": 2.0, "mouth-compression": 1.8, "nose-elevation": 1.5, "eye-slit": 1.0},
+    "sadness": {"eyebrows-inner-up": 2.0, "mouth-depression": 2.0, "mouth-depression-retraction": 1.2},
+    "kiss": {"mouth-pursing": 1.6, "mouth-protusion": 1.6, "eye-closure": 1.0},
 }
 """Expressions, and the weight of each unit in them."""
 YAWS = np.array([-40.0, -20.0, 0.0, 20.0, 40.0])
@@ -35,13 +35,15 @@ BACKGROUNDS = np.array([
     [52, 52, 60],
     [170, 150, 176],
 ]) / 255  # fmt: skip
-TONES = np.array([
-    [0.93, 0.76, 0.67],
-    [0.85, 0.65, 0.52],
-    [0.72, 0.52, 0.38],
-    [0.55, 0.38, 0.27],
-    [0.38, 0.26, 0.19],
-])
+TONES = np.array(
+    [
+        [0.93, 0.76, 0.67],
+        [0.85, 0.65, 0.52],
+        [0.72, 0.52, 0.38],
+        [0.55, 0.38, 0.27],
+        [0.38, 0.26, 0.19],
+    ]
+)
 """Skin, from fair to dark; a person's own differs a little from the nearest."""
 HAIR = np.array([[0.10, 0.08, 0.07], [0.28, 0.18, 0.11], [0.52, 0.36, 0.18], [0.56, 0.55, 0.54]])
 IRIS = np.array([[0.25, 0.15, 0.08], [0.30, 0.38, 0.45], [0.27, 0.34, 0.20]])
@@ -53,7 +55,7 @@ WARM = np.array([0.10, 0.0, -0.12])
 """What a tint of 1 adds to the share of red, green and blue in the light."""
 STRENGTH = 0.6
 """Of the targets that make a person, in standard deviations of the artists' full strength."""
-MIDDLE, SPAN = np.array([0.0, -0.02, -0.85]), 2.75
+MIDDLE, SPAN = np.array([0.0, -0.12, -0.85]), 2.4
 """Of the image, from between the eyes, and how much it shows, in decimetres."""
 DENSITY = 4.0
 """Points of the surface for each pixel that it would cover if seen straight on."""
@@ -177,7 +179,9 @@ class _Surface:
         self.mesh, self.names = mesh, mesh.names
         self.flat = mesh.targets.reshape(len(mesh.names), -1)
         corners = mesh.vertices[mesh.triangles]
-        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+        area = (
+            np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+        )
         wanted = DENSITY * area * (pixels / SPAN) ** 2
         side = np.maximum(np.ceil((np.sqrt(8 * wanted + 1) - 1) / 2), 1).astype(int)
         shares = [_inside(k) for k in range(side.max() + 1)]

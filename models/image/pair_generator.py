@@ -136,7 +136,9 @@ class PairGenerator(Trainable):
     @torch.no_grad()
     def _update_average(self) -> None:
         """Move the averaged generator towards the generator, statistics of normalisation too."""
-        for kept, new in zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True):
+        for kept, new in zip(
+            self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True
+        ):
             if kept.is_floating_point():
                 kept.lerp_(new, 1 - self.average)
             else:

@@ -74,9 +74,7 @@ class SDBEGAN(PairGenerator):
         self.gamma, self.balance_rate, self.halve_every, self.floor = gamma, balance_rate, halve_every, floor
         dims = self.identity_dim + self.observation_dim
         self.generator = began_decoder(self.shape, dims, self.width)
-        self.discriminator = PairAutoencoder(
-            self.shape, self.identity_dim, self.observation_dim, self.width
-        )
+        self.discriminator = PairAutoencoder(self.shape, self.identity_dim, self.observation_dim, self.width)
         self._begin_average()
         self.optimizers = self._adam(discriminator=self.discriminator, generator=self.generator)
         self.register_buffer("k", torch.zeros((), dtype=torch.float64))

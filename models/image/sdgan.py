@@ -88,7 +88,11 @@ class SDGAN(PairGenerator):
             penalty = r1_penalty(self._judge, real)
         self.step += 1
         descend(loss + R1_EVERY * self.r1 * penalty, self.optimizers["discriminator"])
-        return {"discriminator": loss.detach(), "real": own.detach().mean(), "generated": false.detach().mean()}
+        return {
+            "discriminator": loss.detach(),
+            "real": own.detach().mean(),
+            "generated": false.detach().mean(),
+        }
 
     def _update_generator(self, number: int) -> dict[str, float | Tensor]:
         loss = functional.softplus(-self._judge(self._pairs(number))).mean()

@@ -131,7 +131,9 @@ def _table(values: ArrayLike, sizes: Sequence[int]) -> NDArray[np.int64]:
             f"values must be whole numbers (n, {len(sizes)}), at least one, not {table.dtype} {table.shape}"
         )
     if (table < 0).any() or (table >= np.array(sizes)).any():
-        raise ValueError(f"values must be from 0 and below {list(sizes)}, not {table.min(0)} to {table.max(0)}")
+        raise ValueError(
+            f"values must be from 0 and below {list(sizes)}, not {table.min(0)} to {table.max(0)}"
+        )
     return table.astype(np.int64)
 
 
