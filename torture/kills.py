@@ -125,6 +125,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "multi-entity-vae": _experiment("multi-entity-vae", steps=4, many_steps=0, slot_steps=4),
     "causal-mechanisms": _experiment("causal-mechanisms", steps=4, identity_steps=2, baselines=0),
     "jade": _experiment("jade"),
+    "sd-gan": _experiment("sd-gan", steps=4, baselines=0),
     "agents": _experiment("agents"),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),

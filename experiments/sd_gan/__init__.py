@@ -1,12 +1,12 @@
 """Generators whose code is of two parts: who it is, and how it is seen.
 
 Donahue, Lipton, Balsubramani and McAuley, "Semantically decomposing the latent spaces of generative
-adversarial networks", 2017. Generators learn from pairs of photographs of one identity. Measured are how well a
-verifier, trained on other identities, tells generated pairs (Table 1), what each code determines, how many
+adversarial networks", 2017. Generators learn from pairs of photographs of one identity. Measured are how well
+a verifier, trained on other identities, tells generated pairs (Table 1), what each code determines, how many
 identities there are, and collapse; shown are combinations of codes (Fig. 1) and interpolations (Fig. 3).
 
-The paper's celebrities are replaced by MakeHuman's heads (`unknot fetch heads`), until then by game characters,
-or by the photographs of a folder (`--images FOLDER`); FaceNet by an embedding of ours.
+The paper's celebrities are replaced by MakeHuman's heads (`unknot fetch heads`), until then by game
+characters, or by the photographs of a folder (`--images FOLDER`); FaceNet by an embedding of ours.
 
 Models, beside bounds that need no training:
 
@@ -153,7 +153,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     photographs = _galleries(settings, data)
 
     def make(name: str, path: Path) -> dict[str, Any]:
-        trained = _train(name, settings, photographs, path, seed, resume)
+        trained: Any = _train(name, settings, photographs, path, seed, resume)
         if name in (VERIFIER, READER):
             return {}
         save_pictures(trained, path)
@@ -290,7 +290,7 @@ def _learner(name: str, settings: Settings, data: Galleries) -> Trainable:
         return FactorReader(sizes=sizes, shape=shape, width=width, hidden=8 * width)
     dims = {name: getattr(settings, name) for name in ("identity_dim", "observation_dim")}
     if name == BEGAN:
-        rate = {"learning_rate": 1e-4, "halve_every": 100_000, "floor": 2e-5}
+        rate: dict[str, Any] = {"learning_rate": 1e-4, "halve_every": 100_000, "floor": 2e-5}
         return SDBEGAN(shape=shape, width=settings.began_width, **dims, **rate)
     if name == PAIRS:
         latent = settings.identity_dim + settings.observation_dim

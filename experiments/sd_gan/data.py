@@ -14,7 +14,7 @@ from unknot.models.data.gallery import Gallery, IdentitySource, read_images, ren
 from unknot.models.data.heads import RenderedHeads
 
 SHARES = {"verifier": 0.3, "training": 0.5, "validation": 0.1, "test": 0.1}
-"""Shares of the identities, in the manner of the paper's 80, 10 and 10%, which had a verifier from elsewhere."""
+"""Shares of the identities. The paper has 80, 10 and 10%, and a verifier from elsewhere."""
 SEED = 0
 """Of the split and of the photographs: all seeds have the same."""
 TITLES = {

@@ -278,8 +278,8 @@ def bounds(judges: Judges, data: Galleries, pairs: int, seed: int) -> dict[str, 
     """Measure what learns nothing: `real` photographs of test identities, and `shuffled` pairs of them.
 
     Returns:
-        For both what `measure` returns, as far as it makes sense. `copied` is the share of test identities that
-        are as near to training identities, beside those of validation.
+        For both what `measure` returns, as far as it makes sense. `copied` is the share of test identities
+        that are as near to training identities, beside those of validation.
     """
     test, rng = data.test, np.random.default_rng([seed, 1])
     one, other, group = _real_pairs(test, pairs, seed)
@@ -302,7 +302,7 @@ def bounds(judges: Judges, data: Galleries, pairs: int, seed: int) -> dict[str, 
 
 
 def _real_pairs(gallery: Gallery, pairs: int, seed: int) -> tuple[Images, Images, Integers]:
-    """Return both images of pairs, each of an identity that differs from the next pair's, and their groups."""
+    """Return both images of pairs, each of another identity than the next pair's, and their groups."""
     rng = np.random.default_rng([seed, 2])
     chosen = np.concatenate([rng.permutation(len(gallery)) for _ in range(-(-pairs // len(gallery)))])[:pairs]
     one, other = gallery.pairs(chosen, rng)

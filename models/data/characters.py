@@ -21,7 +21,7 @@ class Characters(GridSource):
         pixels: side of the images, at least 16.
     """
 
-    observed = ("view", "pose")
+    observed: tuple[str, ...] = ("view", "pose")
     """Factors of the observation."""
 
     def __init__(self, *, pixels: int = 32) -> None:

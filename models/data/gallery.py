@@ -172,7 +172,7 @@ def read_images(folder: str | Path, pixels: int) -> tuple[Gallery, list[str]]:
     Each is cropped to the square in its middle and scaled. Folders with fewer than two images are left out.
 
     Args:
-        folder: the folder; in each of its folders the images (.png, .jpg, .jpeg, .bmp, .webp) of one identity.
+        folder: the folder; in each of its folders the images of one identity, with names in `SUFFIXES`.
         pixels: side of the images.
 
     Returns:

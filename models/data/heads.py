@@ -100,7 +100,7 @@ class RenderedHeads(GridSource):
         FileNotFoundError: the heads are not on this machine; see `unknot.heads.fetch`.
     """
 
-    observed = ("yaw", "light", "tint", "expression", "background")
+    observed: tuple[str, ...] = ("yaw", "light", "tint", "expression", "background")
     """Factors of the observation."""
 
     def __init__(self, *, identities: int = 1000, pixels: int = 32) -> None:
@@ -143,7 +143,9 @@ class RenderedHeads(GridSource):
 
 def _people(numbers: NDArray[np.int64]) -> _Person:
     """Return the people of these numbers, (n,)."""
-    return _Person(*(np.stack(each) for each in zip(*map(_person, numbers.tolist()), strict=True)))
+    each: Any = zip(*map(_person, numbers.tolist()), strict=True)
+    stacked: Any = map(np.stack, each)
+    return _Person(*stacked)
 
 
 @cache
@@ -192,7 +194,7 @@ class _Surface:
         self._paint()
 
     def _paint(self) -> None:
-        """Note which points are the eyes', brows, lips or the mouth's inside, and how near the crown they are."""
+        """Note which points are of eyes, brows, lips or the mouth's inside, and how near the crown."""
         mesh = self.mesh
         place = (mesh.vertices[self.corner] * self.share[:, :, None]).sum(1)
         x, y, z = np.abs(place[:, 0]), place[:, 1], place[:, 2]
@@ -245,7 +247,8 @@ class _Surface:
         hit = np.flatnonzero(front >= 0)
         image[hit] = self._colours(front[hit], person) * _shade(normal[self.triangle[front[hit]]], factors)
         small = image.reshape(self.pixels // OVER, OVER, self.pixels // OVER, OVER, 3).mean((1, 3))
-        return (255 * small.clip(0, 1)).round().astype(np.uint8)
+        whole: Images = (255 * small.clip(0, 1)).round().astype(np.uint8)
+        return whole
 
     def _expression(self, units: Mapping[str, float]) -> Floats:
         """Return by how much an expression moves the vertices, (v, 3)."""

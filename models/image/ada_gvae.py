@@ -64,7 +64,7 @@ class AdaGVAE(VAE):
 
     @torch.no_grad()
     def generate(self, identity: Tensor, observation: Tensor) -> Images:
-        """Return images, uint8 (n, h, w, c), of the identity's dimensions of one code, the others of another."""
+        """Return images, uint8 (n, h, w, c), of one code's dimensions of the identity, another's others."""
         return as_images(self.decode(torch.where(self.share > 0.5, identity, observation)))
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
@@ -78,7 +78,7 @@ class AdaGVAE(VAE):
             dimensions a pair shares.
         """
         images = torch.stack([self._tensor(batch[name]) for name in ("observation", "other")], 1)
-        mean, log_variance = (part.unflatten(0, (-1, 2)) for part in self._moments(images.flatten(0, 1)))
+        mean, log_variance = (part.view(*images.shape[:2], -1) for part in self._moments(images.flatten(0, 1)))
         shared = shared_dimensions(mean.detach(), log_variance.detach())
         self.share.lerp_(shared.float().mean(0), 1 / MEMORY)
         mean, log_variance = _averaged(mean, log_variance, shared)

@@ -48,7 +48,7 @@ class FactorReader(Learner):
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Return log odds of all values, those of one factor after the other, of uint8 images (n, h, w, c)."""
+        """Return log odds of all values, one factor after the other, of uint8 images (n, h, w, c)."""
         odds: Tensor = self.network(image_tensor(images, next(self.parameters()).device, self.shape))
         return odds
 
@@ -56,7 +56,7 @@ class FactorReader(Learner):
     def read(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
         """Return the likeliest value of each factor, (n,) by name, of uint8 images (n, h, w, c)."""
         parts = [self.encode(images[k : k + 500]) for k in range(0, len(images), 500)]
-        odds = torch.cat(parts).split(list(self.sizes.values()), 1)
+        odds = torch.split(torch.cat(parts), list(self.sizes.values()), 1)
         return {name: each.argmax(1).numpy(force=True) for name, each in zip(self.sizes, odds, strict=True)}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
@@ -68,7 +68,7 @@ class FactorReader(Learner):
         Returns:
             `loss`, the cross-entropy of all factors in nats, over that of guessing.
         """
-        odds = self.encode(batch["observation"]).split(list(self.sizes.values()), 1)
+        odds = torch.split(self.encode(batch["observation"]), list(self.sizes.values()), 1)
         loss = odds[0].new_zeros(())
         for (name, size), each in zip(self.sizes.items(), odds, strict=True):
             truth = batch[name].to(each.device).long()

@@ -23,8 +23,8 @@ Images = NDArray[np.uint8]
 class PairGenerator(Trainable):
     """A generator G(z_I, z_O) that learns from pairs of images of one identity.
 
-    Donahue et al., "Semantically decomposing the latent spaces of generative adversarial networks", 2017. Both
-    codes are uniform in [-1, 1]. A generated pair has one z_I, and a z_O for each image. A subclass makes
+    Donahue et al., "Semantically decomposing the latent spaces of generative adversarial networks", 2017.
+    Both codes are uniform in [-1, 1]. A generated pair has one z_I, and a z_O for each image. A subclass has
     `generator` and `optimizers`, calls `_begin_average`, and defines the two updates.
 
     Args:
@@ -118,7 +118,7 @@ class PairGenerator(Trainable):
         """Generate pairs of a common z_I, (number, 2, c, h, w)."""
         identity = self.identity_codes(number).repeat_interleave(2, 0)
         images: Tensor = self.generator(torch.cat([identity, self.observation_codes(2 * number)], 1))
-        return images.unflatten(0, (number, 2))
+        return images.view(number, 2, *images.shape[1:])
 
     def _uniform(self, number: int, dims: int) -> Tensor:
         return 2 * torch.rand(number, dims, device=next(self.parameters()).device) - 1

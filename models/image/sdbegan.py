@@ -49,7 +49,7 @@ class SDBEGAN(PairGenerator):
         **settings: of `PairGenerator`.
 
     Raises:
-        ValueError: an argument out of range, or a shape that isn't a square whose side is a power of 2 from 16.
+        ValueError: an argument out of range, or a shape that isn't a square of a side 16, 32, ...
     """
 
     k: Tensor
@@ -87,7 +87,7 @@ class SDBEGAN(PairGenerator):
         own, generated = self._error(real), self._error(pairs)
         k = float(self.k)
         descend(own - k * generated, self.optimizers["discriminator"])
-        after, convergence = balance(k, float(own), float(generated), self.gamma, self.balance_rate)
+        after, convergence = balance(k, own.item(), generated.item(), self.gamma, self.balance_rate)
         self.k.fill_(after)
         return {"real": own.detach(), "k": after, "convergence": convergence}
 

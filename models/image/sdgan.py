@@ -44,7 +44,7 @@ class SDGAN(PairGenerator):
         **settings: of `PairGenerator`; `width` is the channels of D's first and G's last convolution.
 
     Raises:
-        ValueError: an argument out of range, or a shape that isn't a square whose side is a power of 2 from 8.
+        ValueError: an argument out of range, or a shape that isn't a square of a side 8, 16, ...
     """
 
     step: Tensor
@@ -104,5 +104,5 @@ class SDGAN(PairGenerator):
         images = pairs.flatten(0, 1)
         if self.shift:
             images = translated(images, self.shift)
-        odds: Tensor = self.discriminator(images.unflatten(0, (-1, self.together)))
+        odds: Tensor = self.discriminator(images.reshape(-1, self.together, *images.shape[1:]))
         return odds

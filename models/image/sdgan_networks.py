@@ -47,8 +47,8 @@ class SiameseDiscriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return log odds (n,) that images (n, together, c, h, w) are real and of one identity."""
-        maps = self.encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-        odds: Tensor = self.judge(maps.flatten(1, 2))
+        maps: Tensor = self.encoder(images.flatten(0, 1))
+        odds: Tensor = self.judge(maps.view(len(images), -1, *maps.shape[2:]))
         return odds[:, 0]
 
 
@@ -75,10 +75,10 @@ class PairAutoencoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return reconstructions of pairs (n, 2, c, h, w), of the same shape."""
-        codes = self.encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-        mixed = self.bottleneck(codes.flatten(1)).unflatten(1, codes.shape[1:])
-        decoded: Tensor = self.decoder(mixed.flatten(0, 1)).unflatten(0, images.shape[:2])
-        return decoded
+        codes: Tensor = self.encoder(images.flatten(0, 1))
+        mixed: Tensor = self.bottleneck(codes.view(len(images), -1))
+        decoded: Tensor = self.decoder(mixed.view(codes.shape))
+        return decoded.view(images.shape)
 
 
 def _halvings(shape: Shape) -> int:

@@ -46,7 +46,7 @@ def verification_auc(distances: ArrayLike, matched: ArrayLike) -> float:
 
 
 def best_threshold(distances: ArrayLike, matched: ArrayLike) -> float:
-    """Return the threshold of the greatest accuracy, in the middle of two distances; see `verification_auc`."""
+    """Return the threshold of the greatest accuracy, between two distances; see `verification_auc`."""
     far, same = _pairs(distances, matched)
     order = np.argsort(far, kind="stable")
     ordered, right = far[order], np.cumsum(np.where(same[order], 1, -1))
