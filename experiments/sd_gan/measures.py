@@ -101,7 +101,7 @@ def measure(model: Generator, judges: Judges, data: Galleries, pairs: int, seed:
         seed: of the codes.
 
     Returns:
-        What `verification`, `read_factors`, `kept` (both empty without reader) and `identities` return.
+        What `verification`, `identities` and, with a reader, `read_factors` and `determined` return; `kept`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -114,9 +114,11 @@ def measure(model: Generator, judges: Judges, data: Galleries, pairs: int, seed:
         table = combined(model, model.identity_codes(m), model.observation_codes(OBSERVATIONS))
     group = _read(judges, one)["group"] if judges.reader else np.zeros(pairs, np.int64)
     metrics = verification(judges.verifier, one, other, group, np.random.default_rng(seed))
-    metrics |= identities(judges.verifier, shown.reshape(-1, photos, *shown.shape[1:]), data)
+    shown = shown.reshape(-1, photos, *shown.shape[1:])
+    metrics |= identities(judges.verifier, shown, data)
     if judges.reader:
-        metrics |= read_factors(judges, one[:SAMPLES], data.test) | kept(judges, table, data.test)
+        metrics |= read_factors(judges, one[:SAMPLES], data.test)
+        metrics |= {"kept": kept(judges, shown, data.test)} | determined(judges, table)
     return metrics
 
 
@@ -212,45 +214,43 @@ def read_factors(judges: Judges, images: Images, test: Gallery) -> dict[str, Any
     }
 
 
-def kept(judges: Judges, table: Images, test: Gallery) -> dict[str, Any]:
-    """Measure what each code determines.
+def kept(judges: Judges, images: Images, test: Gallery) -> dict[str, float]:
+    """Return how much entropy observations' factors keep with identity fixed, over that of true images.
+
+    Args:
+        judges: of which the reader reads.
+        images: of identities, as many of each as there are photographs, (m, photos, h, w, c).
+        test: photographs.
+    """
+    m, photos = images.shape[:2]
+    found, true = _read(judges, images.reshape(-1, *images.shape[2:])), _read(judges, test.images)
+    rows = np.searchsorted(test.identity, np.arange(len(test)))[:, None] + np.arange(photos)
+    return {
+        name: _ratio(
+            conditional_entropy(found[name].reshape(m, photos), size),
+            conditional_entropy(true[name][rows], size),
+        )
+        for name, size in test.sizes.items()
+    }
+
+
+def determined(judges: Judges, table: Images) -> dict[str, dict[str, float]]:
+    """Return `by_identity` and `by_observation`: the share of each factor's variance that a code determines.
 
     Args:
         judges: of which the reader reads.
         table: images of all combinations, (identities, observations, h, w, c).
-        test: photographs whose entropy is the comparison.
-
-    Returns:
-        By factor, `kept`, the entropy of an observation's factor with identity fixed over that in true
-        photographs of one identity; `by_identity` and `by_observation`, the share of its variance that each
-        code determines, for `group` too.
     """
     m, n = table.shape[:2]
-    found, true = _read(judges, table.reshape(-1, *table.shape[2:])), _read(judges, test.images)
-    photos = int(np.bincount(test.identity).min())
-    first = np.searchsorted(test.identity, np.arange(len(test)))
-    rows = first[:, None] + np.arange(photos)
+    found = _read(judges, table.reshape(-1, *table.shape[2:]))
     shares = {
         name: variance_shares(np.eye(int(each.max()) + 1)[each].reshape(m, n, -1))
         for name, each in found.items()
     }
     return {
-        "kept": {
-            name: _ratio(
-                conditional_entropy(_rows_of(found[name].reshape(m, n), photos), size),
-                conditional_entropy(true[name][rows], size),
-            )
-            for name, size in test.sizes.items()
-        },
         "by_identity": {name: share[0] for name, share in shares.items()},
         "by_observation": {name: share[1] for name, share in shares.items()},
     }
-
-
-def _rows_of(table: Integers, length: int) -> Integers:
-    """Cut rows (m, n) into rows of a length, leaving out what is over."""
-    length = min(length, table.shape[1])
-    return table[:, : table.shape[1] // length * length].reshape(-1, length)
 
 
 def _ratio(value: float, whole: float) -> float:

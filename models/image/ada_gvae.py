@@ -17,7 +17,7 @@ __all__ = ["AdaGVAE", "shared_dimensions"]
 
 Images = NDArray[np.uint8]
 
-MEMORY = 500
+MEMORY = 100
 """Updates that the moving average of what pairs share remembers."""
 
 
@@ -78,7 +78,8 @@ class AdaGVAE(VAE):
             dimensions a pair shares.
         """
         images = torch.stack([self._tensor(batch[name]) for name in ("observation", "other")], 1)
-        mean, log_variance = (part.view(*images.shape[:2], -1) for part in self._moments(images.flatten(0, 1)))
+        moments = self._moments(images.flatten(0, 1))
+        mean, log_variance = (part.reshape(*images.shape[:2], -1) for part in moments)
         shared = shared_dimensions(mean.detach(), log_variance.detach())
         self.share.lerp_(shared.float().mean(0), 1 / MEMORY)
         mean, log_variance = _averaged(mean, log_variance, shared)

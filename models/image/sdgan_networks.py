@@ -48,7 +48,7 @@ class SiameseDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return log odds (n,) that images (n, together, c, h, w) are real and of one identity."""
         maps: Tensor = self.encoder(images.flatten(0, 1))
-        odds: Tensor = self.judge(maps.view(len(images), -1, *maps.shape[2:]))
+        odds: Tensor = self.judge(maps.reshape(len(images), -1, *maps.shape[2:]))
         return odds[:, 0]
 
 
@@ -76,9 +76,9 @@ class PairAutoencoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return reconstructions of pairs (n, 2, c, h, w), of the same shape."""
         codes: Tensor = self.encoder(images.flatten(0, 1))
-        mixed: Tensor = self.bottleneck(codes.view(len(images), -1))
-        decoded: Tensor = self.decoder(mixed.view(codes.shape))
-        return decoded.view(images.shape)
+        mixed: Tensor = self.bottleneck(codes.reshape(len(images), -1))
+        decoded: Tensor = self.decoder(mixed.reshape(codes.shape))
+        return decoded.reshape(images.shape)
 
 
 def _halvings(shape: Shape) -> int:
