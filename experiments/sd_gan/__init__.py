@@ -71,9 +71,9 @@ class Settings:
     """Heads in all: half of them to learn from, 30% for the verifier, 10% each for validation and test."""
     photos: int = 8
     """Photographs of each."""
-    steps: int = 30_000
+    steps: int = 20_000
     """Updates of SD-DCGAN, and of a DCGAN."""
-    began_steps: int = 20_000
+    began_steps: int = 8_000
     """Updates of SD-BEGAN."""
     vae_steps: int = 20_000
     """Updates of the Ada-GVAE."""
@@ -81,7 +81,7 @@ class Settings:
     """Pairs in an update."""
     width: int = 32
     """Channels of the first convolution of discriminators; of all of the Ada-GVAE's."""
-    began_width: int = 32
+    began_width: int = 16
     """Channels of SD-BEGAN's convolutions."""
     identity_dim: int = 50
     """Dimensions of the identity code."""
@@ -95,7 +95,7 @@ class Settings:
     """Updates of the verifier, and of the reader of factors."""
     pairs: int = 5000
     """Matched pairs that are verified, and as many others."""
-    baselines: int = 3
+    baselines: int = 1
     """Seeds that train all models."""
 
     def __post_init__(self) -> None:

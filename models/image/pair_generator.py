@@ -43,6 +43,8 @@ class PairGenerator(Trainable):
 
     generator: nn.Module
     """From codes (n, d_I + d_O) to images (n, c, h, w) in [-1, 1]."""
+    step: Tensor
+    """Updates so far."""
     averaged: nn.Module
     """The moving average of the generator."""
 
@@ -65,6 +67,7 @@ class PairGenerator(Trainable):
         self.shape = image_shape(shape)
         self.identity_dim, self.observation_dim, self.width = identity_dim, observation_dim, width
         self.average, self.learning_rate, self.momentum = average, learning_rate, momentum
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     # Use
 
@@ -98,6 +101,7 @@ class PairGenerator(Trainable):
         real = self._real(batch)
         scalars = self._update_discriminator(real) | self._update_generator(len(real))
         self._update_average()
+        self.step += 1
         return scalars
 
     @abstractmethod
@@ -135,11 +139,12 @@ class PairGenerator(Trainable):
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        """Move the averaged generator towards the generator, statistics of normalisation too."""
+        """Move the averaged generator towards the generator, statistics too; at first faster."""
+        keep = min(self.average, (int(self.step) + 1) / (int(self.step) + 10))
         for kept, new in zip(
             self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True
         ):
             if kept.is_floating_point():
-                kept.lerp_(new, 1 - self.average)
+                kept.lerp_(new, 1 - keep)
             else:
                 kept.copy_(new)

@@ -54,9 +54,6 @@ class SDBEGAN(PairGenerator):
 
     k: Tensor
     """The weight of generated pairs in D's loss."""
-    step: Tensor
-    """Updates so far."""
-
     def __init__(
         self,
         *,
@@ -78,7 +75,6 @@ class SDBEGAN(PairGenerator):
         self._begin_average()
         self.optimizers = self._adam(discriminator=self.discriminator, generator=self.generator)
         self.register_buffer("k", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def _update_discriminator(self, real: Tensor) -> dict[str, float | Tensor]:
         self._set_rates()
@@ -103,7 +99,6 @@ class SDBEGAN(PairGenerator):
 
     def _set_rates(self) -> None:
         halvings = int(self.step) // self.halve_every if self.halve_every else 0
-        self.step += 1
         rate = max(self.learning_rate / 2**halvings, min(self.floor, self.learning_rate))
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:

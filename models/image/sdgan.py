@@ -47,9 +47,6 @@ class SDGAN(PairGenerator):
         ValueError: an argument out of range, or a shape that isn't a square of a side 8, 16, ...
     """
 
-    step: Tensor
-    """Updates so far."""
-
     def __init__(
         self,
         *,
@@ -73,7 +70,6 @@ class SDGAN(PairGenerator):
         self.discriminator = SiameseDiscriminator(self.shape, self.width, together, norm=norm)
         self._begin_average()
         self.optimizers = self._adam(discriminator=self.discriminator, generator=self.generator)
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def _update_discriminator(self, real: Tensor) -> dict[str, float | Tensor]:
         with torch.no_grad():
@@ -86,7 +82,6 @@ class SDGAN(PairGenerator):
         penalty = loss.new_zeros(())
         if self.r1 and int(self.step) % R1_EVERY == 0:
             penalty = r1_penalty(self._judge, real)
-        self.step += 1
         descend(loss + R1_EVERY * self.r1 * penalty, self.optimizers["discriminator"])
         return {
             "discriminator": loss.detach(),
