@@ -66,22 +66,18 @@ OVER = 2
 
 
 class _Person(NamedTuple):
-    """What n people are made of."""
+    """What a person is made of; colours are (3,), in [0, 1]."""
 
     weights: Floats
-    """(n, targets)."""
+    """(targets,)."""
     tone: NDArray[np.int64]
-    """(n,), the nearest of `TONES`."""
+    """The nearest of `TONES`."""
     skin: Floats
-    """(n, 3)."""
     hair: Floats
-    """(n, 3)."""
     hairline: Floats
-    """(n,), where the hair begins; see `_Surface.crown`."""
+    """Where the hair begins; see `_Surface.crown`."""
     iris: Floats
-    """(n, 3)."""
     lips: Floats
-    """(n, 3)."""
 
 
 class RenderedHeads(GridSource):
@@ -120,7 +116,7 @@ class RenderedHeads(GridSource):
 
     def group(self, identities: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return which of the tones of skin people (n,) have: (n,), in [0, 5)."""
-        return _people(identities).tone
+        return np.array([int(_person(each).tone) for each in identities.tolist()])
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
         """Render factors: uint8 (n, pixels, pixels, 3).
@@ -132,20 +128,13 @@ class RenderedHeads(GridSource):
         images = np.empty((len(given["identity"]), self.pixels, self.pixels, 3), np.uint8)
         surface = _surface(OVER * self.pixels)
         numbers, which = np.unique(given["identity"], return_inverse=True)
-        people = _people(numbers)
-        shapes = surface.shapes(people.weights)
+        everyone = list(map(_person, numbers.tolist()))
+        shapes = surface.shapes(np.stack([each.weights for each in everyone]))
         for row, person in enumerate(which):
             one = {name: each[row] for name, each in given.items()}
-            image = surface.render(shapes[person], _Person(*(each[person] for each in people)), one)
+            image = surface.render(shapes[person], everyone[person], one)
             images[row] = image
         return images
-
-
-def _people(numbers: NDArray[np.int64]) -> _Person:
-    """Return the people of these numbers, (n,)."""
-    each: Any = zip(*map(_person, numbers.tolist()), strict=True)
-    stacked: Any = map(np.stack, each)
-    return _Person(*stacked)
 
 
 @cache

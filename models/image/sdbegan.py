@@ -54,6 +54,7 @@ class SDBEGAN(PairGenerator):
 
     k: Tensor
     """The weight of generated pairs in D's loss."""
+
     def __init__(
         self,
         *,
