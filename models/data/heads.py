@@ -70,12 +70,12 @@ class _Person(NamedTuple):
 
     weights: Floats
     """(targets,)."""
-    tone: NDArray[np.int64]
+    tone: int
     """The nearest of `TONES`."""
+    hairline: float
+    """Where the hair begins; see `_Surface.crown`."""
     skin: Floats
     hair: Floats
-    hairline: Floats
-    """Where the hair begins; see `_Surface.crown`."""
     iris: Floats
     lips: Floats
 
@@ -116,7 +116,7 @@ class RenderedHeads(GridSource):
 
     def group(self, identities: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return which of the tones of skin people (n,) have: (n,), in [0, 5)."""
-        return np.array([int(_person(each).tone) for each in identities.tolist()])
+        return np.array([_person(each).tone for each in identities.tolist()])
 
     def render_factors(self, factors: Mapping[str, Any]) -> Images:
         """Render factors: uint8 (n, pixels, pixels, 3).
@@ -153,8 +153,8 @@ def _person(number: int) -> _Person:
     hairline = rng.uniform(-0.5, 0.3)
     iris = IRIS[rng.integers(len(IRIS))]
     lips = skin * np.array([1.0, 0.72, 0.72]) * rng.normal(1, 0.08)
-    values = (weights, tone, skin, hair.clip(0.03, 0.9), hairline, iris, lips.clip(0.05, 1))
-    return _Person(*(np.asarray(v, np.int64 if v is tone else np.float32) for v in values))
+    colours = (skin, hair.clip(0.03, 0.9), iris, lips.clip(0.05, 1))
+    return _Person(weights, int(tone), float(hairline), *(c.astype(np.float32) for c in colours))
 
 
 class _Surface:
