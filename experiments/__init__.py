@@ -142,6 +142,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "experts that compete for changed digits until each undoes one mechanism, without labels",
         "Learning independent causal mechanisms, Parascandolo et al., 2017",
     ),
+    "sd-gan": Entry(
+        "unknot.experiments.sd_gan",
+        "generate photographs of identities never seen, who and how in codes of their own, from pairs",
+        "Semantically decomposing the latent spaces of generative adversarial networks, Donahue et al., 2017",
+    ),
     "jade": Entry(
         "unknot.experiments.jade",
         "classify street digits with 1,000 labels by the help of MNIST, content and style apart",

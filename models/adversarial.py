@@ -16,7 +16,8 @@ __all__ = [
     "discriminator_loss",
     "generator_loss",
     "gradient_penalty",
-    "slope_penalty",
+    "r1_penalty",
+    "translated",
     "wasserstein_distance",
     "wasserstein_generator_loss",
 ]
@@ -57,6 +58,34 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated
     return (lengths - 1).square().mean()
 
 
+def r1_penalty(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """Return E |∇D(x)|² / 2 over real samples.
+
+    Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?", 2018, eq. 9.
+
+    Args:
+        critic: D, from samples (n, ...) to scores (n,), each sample separately.
+        real: samples (n, ...).
+    """
+    real = real.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
+    penalty: Tensor = slope.square().flatten(1).sum(1).mean() / 2
+    return penalty
+
+
+def translated(images: Tensor, most: int) -> Tensor:
+    """Return images (n, c, h, w) moved by up to `most` pixels each way, their edges repeated.
+
+    The translation of Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020.
+    """
+    n, _, height, width = images.shape
+    by = torch.randint(-most, most + 1, (2, n, 1), device=images.device)
+    rows = (torch.arange(height, device=images.device) + by[0]).clamp(0, height - 1)
+    columns = (torch.arange(width, device=images.device) + by[1]).clamp(0, width - 1)
+    number = torch.arange(n, device=images.device)[:, None, None]
+    return images.movedim(1, -1)[number, rows[:, :, None], columns[:, None]].movedim(-1, 1)
+
+
 def dense_discriminator(inputs: int, width: int, layers: int) -> nn.Sequential:
     """Return a multilayer perceptron with leaky ReLU, from (n, inputs) to log odds (n, 1).
 
@@ -91,18 +120,3 @@ def discriminator_loss(real: Tensor, generated: Tensor) -> Tensor:
 def generator_loss(generated: Tensor) -> Tensor:
     """Return -E log D(x̃) of log odds, any shape: the loss of a generator that does not saturate."""
     return functional.softplus(-generated).mean()
-
-
-def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """Return E |∇D(x)|² / 2 at real samples, which is R1.
-
-    Mescheder, Geiger and Nowozin, "Which training methods for GANs do actually converge?", 2018, eq. 9.
-
-    Args:
-        discriminator: D, from samples (n, ...) to log odds in the first column, (n, k), each sample
-            separately.
-        real: samples (n, ...).
-    """
-    samples = real.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(discriminator(samples)[:, 0].sum(), samples, create_graph=True)
-    return slope.flatten(1).square().sum(1).mean() / 2

@@ -128,6 +128,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "jade": _experiment("jade", extended=0),
     "mocogan": _experiment("mocogan", characters=False),
     "video-prediction": _experiment("video-prediction", steps=4, street_steps=0),
+    "sd-gan": _experiment("sd-gan", steps=4, baselines=0),
     "agents": _experiment("agents"),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),

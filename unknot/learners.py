@@ -43,6 +43,10 @@ LEARNERS: dict[str, str] = {
     "JADE": "unknot.models.image.jade",
     "MoCoGAN": "unknot.models.video.mocogan",
     "VGAN": "unknot.models.video.vgan",
+    "SDGAN": "unknot.models.image.sdgan",
+    "SDBEGAN": "unknot.models.image.sdbegan",
+    "AdaGVAE": "unknot.models.image.ada_gvae",
+    "FactorReader": "unknot.models.image.factor_reader",
 }
 """The module of each class, by the class's name."""
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from unknot.checks import above, at_least, count, within
-from unknot.models.adversarial import discriminator_loss, generator_loss, slope_penalty
+from unknot.models.adversarial import discriminator_loss, generator_loss
 from unknot.models.video.networks import frame_discriminator, video_discriminator
 from unknot.representation.learner import Trainable, descend
 from unknot.representation.networks import image_shape
@@ -173,7 +173,7 @@ class VideoGAN(Trainable):
                 penalties += [_surprise(theirs, fakes.category), _surprise(ours, names)]
             if self.r1 and int(self.updates) % PENALISE_EVERY == 0:
                 weight = self.r1 * PENALISE_EVERY * (self.frames if kind == VIDEO else 1)
-                penalties.append(weight * slope_penalty(self.discriminators[kind], real[kind]))
+                penalties.append(weight * r1_penalty(lambda x, kind=kind: self.discriminators[kind](x)[:, 0], real[kind]))
         descend(torch.stack([*losses.values(), *penalties]).sum(), self.optimizers["discriminators"])
         return {f"D_{kind[0].upper()}": loss.detach() for kind, loss in losses.items()}
 
