@@ -5,10 +5,12 @@ sample is real.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 __all__ = [
     "dense_discriminator",
@@ -16,6 +18,7 @@ __all__ = [
     "discriminator_loss",
     "generator_loss",
     "gradient_penalty",
+    "moving_average",
     "r1_penalty",
     "translated",
     "wasserstein_distance",
@@ -120,3 +123,22 @@ def discriminator_loss(real: Tensor, generated: Tensor) -> Tensor:
 def generator_loss(generated: Tensor) -> Tensor:
     """Return -E log D(x̃) of log odds, any shape: the loss of a generator that does not saturate."""
     return functional.softplus(-generated).mean()
+
+
+def moving_average(network: nn.Module, keep: float) -> AveragedModel:
+    """Return the moving average of a network's weights and statistics, its `module`.
+
+    `update_parameters(network)` moves it, at first faster, so that it forgets how the network began.
+
+    Args:
+        network: the network.
+        keep: how much of itself the average keeps at an update, in [0, 1); 0 for the network as it is.
+    """
+    average = AveragedModel(network, avg_fn=partial(_moved, keep), use_buffers=True)
+    return average.requires_grad_(False)
+
+
+def _moved(keep: float, mean: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
+    if not mean.is_floating_point():  # how many batches batch norm has seen
+        return new
+    return mean.lerp(new, max(1 - keep, 9 / (10 + int(updates))))

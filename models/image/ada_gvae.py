@@ -10,8 +10,8 @@ from torch import Tensor
 
 from unknot.models.image.networks import gaussian_kl
 from unknot.models.image.vae import VAE
-from unknot.models.traversals import as_images
-from unknot.representation.learner import descend
+from unknot.representation.gaussian import Gaussian
+from unknot.representation.learner import as_images, descend
 
 __all__ = ["AdaGVAE", "shared_dimensions"]
 
@@ -83,7 +83,7 @@ class AdaGVAE(VAE):
         shared = shared_dimensions(mean.detach(), log_variance.detach())
         self.share.lerp_(shared.float().mean(0), 1 / MEMORY)
         mean, log_variance = _averaged(mean, log_variance, shared)
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        z = Gaussian(mean, log_variance).sample()
         reconstruction = self.error(self.decoder(z.flatten(0, 1)), images.flatten(0, 1)).mean()
         kl = gaussian_kl(mean, log_variance).sum(-1).mean()
         descend(reconstruction + self.beta * kl, self.optimizers["adam"])

@@ -2,17 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from unknot.checks import above, count, within
-from unknot.models.traversals import as_images
-from unknot.representation.learner import Trainable, image_tensor
+from unknot.representation.learner import Trainable, as_images, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["PairGenerator"]
@@ -25,7 +24,7 @@ class PairGenerator(Trainable):
 
     Donahue et al., "Semantically decomposing the latent spaces of generative adversarial networks", 2017.
     Both codes are uniform in [-1, 1]. A generated pair has one z_I, and a z_O for each image. A subclass has
-    `generator` and `optimizers`, calls `_begin_average`, and defines the two updates.
+    `generator`, `averaged` and `optimizers`, and defines the two updates.
 
     Args:
         shape: (height, width, channels) of the images.
@@ -45,8 +44,8 @@ class PairGenerator(Trainable):
     """From codes (n, d_I + d_O) to images (n, c, h, w) in [-1, 1]."""
     step: Tensor
     """Updates so far."""
-    averaged: nn.Module
-    """The moving average of the generator."""
+    averaged: AveragedModel
+    """The moving average of the generator, which makes samples."""
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class PairGenerator(Trainable):
     def generate(self, identity: Tensor, observation: Tensor) -> Images:
         """Return images, uint8 (n, h, w, c), of z_I (n, d_I) and z_O (n, d_O), by the averaged generator."""
         training = self.averaged.training
-        images = self.averaged.eval()(torch.cat([identity, observation], 1))
+        images: Tensor = self.averaged.eval()(torch.cat([identity, observation], 1))
         self.averaged.train(training)
         return as_images((images.movedim(1, -1) + 1) / 2)
 
@@ -100,7 +99,7 @@ class PairGenerator(Trainable):
         """
         real = self._real(batch)
         scalars = self._update_discriminator(real) | self._update_generator(len(real))
-        self._update_average()
+        self.averaged.update_parameters(self.generator)
         self.step += 1
         return scalars
 
@@ -133,18 +132,3 @@ class PairGenerator(Trainable):
             name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=betas, fused=True)
             for name, network in networks.items()
         }
-
-    def _begin_average(self) -> None:
-        self.averaged = deepcopy(self.generator).requires_grad_(False)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Move the averaged generator towards the generator, statistics too; at first faster."""
-        keep = min(self.average, (int(self.step) + 1) / (int(self.step) + 10))
-        for kept, new in zip(
-            self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True
-        ):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - keep)
-            else:
-                kept.copy_(new)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from unknot.checks import above, at_least, count, within
+from unknot.models.adversarial import moving_average
 from unknot.models.image.pair_generator import PairGenerator
 from unknot.models.image.sdgan_networks import PairAutoencoder, began_decoder
 from unknot.representation.learner import descend
@@ -73,7 +74,7 @@ class SDBEGAN(PairGenerator):
         dims = self.identity_dim + self.observation_dim
         self.generator = began_decoder(self.shape, dims, self.width)
         self.discriminator = PairAutoencoder(self.shape, self.identity_dim, self.observation_dim, self.width)
-        self._begin_average()
+        self.averaged = moving_average(self.generator, self.average)
         self.optimizers = self._adam(discriminator=self.discriminator, generator=self.generator)
         self.register_buffer("k", torch.zeros((), dtype=torch.float64))
 

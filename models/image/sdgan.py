@@ -4,10 +4,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from unknot.checks import at_least, count, flag, within
-from unknot.models.adversarial import r1_penalty, translated
+from unknot.models.adversarial import (
+    discriminator_loss,
+    generator_loss,
+    moving_average,
+    r1_penalty,
+    translated,
+)
 from unknot.models.image.infogan_networks import conv_generator
 from unknot.models.image.pair_generator import PairGenerator
 from unknot.models.image.sdgan_networks import SiameseDiscriminator
@@ -68,17 +73,17 @@ class SDGAN(PairGenerator):
         self.unmatched = unmatched if together == 2 else 0.0
         self.generator = conv_generator(self.shape, self.identity_dim + self.observation_dim, self.width)
         self.discriminator = SiameseDiscriminator(self.shape, self.width, together, norm=norm)
-        self._begin_average()
+        self.averaged = moving_average(self.generator, self.average)
         self.optimizers = self._adam(discriminator=self.discriminator, generator=self.generator)
 
     def _update_discriminator(self, real: Tensor) -> dict[str, float | Tensor]:
         with torch.no_grad():
             generated = self._pairs(len(real))
         own, false = self._judge(real), self._judge(generated)
-        loss = functional.softplus(-own).mean() + (1 - self.unmatched) * functional.softplus(false).mean()
+        loss = discriminator_loss(own, false)
         if self.unmatched:
             strangers = torch.stack([real[:, 0], real[:, 1].roll(1, 0)], 1)
-            loss = loss + self.unmatched * functional.softplus(self._judge(strangers)).mean()
+            loss = torch.lerp(loss, discriminator_loss(own, self._judge(strangers)), self.unmatched)
         penalty = loss.new_zeros(())
         if self.r1 and int(self.step) % R1_EVERY == 0:
             penalty = r1_penalty(self._judge, real)
@@ -90,7 +95,7 @@ class SDGAN(PairGenerator):
         }
 
     def _update_generator(self, number: int) -> dict[str, float | Tensor]:
-        loss = functional.softplus(-self._judge(self._pairs(number))).mean()
+        loss = generator_loss(self._judge(self._pairs(number)))
         descend(loss, self.optimizers["generator"])
         return {"generator": loss.detach()}
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel
 
 from unknot.checks import above, at_least, count, within
-from unknot.models.adversarial import discriminator_loss, generator_loss
+from unknot.models.adversarial import discriminator_loss, generator_loss, moving_average, r1_penalty
 from unknot.models.video.networks import frame_discriminator, video_discriminator
 from unknot.representation.learner import Trainable, descend
 from unknot.representation.networks import image_shape
@@ -110,9 +110,7 @@ class VideoGAN(Trainable):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):  # takes a quarter less time
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = (
-            AveragedModel(generator, avg_fn=self._averaging, use_buffers=True) if self.average else None
-        )
+        self.averaged = moving_average(generator, self.average)
         self.optimizers = {
             name: torch.optim.Adam(getattr(self, name).parameters(), rate, **self._adam)
             for name, rate in self._rates.items()
@@ -128,15 +126,10 @@ class VideoGAN(Trainable):
 
     @property
     def sampler(self) -> nn.Module:
-        """The generator that samples videos: the averaged one, if there is."""
-        sampler: nn.Module = self.generator if self.averaged is None else self.averaged.module
-        return sampler
+        """The generator that samples videos, the averaged one."""
+        return self.averaged.module
 
     # Training
-
-    def _averaging(self, mean: Tensor, new: Tensor, number: Tensor | int) -> Tensor:
-        """Move an average towards new weights; it forgets faster as long as there were few updates."""
-        return mean.lerp(new, max(1 - self.average, 9 / (10 + int(number))))
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one step of the discriminators, then one of the generator against them.
@@ -156,8 +149,7 @@ class VideoGAN(Trainable):
         names = batch["category"][:clips] if self.categories and "category" in batch else None
         losses = self._discriminate(real, fakes, names) | self._deceive(fakes)
         self.updates += 1
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.generator)
+        self.averaged.update_parameters(self.generator)
         return losses
 
     def _discriminate(
@@ -173,9 +165,14 @@ class VideoGAN(Trainable):
                 penalties += [_surprise(theirs, fakes.category), _surprise(ours, names)]
             if self.r1 and int(self.updates) % PENALISE_EVERY == 0:
                 weight = self.r1 * PENALISE_EVERY * (self.frames if kind == VIDEO else 1)
-                penalties.append(weight * r1_penalty(lambda x, kind=kind: self.discriminators[kind](x)[:, 0], real[kind]))
+                penalties.append(weight * r1_penalty(partial(self._odds, kind), real[kind]))
         descend(torch.stack([*losses.values(), *penalties]).sum(), self.optimizers["discriminators"])
         return {f"D_{kind[0].upper()}": loss.detach() for kind, loss in losses.items()}
+
+    def _odds(self, kind: str, samples: Tensor) -> Tensor:
+        """Return a discriminator's log odds that samples are real, (n,)."""
+        judged: Tensor = self.discriminators[kind](samples)
+        return judged[:, 0]
 
     def _deceive(self, fakes: Fakes) -> dict[str, float | Tensor]:
         """Do one step of the generator: D_I and D_V should take what is generated for real."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from unknot.models.adversarial import r1_penalty, translated
 from unknot.models.image.ada_gvae import AdaGVAE, shared_dimensions
 from unknot.models.image.factor_reader import FactorReader
 from unknot.models.image.sdbegan import SDBEGAN, balance
@@ -38,24 +37,6 @@ def squares(step: int, side: int = 16, heights: int = 2, n: int = 16) -> dict[st
 
 
 # Parts
-
-
-def test_r1_is_half_the_squared_slope() -> None:
-    weights = torch.tensor([3.0, 4.0])
-    assert r1_penalty(lambda x: x @ weights, torch.zeros(5, 2)).item() == pytest.approx(12.5)
-    assert r1_penalty(lambda x: x.square().sum(1), torch.ones(2, 3)).item() == pytest.approx(6)
-
-
-def test_translation_moves_whole_images_and_repeats_their_edges() -> None:
-    torch.manual_seed(0)
-    image = torch.arange(16.0).view(1, 1, 4, 4).expand(200, 1, 4, 4)
-    moved = translated(image, 1)
-    corners = set(moved[:, 0, 1, 1].tolist())
-    assert corners == {0, 1, 2, 4, 5, 6, 8, 9, 10}  # 5 moved by up to one pixel each way
-    still = moved[moved[:, 0, 1, 1] == 5]
-    assert torch.equal(still, image[: len(still)])
-    up = moved[(moved[:, 0, 1, 1] == 9)]
-    assert (up[:, 0, -1] == image[0, 0, -1]).all()
 
 
 def test_the_discriminator_sees_both_images() -> None:
@@ -133,7 +114,7 @@ def test_without_pairs_each_image_is_judged_alone() -> None:
 def test_samples_are_of_the_average() -> None:
     torch.manual_seed(0)
     model = SDGAN(**SMALL, average=0.9)  # type: ignore[arg-type]
-    model.step.fill_(1000)  # at first it keeps less
+    model.averaged.n_averaged.fill_(1000)  # at first it keeps less
     before = [p.clone() for p in model.averaged.parameters()]
     model.update(pairs())
     for old, kept, new in zip(before, model.averaged.parameters(), model.generator.parameters(), strict=True):
