@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.data.videos import ACTIONS
-from unknot.representation.metrics.videos import cells_hit
+from unknot.representation.metrics.histograms import cells_hit
 
 Videos = NDArray[np.uint8]
 Ints = NDArray[np.int64]

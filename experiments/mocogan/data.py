@@ -1,12 +1,10 @@
 """The data sets of the experiment, by name: shapes that move, characters that act, a user's own videos."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -73,11 +71,3 @@ def real_videos(data: str, settings: "Settings", n: int) -> Videos:
     source = source_of(data, settings)
     rendered: Videos = source.render_factors(source.sample_factors(n, np.random.default_rng(MEASURED)))
     return rendered
-
-
-@contextmanager
-def seeded(seed: int = MEASURED) -> Iterator[None]:
-    """Let torch's random state begin with a seed; put it back at the end."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.mocogan.data import FRAMES, seeded
+from unknot.experiments.common.seeds import seeded
+from unknot.experiments.mocogan.data import FRAMES
 from unknot.experiments.mocogan.measures import combine, generate
 from unknot.models.traversals import image_rows
 from unknot.models.video.game import VideoGAN

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from unknot.agents.intervals import as_digits
+from unknot.experiments.common.seeds import seeded
 from unknot.experiments.mocogan.characters import action_of, reader
 from unknot.experiments.mocogan.data import (
     CATEGORIES,
@@ -16,19 +17,14 @@ from unknot.experiments.mocogan.data import (
     FRAMES,
     SHAPES,
     real_videos,
-    seeded,
 )
 from unknot.experiments.mocogan.reading import CELLS, HUES, Reading, read, true_cells
 from unknot.models.data.videos import ShapeMotion
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.representation.metrics.assignment import assignment_matrix
-from unknot.representation.metrics.videos import (
-    average_content_distance,
-    cells_hit,
-    displacement,
-    histogram_distance,
-)
+from unknot.representation.metrics.histograms import cells_hit, histogram, histogram_distance
+from unknot.representation.metrics.videos import average_content_distance, displacement
 
 if TYPE_CHECKING:
     from unknot.experiments.mocogan import Settings
@@ -111,7 +107,7 @@ def collapse(found: Reading, settings: "Settings") -> dict[str, float]:
 def _expected(pixels: int) -> Floats:
     """Return the probabilities of the cells in the data."""
     factors = ShapeMotion(pixels=pixels).sample_factors(TRUE, np.random.default_rng(0))
-    return np.bincount(true_cells(factors), minlength=CELLS) / TRUE
+    return histogram(true_cells(factors), CELLS)
 
 
 def control(learner: MoCoGAN) -> dict[str, float]:

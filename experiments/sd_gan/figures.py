@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from unknot.experiments.common.seeds import seeded
 from unknot.experiments.sd_gan.measures import Generator, combined
 from unknot.experiments.sd_gan.tables import TITLES, seeds_of
 from unknot.models.data.gallery import Gallery
@@ -27,8 +28,7 @@ ENLARGED = 3
 
 def save_pictures(model: Generator, path: Path) -> None:
     """Write a model's matrices to its folder: combinations of codes, interpolation, an animation."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         identity, observation = model.identity_codes(MATRIX), model.observation_codes(MATRIX)
     figures = {
         "matrix": matrix(combined(model, identity, observation), "observation", "identity"),

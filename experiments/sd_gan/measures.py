@@ -1,25 +1,29 @@
 """What generators of identities and observations are measured by, and the bounds of all measures."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.experiments.common.seeds import seeded
 from unknot.experiments.sd_gan.data import Galleries
 from unknot.models.data.gallery import Gallery
 from unknot.models.image.factor_reader import FactorReader
 from unknot.models.image.verifier import Verifier
-from unknot.representation.metrics.identities import (
-    best_threshold,
+from unknot.representation.metrics.histograms import (
     cells_hit,
     conditional_entropy,
+    histogram,
+    histogram_distance,
+)
+from unknot.representation.metrics.identities import (
+    best_threshold,
     copied,
     effective_number,
-    histogram_distance,
     variance_shares,
     verification_accuracy,
     verification_auc,
@@ -82,8 +86,7 @@ def combined(model: Generator, identity: Tensor, observation: Tensor) -> Images:
 
 def samples(model: Generator) -> Images:
     """Return `SAMPLES` images, the same codes for all models of one size."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         return generated(model, model.identity_codes(SAMPLES), model.observation_codes(SAMPLES))
 
 
@@ -103,8 +106,7 @@ def measure(model: Generator, judges: Judges, data: Galleries, pairs: int, seed:
     Returns:
         What `verification`, `identities` and, with a reader, `read_factors` and `determined` return; `kept`.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         codes = model.identity_codes(pairs)
         one, other = (generated(model, codes, model.observation_codes(pairs)) for _ in range(2))
         photos = int(np.bincount(data.test.identity).min())
@@ -205,10 +207,13 @@ def read_factors(judges: Judges, images: Images, test: Gallery) -> dict[str, Any
     found, true = _read(judges, images), _read(judges, test.images)
     sizes = {**test.sizes, "group": int(max(true["group"].max(), found["group"].max())) + 1}
     grid = [name for name in test.sizes if name in GRID] or list(test.sizes)
-    distances = {name: histogram_distance(found[name], true[name], size) for name, size in sizes.items()}
-    table = np.stack([found[name] for name in grid], 1)
+    distances = {
+        name: histogram_distance(found[name], histogram(true[name], size)) for name, size in sizes.items()
+    }
+    counts = [sizes[name] for name in grid]
+    cells = np.ravel_multi_index([found[name] for name in grid], counts)
     return {
-        "cells": cells_hit(table, [sizes[name] for name in grid]),
+        "cells": cells_hit(cells, math.prod(counts)),
         "distances": distances,
         "distance": max(distances[name] for name in test.sizes),
     }

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
+from unknot.experiments.common.seeds import seeded
 from unknot.experiments.video_prediction.models import DIGITS, OBJECTS, Source, source
 from unknot.experiments.video_prediction.reading import (
     HELD,
@@ -83,8 +84,7 @@ def pairs(
     """
     clips = source(data, settings, PAIR_FRAMES, test=True)
     factors = sample(clips, max(settings.pairs // share, 100), PAIRS)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         found = [codes_of(learner, images, sample=True)[:, -2:] for _, images in batches(clips, factors)]
     codes = torch.cat(found).double().numpy()
     places = clips.positions(factors)[:, -1].reshape(len(codes), -1)
@@ -158,8 +158,7 @@ def on_clips(
     """
     clips = source(data, settings, settings.frames + AHEAD, test=True)
     bounds, errors, predicted, shares = [], [], [], []
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+    with seeded(0), torch.no_grad():
         for some, images in batches(clips, sample(clips, max(settings.samples // share, 10), CLIPS)):
             seen = images[:, : settings.frames]
             found = learner.bound(seen)

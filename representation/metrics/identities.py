@@ -3,23 +3,18 @@
 Distances are squared, between embeddings of images; factors are what a reader finds in images.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
-from unknot.checks import above, count
+from unknot.checks import above
 
 __all__ = [
     "best_threshold",
-    "cells_hit",
-    "conditional_entropy",
     "copied",
     "effective_number",
-    "entropy",
-    "histogram_distance",
     "variance_shares",
     "verification_accuracy",
     "verification_auc",
@@ -73,77 +68,7 @@ def _pairs(distances: ArrayLike, matched: ArrayLike) -> tuple[Floats, NDArray[np
     return far, same
 
 
-# What is shown, and how evenly
-
-
-def cells_hit(values: ArrayLike, sizes: Sequence[int], least: int = 1) -> float:
-    """Return the share of a grid's cells that samples hit.
-
-    Args:
-        values: the number of each factor's value, (n, factors).
-        sizes: the number of values of each factor.
-        least: samples that a cell needs to be hit.
-    """
-    count(1, least=least)
-    table = _table(values, sizes)
-    cells = np.ravel_multi_index(tuple(table.T), tuple(sizes))
-    return float((np.bincount(cells, minlength=int(np.prod(sizes))) >= least).mean())
-
-
-def histogram_distance(values: ArrayLike, others: ArrayLike, size: int) -> float:
-    """Return the total variation between the histograms of two samples, in [0, 1].
-
-    Args:
-        values: (n,), whole numbers in [0, size).
-        others: (m,), the same.
-        size: number of values.
-    """
-    shares = [_histogram(each, size) for each in (values, others)]
-    return float(np.abs(shares[0] - shares[1]).sum() / 2)
-
-
-def entropy(values: ArrayLike, size: int) -> float:
-    """Return the entropy of a sample's histogram in nats.
-
-    Args:
-        values: (n,), whole numbers in [0, size).
-        size: number of values.
-    """
-    shares = _histogram(values, size)
-    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
-
-
-def conditional_entropy(values: ArrayLike, size: int) -> float:
-    """Return the mean entropy of the rows of a table (identities, observations), in nats; see `entropy`.
-
-    It is biased downwards in short rows: compare tables with rows of one length.
-    """
-    table = np.asarray(values)
-    if table.ndim != 2 or not table.size:
-        raise ValueError(f"values must be (identities, observations), at least one, not {table.shape}")
-    return float(np.mean([entropy(row, size) for row in table]))
-
-
-def _table(values: ArrayLike, sizes: Sequence[int]) -> NDArray[np.int64]:
-    table = np.asarray(values)
-    if table.ndim != 2 or table.shape[1] != len(sizes) or table.dtype.kind not in "iu" or not len(table):
-        raise ValueError(
-            f"values must be whole numbers (n, {len(sizes)}), at least one, not {table.dtype} {table.shape}"
-        )
-    if (table < 0).any() or (table >= np.array(sizes)).any():
-        raise ValueError(
-            f"values must be from 0 and below {list(sizes)}, not {table.min(0)} to {table.max(0)}"
-        )
-    return table.astype(np.int64)
-
-
-def _histogram(values: ArrayLike, size: int) -> Floats:
-    count(1, size=size)
-    column = np.asarray(values)
-    if column.ndim != 1:
-        raise ValueError(f"values must be whole numbers (n,), not of shape {column.shape}")
-    numbers = _table(column[:, None], [size])[:, 0]
-    return np.bincount(numbers, minlength=size) / len(numbers)
+# Codes
 
 
 def variance_shares(values: ArrayLike) -> tuple[float, float]:

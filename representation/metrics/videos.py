@@ -1,19 +1,17 @@
-"""Measures of generated videos: content that stays, one object that moves, and which kinds there are."""
+"""Measures of generated videos: content that stays, and one object that moves."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unknot.checks import count, within
+from unknot.checks import within
 from unknot.representation.metrics.score import table_of
 
 __all__ = [
     "Track",
     "average_content_distance",
-    "cells_hit",
     "displacement",
-    "histogram_distance",
     "track",
 ]
 
@@ -99,40 +97,3 @@ def displacement(centres: ArrayLike) -> Floats:
     table = np.asarray(centres, np.float64)
     result: Floats = np.linalg.norm(table[:, -1] - table[:, 0], axis=-1)
     return result
-
-
-def cells_hit(cells: NDArray[np.integer[Any]], number: int) -> float:
-    """Return the share of cells of a grid of factors that samples hit, in [0, 1].
-
-    Args:
-        cells: of each sample, (n,), in [0, number); -1 for a sample in none.
-        number: of cells.
-
-    Raises:
-        ValueError: a cell out of range.
-    """
-    return float((_counts(cells, number) > 0).mean())
-
-
-def histogram_distance(cells: NDArray[np.integer[Any]], expected: ArrayLike) -> float:
-    """Return the total variation between the cells of samples and the cells' probabilities, in [0, 1].
-
-    It is not 0 for true samples: with n of them in k equally likely cells it is about 0.4 √(k / n).
-
-    Args:
-        cells: of each sample, (n,), in [0, k); -1 for a sample in none, which counts as a cell that is never.
-        expected: probabilities (k,), whose sum is 1.
-
-    Raises:
-        ValueError: a cell out of range.
-    """
-    p = table_of("expected", expected)
-    q = _counts(cells, len(p)) / max(len(cells), 1)
-    return float((np.abs(p - q).sum() + 1 - q.sum()) / 2)
-
-
-def _counts(cells: NDArray[np.integer[Any]], number: int) -> NDArray[np.int64]:
-    count(1, number=number)
-    if len(cells) and not (cells.min() >= -1 and cells.max() < number):
-        raise ValueError(f"cells must be from -1 to {number - 1}, not {cells.min()} to {cells.max()}")
-    return np.bincount(cells[cells >= 0], minlength=number)

@@ -5,12 +5,8 @@ import pytest
 
 from unknot.representation.metrics.identities import (
     best_threshold,
-    cells_hit,
-    conditional_entropy,
     copied,
     effective_number,
-    entropy,
-    histogram_distance,
     variance_shares,
     verification_accuracy,
     verification_auc,
@@ -50,26 +46,6 @@ def test_a_threshold_never_parts_equal_distances() -> None:
 def test_pairs_that_cannot_be_verified_are_refused(distances, matched, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         verification_auc(distances, matched)
-
-
-def test_cells_of_the_grid_are_counted() -> None:
-    values = [[0, 0], [0, 0], [1, 2], [0, 1]]
-    assert cells_hit(values, [2, 3]) == pytest.approx(3 / 6)
-    assert cells_hit(values, [2, 3], least=2) == pytest.approx(1 / 6)
-    with pytest.raises(ValueError, match="below"):
-        cells_hit(values, [2, 2])
-
-
-def test_the_distance_of_histograms_is_the_total_variation() -> None:
-    assert histogram_distance([0, 0, 1, 1], [1, 2], 3) == pytest.approx(0.5)
-    assert histogram_distance([0, 1], [1, 0, 0, 1], 2) == 0
-    assert histogram_distance([0, 0], [1, 1], 2) == 1
-
-
-def test_entropy_is_that_of_the_shares() -> None:
-    assert entropy([0, 1, 2, 3], 4) == pytest.approx(np.log(4))
-    assert entropy([2, 2, 2], 4) == 0
-    assert conditional_entropy([[0, 1], [1, 1]], 2) == pytest.approx(np.log(2) / 2)
 
 
 def test_variance_belongs_to_the_code_that_determines_it() -> None:

@@ -5,9 +5,7 @@ import pytest
 
 from unknot.representation.metrics.videos import (
     average_content_distance,
-    cells_hit,
     displacement,
-    histogram_distance,
     track,
 )
 
@@ -40,18 +38,3 @@ def test_a_track_has_parts_area_colour_and_centre_of_what_is_lit() -> None:
 def test_displacement_is_from_the_first_to_the_last_frame() -> None:
     centres = np.array([[[0.0, 0.0], [9.0, 9.0], [3.0, 4.0]], [[1.0, 1.0], [np.nan, np.nan], [1.0, 1.0]]])
     np.testing.assert_allclose(displacement(centres), [5, 0])
-
-
-def test_collapse_is_seen_in_the_cells() -> None:
-    even = np.repeat(np.arange(4), 5)
-    assert cells_hit(even, 4) == 1
-    assert histogram_distance(even, [0.25] * 4) == 0
-    one = np.zeros(20, int)
-    assert cells_hit(one, 4) == 0.25
-    assert histogram_distance(one, [0.25] * 4) == pytest.approx(0.75)
-    half = np.where(np.arange(20) % 2, even, -1)  # half of the samples are in no cell
-    assert histogram_distance(half, [0.25] * 4) == pytest.approx(0.5)
-    assert cells_hit(np.full(3, -1), 4) == 0
-    assert histogram_distance(np.full(3, -1), [0.25] * 4) == 1
-    with pytest.raises(ValueError, match="cells must be from -1 to 3"):
-        cells_hit(np.array([4]), 4)
