@@ -55,7 +55,6 @@ REPLACED: dict[str, Any] = {
     "unknot.envs.grasp.dataset:STRAYS": 4,
     "unknot.experiments.common.runs:CHECKPOINT_EVERY": EVERY,
     "unknot.experiments.capacity_vae.generator:CHECKPOINT_EVERY": EVERY,
-    "unknot.experiments.video_prediction.models:CHECKPOINT_EVERY": EVERY,
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
     "unknot.representation.metrics.dci:_trees": lambda categorical, seed, *_: _one_tree(categorical, seed),
     "unknot.representation.metrics.score:RESAMPLES": 10,

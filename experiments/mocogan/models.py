@@ -9,7 +9,7 @@ from unknot.files import WEIGHTS
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.models.video.vgan import VGAN
-from unknot.representation import load_learner, save_learner
+from unknot.representation import load_learner
 
 if TYPE_CHECKING:
     from unknot.experiments.mocogan import Settings
@@ -51,12 +51,9 @@ def train_videos(model: str, settings: "Settings", folder: Path, seed: int, resu
     data, row = parts_of(model)
     batch_at = batches(data, settings, seed, labelled=row == LABELLED)
     steps = steps_of(data, settings)
-    for stage in stages(steps)[:-1] if model == OURS_OF_SHAPES else ():
-        if not (resume and stage_weights(folder, stage).exists()):
-            early = train_model(lambda: make(model, settings), batch_at, stage, folder, seed, resume)
-            save_learner(early, stage_weights(folder, stage))
-            resume = True
-    return train_model(lambda: make(model, settings), batch_at, steps, folder, seed, resume)
+    kept = stages(steps)[:-1] if model == OURS_OF_SHAPES else ()
+    keep = {stage: stage_weights(folder, stage) for stage in kept}
+    return train_model(lambda: make(model, settings), batch_at, steps, folder, seed, resume, keep)
 
 
 def steps_of(data: str, settings: "Settings") -> int:

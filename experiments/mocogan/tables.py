@@ -10,6 +10,7 @@ from unknot.experiments.common.tables import (
     cell,
     how_many,
     over_seeds,
+    percent_cell,
     success_cell,
     where_measured,
 )
@@ -92,7 +93,7 @@ def _shapes(seeds: Seeds) -> Table:
     rows = []
     for key, title, models in _titled(seeds, SHAPES):
         outcomes = over_seeds(models, "outcomes")
-        up, left = (percent([each[k] for each in over_seeds(models, "motions")]) for k in (0, 1))
+        up, left = (percent_cell([each[k] for each in over_seeds(models, "motions")]) for k in (0, 1))
         rows.append(
             (
                 title,
@@ -102,11 +103,11 @@ def _shapes(seeds: Seeds) -> Table:
                 success_cell(
                     over_seeds(models, "valid"), [len(each) for each in outcomes], outcomes, shared=False
                 ),
-                percent(over_seeds(models, "frames")),
+                percent_cell(over_seeds(models, "frames")),
                 up,
                 left,
                 _known(models, "moved", 1),
-                percent(over_seeds(models, "hit")),
+                percent_cell(over_seeds(models, "hit")),
                 cell(models, "distance"),
             )
         )
@@ -139,10 +140,10 @@ def _control(seeds: Seeds) -> Table:
                 rows.append(
                     (
                         f"{TITLES[row]}, {data}",
-                        percent(over_seeds(control, "kept")) if control else "–",
+                        percent_cell(over_seeds(control, "kept")) if control else "–",
                         cell(control, "correlation") if control else "–",
-                        percent(longer) if longer else "–",
-                        percent(score) if score else "–",
+                        percent_cell(longer) if longer else "–",
+                        percent_cell(score) if score else "–",
                     )
                 )
     return Table(
@@ -161,9 +162,9 @@ def _control(seeds: Seeds) -> Table:
 def _characters(seeds: Seeds) -> Table:
     rows = []
     for _, title, models in _titled(seeds, CHARACTERS):
-        shares = (percent([e[k] for e in over_seeds(models, "actions")]) for k in range(len(_actions())))
+        shares = (percent_cell([e[k] for e in over_seeds(models, "actions")]) for k in range(len(_actions())))
         measured = (cell(models, "changed"), cell(models, "error", digits=1))
-        acted, hit = (percent(over_seeds(models, name)) for name in ("acted", "hit"))
+        acted, hit = (percent_cell(over_seeds(models, name)) for name in ("acted", "hit"))
         rows.append((title, *measured, acted, *shares, hit))
     return Table(
         "Characters that act",
@@ -198,11 +199,6 @@ def _own(seeds: Seeds) -> Table:
     return Table("Own videos", ("", "ACD", "change"), tuple(rows), (note,))
 
 
-def percent(shares: Sequence[float]) -> str:
-    """Return shares of each seed in percent, mean ± standard deviation."""
-    return mean_std([100 * share for share in shares], 1)
-
-
 def _known(models: Sequence[Any], name: str, digits: int = 2) -> str:
     """Return a cell, "–" where a seed has nothing to measure."""
     values = over_seeds(models, name)
@@ -230,7 +226,7 @@ def _acd(seeds: Seeds, ours: list[Any]) -> Headline:
     return Headline(
         measure="ACD of moving shapes, of 255, and valid videos, %",
         paper=f"{ACD}; validity not given",
-        ours=f"{mean_std(acd)}; {percent(valid)}",
+        ours=f"{mean_std(acd)}; {percent_cell(valid)}",
         floor="0; 0, black videos",
         ceiling=f"{_real(seeds, 'acd'):.2f}; {100 * _real(seeds, 'valid'):.1f}, real videos",
         target=f"at most {ACD}, at least {100 * VALID:g}",
@@ -247,7 +243,7 @@ def _motion(seeds: Seeds, ours: list[Any]) -> Headline:
     return Headline(
         measure="Videos whose motion is of a class, %, and how many of them move up, %",
         paper="none",
-        ours=f"{percent(known)}; {percent(up)}",
+        ours=f"{percent_cell(known)}; {percent_cell(up)}",
         floor="0; 0, frozen videos",
         ceiling=f"{100 * sum(real):.1f}; {100 * real[0] / sum(real):.1f}, real videos",
         target=f"at least {100 * RECOGNISED:g}; {100 * low:g} to {100 * high:g}",
@@ -274,7 +270,7 @@ def _kept(ours: list[Any]) -> Headline:
     return Headline(
         measure="Videos that keep their content's shape, size and hue under 20 motions, %",
         paper="pictures",
-        ours=percent(kept),
+        ours=percent_cell(kept),
         floor="0, black videos",
         ceiling="100",
         target=f"at least {100 * KEPT:g}",
@@ -300,7 +296,7 @@ def _longer(seeds: Seeds, ours: list[Any]) -> Headline:
     return Headline(
         measure="Valid videos of 32 frames, twice as long as trained, %",
         paper="pictures",
-        ours=percent(valid),
+        ours=percent_cell(valid),
         floor="0, black videos",
         ceiling=f"{100 * _real(seeds, 'valid'):.1f}, real videos of 16 frames",
         target=f"at least {100 * LONGER:g}",
@@ -325,7 +321,7 @@ def _collapse(seeds: Seeds, ours: list[Any]) -> Headline:
     return Headline(
         measure="Seeds that don't collapse",
         paper="none",
-        ours=f"{how_many(map(holds, ours))} (cells hit {percent(over_seeds(ours, 'hit'))}%, "
+        ours=f"{how_many(map(holds, ours))} (cells hit {percent_cell(over_seeds(ours, 'hit'))}%, "
         f"distance {cell(ours, 'distance')})",
         floor="none: black videos hit no cell",
         ceiling=f"all: real videos, {100 * _real(seeds, 'hit'):.1f}%, {_real(seeds, 'distance'):.2f}",

@@ -51,7 +51,7 @@ from unknot.models.image.factor_reader import FactorReader
 from unknot.models.image.sdbegan import SDBEGAN
 from unknot.models.image.sdgan import SDGAN
 from unknot.models.image.verifier import Verifier
-from unknot.representation import Trainable, load_learner, save_learner
+from unknot.representation import Trainable, load_learner
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
@@ -247,15 +247,8 @@ def _train(
 ) -> Trainable:
     """Train a model; keep generators as they are after each of `STAGES` parts of the training."""
     batch_at, updates = _batches(name, settings, data, seed), _updates(name, settings)
-    for stage in _kept_stages(name, updates):
-        path = folder / f"at-{stage}" / WEIGHTS
-        if not (resume and path.exists()):
-            learner = train_model(
-                lambda: _learner(name, settings, data), batch_at, stage, folder, seed, resume
-            )
-            save_learner(learner, path)
-            resume = True
-    return train_model(lambda: _learner(name, settings, data), batch_at, updates, folder, seed, resume)
+    keep = {stage: _weights_at(folder, stage) for stage in _kept_stages(name, updates)}
+    return train_model(lambda: _learner(name, settings, data), batch_at, updates, folder, seed, resume, keep)
 
 
 def _kept_stages(name: str, updates: int) -> list[int]:
@@ -267,8 +260,13 @@ def _kept_stages(name: str, updates: int) -> list[int]:
 def _stages(folder: Path, name: str, settings: Settings) -> Iterator[tuple[int, Any]]:
     """Load a model as it was at each stage that its folder has, one after the other."""
     for stage in _kept_stages(name, _updates(name, settings)):
-        if (path := folder / f"at-{stage}" / WEIGHTS).exists():
+        if (path := _weights_at(folder, stage)).exists():
             yield stage, load_learner(path, kind=Trainable)
+
+
+def _weights_at(folder: Path, stage: int) -> Path:
+    """Return the file of a model at a stage."""
+    return folder / f"at-{stage}" / WEIGHTS
 
 
 def _batches(name: str, settings: Settings, data: Galleries, seed: int) -> Callable[[int], dict[str, Tensor]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unknot.experiments.common.tables import cell, how_many, over_seeds, where_measured
+from unknot.experiments.common.tables import cell, how_many, over_seeds, percent_cell, where_measured
 from unknot.experiments.sd_gan.data import TITLES as DATA
 from unknot.report import Headline, Table, mean_std
 
@@ -237,7 +237,7 @@ def _identities(seeds: list[dict[str, Any]]) -> Headline:
     return Headline(
         measure="effective number of SD-DCGAN's identities, share of held-out ones; copied from training, %",
         paper="none",
-        ours=f"{mean_std(diversity)}; {mean_std([100 * each for each in copies], 1)}",
+        ours=f"{mean_std(diversity)}; {percent_cell(copies)}",
         floor=f"{mean_std(over_seeds(untrained, 'diversity'))} (untrained)" if untrained else "0",
         ceiling=f"1; {100 * own:.1f} (held-out identities)",
         target=f"≥ {DIVERSITY:g}; at most {100 * COPIES:g} more than held-out ones",

@@ -25,6 +25,7 @@ from unknot.experiments.video_prediction.figures import errors_ahead, save_pictu
 from unknot.experiments.video_prediction.measures import floors, measure, oracle
 from unknot.experiments.video_prediction.models import DIGITS, STREET, data_of, kind_of, names, train_clips
 from unknot.experiments.video_prediction.tables import headlines, tabulate
+from unknot.mnist import find_source
 from unknot.models.video.independent_predictor import IndependentPredictor
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
@@ -130,6 +131,7 @@ def _metrics(settings: Settings, seed: int, models: dict[str, Any], share: int =
     sets = (DIGITS, STREET) if settings.street_steps else (DIGITS,)
     return {
         "seed": seed,
+        "source": find_source(),
         "pixels": settings.pixels,
         "models": models,
         "oracle": {data: oracle(data, settings, share) for data in sets},

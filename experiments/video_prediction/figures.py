@@ -20,9 +20,10 @@ from unknot.experiments.video_prediction.models import (
     source,
 )
 from unknot.experiments.video_prediction.reading import Clips, Floats, Groups, codes_of, decode, varied
-from unknot.models.traversals import as_images, image_rows
+from unknot.models.traversals import image_rows
 from unknot.models.video.independent_predictor import IndependentPredictor
 from unknot.report import save_figure, save_gif
+from unknot.representation.learner import as_images
 
 if TYPE_CHECKING:
     from unknot.experiments.video_prediction import Settings

@@ -5,16 +5,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
-from unknot.experiments.common.runs import CHECKPOINT_EVERY, UNTRAINED
-from unknot.files import WEIGHTS
+from unknot.experiments.common.runs import UNTRAINED, train_model
 from unknot.models.data.moving_digits import MovingDigits
 from unknot.models.data.stream import stream
 from unknot.models.data.street import Street
 from unknot.models.video.independent_predictor import IndependentPredictor
-from unknot.representation import save_learner, train
 
 if TYPE_CHECKING:
     from unknot.experiments.video_prediction import Settings
@@ -100,7 +97,7 @@ SHORT = 3
 """Frames of the first clips: as few as have a velocity that a prediction can be right about."""
 
 
-def clips_of(name: str, settings: "Settings", seed: int) -> Callable[[int], dict[str, Tensor]]:
+def batches_of(name: str, settings: "Settings", seed: int) -> Callable[[int], dict[str, Tensor]]:
     """Return a model's batches by the step: at first more clips of fewer frames, about as many frames in all.
 
     A batch of short clips shows more digits at more places, from which a decoder learns sooner.
@@ -117,12 +114,5 @@ def train_clips(
     name: str, settings: "Settings", folder: Path, seed: int, resume: bool
 ) -> IndependentPredictor:
     """Train a model on fresh clips; the untrained one is saved as it starts."""
-    torch.manual_seed(seed)
-    learner = maker(name, settings)()
-    if kind_of(name) == UNTRAINED:
-        save_learner(learner.eval(), folder / WEIGHTS)
-        return learner
-    batches = clips_of(name, settings, seed)
-    options: dict[str, Any] = {"folder": folder, "resume": resume, "checkpoint_every": CHECKPOINT_EVERY}
-    train(learner, batches, steps_of(name, settings), **options, description=f"seed {seed}: {name}")
-    return learner
+    batches = batches_of(name, settings, seed)
+    return train_model(maker(name, settings), batches, steps_of(name, settings), folder, seed, resume)

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from unknot.experiments.common.digits import digits_of
 from unknot.experiments.common.runs import UNTRAINED
-from unknot.experiments.common.tables import cell, how_many, over_seeds, where_measured
+from unknot.experiments.common.tables import cell, how_many, over_seeds, percent_cell, where_measured
 from unknot.experiments.video_prediction.measures import FLOORS
 from unknot.experiments.video_prediction.models import (
     DIGITS,
@@ -72,7 +73,7 @@ def _one_digit(seeds: Seeds) -> Headline:
     return Headline(
         measure="Share of the pixels that a factor changes in one digit's mask, the worse factor, %",
         paper="pictures",
-        ours=f"{mean_std([100 * s for s in shares], 1)}, {how_many(right)} seeds reach {100 * ONE_DIGIT:g}",
+        ours=f"{percent_cell(shares)}, {how_many(right)} seeds reach {100 * ONE_DIGIT:g}",
         floor=f"{100 * _mean(floor):.1f}, untrained",
         ceiling="100, true masks",
         target=f"at least {100 * ONE_DIGIT:g} in 4 of 5 seeds",
@@ -164,7 +165,7 @@ def _lane(seeds: Seeds) -> Headline:
     return Headline(
         measure="Share of the pixels that a street factor changes in its best lane, %",
         paper="pictures",
-        ours=mean_std([100 * share for share in ours], 1),
+        ours=percent_cell(ours),
         floor=f"{100 * _mean(entangled):.1f}, entangled",
         ceiling="100, true lanes",
         target=f"at least {100 * LANE:g}",
@@ -246,8 +247,8 @@ def _digits(seeds: Seeds) -> Table:
                 title,
                 counts,
                 how_many(share >= ONE_DIGIT for share in shares),
-                mean_std([100 * share for share in shares], 1),
-                mean_std([100 * _mean(each["moves"]["matched"]) for each in found], 1),
+                percent_cell(shares),
+                percent_cell([_mean(each["moves"]["matched"]) for each in found]),
                 mean_std([float(np.max(each["places"]["r2"], 0).mean()) for each in found]),
                 mean_std([float(np.min(each["places"]["r2"], 0).mean()) for each in found]),
             )
@@ -266,7 +267,8 @@ def _digits(seeds: Seeds) -> Table:
             "In one digit: all codes keep their values of the second frame but for one factor's; of the "
             "pixels' channels that then change by more than 0.1, the share within the mask of the factor's "
             "digit (where it was or is, and a pixel around it), on its colour plane.",
-            "R² of where digits are, by gradient boosting on one factor, means over x and y of both.",
+            "R² of where digits are, by gradient boosting on one factor, means over x and y of both. "
+            f"Digits are {digits_of(seeds)}.",
         ),
     )
 
@@ -275,9 +277,9 @@ def _street(seeds: Seeds) -> Table:
     rows = [
         (
             title,
-            mean_std([100 * _mean(each["moves"]["best"]) for each in found], 1),
+            percent_cell([_mean(each["moves"]["best"]) for each in found]),
             mean_std([sum(share > 0 for share in each["moves"]["best"]) for each in found], 1),
-            mean_std([100 * _mean(each["moves"]["matched"]) for each in found], 1),
+            percent_cell([_mean(each["moves"]["matched"]) for each in found]),
         )
         for kind, title in TITLES.items()
         if (found := _found(seeds, STREET, kind))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unknot.experiments import video_prediction
 from unknot.experiments.video_prediction import figures, measures, tables
-from unknot.experiments.video_prediction.models import OBJECTS, clips_of, maker, names
+from unknot.experiments.video_prediction.models import OBJECTS, batches_of, maker, names
 from unknot.experiments.video_prediction.reading import own_groups, varied
 from unknot.models.data.moving_digits import MovingDigits
 from unknot.models.video.independent_predictor import IndependentPredictor
@@ -127,7 +127,7 @@ def test_the_entangled_model_has_as_many_dimensions_in_one_factor() -> None:
 
 def test_the_first_clips_are_short_and_as_many_frames() -> None:
     settings = video_prediction.Settings(street_steps=10, batch=6, frames=5, short=0.3)
-    batch_at = clips_of("street-factored", settings, 0)
+    batch_at = batches_of("street-factored", settings, 0)
     shapes = [batch_at(step)["observation"].shape[:2] for step in (0, 2, 3, 9)]
     assert shapes == [(10, 3), (10, 3), (6, 5), (6, 5)]
     assert batch_at(2)["observation"].equal(batch_at(2)["observation"])
