@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unknot.experiments.common.runs import train_model
+from unknot.experiments.common.runs import first_or_all, train_model
 from unknot.experiments.mocogan.data import CATEGORIES, CHARACTERS, FRAMES, OWN, SHAPES, batches
 from unknot.files import WEIGHTS
 from unknot.models.video.game import VideoGAN
@@ -37,7 +37,7 @@ STAGES = 4
 
 def model_names(data: list[str], baselines: int, seed: int) -> list[str]:
     """Return the models of a seed, DATA-ROW each."""
-    return [f"{name}-{row}" for name in data for row in (ROWS[name] if seed < baselines else ROWS[name][:1])]
+    return [f"{name}-{row}" for name in data for row in first_or_all(ROWS[name], baselines, seed)]
 
 
 def parts_of(model: str) -> tuple[str, str]:

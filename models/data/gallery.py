@@ -14,16 +14,13 @@ from torch import Tensor
 from unknot.checks import count, require
 from unknot.files import FileError
 from unknot.models.data.grid import Images
+from unknot.models.data.image_files import SUFFIXES, read_squares
 from unknot.representation.source import FactorSource
 
 __all__ = ["Gallery", "IdentitySource", "read_images", "render_gallery", "split_identities"]
 
 Integers = NDArray[np.int64]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-"""Of files that are read as images."""
-LARGEST = 100_000_000
-"""Pixels of a file's image, at most."""
 RENDERED = 500
 """Images rendered at a time."""
 
@@ -197,18 +194,6 @@ def read_images(folder: str | Path, pixels: int) -> tuple[Gallery, list[str]]:
             f"{root} must have a folder for each identity, at least 2 with at least 2 images "
             f"({', '.join(SUFFIXES)}) each, not {len(found)}"
         )
-    images = np.stack([_read_image(path, pixels) for files in found.values() for path in files])
+    images = np.stack([next(read_squares(path, pixels)) for files in found.values() for path in files])
     number = np.repeat(np.arange(len(found)), [len(files) for files in found.values()])
     return Gallery(images, number, np.zeros(len(found), np.int64), {}, {}), list(found)
-
-
-def _read_image(path: Path, pixels: int) -> Images:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > LARGEST:
-                raise ValueError(f"{image.width} × {image.height} pixels are more than {LARGEST}")
-            return np.asarray(ImageOps.fit(image.convert("RGB"), (pixels, pixels)))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FileError(f"{path} is not an image, or damaged ({error!s:.200})") from error

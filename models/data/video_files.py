@@ -1,9 +1,9 @@
 """Videos of a user's own: animated GIFs, or folders of frames."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,16 +12,11 @@ from torch import Tensor
 
 from unknot.checks import count, require
 from unknot.files import FileError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from unknot.models.data.image_files import SUFFIXES, read_squares
 
 __all__ = ["clips_of", "read_videos"]
 
 Videos = NDArray[np.uint8]
-
-FRAMES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-"""Endings of frames' names."""
 
 
 def read_videos(folder: str | Path, pixels: int, frames: int) -> list[Videos]:
@@ -46,7 +41,7 @@ def read_videos(folder: str | Path, pixels: int, frames: int) -> list[Videos]:
     count(1, pixels=pixels, frames=frames)
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder")
+        raise FileNotFoundError(f"{folder} is not a folder")
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".gif" or path.is_dir()]
     if not paths:
         raise FileError(f"{folder} has no videos: neither GIF files nor folders of frames")
@@ -54,36 +49,13 @@ def read_videos(folder: str | Path, pixels: int, frames: int) -> list[Videos]:
 
 
 def _read_video(path: Path, pixels: int, frames: int) -> Videos:
-    images = list(_frames_of(path, pixels))
+    files = [path]
+    if path.is_dir():
+        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in SUFFIXES]
+    images = [frame for file in files for frame in read_squares(file, pixels)]
     if len(images) < frames:
         raise FileError(f"{path} has {len(images)} frames; a video must have at least {frames}")
     return np.stack(images)
-
-
-def _frames_of(path: Path, pixels: int) -> Iterator[Videos]:
-    """Yield the frames of a GIF, or the images of a folder."""
-    from PIL import Image, ImageSequence
-
-    files = [path]
-    if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in FRAMES]
-    for file in files:
-        try:
-            with Image.open(file) as image:
-                for frame in ImageSequence.Iterator(image):
-                    yield _squared(frame, pixels)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise FileError(f"{file} is not an image that can be read: {error}") from error
-
-
-def _squared(image: "Image", pixels: int) -> Videos:
-    """Return the central square of an image, resized: uint8 (pixels, pixels, 3)."""
-    from PIL import Image
-
-    side = min(image.size)
-    left, top = ((length - side) // 2 for length in image.size)
-    box = (left, top, left + side, top + side)
-    return np.array(image.convert("RGB").resize((pixels, pixels), Image.Resampling.BOX, box))
 
 
 def clips_of(

@@ -14,7 +14,7 @@ from torch.nn import functional
 from unknot.checks import above, at_least, count, within
 from unknot.models.adversarial import discriminator_loss, generator_loss, moving_average, r1_penalty
 from unknot.models.video.networks import frame_discriminator, video_discriminator
-from unknot.representation.learner import Trainable, descend
+from unknot.representation.learner import Trainable, as_images, descend
 from unknot.representation.networks import image_shape
 
 __all__ = ["IMAGE", "VIDEO", "Fakes", "VideoGAN"]
@@ -209,9 +209,8 @@ def check_videos(videos: Videos | Tensor, shape: tuple[int, int, int], frames: i
 
 def as_videos(frames: Tensor, number: int) -> Videos:
     """Return frames in [0, 1], (n × t, c, h, w), as n videos, uint8 (n, t, h, w, c)."""
-    pixels = (255 * frames.clamp(0, 1)).round().byte().movedim(1, -1)
-    videos: Videos = pixels.reshape(number, -1, *pixels.shape[1:]).numpy(force=True)
-    return videos
+    images = as_images(frames.movedim(1, -1))
+    return images.reshape(number, -1, *images.shape[1:])
 
 
 def _floats(images: Tensor) -> Tensor:

@@ -113,7 +113,7 @@ def test_own_videos_are_read_from_gifs_and_folders_of_frames(tmp_path: Path) -> 
 
 
 def test_own_videos_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="none is no folder"):
+    with pytest.raises(FileNotFoundError, match="none is not a folder"):
         read_videos(tmp_path / "none", 8, 2)
     with pytest.raises(FileError, match="has no videos"):
         read_videos(tmp_path, 8, 2)
