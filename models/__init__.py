@@ -26,7 +26,7 @@ from unknot.models.data.street import Street  # noqa: E402
 from unknot.models.data.street_digits import StreetDigits  # noqa: E402
 from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
-from unknot.models.data.video_files import clips_of, read_videos  # noqa: E402
+from unknot.models.data.video_files import OwnVideos, read_videos  # noqa: E402
 from unknot.models.data.videos import CharacterActions, ShapeMotion  # noqa: E402
 from unknot.models.image.bottleneck_classifiers import PairedClassifier, SingleClassifier  # noqa: E402
 from unknot.models.image.capacity import CapacityVAE  # noqa: E402
@@ -75,6 +75,7 @@ __all__ = [
     "MovingDigits",
     "MultiEntityVAE",
     "Nuisance",
+    "OwnVideos",
     "PairedClassifier",
     "PenalisedAutoencoder",
     "PosteriorSamples",
@@ -96,7 +97,6 @@ __all__ = [
     "Transformed",
     "VariationalAutoencoder",
     "apply_mechanism",
-    "clips_of",
     "letters",
     "natural_images",
     "read_dsprites",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.models.data.stream import stream
-from unknot.models.data.video_files import clips_of, read_videos
+from unknot.models.data.video_files import OwnVideos, read_videos
 from unknot.models.data.videos import ACTIONS, MOTIONS, CharacterActions, ShapeMotion
 from unknot.representation.source import FactorSource
 
@@ -37,9 +37,6 @@ def batches(
     data: str, settings: "Settings", seed: int, *, labelled: bool
 ) -> Callable[[int], dict[str, Tensor]]:
     """Return the training batches of a data set: `observation`, if labelled also `category`."""
-    if data == OWN:
-        videos = read_videos(settings.videos, settings.pixels, FRAMES)
-        return clips_of(videos, FRAMES, settings.batch, seed)
     batch_at = stream(source_of(data, settings), settings.batch, seed, factors=labelled)
     return _Labelled(batch_at, CATEGORIES[data][0]) if labelled else batch_at
 
@@ -57,7 +54,9 @@ class _Labelled:
 
 
 def source_of(data: str, settings: "Settings") -> FactorSource:
-    """Return the source of a data set whose factors are known."""
+    """Return the source of a data set."""
+    if data == OWN:
+        return OwnVideos(read_videos(settings.videos, settings.pixels, FRAMES), frames=FRAMES)
     kind: type[Any] = ShapeMotion if data == SHAPES else CharacterActions
     source: FactorSource = kind(pixels=settings.pixels, frames=FRAMES)
     return source
@@ -65,9 +64,6 @@ def source_of(data: str, settings: "Settings") -> FactorSource:
 
 def real_videos(data: str, settings: "Settings", n: int) -> Videos:
     """Return n real videos, uint8 (n, frames, h, w, c), the same for all seeds."""
-    if data == OWN:
-        videos = read_videos(settings.videos, settings.pixels, FRAMES)
-        return clips_of(videos, FRAMES, n, MEASURED)(0)["observation"].numpy()
     source = source_of(data, settings)
     rendered: Videos = source.render_factors(source.sample_factors(n, np.random.default_rng(MEASURED)))
     return rendered

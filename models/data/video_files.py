@@ -1,20 +1,19 @@
 """Videos of a user's own: animated GIFs, or folders of frames."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
-from torch import Tensor
 
 from unknot.checks import count, require
 from unknot.files import FileError
+from unknot.models.data.grid import Factors, check_factors
 from unknot.models.data.image_files import SUFFIXES, read_squares
 
-__all__ = ["clips_of", "read_videos"]
+__all__ = ["OwnVideos", "read_videos"]
 
 Videos = NDArray[np.uint8]
 
@@ -58,48 +57,47 @@ def _read_video(path: Path, pixels: int, frames: int) -> Videos:
     return np.stack(images)
 
 
-def clips_of(
-    videos: Sequence[Videos], frames: int, batch_size: int, seed: int
-) -> Callable[[int], dict[str, Tensor]]:
-    """Make a function from steps to minibatches of random clips, as the training loop takes it.
+class OwnVideos:
+    """A source of clips of a user's own videos, whose true factors nobody knows: uint8 (n, frames, h, w, 3).
+
+    Factors: `video`, the number of the video; `moment` in [0, 1], from its first clip to its last.
 
     Args:
-        videos: uint8 (t, h, w, c) each, t at least `frames`.
+        videos: uint8 (t, h, w, c) each, t at least `frames`; see `read_videos`.
         frames: consecutive frames of a clip.
-        batch_size: clips in a batch.
-        seed: of the clips.
-
-    Returns:
-        `batch_at(step)`, which returns the same tensors for the same step: `observation`, uint8
-        (batch_size, frames, h, w, c). It can be pickled.
 
     Raises:
         ValueError: no videos, one with too few frames, or an argument out of range.
     """
-    count(1, frames=frames, batch_size=batch_size)
-    count(0, seed=seed)
-    if not len(videos):
-        raise ValueError("videos must be at least one, not none")
-    shortest = min(map(len, videos))
-    if shortest < frames:
-        raise ValueError(f"videos must have at least frames={frames} frames each, not {shortest}")
-    return _Clips(videos, frames, batch_size, seed)
 
+    def __init__(self, videos: Sequence[Videos], *, frames: int = 16) -> None:
+        count(1, frames=frames)
+        if not len(videos):
+            raise ValueError("videos must be at least one, not none")
+        shortest = min(map(len, videos))
+        if shortest < frames:
+            raise ValueError(f"videos must have at least frames={frames} frames each, not {shortest}")
+        self.videos, self.frames = videos, frames
+        self.factor_space = spaces.Dict(
+            {"video": spaces.Discrete(len(videos)), "moment": spaces.Box(0, 1, (), np.float64)}
+        )
 
-@dataclass(frozen=True)
-class _Clips:
-    """See `clips_of`."""
+    def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
+        """Sample factors: arrays (n,) by name."""
+        count(0, n=n)
+        return {"video": rng.integers(len(self.videos), size=n), "moment": rng.uniform(size=n)}
 
-    videos: Sequence[Videos]
-    frames: int
-    batch_size: int
-    seed: int
+    def render_factors(self, factors: Mapping[str, Any]) -> Videos:
+        """Return clips, uint8 (n, frames, h, w, c).
 
-    def __call__(self, step: int) -> dict[str, Any]:
-        rng = np.random.default_rng([self.seed, step])
-        clips = []
-        for index in rng.integers(len(self.videos), size=self.batch_size):
-            video = self.videos[index]
-            first = rng.integers(len(video) - self.frames + 1)
-            clips.append(video[first : first + self.frames])
-        return {"observation": torch.from_numpy(np.stack(clips))}
+        Raises:
+            ValueError: factors that are not the space's, or out of range.
+        """
+        given = check_factors(self.factor_space, factors)
+        clips = np.empty((len(given["video"]), self.frames, *self.videos[0].shape[1:]), np.uint8)
+        for clip, number, moment in zip(clips, given["video"], given["moment"], strict=True):
+            video = self.videos[number]
+            starts = len(video) - self.frames + 1
+            first = min(int(starts * moment), starts - 1)
+            clip[:] = video[first : first + self.frames]
+        return clips

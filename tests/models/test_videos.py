@@ -12,7 +12,7 @@ from PIL import Image
 from unknot.files import FileError
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.data.stream import stream
-from unknot.models.data.video_files import clips_of, read_videos
+from unknot.models.data.video_files import OwnVideos, read_videos
 from unknot.models.data.videos import ACTIONS, MOTIONS, CharacterActions, ShapeMotion
 from unknot.report import save_gif
 
@@ -130,12 +130,16 @@ def test_clips_are_consecutive_frames_and_depend_on_the_step_alone() -> None:
         np.arange(start, start + length, dtype=np.uint8)[:, None, None, None]
         for start, length in ((0, 5), (100, 9))
     ]
-    batch_at = clips_of(videos, 4, 50, seed=0)
+    batch_at = stream(OwnVideos(videos, frames=4), 50, seed=0)
     clips = batch_at(3)["observation"][..., 0, 0, 0].numpy().astype(int)
     assert (np.diff(clips, axis=1) == 1).all()
     assert set(clips[:, 0]) == {0, 1, *range(100, 106)}
     assert batch_at(3)["observation"].equal(batch_at(3)["observation"])
+    ends = OwnVideos(videos, frames=4).render_factors(
+        {"video": np.array([1, 1]), "moment": np.array([0.0, 1])}
+    )
+    assert ends[:, 0].ravel().tolist() == [100, 105]
     with pytest.raises(ValueError, match="at least frames=6"):
-        clips_of(videos, 6, 2, seed=0)
+        OwnVideos(videos, frames=6)
     with pytest.raises(ValueError, match="at least one"):
-        clips_of([], 6, 2, seed=0)
+        OwnVideos([], frames=6)
