@@ -8,7 +8,8 @@ Beside them: a model with a decoder for each factor, which is what a user may ta
 with the paper's own networks and rate; an untrained one; a code of true places; copying and extrapolating.
 
 `PRESETS["default"]` has half the side of the frames (means of 2 × 2 pixels, each of which counts as four),
-narrower networks, and a street that is rendered: the paper's 5th Avenue is not published.
+narrower networks, and a street that is rendered: the paper's 5th Avenue is not published. With
+`--videos FOLDER` models also learn from a user's own videos, the last fifth of which tests them.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models
 from unknot.experiments.video_prediction.figures import errors_ahead, save_pictures
 from unknot.experiments.video_prediction.measures import floors, measure, oracle
-from unknot.experiments.video_prediction.models import DIGITS, STREET, data_of, kind_of, names, train_clips
+from unknot.experiments.video_prediction.models import OWN, data_names, data_of, kind_of, names, train_clips
 from unknot.experiments.video_prediction.tables import headlines, tabulate
 from unknot.mnist import find_source
 from unknot.models.video.independent_predictor import IndependentPredictor
@@ -36,7 +37,7 @@ class Settings:
     """Settings of the experiment."""
 
     steps: int = 12_000
-    """Updates of each model of digits."""
+    """Updates of each model of digits, and of own videos."""
     street_steps: int = 4_000
     """Updates of each model of the street; 0 leaves the street out."""
     batch: int = 16
@@ -49,6 +50,11 @@ class Settings:
     """Dimensions of each of the two factors of digits."""
     street_factor_dim: int = 4
     """Dimensions of each of the eight factors of the street."""
+    videos: str = ""
+    """A folder of own videos, GIFs or folders of frames, at least two, each ten frames
+    longer than `frames` at least; empty for none."""
+    video_factors: int = 2
+    """Factors of the models of own videos, as large as those of digits."""
     width: int = 32
     """Channels of the first convolution."""
     hidden: int = 256
@@ -67,7 +73,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         settings_at_least(self, steps=1, street_steps=0, batch=2, frames=3, factor_dim=1, street_factor_dim=1)
-        settings_at_least(self, width=1, hidden=1, samples=10, pairs=100)
+        settings_at_least(self, width=1, hidden=1, video_factors=2, samples=10, pairs=100)
         above(0, learning_rate=self.learning_rate)
         within(0, 1, warm_up=self.warm_up, short=self.short)
 
@@ -128,12 +134,12 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
 
 def _metrics(settings: Settings, seed: int, models: dict[str, Any], share: int = 1) -> dict[str, Any]:
     """Return a seed's metrics: those of models, of the true factors and of trivial predictions."""
-    sets = (DIGITS, STREET) if settings.street_steps else (DIGITS,)
+    sets = data_names(settings)
     return {
         "seed": seed,
         "source": find_source(),
         "pixels": settings.pixels,
         "models": models,
-        "oracle": {data: oracle(data, settings, share) for data in sets},
+        "oracle": {data: oracle(data, settings, share) for data in sets if data != OWN},
         "floors": {data: floors(data, settings, share) for data in sets},
     }

@@ -9,14 +9,13 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.video_prediction.measures import AHEAD, CLIPS, FLOORS, pairs, sample
+from unknot.experiments.video_prediction.measures import CLIPS, FLOORS, pairs, sample
 from unknot.experiments.video_prediction.models import (
-    DIGITS,
+    AHEAD,
     ENTANGLED,
     FACTORED,
     PUBLISHED,
     SLOTS,
-    STREET,
     source,
 )
 from unknot.experiments.video_prediction.reading import Clips, Floats, Groups, codes_of, decode, varied
@@ -130,9 +129,7 @@ _EDGE = ((0, 0), (0, 1), (0, 1), (0, 0))
 def errors_ahead(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Plot the squared errors of the frames that are predicted, means over seeds, a figure a data set."""
     figures = {}
-    for data in (DIGITS, STREET):
-        if data not in seeds[0]["floors"]:
-            continue
+    for data in seeds[0]["floors"]:
         figure = Figure(figsize=(5, 3.4), layout="constrained")
         panel = figure.subplots()
         for kind, label in LABELS.items():

@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from unknot.experiments.common.seeds import seeded
-from unknot.experiments.video_prediction.models import DIGITS, OBJECTS, Source, source
+from unknot.experiments.video_prediction.models import AHEAD, DIGITS, Source, factors_of, source
 from unknot.experiments.video_prediction.reading import (
     HELD,
     Factors,
@@ -21,7 +21,9 @@ from unknot.experiments.video_prediction.reading import (
     own_groups,
     varied,
 )
+from unknot.models.data.moving_digits import MovingDigits
 from unknot.models.data.street import Street
+from unknot.models.data.video_files import OwnVideos
 from unknot.models.video.independent_predictor import IndependentPredictor
 from unknot.representation.metrics.kraskov import FactorInformation, best_partition, factor_information
 from unknot.representation.metrics.mask_shares import mask_shares
@@ -34,8 +36,6 @@ CLIPS, PAIRS = 1, 2
 """Which clips: those of most measures; those of which each gives one pair of frames."""
 PAIR_FRAMES = 6
 """Frames of a clip of a pair, which is its last two: a velocity is known by then."""
-AHEAD = 10
-"""Frames that are predicted."""
 FLOORS = {"mean": "the mean frame", "copy": "the last frame", "linear": "linear extrapolation"}
 """Trivial predictions, by name."""
 CHANGED = 0.1
@@ -58,11 +58,11 @@ def measure(learner: IndependentPredictor, data: str, settings: "Settings", shar
     """Measure a model on one `share`-th of the settings' clips.
 
     Returns:
-        `bound`, `information`, `gain` and `prediction`; `places` of digits and `lanes` of streets. See the
-        functions of these names. `groups`, the dimensions of each factor.
+        `bound`, `information`, `gain`, `prediction` and `error`; `moves` where objects are known, `places` of
+        digits. See the functions of these names. `groups`, the dimensions of each factor.
     """
-    before, after, places = pairs(learner, data, settings, share)
-    k = OBJECTS[data]
+    before, after, factors = pairs(learner, data, settings, share)
+    k = factors_of(data, settings)
     groups = own_groups(learner) if learner.factors == k else best_partition(before, after, k)
     measured: dict[str, Any] = {
         "groups": groups.tolist(),
@@ -71,14 +71,15 @@ def measure(learner: IndependentPredictor, data: str, settings: "Settings", shar
         **on_clips(learner, data, settings, share, groups),
     }
     if data == DIGITS:
-        measured["places"] = read_places(after[:, groups], places)
+        places = places_of(source(data, settings, PAIR_FRAMES, test=True), factors)[:, -1]
+        measured["places"] = read_places(after[:, groups], places.reshape(len(after), -1))
     return measured
 
 
 def pairs(
     learner: IndependentPredictor, data: str, settings: "Settings", share: int = 1
-) -> tuple[Floats, Floats, Floats]:
-    """Return samples of q at a frame and at the next, (n, k d) each, and where digits are then, (n, 4).
+) -> tuple[Floats, Floats, Factors]:
+    """Return samples of q at a frame and at the next, (n, k d) each, and the clips' factors.
 
     Each clip gives one pair: those of one clip have the same content and are no independent samples.
     """
@@ -87,8 +88,13 @@ def pairs(
     with seeded(0):
         found = [codes_of(learner, images, sample=True)[:, -2:] for _, images in batches(clips, factors)]
     codes = torch.cat(found).double().numpy()
-    places = clips.positions(factors)[:, -1].reshape(len(codes), -1)
-    return codes[:, 0], codes[:, 1], places
+    return codes[:, 0], codes[:, 1], factors
+
+
+def places_of(clips: Source, factors: Factors) -> Floats:
+    """Return where objects are in each frame, (n, t, objects, ...), of a source that knows."""
+    assert not isinstance(clips, OwnVideos)
+    return clips.positions(factors)
 
 
 def information(found: FactorInformation) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def oracle(data: str, settings: "Settings", share: int = 1) -> dict[str, Any]:
     factors = sample(clips, max(settings.pairs // share, 100), PAIRS)
     if isinstance(clips, Street):
         factors["present"][:] = 1
-    places = clips.positions(factors)
+    places = places_of(clips, factors)
     if isinstance(clips, Street):
         places = places[..., 1:]  # lanes never change
     moves = np.diff(places, axis=1)
@@ -154,7 +160,8 @@ def on_clips(
 
     Returns:
         `bound`, of the frames that are seen, in nats a frame, with its parts; `prediction`, the squared error
-        of each of the ten frames that follow; `error`, of a reconstruction; and `moves`, see `moved`.
+        of each of the ten frames that follow; `error`, of a reconstruction; and `moves`, see `moved`, where
+        objects are known.
     """
     clips = source(data, settings, settings.frames + AHEAD, test=True)
     bounds, errors, predicted, shares = [], [], [], []
@@ -170,13 +177,14 @@ def on_clips(
             errors.append(np.square(reconstructed - seen / 255).mean((1, 2, 3, 4)))
             ahead = learner.predict(seen, AHEAD).numpy()
             predicted.append(np.square(ahead - images[:, settings.frames :] / 255).mean((2, 3, 4)))
-            shares.append(_shares(learner, clips, some, codes, groups, settings.frames))
+            if not isinstance(clips, OwnVideos):
+                shares.append(_shares(learner, clips, some, codes, groups, settings.frames))
     names = ("per_frame", "log_likelihood", "kl")
     return {
         "bound": dict(zip(names, torch.cat(bounds).mean(0).tolist(), strict=True)),
         "error": float(np.concatenate(errors).mean()),
         "prediction": _means(predicted),
-        "moves": moved(np.concatenate(shares)),
+        **({"moves": moved(np.concatenate(shares))} if shares else {}),
     }
 
 
@@ -185,7 +193,7 @@ def on_clips(
 
 def _shares(
     learner: IndependentPredictor,
-    clips: Source,
+    clips: MovingDigits | Street,
     factors: Factors,
     codes: torch.Tensor,
     groups: Groups,
@@ -204,7 +212,7 @@ def _shares(
     return np.stack(found, 1)
 
 
-def _swept(clips: Source, factors: Factors, frames: int) -> NDArray[np.bool_]:
+def _swept(clips: MovingDigits | Street, factors: Factors, frames: int) -> NDArray[np.bool_]:
     """Return where each object may change pixels, (n, objects, t, ...), of the frames after the held one.
 
     Of digits: where a digit was at the held frame or is, a pixel of 32 more to each side, on its own colour

@@ -5,34 +5,57 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.experiments.common.runs import UNTRAINED, train_model
+from unknot.files import FileError
 from unknot.models.data.moving_digits import MovingDigits
 from unknot.models.data.stream import stream
 from unknot.models.data.street import Street
+from unknot.models.data.video_files import OwnVideos, read_videos
 from unknot.models.video.independent_predictor import IndependentPredictor
 
 if TYPE_CHECKING:
     from unknot.experiments.video_prediction import Settings
 
-DIGITS, STREET = "digits", "street"
-"""The paper's two data sets; a model is called DATA-KIND."""
+DIGITS, STREET, OWN = "digits", "street", "videos"
+"""The paper's two data sets, and a user's own videos; a model is called DATA-KIND."""
 FACTORED, ENTANGLED, SLOTS, PUBLISHED = "factored", "entangled", "slots", "published"
 SIDE = 64
 """Side of the frames in the paper."""
-VARIANCE = {DIGITS: 0.25, STREET: 0.05}
+VARIANCE = {DIGITS: 0.25, STREET: 0.05, OWN: 0.05}
 """Of a pixel, the paper's."""
 PUBLISHED_RATE = 3e-4
 """Adam's, in the paper."""
 OBJECTS = {DIGITS: 2, STREET: 8}
 """Factors, the paper's."""
+AHEAD = 10
+"""Frames that are predicted."""
+HELD_OUT = 0.2
+"""Share of own videos that are not learnt from, the last ones: at least one."""
 
-Source = MovingDigits | Street
+Source = MovingDigits | Street | OwnVideos
+
+
+def data_names(settings: "Settings") -> list[str]:
+    """Return the data sets of a run."""
+    chosen = {DIGITS: True, STREET: settings.street_steps > 0, OWN: bool(settings.videos)}
+    return [data for data, wanted in chosen.items() if wanted]
+
+
+def factors_of(data: str, settings: "Settings") -> int:
+    """Return how many factors the models of a data set have."""
+    return settings.video_factors if data == OWN else OBJECTS[data]
 
 
 def source(data: str, settings: "Settings", frames: int, *, test: bool = False) -> Source:
-    """Return clips of so many frames; of digits of MNIST's test split with `test`."""
+    """Return clips of so many frames; with `test` of digits of MNIST's test split, or of held-out videos."""
+    if data == OWN:
+        videos = _videos(settings.videos, settings.pixels, settings.frames + AHEAD)
+        held_out = max(int(HELD_OUT * len(videos)), 1)
+        return OwnVideos(videos[-held_out:] if test else videos[:-held_out], frames=frames)
     return _source(data, settings.pixels, frames, "test" if test else "train")
 
 
@@ -44,12 +67,25 @@ def _source(data: str, pixels: int, frames: int, split: str) -> Source:
     return Street(pixels=pixels, frames=frames)
 
 
+@cache
+def _videos(folder: str, pixels: int, least: int) -> list[NDArray[np.uint8]]:
+    """Return a user's own videos.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        FileError: videos that can't be read, or fewer than two.
+    """
+    videos = read_videos(folder, pixels, least)
+    if len(videos) < 2:
+        raise FileError(f"{folder} must have at least 2 videos, one to learn from and one to test, not 1")
+    return videos
+
+
 def names(settings: "Settings") -> list[str]:
     """Return the names of a seed's models."""
     kinds = (FACTORED, ENTANGLED, SLOTS)
-    digits = [f"{DIGITS}-{kind}" for kind in (*kinds, PUBLISHED, UNTRAINED)]
-    street = [f"{STREET}-{kind}" for kind in (*kinds, UNTRAINED)]
-    return [*digits, *street] if settings.street_steps else digits
+    rows = {DIGITS: (*kinds, PUBLISHED, UNTRAINED), STREET: (*kinds, UNTRAINED), OWN: (*kinds, UNTRAINED)}
+    return [f"{data}-{kind}" for data in data_names(settings) for kind in rows[data]]
 
 
 def data_of(name: str) -> str:
@@ -66,13 +102,14 @@ def steps_of(name: str, settings: "Settings") -> int:
     """Return how many updates a model gets."""
     if kind_of(name) == UNTRAINED:
         return 0
-    return settings.steps if data_of(name) == DIGITS else settings.street_steps
+    return settings.street_steps if data_of(name) == STREET else settings.steps
 
 
 def maker(name: str, settings: "Settings") -> Callable[[], IndependentPredictor]:
     """Return what makes a model."""
     data, kind = data_of(name), kind_of(name)
-    factors, size = OBJECTS[data], settings.factor_dim if data == DIGITS else settings.street_factor_dim
+    factors = factors_of(data, settings)
+    size = settings.street_factor_dim if data == STREET else settings.factor_dim
     options: dict[str, Any] = {
         "shape": (settings.pixels, settings.pixels, 3),
         "factors": factors,

@@ -1,5 +1,7 @@
 """The experiment video-prediction: whose pixels change, how factors split, floors, headlines."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,13 @@ from torch import Tensor
 
 from unknot.experiments import video_prediction
 from unknot.experiments.video_prediction import figures, measures, tables
-from unknot.experiments.video_prediction.models import OBJECTS, batches_of, maker, names
+from unknot.experiments.video_prediction.models import OBJECTS, batches_of, maker, names, source
 from unknot.experiments.video_prediction.reading import own_groups, varied
+from unknot.files import FileError
 from unknot.models.data.moving_digits import MovingDigits
+from unknot.models.data.video_files import OwnVideos
 from unknot.models.video.independent_predictor import IndependentPredictor
+from unknot.report import save_gif
 
 SMOKE = video_prediction.PRESETS["smoke"]
 
@@ -125,6 +130,30 @@ def test_the_entangled_model_has_as_many_dimensions_in_one_factor() -> None:
     assert made["digits-published"].settings()["network"] == "dcgan"
 
 
+def test_own_videos_have_models_and_measures_and_the_last_ones_are_held_out(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="none is not a folder"):
+        source("videos", replace(SMOKE, videos=str(tmp_path / "none")), 4)
+    for name in "abcdef":
+        save_gif(np.full((14, 32, 32, 3), ord(name), np.uint8), tmp_path / f"{name}.gif")
+    settings = replace(SMOKE, street_steps=0, videos=str(tmp_path), video_factors=3)
+    learnt, held_out = (source("videos", settings, 4, test=test) for test in (False, True))
+    assert isinstance(learnt, OwnVideos)
+    assert isinstance(held_out, OwnVideos)
+    assert (len(learnt.videos), len(held_out.videos)) == (5, 1)
+    own = [name for name in names(settings) if name.startswith("videos")]
+    assert own == ["videos-factored", "videos-entangled", "videos-slots", "videos-untrained"]
+    learner = maker(own[0], settings)().eval()
+    assert learner.factors == 3
+    metrics = measures.measure(learner, "videos", settings)
+    assert "moves" not in metrics
+    assert len(metrics["information"]["matrix"]) == 3
+    assert measures.floors("videos", settings)["copy"] == [0.0] * measures.AHEAD
+    for path in list(tmp_path.iterdir())[1:]:
+        path.unlink()
+    with pytest.raises(FileError, match="at least 2 videos, one to learn from and one to test"):
+        source("videos", replace(settings, pixels=64), 4)
+
+
 def test_the_first_clips_are_short_and_as_many_frames() -> None:
     settings = video_prediction.Settings(street_steps=10, batch=6, frames=5, short=0.3)
     batch_at = batches_of("street-factored", settings, 0)
@@ -176,6 +205,7 @@ def seed(
             "street-factored": model(**(street or {})),
             "street-entangled": model(),
         },
+        "source": "mnist",
         "oracle": {"digits": true, "street": true},
         "floors": {"digits": floors, "street": floors},
     }
