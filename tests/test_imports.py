@@ -20,7 +20,7 @@ SHARED = {
 }
 """Modules that every room may import."""
 REPRESENTATION = {"unknot.representation"}
-IMAGE_TOOLS = {f"unknot.models.{name}" for name in ("adversarial", "penalties", "data", "traversals")}
+IMAGE_TOOLS = {"unknot.models.adversarial", "unknot.models.penalties", "unknot.models.data"}
 MAY_IMPORT = {
     "envs": set[str](),
     "representation": set[str](),

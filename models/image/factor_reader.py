@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,8 +41,8 @@ class FactorReader(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        count(2, **sizes)
-        count(1, factors=len(sizes), width=width, hidden=hidden)
+        _check_sizes(sizes)
+        count(1, width=width, hidden=hidden)
         above(0, learning_rate=learning_rate)
         self.sizes, self.shape = dict(sizes), image_shape(shape)
         self.network = conv_encoder(self.shape, sum(self.sizes.values()), width, hidden)
@@ -75,3 +76,14 @@ class FactorReader(Learner):
             loss = loss + functional.cross_entropy(each, truth) / (math.log(size) * len(self.sizes))
         descend(loss, self.optimizers["adam"])
         return {"loss": loss.detach()}
+
+
+def _check_sizes(sizes: Any) -> None:
+    """Refuse what is not numbers of values by the factors' names, at least one."""
+    names = isinstance(sizes, Mapping) and sizes and all(isinstance(name, str) for name in sizes)
+    if not names:
+        raise ValueError(
+            f"sizes must be the number of values of each factor, by its name, not {sizes!r:.200}"
+        )
+    for name, size in sizes.items():
+        count(2, **{f"sizes[{name!r}]": size})

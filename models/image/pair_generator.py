@@ -127,7 +127,7 @@ class PairGenerator(Trainable):
         return 2 * torch.rand(number, dims, device=next(self.parameters()).device) - 1
 
     def _adam(self, **networks: nn.Module) -> dict[str, Any]:
-        betas = (self.momentum, 0.999)
+        betas = (float(self.momentum), 0.999)
         return {
             name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=betas, fused=True)
             for name, network in networks.items()

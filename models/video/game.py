@@ -45,9 +45,6 @@ class VideoGAN(Trainable):
     both descend the cross-entropy. D_I and D_V learn first, and the generator learns from the same samples.
 
     Args:
-        image_discriminator: whether there is D_I.
-        warm_up: the first updates, in which D_I alone judges, if there is one, so that they are cheap.
-        categories: how many D_V tells apart; 0 for none.
         shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
         frames: of a clip, which D_V judges, at least 2.
         clips: of an update, at most the batch's; the other videos of the batch give D_I a frame alone.
@@ -71,9 +68,6 @@ class VideoGAN(Trainable):
     def __init__(
         self,
         *,
-        image_discriminator: bool,
-        warm_up: int,
-        categories: int,
         shape: tuple[int, int, int] = (64, 64, 3),
         frames: int = 16,
         clips: int = 8,
@@ -88,25 +82,40 @@ class VideoGAN(Trainable):
         super().__init__()
         count(1, clips=clips, discriminator_width=discriminator_width)
         count(2, frames=frames)
-        count(0, categories=categories, warm_up=warm_up)
         at_least(0, r1=r1, weight_decay=weight_decay)
         above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.99999, average=average, momentum=momentum)
         self.shape = image_shape(shape)
-        self.frames, self.categories, self.clips, self.r1 = frames, categories, clips, r1
-        self.average, self.warm_up = average, warm_up if image_discriminator else 0
-        self.discriminators = nn.ModuleDict(
-            {VIDEO: video_discriminator(self.shape, frames, 1 + categories, discriminator_width)}
-        )
-        if image_discriminator:
-            self.discriminators[IMAGE] = frame_discriminator(self.shape, discriminator_width)
+        self.frames, self.clips, self.discriminator_width = frames, clips, discriminator_width
+        self.r1, self.average = r1, average
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._rates = {"discriminators": discriminator_rate, "generator": learning_rate}
-        self._adam: dict[str, Any] = {"betas": (momentum, 0.999), "weight_decay": weight_decay}
+        self._adam: dict[str, Any] = {"betas": (float(momentum), 0.999), "weight_decay": weight_decay}
 
-    def _play(self, generator: nn.Module) -> None:
-        """Enter the generator, with all that learns beside the discriminators; the end of a constructor."""
-        self.generator = generator
+    def _play(
+        self,
+        generator: nn.Module,
+        *,
+        image_discriminator: bool = False,
+        warm_up: int = 0,
+        categories: int = 0,
+    ) -> None:
+        """Enter all that learns; the end of a constructor.
+
+        Args:
+            generator: the generator.
+            image_discriminator: whether there is D_I.
+            warm_up: the first updates, in which D_I alone judges, if there is one, so that they are cheap.
+            categories: how many D_V tells apart; 0 for none.
+        """
+        self.generator, self.categories = generator, categories
+        self.warm_up = warm_up if image_discriminator else 0
+        width = self.discriminator_width
+        self.discriminators = nn.ModuleDict(
+            {VIDEO: video_discriminator(self.shape, self.frames, 1 + categories, width)}
+        )
+        if image_discriminator:
+            self.discriminators[IMAGE] = frame_discriminator(self.shape, width)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):  # takes a quarter less time
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

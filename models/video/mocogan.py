@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.checks import count, one_of
+from unknot.checks import count, flag, one_of
 from unknot.models.video.game import IMAGE, VIDEO, Fakes, VideoGAN, Videos, as_videos, some_frames
 from unknot.models.video.networks import GENERATORS
 
@@ -77,16 +77,21 @@ class MoCoGAN(VideoGAN):
         categories: int = 0,
         **settings: Any,
     ) -> None:
-        super().__init__(
-            image_discriminator=image_discriminator, warm_up=warm_up, categories=categories, **settings
-        )
+        super().__init__(**settings)
         count(1, content_dim=content_dim, motion_dim=motion_dim, noise_dim=noise_dim, width=width)
         count(self.frames, length=length)
+        count(0, warm_up=warm_up, categories=categories)
+        flag(image_discriminator=image_discriminator)
         one_of("generator", generator, GENERATORS)
         one_of("head", head, HEADS)
         self.length = length
         images = GENERATORS[generator](self.shape, content_dim, motion_dim, width, colours=head == "colour")
-        self._play(ContentMotionGenerator(images, content_dim, motion_dim, noise_dim, self.categories))
+        self._play(
+            ContentMotionGenerator(images, content_dim, motion_dim, noise_dim, categories),
+            image_discriminator=image_discriminator,
+            warm_up=warm_up,
+            categories=categories,
+        )
 
     # Use
 
@@ -152,7 +157,7 @@ class ContentMotionGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.images = images
-        self.motion = nn.GRU(noise_dim + categories, motion_dim, batch_first=True)
+        self.motion = nn.GRU(int(noise_dim + categories), int(motion_dim), batch_first=True)
         self.content_dim, self.noise_dim, self.categories = content_dim, noise_dim, categories
 
     def sample(self, n: int, frames: int, category: Tensor | None = None) -> VideoCodes:

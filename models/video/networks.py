@@ -38,7 +38,7 @@ def channels_of(shape: Shape, width: int) -> list[int]:
     halvings = round(math.log2(max(height, 1) / CELLS))
     if height != across or halvings < 1 or CELLS << halvings != height:
         raise ValueError(f"shape must have one height and width, a power of 2 from 8, not {shape}")
-    return [width * min(2**step, GREATEST_FACTOR) for step in range(halvings)]
+    return [int(width) * min(2**step, GREATEST_FACTOR) for step in range(halvings)]
 
 
 class ModulatedGenerator(nn.Module):
@@ -165,7 +165,7 @@ def _first_frames(frames: int, halvings: int) -> int:
     count(1, frames=frames)
     if frames % (1 << halvings):
         raise ValueError(f"frames must be a multiple of {1 << halvings}, a quarter of the side, not {frames}")
-    return frames >> halvings
+    return int(frames) >> halvings
 
 
 def _upsampling(kind: Callable[..., nn.Module], sizes: list[int]) -> list[nn.Module]:

@@ -28,7 +28,7 @@ class VGAN(VideoGAN):
     """
 
     def __init__(self, *, latent_dim: int = 32, width: int = 16, **settings: Any) -> None:
-        super().__init__(image_discriminator=False, warm_up=0, categories=0, **settings)
+        super().__init__(**settings)
         count(1, latent_dim=latent_dim, width=width)
         self.latent_dim = latent_dim
         self._play(VideoGenerator(self.shape, self.frames, latent_dim, width))
