@@ -80,10 +80,7 @@ class FactorReader(Learner):
 
 def _check_sizes(sizes: Any) -> None:
     """Refuse what is not numbers of values by the factors' names, at least one."""
-    names = isinstance(sizes, Mapping) and sizes and all(isinstance(name, str) for name in sizes)
-    if not names:
-        raise ValueError(
-            f"sizes must be the number of values of each factor, by its name, not {sizes!r:.200}"
-        )
+    if not isinstance(sizes, Mapping) or not sizes or not all(isinstance(name, str) for name in sizes):
+        raise ValueError(f"sizes must be how many values each factor has, by its name, not {sizes!r:.200}")
     for name, size in sizes.items():
         count(2, **{f"sizes[{name!r}]": size})
