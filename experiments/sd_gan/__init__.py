@@ -6,7 +6,8 @@ a verifier, trained on other identities, tells generated pairs (Table 1), what e
 identities there are, and collapse; shown are combinations of codes (Fig. 1) and interpolations (Fig. 3).
 
 The paper's celebrities are replaced by MakeHuman's heads (`unknot fetch heads`), until then by game
-characters, or by the photographs of a folder (`--images FOLDER`); FaceNet by an embedding of ours.
+characters, or by the photographs of a folder (`--images FOLDER`); FaceNet by an embedding of ours. With
+`--products`, for the paper's shoes, things are seen from six sides, by SD-DCGAN, as in the paper.
 
 Models, beside bounds that need no training:
 
@@ -27,7 +28,7 @@ from typing import Any
 
 from torch import Tensor
 
-from unknot.checks import settings_at_least, within
+from unknot.checks import flag, settings_at_least, within
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.experiments.sd_gan.data import Galleries, check_data, find_data, galleries, keep_data
 from unknot.experiments.sd_gan.figures import plot, save_photographs, save_pictures
@@ -65,6 +66,8 @@ class Settings:
 
     images: str = ""
     """A folder with a folder of photographs for each identity; empty for heads."""
+    products: bool = False
+    """Whether there are products in place of heads (extra `grasp`)."""
     pixels: int = 32
     """Side of the images: 64, as published, or another power of 2 from 16."""
     identities: int = 2000
@@ -106,6 +109,9 @@ class Settings:
         settings_at_least(self, width=1, began_width=1, identity_dim=1, observation_dim=1, r1=0, unmatched=0)
         settings_at_least(self, judge_steps=1, pairs=10, baselines=0)
         within(0, 0.9, unmatched=self.unmatched)
+        flag(products=self.products)
+        if self.products and self.images:
+            raise ValueError(f"images must be empty with products, not {self.images!r}")
         if self.pixels & (self.pixels - 1):
             raise ValueError(f"pixels must be a power of 2, not {self.pixels}")
 
@@ -148,7 +154,7 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed."""
-    data = find_data(settings.images)
+    data = find_data(settings)
     keep_data(folder, data)
     photographs = _galleries(settings, data)
 
@@ -171,7 +177,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     Raises:
         OtherHeadsError: the models learnt from other data than this machine has.
     """
-    data = find_data(settings.images)
+    data = find_data(settings)
     check_data(folder, data)
     photographs = _galleries(settings, data)
     models: dict[str, Any] = {}
@@ -192,7 +198,7 @@ def _names(settings: Settings, data: Galleries, seed: int) -> list[str]:
     """Return the models of a seed, those that judge the others first."""
     judges = [VERIFIER, READER] if data.test.factors else [VERIFIER]
     others = [PAPER, SPLIT, PAIRS, UNTRAINED] if seed < settings.baselines else []
-    return [*judges, DCGAN, BEGAN, *others]
+    return [*judges, DCGAN, *([] if settings.products else [BEGAN]), *others]
 
 
 def _judges(settings: Settings, data: Galleries, folder: Path) -> Judges:
@@ -230,7 +236,7 @@ def _collect(
 ) -> dict[str, Any]:
     judges = _judges(settings, data, folder)
     found = bounds(judges, data, _pairs(settings, full), seed)
-    return {"seed": seed, "data": find_data(settings.images), "models": models, "bounds": found}
+    return {"seed": seed, "data": find_data(settings), "models": models, "bounds": found}
 
 
 # Models

@@ -2,16 +2,20 @@
 
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unknot import heads
+from unknot.checks import require
 from unknot.files import SOURCE, FileError, read_object, write_json
 from unknot.models.data.characters import Characters
 from unknot.models.data.gallery import Gallery, IdentitySource, read_images, render_gallery, split_identities
 from unknot.models.data.heads import RenderedHeads
+
+if TYPE_CHECKING:
+    from unknot.experiments.sd_gan import Settings
 
 SHARES = {"verifier": 0.3, "training": 0.5, "validation": 0.1, "test": 0.1}
 """Shares of the identities. The paper has 80, 10 and 10%, and a verifier from elsewhere."""
@@ -21,6 +25,7 @@ TITLES = {
     "heads": "MakeHuman's heads, rendered",
     "characters": "game characters, which stand in for heads until `unknot fetch heads`",
     "images": "photographs of a folder",
+    "products": "products from six sides",
 }
 
 
@@ -64,9 +69,11 @@ def check_data(folder: Path, data: str) -> None:
         )
 
 
-def find_data(images: str) -> str:
-    """Return which data a run has: "images" if a folder is named, "heads", or "characters" without them."""
-    return "images" if images else heads.find_source()
+def find_data(settings: "Settings") -> str:
+    """Return which data a run has: "images", "products", "heads", or "characters" without heads."""
+    if settings.images:
+        return "images"
+    return "products" if settings.products else heads.find_source()
 
 
 @cache
@@ -74,18 +81,25 @@ def galleries(data: str, images: str, identities: int, photos: int, pixels: int)
     """Return the photographs.
 
     Args:
-        data: "heads", "characters" or "images".
+        data: see `find_data`.
         images: the folder that is read, for "images".
-        identities: number of heads; characters are all 672, a folder has its own.
-        photos: of each head or character.
+        identities: number of heads or, at most, of products; characters are all 672, a folder has its own.
+        photos: of each head or character; products have six.
         pixels: side of the images.
     """
     if data == "images":
         every, _ = read_images(images, pixels)
         return Galleries(*(every.chosen(part) for part in _split(len(every))))
-    source: IdentitySource = (
-        RenderedHeads(identities=identities, pixels=pixels) if data == "heads" else Characters(pixels=pixels)
-    )
+    source: IdentitySource
+    if data == "products":
+        require("grasp", "pybullet_data", "trimesh")
+        from unknot.experiments.sd_gan.products import MOST, VIEWS, Products
+
+        source, photos = Products(identities=min(identities, MOST), pixels=pixels), VIEWS
+    elif data == "heads":
+        source = RenderedHeads(identities=identities, pixels=pixels)
+    else:
+        source = Characters(pixels=pixels)
     return Galleries(*(render_gallery(source, part, photos, SEED) for part in _split(source.identities)))
 
 

@@ -12,7 +12,6 @@ from unknot.report import Headline, Table, mean_std
 VERIFIER, READER = "verifier", "reader"
 DCGAN, BEGAN, PAPER, SPLIT, PAIRS = "sd-dcgan", "sd-began", "sd-dcgan-paper", "dcgan-split", "ada-gvae"
 UNTRAINED = "untrained"
-PRODUCTS = "products"
 TITLES = {
     DCGAN: "SD-DCGAN",
     BEGAN: "SD-BEGAN",

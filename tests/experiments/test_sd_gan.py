@@ -199,8 +199,38 @@ def test_a_folder_of_photographs_is_run_to_its_tables(tmp_path: Path) -> None:
     metrics = sd_gan.run(settings, tmp_path / "seed-0", 0, False)
     assert set(metrics["models"]) == {"verifier", DCGAN, BEGAN}
     assert len(tabulate([metrics])) == 1
-    assert sd_data.find_data(settings.images) == "images"
+    assert sd_data.find_data(settings) == "images"
     assert heads.find_source() in ("heads", "characters")
+
+
+def test_products_are_on_white_and_their_colour_stays_while_they_turn() -> None:
+    pytest.importorskip("pybullet_data", reason="PyBullet is not installed")
+    from unknot.experiments.sd_gan.products import COLOURS, Products
+
+    source = Products(identities=12, pixels=64)  # where no pixel is a mean
+    identity, view = (each.ravel() for each in np.indices((12, 6)))
+    images = source.render_factors({"identity": identity, "view": view}).reshape(12, 6, 64, 64, 3)
+    assert (images[:, :, 0, 0] == 255).all()
+    seen = (images < 255).any(-1)
+    assert ((seen.mean((2, 3)) > 0.02) & (seen.mean((2, 3)) < 0.8)).all()
+    for group, product, where in zip(source.group(np.arange(12)), images, seen, strict=True):
+        shades = product[where] / COLOURS[group]  # grey
+        np.testing.assert_allclose(np.ptp(shades, axis=1), 0, atol=6)
+    turned = [len(np.unique(product.reshape(6, -1), axis=0)) for product in images]
+    assert np.mean(turned) > 4  # a bottle is the same from all sides
+    with pytest.raises(ValueError, match="identities must be from 1 to 1101, not 1102"):
+        Products(identities=1102)
+
+
+def test_products_are_learnt_from_by_sd_dcgan_alone() -> None:
+    pytest.importorskip("pybullet_data", reason="PyBullet is not installed")
+    settings = sd_gan.Settings(**{**vars(sd_gan.PRESETS["smoke"]), "products": True, "baselines": 0})
+    data = sd_data.galleries(sd_data.find_data(settings), "", 40, 8, 16)
+    assert data.training.images.shape == (20 * 6, 16, 16, 3)
+    assert data.training.sizes == {"view": 6}
+    assert sd_gan._names(settings, data, 0) == ["verifier", "reader", DCGAN]
+    with pytest.raises(ValueError, match="images must be empty with products, not 'faces'"):
+        sd_gan.Settings(images="faces", products=True)
 
 
 def test_settings_out_of_range_are_refused() -> None:
