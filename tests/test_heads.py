@@ -57,7 +57,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget() -> None:
     for remembered in (heads.load, rendered._person, rendered._surface):
-        remembered.cache_clear()  # type: ignore[attr-defined]
+        remembered.cache_clear()
 
 
 @pytest.fixture

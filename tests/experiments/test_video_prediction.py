@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unknot.experiments import video_prediction
 from unknot.experiments.video_prediction import figures, measures, tables
-from unknot.experiments.video_prediction.models import OBJECTS, batches_of, maker, names, source
+from unknot.experiments.video_prediction.models import AHEAD, OBJECTS, batches_of, maker, names, source
 from unknot.experiments.video_prediction.reading import own_groups, varied
 from unknot.files import FileError
 from unknot.models.data.moving_digits import MovingDigits
@@ -105,7 +105,7 @@ def test_places_are_read_from_the_factor_that_has_them() -> None:
 def test_trivial_predictions_are_worse_the_farther_ahead() -> None:
     found = measures.floors("digits", SMOKE)
     assert found.keys() == measures.FLOORS.keys()
-    assert all(len(each) == measures.AHEAD for each in found.values())
+    assert all(len(each) == AHEAD for each in found.values())
     assert found["copy"][0] < found["copy"][-1]
     assert found["copy"][0] < found["linear"][0] < found["linear"][-1]
     assert found["mean"][-1] < found["copy"][-1]  # which is why it is among them
@@ -147,7 +147,7 @@ def test_own_videos_have_models_and_measures_and_the_last_ones_are_held_out(tmp_
     metrics = measures.measure(learner, "videos", settings)
     assert "moves" not in metrics
     assert len(metrics["information"]["matrix"]) == 3
-    assert measures.floors("videos", settings)["copy"] == [0.0] * measures.AHEAD
+    assert measures.floors("videos", settings)["copy"] == [0.0] * AHEAD
     for path in list(tmp_path.iterdir())[1:]:
         path.unlink()
     with pytest.raises(FileError, match="at least 2 videos, one to learn from and one to test"):

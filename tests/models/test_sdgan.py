@@ -53,7 +53,7 @@ def test_the_discriminator_sees_both_images() -> None:
 def test_the_autoencoder_mixes_a_pair_in_its_bottleneck() -> None:
     torch.manual_seed(0)
     judge = PairAutoencoder((16, 16, 3), 2, 3, 2)
-    assert [layer.out_features for layer in judge.bottleneck] == [2 + 2 * 3, 2 * (2 + 3)]  # type: ignore[union-attr]
+    assert [layer.out_features for layer in judge.bottleneck] == [2 + 2 * 3, 2 * (2 + 3)]
     images = torch.randn(3, 2, 3, 16, 16)
     changed = images.clone()
     changed[:, 1] = torch.randn(3, 3, 16, 16)
@@ -143,7 +143,7 @@ def test_began_trains_on_the_weighted_difference() -> None:
         false = model._pairs(4)
     loss = (model.discriminator(real) - real).abs().mean()
     loss = loss - 0.5 * (model.discriminator(false) - false).abs().mean()
-    weight = model.discriminator.bottleneck[0].weight
+    weight = next(model.discriminator.bottleneck.parameters())
     (expected,) = torch.autograd.grad(loss, weight)
     torch.manual_seed(1)
     model._update_discriminator(real)
