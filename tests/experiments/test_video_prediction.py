@@ -134,7 +134,8 @@ def test_own_videos_have_models_and_measures_and_the_last_ones_are_held_out(tmp_
     with pytest.raises(FileNotFoundError, match="none is not a folder"):
         source("videos", replace(SMOKE, videos=str(tmp_path / "none")), 4)
     for name in "abcdef":
-        save_gif(np.full((14, 32, 32, 3), ord(name), np.uint8), tmp_path / f"{name}.gif")
+        brighter = np.arange(ord(name), ord(name) + 14, dtype=np.uint8)  # equal frames are one in a GIF
+        save_gif(np.broadcast_to(brighter[:, None, None], (14, 32, 32)), tmp_path / f"{name}.gif")
     settings = replace(SMOKE, street_steps=0, videos=str(tmp_path), video_factors=3)
     learnt, held_out = (source("videos", settings, 4, test=test) for test in (False, True))
     assert isinstance(learnt, OwnVideos)
@@ -147,7 +148,8 @@ def test_own_videos_have_models_and_measures_and_the_last_ones_are_held_out(tmp_
     metrics = measures.measure(learner, "videos", settings)
     assert "moves" not in metrics
     assert len(metrics["information"]["matrix"]) == 3
-    assert measures.floors("videos", settings)["copy"] == [0.0] * AHEAD
+    steps = np.arange(1, AHEAD + 1) / 255
+    np.testing.assert_allclose(measures.floors("videos", settings)["copy"], steps**2, rtol=1e-6)
     for path in list(tmp_path.iterdir())[1:]:
         path.unlink()
     with pytest.raises(FileError, match="at least 2 videos, one to learn from and one to test"):
