@@ -23,7 +23,7 @@ SHOWN = 8
 """Videos in a strip figure."""
 SIDE = 4
 """Contents and motions of a picture that combines them."""
-ENLARGED = 3
+ENLARGED = 2
 """Pixels of an animation for each of a video."""
 
 
@@ -34,12 +34,14 @@ def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: boo
         learner: the model.
         real: videos that are shown beside, uint8 (n, frames, h, w, c).
         folder: the model's.
-        control: also show contents with motions, and longer videos, of MoCoGAN.
+        control: also show real videos, and of MoCoGAN contents with motions and longer videos.
     """
     samples = generate(learner, SHOWN * 2, seed=4)
     strips = {f"{k}": video for k, video in enumerate(samples[:SHOWN])}
     figures = {"videos": image_rows({"real": real[0], **strips})}
-    gifs = {"videos": grid(samples, SHOWN), "real": grid(real[: 2 * SHOWN], SHOWN)}
+    gifs = {"videos": grid(samples, SHOWN)}
+    if control:
+        gifs["real"] = grid(real[: 2 * SHOWN], SHOWN)
     if control and isinstance(learner, MoCoGAN):
         with seeded(5):
             content, motion = learner.sample_codes(SIDE).content, learner.sample_codes(SIDE).motion
