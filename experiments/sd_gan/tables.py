@@ -102,8 +102,8 @@ def _verification(seeds: list[dict[str, Any]]) -> Table:
         tuple(rows),
         (
             "Mean ± standard deviation over seeds. Generated pairs share the identity code; others, as many, "
-            "share nothing. In one group: beside other pairs in which both look to have one tone of skin. "
-            "Accuracy: at the threshold that is best for validation identities.",
+            "share nothing. In one group: beside other pairs in which both look to have one tone of skin, or "
+            "colour of a product. Accuracy: at the threshold that is best for validation identities.",
             "Diversity: effective number of identities (Vendi score) over that of as many test identities. "
             "Copied: identities less than half as far from a training identity as from any test identity; of "
             "real ones, test identities beside those of validation.",
@@ -143,7 +143,8 @@ def _codes(seeds: list[dict[str, Any]]) -> Table:
         (
             "Entropy kept: of a factor with z_I fixed, over that of one identity's photographs. "
             "By z_O, by z_I: share of the factor's variance that this code alone determines (first-order "
-            "Sobol' index), the R² of its best possible reader. Group: the tone of skin, the identity's.",
+            "Sobol' index), the R² of its best possible reader. Group: the tone of skin, or colour of a "
+            "product, the identity's.",
             "The reader has an accuracy of "
             + ", ".join(f"{cell([s['bounds']['real'] for s in seeds], 'read', n)} ({n})" for n in names)
             + " on test identities.",
@@ -172,9 +173,10 @@ def _collapse(seeds: list[dict[str, Any]]) -> Table:
             for title, models in rows.items()
         ),
         (
-            "Cells: of the grid of pose, light and expression, in 2,000 samples. Then the total variation "
-            "between the histograms of each factor in samples and in photographs of test identities, as the "
-            f"reader reads both. A seed holds with at least {100 * HIT:g}% of cells, distances of at most "
+            "Cells: of the grid of yaw, lamp and expression, or of all other factors, in 2,000 samples. Then "
+            "the total variation between the histograms of each factor in samples and in photographs of test "
+            "identities, as the reader reads both. A seed holds with at least "
+            f"{100 * HIT:g}% of cells, distances of at most "
             f"{DISTANCE:g}, and none above {WORSE:g} times the least in the last third of training.",
         ),
     )
