@@ -42,7 +42,7 @@ IGNORED = ("events.out.tfevents.*", "log.txt")
 times only where `time.perf_counter` measures them, which stands still in these runs."""
 EVERY = 2
 """Updates from one checkpoint to the next, so that small runs write several."""
-AT_A_TIME, SECONDS = 3, 1800
+AT_A_TIME, SECONDS = 2, 1800
 """Resumes that run side by side, and how long each may take, even on a busy machine."""
 
 UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
@@ -113,7 +113,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "controllable-factors, digits": _experiment("controllable-factors", "digits", steps=4),
     "controllable-factors, planning": _experiment("controllable-factors", "planning", steps=4),
     "controllable-factors, reinforcement": _experiment(
-        "controllable-factors", "reinforcement", limit=256, episodes=4
+        "controllable-factors", "reinforcement", limit=256, episodes=2
     ),
     "covariance-penalty, xor": _experiment("covariance-penalty", "xor", steps=4),
     "covariance-penalty, projections": _experiment("covariance-penalty", "projections", steps=4),
@@ -131,7 +131,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "mocogan": _experiment("mocogan", characters=False, baselines=0),
     "video-prediction": _experiment("video-prediction", steps=4, street_steps=0),
     "sd-gan": _experiment("sd-gan", steps=4, baselines=0),
-    "agents": _experiment("agents"),
+    "agents": _experiment("agents", episodes=1),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),
     "A2C": _agent("A2C", MAZE, set=ON_POLICY),
@@ -276,16 +276,16 @@ def _last_words(folder: Path) -> str:
 
 def _save_shown(figure: Any, file: Any, **_: Any) -> None:
     """Write what a figure shows as a tiny picture; to draw it takes longer than all the rest of a run."""
-    from matplotlib import collections, image, lines, text
     from PIL import Image
 
     shown = hashlib.sha256()
-    for artist in figure.findobj(text.Text):
-        shown.update(artist.get_text().encode())
-    for kind in (lines.Line2D, image.AxesImage, collections.Collection):
-        for artist in figure.findobj(kind):
-            values = artist.get_xydata() if kind is lines.Line2D else artist.get_array()
-            shown.update(np.asarray(values, float).tobytes())
+    for axes in figure.axes:
+        for label in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()):
+            shown.update(label.encode())
+        values = [line.get_xydata() for line in axes.lines]
+        values += [artist.get_array() for artist in (*axes.images, *axes.collections)]
+        for each in values:
+            shown.update(np.asarray(each, float).tobytes())
     Image.frombytes("L", (8, 4), shown.digest()).save(file, "png")
 
 
