@@ -40,6 +40,8 @@ LARGEST_COUNT = 2**63 - 1
 
 SHOWN = 200
 """The most characters of a refused value that an error shows."""
+LISTED = 20
+"""The most names that an error lists."""
 
 
 def require(extra: str, *modules: str) -> None:
@@ -74,7 +76,8 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     near = [lowered[match] for match in matches]
     if near:
         return f"unknown {what} {shown(name)}; did you mean {' or '.join(map(repr, near))}?"
-    return f"unknown {what} {shown(name)}; there is {', '.join(map(repr, names)) or 'none'}"
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"unknown {what} {shown(name)}; there is {', '.join(map(repr, names[:LISTED])) or 'none'}{more}"
 
 
 def shown(value: object) -> str:

@@ -17,7 +17,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from unknot import experiments, mnist
+from unknot import experiments, heads, mnist
 from unknot.agent_commands import collect, evaluate_agents, train_agent
 from unknot.checks import require, unknown
 from unknot.files import (
@@ -293,7 +293,7 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     """Fetch a data set into the user's cache, once.
 
     Args:
-        data: its name: mnist.
+        data: its name: mnist or heads.
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
@@ -377,7 +377,7 @@ def _list(title: str, rows: dict[str, str]) -> None:
     console.print(table if rows else f"{title}: none yet")
 
 
-DATA = {"mnist": mnist.fetch}
+DATA = {"mnist": mnist.fetch, "heads": heads.fetch}
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,

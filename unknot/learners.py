@@ -33,6 +33,7 @@ LEARNERS: dict[str, str] = {
     "MultiEntityVAE": "unknot.models.objects.multi_entity",
     "SceneVAE": "unknot.models.objects.whole_scene",
     "SlotAttention": "unknot.models.objects.slot_attention",
+    "IndependentPredictor": "unknot.models.video.independent_predictor",
     "CompetingExperts": "unknot.models.image.competition",
     "SwitchExperts": "unknot.models.image.switch",
     "RoutedExperts": "unknot.models.image.routed",
@@ -40,6 +41,12 @@ LEARNERS: dict[str, str] = {
     "SingleClassifier": "unknot.models.image.bottleneck_classifiers",
     "PairedClassifier": "unknot.models.image.bottleneck_classifiers",
     "JADE": "unknot.models.image.jade",
+    "MoCoGAN": "unknot.models.video.mocogan",
+    "VGAN": "unknot.models.video.vgan",
+    "SDGAN": "unknot.models.image.sdgan",
+    "SDBEGAN": "unknot.models.image.sdbegan",
+    "AdaGVAE": "unknot.models.image.ada_gvae",
+    "FactorReader": "unknot.models.image.factor_reader",
 }
 """The module of each class, by the class's name."""
 

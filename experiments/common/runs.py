@@ -49,7 +49,7 @@ def train_model(
     resume: bool,
     keep: Mapping[int, Path] | None = None,
 ) -> T:
-    """Make a model and train it; one whose folder's name begins with `UNTRAINED` is saved as it starts.
+    """Make a model and train it; one whose folder's name has `UNTRAINED` in it is saved as it starts.
 
     Args:
         make: makes the model; its random weights depend on the seed.
@@ -62,7 +62,7 @@ def train_model(
     """
     torch.manual_seed(seed)
     learner = make()
-    if folder.name.startswith(UNTRAINED):
+    if UNTRAINED in folder.name:
         save_learner(learner.eval(), folder / WEIGHTS)
         return learner
     options: dict[str, Any] = {"folder": folder, "checkpoint_every": CHECKPOINT_EVERY}

@@ -30,6 +30,11 @@ def percents(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[float]:
     return [100 * share for share in over_seeds(seeds, *keys)]
 
 
+def percent_cell(shares: Sequence[float]) -> str:
+    """Return "mean ± standard deviation" of a share of each seed, in percent."""
+    return mean_std([100 * share for share in shares], 1)
+
+
 def where_measured(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
     """Return the values below these keys, of the seeds that have all of them."""
     values: list[Any] = list(seeds)

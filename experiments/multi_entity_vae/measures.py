@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from unknot.agents.intervals import as_digits
+from unknot.experiments.common.seeds import seeded
 from unknot.experiments.multi_entity_vae.counting import blobs, count_by_threshold, sample
 from unknot.experiments.multi_entity_vae.reading import (
     Factors,
@@ -129,8 +130,7 @@ def bound(learner: EntityAutoencoder, source: Scenes, factors: Factors) -> dict[
     vectors that are decoded. `others`: of the candidates that are not, 0 where there are none.
     """
     missing, kl, others = [], [], []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         for _, images in batches(source, factors):
             target = torch.from_numpy(images).movedim(-1, 1).double() / 255
             grey = -torch.special.entr(target) - torch.special.entr(1 - target)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count, one_of, within
+from unknot.models.adversarial import discriminator_loss
 from unknot.models.image.experts import DISCRIMINATORS, NORMS, Experts
 from unknot.representation.learner import Learner, as_images, descend, image_tensor
 from unknot.representation.networks import image_shape
@@ -263,7 +264,7 @@ class CompetingExperts(Learner):
         real = canonical.requires_grad_(self.r1 > 0)
         scores = self.discriminator(torch.cat([real, fakes]))[:, 0]
         own = scores[: len(real)]
-        loss = functional.softplus(-own).mean() + functional.softplus(scores[len(real) :]).mean()
+        loss = discriminator_loss(own, scores[len(real) :])
         penalty = loss.new_zeros(())
         if self.r1:
             (slope,) = torch.autograd.grad(own.sum(), real, create_graph=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import at_least, count
+from unknot.models.adversarial import generator_loss
 from unknot.models.image.competition import CompetingExperts, Repaired
 from unknot.models.image.experts import strided_discriminator
 from unknot.representation.learner import as_images
@@ -69,7 +70,7 @@ class SwitchExperts(CompetingExperts):
         loss = self._discriminate(canonical, mixed.detach())
         scores = self.discriminator(mixed)[:, 0]
         balance = self.balance * load_balance(chosen, shares)
-        self._step(functional.softplus(-scores).mean() + balance, chosen, self.router)
+        self._step(generator_loss(scores) + balance, chosen, self.router)
         return self._count(chosen) | {"discriminator": loss, "winners": scores.mean().detach()}
 
 

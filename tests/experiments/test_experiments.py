@@ -52,6 +52,20 @@ PICTURES = {
         "seed-0/experts/figures/repaired-letters.png",
         "seed-0/experts/figures/competition.gif",
     ],
+    "mocogan": [
+        "figures/collapse.png",
+        "seed-0/shapes-mocogan/figures/contents.png",
+        "seed-0/shapes-mocogan/figures/longer.gif",
+        "seed-0/shapes-vgan/figures/videos.gif",
+        "seed-0/characters-mocogan/figures/combined.gif",
+    ],
+    "video-prediction": [
+        "figures/prediction-digits.png",
+        "seed-0/digits-factored/figures/correlations.png",
+        "seed-0/digits-entangled/figures/variations.gif",
+        "seed-0/street-factored/figures/variations.png",
+        "seed-0/street-slots/figures/changes.gif",
+    ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "jade": [
         "figures/errors.png",
@@ -72,6 +86,7 @@ LONG = (
     "factor-vae",
     "grasping",
     "quantifying-beta",
+    "video-prediction",
 )
 """Experiments whose evaluation takes so long that `make test-all` alone has it."""
 
