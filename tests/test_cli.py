@@ -506,3 +506,12 @@ def test_pictures_are_written_to_files_and_to_tensorboard(tmp_path: Path) -> Non
         assert event.encoded_image_string == (tmp_path / "figures" / name).read_bytes()
     with pytest.raises(ValueError, match="at least one"):
         save_gif([], tmp_path / "none.gif")
+
+
+def test_an_animation_in_few_colours_keeps_them_exactly(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 2, (9, 6, 5, 3), dtype=np.uint8) * 200
+    save_gif(frames, tmp_path / "colours.gif")
+    with Image.open(tmp_path / "colours.gif") as gif:
+        for number, frame in enumerate(frames):
+            gif.seek(number)
+            np.testing.assert_array_equal(np.asarray(gif.convert("RGB")), frame)

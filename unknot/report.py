@@ -150,6 +150,10 @@ def save_figure(figure: "Figure", path: Path, writer: "SummaryWriter | None" = N
     _keep(content.getvalue(), path, writer)
 
 
+PALETTE_FRAMES = 4
+"""Frames of an animation, about, whose colours are those of all."""
+
+
 def save_gif(
     frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
     path: Path,
@@ -173,7 +177,12 @@ def save_gif(
 
     if len(frames) == 0:
         raise ValueError("frames must be at least one, not none")
-    images = [Image.fromarray(_squeezed(np.asarray(frame))) for frame in frames]
+    squeezed = [_squeezed(np.asarray(frame)) for frame in frames]
+    images = [Image.fromarray(frame) for frame in squeezed]
+    if images[0].mode == "RGB":  # one palette for all frames: no colour flickers, and it is found once
+        seen = np.concatenate(squeezed[:: max(len(squeezed) // PALETTE_FRAMES, 1)])
+        palette = Image.fromarray(seen).quantize()
+        images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     content = io.BytesIO()
     images[0].save(
         content, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0
