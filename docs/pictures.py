@@ -16,7 +16,16 @@ from PIL import Image
 from unknot.agents.evaluation import play
 from unknot.agents.named import EXPERTS
 from unknot.envs import ENVIRONMENTS
-from unknot.models import MECHANISMS, Scenes, StreetDigits, apply_mechanism, letters
+from unknot.models import (
+    MECHANISMS,
+    Characters,
+    Scenes,
+    ShapeMotion,
+    Street,
+    StreetDigits,
+    apply_mechanism,
+    letters,
+)
 from unknot.models.traversals import image_rows
 from unknot.report import save_figure, save_gif
 
@@ -87,10 +96,32 @@ def _street_digits() -> dict[str, Images]:
     return {f"{k + 1}": _sampled(StreetDigits(), 8, k) for k in range(4)}
 
 
+def _motions() -> dict[str, Images]:
+    return {f"{k + 1}": _sampled(ShapeMotion(frames=8), 1, k)[0] for k in range(4)}
+
+
+def _street() -> dict[str, Images]:
+    return {f"{k + 1}": _sampled(Street(frames=8), 1, k)[0] for k in range(4)}
+
+
+def _identities() -> dict[str, Images]:
+    source = Characters(pixels=64)
+    factors = source.sample_factors(32, np.random.default_rng(0))
+    factors["identity"] = np.repeat(factors["identity"][:4], 8)
+    return {f"{k + 1}": row for k, row in enumerate(np.split(source.render_factors(factors), 4))}
+
+
 def _sampled(source: Any, n: int, seed: int) -> Images:
     images: Images = source.render_factors(source.sample_factors(n, np.random.default_rng(seed)))
     return images
 
 
-SAMPLES = {"multi-entity-vae": _scenes, "causal-mechanisms": _mechanisms, "jade": _street_digits}
+SAMPLES = {
+    "multi-entity-vae": _scenes,
+    "causal-mechanisms": _mechanisms,
+    "jade": _street_digits,
+    "mocogan": _motions,
+    "video-prediction": _street,
+    "sd-gan": _identities,
+}
 """Rows of images that a paper is about, for those without results."""

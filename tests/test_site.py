@@ -45,12 +45,14 @@ def documented(site: Path) -> set[str]:
     return {name for kind, items in inventory.items() if kind.startswith("py:") for name in items}
 
 
+@pytest.mark.slow  # builds the site, a minute and more
 @pytest.mark.parametrize("room", ROOMS)
 def test_the_reference_has_every_name_of_a_room(site: Path, room: str) -> None:
     module = import_module(f"unknot.{room}")
     assert {f"unknot.{room}.{name}" for name in module.__all__} <= documented(site)
 
 
+@pytest.mark.slow  # builds the site, a minute and more
 def test_the_reference_has_names_that_modules_export(site: Path) -> None:
     found = documented(site)
     for name in (
@@ -61,6 +63,7 @@ def test_the_reference_has_names_that_modules_export(site: Path) -> None:
         assert name in found
 
 
+@pytest.mark.slow  # builds the site, a minute and more
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_page_of_an_environment_shows_a_picture_and_an_animation(site: Path, environment: str) -> None:
     name = environment.rpartition("/")[2]
@@ -72,12 +75,13 @@ def test_the_page_of_an_environment_shows_a_picture_and_an_animation(site: Path,
 
 
 @pytest.mark.parametrize("name", [name for name, entry in EXPERIMENTS.items() if entry.paper])
-def test_the_gallery_shows_every_paper(site: Path, name: str) -> None:
+def test_the_gallery_shows_every_paper(name: str) -> None:
     page = (DOCS / "gallery.md").read_text(encoding="utf-8")
     assert f"(results/{name}/README.md)" in page or f"(pictures/{name}.png)" in page
     assert (DOCS / f"results/{name}/README.md").exists() == (f"(results/{name}/README.md)" in page)
 
 
+@pytest.mark.slow  # builds the site, a minute and more
 def test_the_search_loads_its_index_without_a_server(site: Path) -> None:
     """A script may be loaded from a file; a request for one is refused by browsers."""
     page = (site / "search.html").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from unknot.models.data.street_view import (
     LANES,
     PAVEMENT,
     STOP,
-    View,
+    StreetView,
 )
 
 __all__ = ["Street"]
@@ -77,7 +77,7 @@ class Street:
         within(1, MOST_CARS, cars=cars)
         within(0, 1, presence=presence)
         self.pixels, self.frames, self.cars, self.presence = pixels, frames, cars, presence
-        self._view = View(pixels)
+        self._view = StreetView(pixels)
 
         def box(low: float, high: float, *shape: int) -> spaces.Box:
             return spaces.Box(low, high, shape, np.float64)

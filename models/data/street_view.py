@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CAR_LENGTH", "LANES", "LANE_WIDTH", "PAVEMENT", "STOP", "View"]
+__all__ = ["CAR_LENGTH", "LANES", "LANE_WIDTH", "PAVEMENT", "STOP", "StreetView"]
 
 Floats = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ _COLOURS = (40.0, 240.0)
 """Darkest and brightest channel of a car's or a person's colour."""
 
 
-class View:
+class StreetView:
     """The camera's view, and what it draws on a canvas, float32 (m, pixels, pixels, 3) in [0, 255].
 
     Args:
