@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from unknot import checks
@@ -163,6 +164,23 @@ class Adapter:
     def _check_began(self) -> None:
         if not self._began:
             raise ResetNeeded("call reset() first")
+
+
+class MaskedActions(Adapter):
+    """`action_masks`, for environments whose infos have `action_mask`."""
+
+    def action_masks(self) -> Any:
+        """Return which actions would change the scene, as MaskablePPO of sb3-contrib asks for it.
+
+        Returns:
+            bool (actions,); a vector environment returns a tuple of these, one for each copy.
+
+        Raises:
+            ResetNeeded: before the first reset.
+        """
+        self._check_began()
+        masks = self.simulation.info(np.arange(self.simulation.num_envs))["action_mask"].astype(np.bool_)
+        return tuple(masks) if isinstance(self, VectorEnv) else masks[0]
 
 
 def read_options(options: Mapping[str, Any] | None, known: Sequence[str]) -> dict[str, Any]:

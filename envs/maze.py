@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from unknot.checks import count, one_of, within
 
-from .adapter import Adapter
+from .adapter import MaskedActions
 from .maze_frames import AGENT, GOAL, KIND, PIXELS, Codes, Frames, Images, switch_kind
 from .maze_layouts import LayoutSampler, check_agents
 from .maze_tasks import TASKS, Task
@@ -303,7 +303,7 @@ class Maze(Simulation):
         return codes
 
 
-class _Maze(Adapter):
+class _Maze(MaskedActions):
     """Attributes that both maze environments add."""
 
     simulation: Maze

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unknot import mnist
 from unknot.checks import count, one_of, shown, within
 
-from .adapter import Adapter
+from .adapter import MaskedActions
 from .maze_world import ACTIONS, STEPS
 from .planar import ARROWS, LETTERS
 from .simulation import Array, Factors, Generators, Rows, Simulation, check_layout, check_settings, read_count
@@ -369,7 +369,7 @@ class MnistGrid(Simulation):
         return {"size": self.size, "pixels": self.pixels, "digits": self.source, "split": self.split}
 
 
-class _MnistGrid(Adapter):
+class _MnistGrid(MaskedActions):
     """An attribute that both environments add."""
 
     simulation: MnistGrid
