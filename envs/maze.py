@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 
 from unknot.checks import count, one_of, within
 
@@ -383,7 +384,7 @@ class MazeEnv(_Maze, SimulationEnv):
         }
 
 
-class MazeVectorEnv(_Maze, SimulationVectorEnv):
+class MazeVectorEnv(_Maze, SimulationVectorEnv, VectorEnv[Any, Any, Any]):
     """Many mazes, stepped and rendered together: `MazeEnv`, batched."""
 
     simulation_class = Maze

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
@@ -437,7 +438,7 @@ class MnistGridEnv(_MnistGrid, SimulationEnv):
         return {(key,): action for action, key in enumerate(keys)}
 
 
-class MnistGridVectorEnv(_MnistGrid, SimulationVectorEnv):
+class MnistGridVectorEnv(_MnistGrid, SimulationVectorEnv, VectorEnv[Any, Any, Any]):
     """Many grids, stepped and rendered together: `MnistGridEnv`, batched."""
 
     simulation_class = MnistGrid
