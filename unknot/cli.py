@@ -19,7 +19,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments, heads, mnist
 from unknot.agent_commands import collect, evaluate_agents, train_agent
-from unknot.checks import require, unknown
+from unknot.checks import install, require, unknown
 from unknot.files import (
     AGENT,
     CONFIG,
@@ -57,6 +57,7 @@ EXTRAS = {
     "h5py": "agents",
     "pygame": "play",
     "pybullet": "grasp",
+    "pybullet_data": "grasp",
     "trimesh": "grasp",
     "joblib": "grasp",
     "ray": "cluster",
@@ -112,10 +113,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         _fail(f"there is not enough memory for this: {str(error).splitlines()[0]}")
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").split(".")[0])
+        module = (error.name or "").split(".")[0]
+        extra = EXTRAS.get(module)
         if extra is None:
             raise
-        _fail(f'this needs {error.name}: pip install "unknot[{extra}]"')
+        _fail(f"this needs {install(module, extra)}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
