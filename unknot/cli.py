@@ -1,5 +1,6 @@
 """The `unknot` command. It imports an experiment, and with it torch, only to run it."""
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -29,6 +30,7 @@ from unknot.files import (
     run_names,
     seed_folders,
 )
+from unknot.progress import heartbeat
 from unknot.report import Table, headline_table
 from unknot.running import (
     Shown,
@@ -98,8 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     threading.excepthook = _thread_failed
+    task = shlex.join(["unknot", *words[:2]])
     try:
-        _dispatch(words)
+        with contextlib.nullcontext() if words[:1] == ["play"] else heartbeat(task):
+            _dispatch(words)
     except (UsageError, FileError, BrokenProcessPool) as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
