@@ -1,5 +1,6 @@
 """The `unknot` command. It imports an experiment, and with it torch, only to run it."""
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -19,7 +20,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from unknot import experiments, heads, mnist
 from unknot.agent_commands import collect, evaluate_agents, train_agent
-from unknot.checks import require, unknown
+from unknot.checks import install, require, unknown
 from unknot.files import (
     AGENT,
     CONFIG,
@@ -29,6 +30,7 @@ from unknot.files import (
     run_names,
     seed_folders,
 )
+from unknot.progress import heartbeat
 from unknot.report import Table, headline_table
 from unknot.running import (
     Shown,
@@ -57,6 +59,7 @@ EXTRAS = {
     "h5py": "agents",
     "pygame": "play",
     "pybullet": "grasp",
+    "pybullet_data": "grasp",
     "trimesh": "grasp",
     "joblib": "grasp",
     "ray": "cluster",
@@ -97,8 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     threading.excepthook = _thread_failed
+    task = shlex.join(["unknot", *words[:2]])
     try:
-        _dispatch(words)
+        with contextlib.nullcontext() if words[:1] == ["play"] else heartbeat(task):
+            _dispatch(words)
     except (UsageError, FileError, BrokenProcessPool) as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
@@ -112,10 +117,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         _fail(f"there is not enough memory for this: {str(error).splitlines()[0]}")
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").split(".")[0])
+        module = (error.name or "").split(".")[0]
+        extra = EXTRAS.get(module)
         if extra is None:
             raise
-        _fail(f'this needs {error.name}: pip install "unknot[{extra}]"')
+        _fail(f"this needs {install(module, extra)}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

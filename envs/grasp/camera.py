@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
+
+from unknot.envs.grasp.bullet import pybullet
 
 __all__ = ["AZIMUTHS", "ELEVATIONS", "PIXELS", "View", "look"]
 
