@@ -34,7 +34,8 @@ def test_hidden_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> N
 def test_work_without_a_word_says_that_it_goes_on_and_what_was_last(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "INTERVAL", 0.05)
+    monkeypatch.setattr(progress, "INTERVAL", 0.03)
+    monkeypatch.setattr(progress, "GRACE", 0.02)
     seen = ""
     with progress.heartbeat("unknot run toy"):
         progress.announce("planning")

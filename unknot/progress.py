@@ -25,6 +25,8 @@ __all__ = ["announce", "heartbeat", "progress_bar"]
 
 INTERVAL = 10.0
 """Seconds between lines where there is no terminal."""
+GRACE = 2.0
+"""Seconds more of silence before `heartbeat` speaks: a display of progress that is due speaks first."""
 
 
 _said: tuple[float, str] = (0.0, "")
@@ -40,7 +42,7 @@ def announce(line: str) -> None:
 
 @contextmanager
 def heartbeat(task: str) -> Iterator[None]:
-    """Where there is no terminal, print a line for every ten seconds in which nothing was announced.
+    """Where there is no terminal, print a line when nothing was announced for some ten seconds.
 
     Args:
         task: what is done, such as "unknot run dynamics-content".
@@ -52,9 +54,9 @@ def heartbeat(task: str) -> Iterator[None]:
 
     def beat() -> None:
         heard = began
-        while not over.wait(max(0.0, heard + INTERVAL - time.monotonic())):
+        while not over.wait(max(0.0, heard + INTERVAL + GRACE - time.monotonic())):
             heard = max(heard, _said[0])
-            if time.monotonic() < heard + INTERVAL:
+            if time.monotonic() < heard + INTERVAL + GRACE:
                 continue
             heard = time.monotonic()
             last = f'; last: "{_said[1]}"' if _said[0] >= began else ""
