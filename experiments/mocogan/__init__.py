@@ -22,16 +22,16 @@ from typing import Any, Literal
 from matplotlib.figure import Figure
 
 from unknot.checks import above, settings_at_least
-from unknot.experiments.common.runs import load_model, model_folder, models_in, run_models
+from unknot.experiments.common.runs import load_model, load_stages, model_folder, models_in, run_models
 from unknot.experiments.mocogan.data import data_names, real_videos
 from unknot.experiments.mocogan.figures import SHOWN, collapse_curves, save_pictures
 from unknot.experiments.mocogan.measures import floors, generate, measure, shape_metrics
 from unknot.experiments.mocogan.models import (
     OURS,
     OURS_OF_SHAPES,
-    load_stages,
     model_names,
     parts_of,
+    stages,
     steps_of,
     train_videos,
 )
@@ -157,7 +157,8 @@ def _measure(
     data, samples = parts_of(name)[0], _samples(settings, full)
     metrics = measure(learner, data, settings, samples)
     if name == OURS_OF_SHAPES:
-        kept = load_stages(model_folder(folder, name), steps_of(data, settings))
+        before = stages(steps_of(data, settings))[:-1]
+        kept = load_stages(model_folder(folder, name), before, VideoGAN)
         measured = [(updates, shape_metrics(generate(each, samples), settings)) for updates, each in kept]
         curve = [{"updates": updates, "distance": each["distance"]} for updates, each in measured]
         metrics["curve"] = [*curve, {"updates": int(learner.updates), "distance": metrics["distance"]}]

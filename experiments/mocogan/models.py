@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from unknot.experiments.common.runs import first_or_all, train_model
 from unknot.experiments.mocogan.data import CATEGORIES, CHARACTERS, FRAMES, OWN, SHAPES, batches
-from unknot.files import WEIGHTS
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.models.video.vgan import VGAN
-from unknot.representation import load_learner
 
 if TYPE_CHECKING:
     from unknot.experiments.mocogan import Settings
@@ -51,8 +49,7 @@ def train_videos(model: str, settings: "Settings", folder: Path, seed: int, resu
     data, row = parts_of(model)
     batch_at = batches(data, settings, seed, labelled=row == LABELLED)
     steps = steps_of(data, settings)
-    kept = stages(steps)[:-1] if model == OURS_OF_SHAPES else ()
-    keep = {stage: stage_weights(folder, stage) for stage in kept}
+    keep = stages(steps)[:-1] if model == OURS_OF_SHAPES else ()
     return train_model(lambda: make(model, settings), batch_at, steps, folder, seed, resume, keep)
 
 
@@ -64,17 +61,6 @@ def steps_of(data: str, settings: "Settings") -> int:
 def stages(steps: int) -> list[int]:
     """Return the updates at which ours is measured, the last of them all."""
     return sorted({max(round(steps * (1 - LAST * k / (STAGES - 1))), 1) for k in range(STAGES)})
-
-
-def load_stages(folder: Path, steps: int) -> list[tuple[int, VideoGAN]]:
-    """Return ours at each stage before the last, by updates, of those stages whose weights are there."""
-    paths = [(stage, stage_weights(folder, stage)) for stage in stages(steps)[:-1]]
-    return [(stage, load_learner(path, kind=VideoGAN)) for stage, path in paths if path.exists()]
-
-
-def stage_weights(folder: Path, stage: int) -> Path:
-    """Return the file of ours at a stage."""
-    return folder / "stages" / str(stage) / WEIGHTS
 
 
 def make(model: str, settings: "Settings") -> VideoGAN:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.experiments import mocogan
+from unknot.experiments.common.runs import load_stages
 from unknot.experiments.mocogan import characters, data, measures, models, reading, tables
 from unknot.models.data.videos import CharacterActions, ShapeMotion
+from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.report import save_gif
 
@@ -109,7 +111,7 @@ def test_correlations_are_with_the_same_motion_of_other_contents() -> None:
 
 def test_stages_are_left_on_the_way_and_a_resume_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole = models.train_videos(models.OURS_OF_SHAPES, SMOKE, tmp_path, 0, resume=False)
-    kept = models.load_stages(tmp_path, SMOKE.steps)
+    kept = load_stages(tmp_path, models.stages(SMOKE.steps)[:-1], VideoGAN)
     assert [(stage, int(each.updates)) for stage, each in kept] == [(4, 4), (5, 5)]
     again = models.train_videos(models.OURS_OF_SHAPES, SMOKE, tmp_path, 0, resume=True)
     for name, tensor in whole.state_dict().items():

@@ -129,7 +129,7 @@ def test_the_early_model_is_kept_and_a_resume_ends_with_the_same_weights(tmp_pat
     settings = multi_entity_vae.PRESETS["smoke"]
     name = f"{models.OURS}-{models.FEW}"
     whole = models.train_scenes(name, settings, tmp_path, 0, resume=False)
-    early = models.load_early(tmp_path)
+    (early,) = models.load_early(tmp_path, settings.steps)
     assert int(early.updates) == 1
     assert isinstance(whole, MultiEntityVAE)
     assert int(whole.updates) == 2
