@@ -21,18 +21,27 @@ trains the first two in every seed, the others in the first `baselines` seeds. `
 paper's sizes, for a GPU.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from unknot.checks import flag, settings_at_least, within
-from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
+from unknot.experiments.common.runs import load_model, load_stages, models_in, run_models, train_model
 from unknot.experiments.sd_gan.data import Galleries, check_data, find_data, galleries, keep_data
 from unknot.experiments.sd_gan.figures import plot, save_photographs, save_pictures
-from unknot.experiments.sd_gan.measures import Judges, bounds, calibrated, measure, read_factors, samples
+from unknot.experiments.sd_gan.measures import (
+    Generator,
+    Judges,
+    bounds,
+    calibrated,
+    measure,
+    read_factors,
+    samples,
+)
 from unknot.experiments.sd_gan.tables import (
     BEGAN,
     DCGAN,
@@ -45,14 +54,13 @@ from unknot.experiments.sd_gan.tables import (
     headlines,
     tabulate,
 )
-from unknot.files import WEIGHTS
 from unknot.models.image.ada_gvae import AdaGVAE
 from unknot.models.image.embedding import Embedding
 from unknot.models.image.factor_reader import FactorReader
 from unknot.models.image.sdbegan import SDBEGAN
 from unknot.models.image.sdgan import SDGAN
 from unknot.models.image.verifier import Verifier
-from unknot.representation import Trainable, load_learner
+from unknot.representation import Trainable
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
@@ -163,12 +171,12 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         if name in (VERIFIER, READER):
             return {}
         save_pictures(trained, path)
-        return _measure(name, trained, settings, photographs, folder, seed)
+        return _measure(name, trained, settings, photographs, judges(), folder, seed)
 
-    names = _names(settings, photographs, seed)
-    models = run_models(names, folder, make)
+    judges = cache(lambda: _judges(settings, photographs, folder))  # the first models of a seed
+    models = run_models(_names(settings, photographs, seed), folder, make)
     save_photographs(photographs.training, folder)
-    return _collect(models, settings, photographs, folder, seed)
+    return _collect(models, settings, photographs, judges(), seed)
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -180,14 +188,15 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     data = find_data(settings)
     check_data(folder, data)
     photographs = _galleries(settings, data)
+    judges = _judges(settings, photographs, folder)
     models: dict[str, Any] = {}
     for name in models_in(folder, _names(settings, photographs, seed)):
         trained = load_model(folder, name, Trainable)
         judge = name in (VERIFIER, READER)
         models[name] = (
-            {} if judge else _measure(name, trained, settings, photographs, folder, seed, full=full)
+            {} if judge else _measure(name, trained, settings, photographs, judges, folder, seed, full=full)
         )
-    return _collect(models, settings, photographs, folder, seed, full=full)
+    return _collect(models, settings, photographs, judges, seed, full=full)
 
 
 def _galleries(settings: Settings, data: str) -> Galleries:
@@ -212,17 +221,17 @@ def _measure(
     model: Any,
     settings: Settings,
     data: Galleries,
+    judges: Judges,
     folder: Path,
     seed: int,
     *,
     full: bool = True,
 ) -> dict[str, Any]:
-    judges = _judges(settings, data, folder)
     metrics = measure(model, judges, data, _pairs(settings, full), seed)
     if judges.reader:
         metrics["curve"] = [
-            {"updates": updates} | read_factors(judges, samples(each), data.test)
-            for updates, each in _stages(folder / name, name, settings)
+            {"updates": updates} | read_factors(judges, samples(cast(Generator, each)), data.test)
+            for updates, each in load_stages(folder / name, _stages(name, settings), Trainable)
         ]
     return metrics
 
@@ -232,9 +241,14 @@ def _pairs(settings: Settings, full: bool) -> int:
 
 
 def _collect(
-    models: dict[str, Any], settings: Settings, data: Galleries, folder: Path, seed: int, *, full: bool = True
+    models: dict[str, Any],
+    settings: Settings,
+    data: Galleries,
+    judges: Judges,
+    seed: int,
+    *,
+    full: bool = True,
 ) -> dict[str, Any]:
-    judges = _judges(settings, data, folder)
     found = bounds(judges, data, _pairs(settings, full), seed)
     return {"seed": seed, "data": find_data(settings), "models": models, "bounds": found}
 
@@ -253,26 +267,14 @@ def _train(
 ) -> Trainable:
     """Train a model; keep generators as they are after each of `STAGES` parts of the training."""
     batch_at, updates = _batches(name, settings, data, seed), _updates(name, settings)
-    keep = {stage: _weights_at(folder, stage) for stage in _kept_stages(name, updates)}
+    keep = _stages(name, settings)
     return train_model(lambda: _learner(name, settings, data), batch_at, updates, folder, seed, resume, keep)
 
 
-def _kept_stages(name: str, updates: int) -> list[int]:
+def _stages(name: str, settings: Settings) -> list[int]:
     """Return the updates after which a model is kept, to see whether it collapses."""
-    kept = name in (DCGAN, BEGAN, PAPER)
+    kept, updates = name in (DCGAN, BEGAN, PAPER), _updates(name, settings)
     return sorted({max(updates * k // STAGES, 1) for k in range(1, STAGES + 1)}) if kept else []
-
-
-def _stages(folder: Path, name: str, settings: Settings) -> Iterator[tuple[int, Any]]:
-    """Load a model as it was at each stage that its folder has, one after the other."""
-    for stage in _kept_stages(name, _updates(name, settings)):
-        if (path := _weights_at(folder, stage)).exists():
-            yield stage, load_learner(path, kind=Trainable)
-
-
-def _weights_at(folder: Path, stage: int) -> Path:
-    """Return the file of a model at a stage."""
-    return folder / f"at-{stage}" / WEIGHTS
 
 
 def _batches(name: str, settings: Settings, data: Galleries, seed: int) -> Callable[[int], dict[str, Tensor]]:
