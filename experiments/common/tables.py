@@ -49,9 +49,9 @@ def mean(seeds: Sequence[Mapping[str, Any]], *keys: str) -> float:
 
 
 def cell(seeds: Sequence[Mapping[str, Any]], *keys: str, digits: int = 2) -> str:
-    """Return "mean ± standard deviation" of the values below these keys, "–" where they are None."""
+    """Return "mean ± standard deviation" of the values below these keys, "–" where one is None."""
     values = over_seeds(seeds, *keys)
-    return "–" if values[0] is None else mean_std(values, digits)
+    return "–" if None in values else mean_std(values, digits)
 
 
 INTERVALS = (

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
+from unknot.experiments.common.figures import video_grid
 from unknot.experiments.common.seeds import seeded
 from unknot.experiments.mocogan.data import FRAMES
 from unknot.experiments.mocogan.measures import combine, generate
@@ -23,8 +24,6 @@ SHOWN = 8
 """Videos in a strip figure."""
 SIDE = 4
 """Contents and motions of a picture that combines them."""
-ENLARGED = 2
-"""Pixels of an animation for each of a video."""
 
 
 def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: bool) -> None:
@@ -39,14 +38,17 @@ def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: boo
     samples = generate(learner, SHOWN * 2, seed=4)
     strips = {f"{k}": video for k, video in enumerate(samples[:SHOWN])}
     figures = {"videos": image_rows({"real": real[0], **strips})}
-    gifs = {"videos": grid(samples, SHOWN)}
+    gifs = {"videos": video_grid(samples, SHOWN)}
     if control:
-        gifs["real"] = grid(real[: 2 * SHOWN], SHOWN)
+        gifs["real"] = video_grid(real[: 2 * SHOWN], SHOWN)
     if control and isinstance(learner, MoCoGAN):
         with seeded(5):
             content, motion = learner.sample_codes(SIDE).content, learner.sample_codes(SIDE).motion
             longer = learner.sample(SHOWN, 2 * FRAMES)
-        gifs |= {"combined": grid(combine(learner, content, motion), SIDE), "longer": grid(longer, SIDE)}
+        gifs |= {
+            "combined": video_grid(combine(learner, content, motion), SIDE),
+            "longer": video_grid(longer, SIDE),
+        }
         rows = {f"{k}": video[::2] for k, video in enumerate(longer)}
         figures["longer"] = image_rows(rows)
         figures["contents"] = image_rows(_rows(combine(learner, content, motion[:1])))
@@ -60,18 +62,6 @@ def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: boo
 
 def _rows(videos: Videos) -> dict[str, Videos]:
     return {f"{k}": video for k, video in enumerate(videos)}
-
-
-def grid(videos: Videos, columns: int) -> Videos:
-    """Return frames of one animation of videos (n, t, h, w, c) side by side, so many in a row, enlarged."""
-    n, frames, height, width, channels = videos.shape
-    rows = -(-n // columns)
-    padded = np.zeros((rows * columns, frames, height + 1, width + 1, channels), np.uint8)
-    padded[..., -1, :, :], padded[..., -1, :] = 128, 128  # grey lines between videos
-    padded[:n, :, :-1, :-1] = videos
-    arranged = padded.reshape(rows, columns, *padded.shape[1:]).transpose(2, 0, 3, 1, 4, 5)
-    whole = arranged.reshape(frames, rows * (height + 1), columns * (width + 1), channels)
-    return whole.repeat(ENLARGED, 1).repeat(ENLARGED, 2)
 
 
 def collapse_curves(curves: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:

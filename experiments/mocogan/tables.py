@@ -1,6 +1,5 @@
 """Table 1 of the paper with what ACD can't see, control, characters, own videos; and headlines."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -99,14 +98,14 @@ def _shapes(seeds: Seeds) -> Table:
                 title,
                 PUBLISHED.get(key, ""),
                 cell(models, "acd"),
-                _known(models, "valid_acd"),
+                cell(models, "valid_acd"),
                 success_cell(
                     over_seeds(models, "valid"), [len(each) for each in outcomes], outcomes, shared=False
                 ),
                 percent_cell(over_seeds(models, "frames")),
                 up,
                 left,
-                _known(models, "moved", 1),
+                cell(models, "moved", digits=1),
                 percent_cell(over_seeds(models, "hit")),
                 cell(models, "distance"),
             )
@@ -199,12 +198,6 @@ def _own(seeds: Seeds) -> Table:
     return Table("Own videos", ("", "ACD", "change"), tuple(rows), (note,))
 
 
-def _known(models: Sequence[Any], name: str, digits: int = 2) -> str:
-    """Return a cell, "–" where a seed has nothing to measure."""
-    values = over_seeds(models, name)
-    return "–" if None in values else mean_std(values, digits)
-
-
 # Headlines
 
 
@@ -257,7 +250,7 @@ def _displacement(seeds: Seeds, ours: list[Any]) -> Headline:
     return Headline(
         measure="Displacement from the first to the last frame, pixels",
         paper="none",
-        ours=_known(ours, "moved", 1),
+        ours=cell(ours, "moved", digits=1),
         floor="0, frozen videos",
         ceiling=f"{real:.1f}, real videos",
         target=f"within {100 * MOVED:g}% of real videos'",

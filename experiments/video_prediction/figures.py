@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
+from unknot.experiments.common.figures import video_grid
 from unknot.experiments.video_prediction.measures import CLIPS, FLOORS, pairs, sample
 from unknot.experiments.video_prediction.models import (
     AHEAD,
@@ -118,12 +119,7 @@ def changes(learner: IndependentPredictor, images: Clips, frames: int, groups: G
 
 def _grid(clips: Sequence[Mapping[str, Clips]]) -> Clips:
     """Return frames of an animation, a column a clip, its rows from top to bottom."""
-    columns = [np.concatenate([np.pad(r, _EDGE) for r in rows.values()], 1) for rows in clips]
-    frames: Clips = np.concatenate(columns, 2).repeat(2, 1).repeat(2, 2)
-    return frames
-
-
-_EDGE = ((0, 0), (0, 1), (0, 1), (0, 0))
+    return video_grid(np.stack([rows[name] for name in clips[0] for rows in clips]), len(clips))
 
 
 def errors_ahead(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
