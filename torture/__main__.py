@@ -9,15 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from torture import fuzz, hostile, kills, soak
-from torture.report import Report
 from unknot.files import write_text
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "robustness.md"
 ATTACKS = {"kills": kills.attack, "hostile": hostile.attack, "fuzz": fuzz.attack, "soak": soak.attack}
-
-
-def _attack(name: str, quick: bool) -> Report:
-    return ATTACKS[name](quick)
 
 
 def main() -> int:
@@ -30,10 +25,11 @@ def main() -> int:
     names = [options.only] if options.only else list(ATTACKS)
     reports = []
     with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:  # kills leave a core half idle
-        for name, report in zip(names, pool.map(_attack, names, [options.quick] * len(names)), strict=True):
-            reports.append(report)
-            console.print(report.table.to_rich())
-            for failure in report.failures:
+        running = {name: pool.submit(ATTACKS[name], options.quick) for name in names}
+        for name, attack in running.items():
+            reports.append(attack.result())
+            console.print(reports[-1].table.to_rich())
+            for failure in reports[-1].failures:
                 console.print(f"FAILED {name}: {failure}", markup=False, highlight=False)
     failures = sum(len(report.failures) for report in reports)
     minutes = (time.monotonic() - begin) / 60

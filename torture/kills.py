@@ -17,7 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -280,13 +280,23 @@ def _save_shown(figure: Any, file: Any, **_: Any) -> None:
 
     shown = hashlib.sha256()
     for axes in figure.axes:
-        for label in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()):
-            shown.update(label.encode())
+        for words in _texts(axes):
+            shown.update(words.encode())
         values = [line.get_xydata() for line in axes.lines]
         values += [artist.get_array() for artist in (*axes.images, *axes.collections)]
         for each in values:
             shown.update(np.asarray(each, float).tobytes())
     Image.frombytes("L", (8, 4), shown.digest()).save(file, "png")
+
+
+def _texts(axes: Any) -> Iterator[str]:
+    """Yield what is written in axes, but for numbers along their sides: to make those takes long."""
+    legend = axes.get_legend()
+    for text in (axes.title, *axes.texts, *(legend.get_texts() if legend else [])):
+        yield text.get_text()
+    for axis in (axes.xaxis, axes.yaxis):
+        yield axis.get_label_text()
+        yield from getattr(axis.get_major_formatter(), "seq", [])  # labels that the figure chose
 
 
 # Files
