@@ -176,7 +176,7 @@ def save_gif(
     squeezed = [_squeezed(np.asarray(frame)) for frame in frames]
     images = [Image.fromarray(frame) for frame in squeezed]
     if images[0].mode == "RGB":  # one palette for all frames: no colour flickers, and it is found once
-        palette = Image.fromarray(_colours(squeezed)).quantize()
+        palette = Image.fromarray(np.concatenate(squeezed)).quantize()
         images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     content = io.BytesIO()
     images[0].save(
@@ -198,20 +198,6 @@ def _keep(content: bytes, path: Path, writer: "SummaryWriter | None") -> None:
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
     summary = Summary(value=[Summary.Value(tag=path.stem, image=image)])
     writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
-
-
-def _colours(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Return all colours of frames (height, width, 3), each once, as an image (n, 1, 3).
-
-    So a colour counts that a single frame has, in a few pixels.
-    """
-    seen = np.zeros(1 << 24, np.bool_)
-    for frame in frames:
-        red, green, blue = frame.astype(np.uint32).reshape(-1, 3).T
-        seen[red << 16 | green << 8 | blue] = True
-    number = np.flatnonzero(seen)
-    colours: NDArray[np.uint8] = np.stack([number >> 16, number >> 8 & 255, number & 255], 1).astype(np.uint8)
-    return colours[:, None]
 
 
 def _squeezed(frame: NDArray[Any]) -> NDArray[Any]:
