@@ -18,7 +18,7 @@ from .evaluation import Agent, Evaluation, evaluate_agent
 from .experts import RandomAgent
 from .maze_experts import MazeExpert
 
-__all__ = ["EXPERTS", "Opened", "compare_agents", "find_agent"]
+__all__ = ["EXPERTS", "Opened", "compare_agents", "find_agent", "home"]
 
 Vector: TypeAlias = VectorEnv[Any, Any, Any]
 Opened: TypeAlias = Callable[[int], tuple[Agent, Vector]]
@@ -124,6 +124,28 @@ def find_agent(
         model = load_zip(Path(name), trust_pickle=trust_pickle)
         return _unwrapped(lambda env: model, environment, options)
     return _of_run(name, environment, options)
+
+
+def home(name: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the environment that an agent was made for, and its options; None if it has none of its own.
+
+    Args:
+        name: as for `find_agent`. An agent that trained has one, and so has a run to plan with.
+
+    Raises:
+        FileNotFoundError: there is no run of this name.
+    """
+    folder, _ = _run_and_model(name)
+    if (folder / AGENT).exists():
+        from .saved import read_settings
+
+        settings = read_settings(folder)
+        return settings.environment, settings.options
+    if not (folder / CONFIG).exists():
+        return None
+    experiment = read_object(folder / CONFIG, experiment=str)["experiment"]
+    planning = [(there, row[3]) for (run, there), row in PLANNING_AGENTS.items() if run == experiment]
+    return planning[0] if planning else None
 
 
 def _unwrapped(make: Callable[[Any], Agent], environment: str, options: Mapping[str, Any]) -> Opened:

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
@@ -29,7 +26,7 @@ from .extractors import standardize
 from .saved import AgentSettings, SavedAgent, make_model, read_settings, save_settings
 from .stable_baselines import GymVecEnv
 
-__all__ = ["FIRST_EVALUATION", "Schedule", "best_episode", "train_agent"]
+__all__ = ["FIRST_EVALUATION", "Schedule", "train_agent"]
 
 FIRST_EVALUATION = 1_000_000
 """Seed of the first episode of the evaluations during training."""
@@ -123,50 +120,6 @@ def train_agent(
     metrics = {"curve": watch.curve, "best": watch.best}
     write_json(folder / METRICS, metrics)
     return metrics
-
-
-def best_episode(agent: SavedAgent, episodes: int) -> list[NDArray[np.uint8]]:
-    """Replay the best of the first episodes of the evaluations, and render it.
-
-    Args:
-        agent: the agent.
-        episodes: how many episodes to choose from; the best is the success with the highest return.
-
-    Returns:
-        Frames uint8 (h, w, 3), from the first observation on.
-    """
-    settings = agent.settings
-    env = agent.make_environment(settings.environment, episodes, settings.options)
-    result = evaluate_agent(agent, env, episodes, FIRST_EVALUATION)
-    env.close()
-    best = int(np.lexsort((result.returns, result.successes))[-1])
-    options = {**settings.options, "render_mode": "rgb_array"}
-    env = agent.make_environment(settings.environment, 1, options)
-    filmed = _Filmed(agent, env)
-    evaluate_agent(filmed, env, 1, FIRST_EVALUATION + best)
-    filmed.render()
-    env.close()
-    return filmed.frames
-
-
-class _Filmed:
-    """An agent that renders a frame before each action."""
-
-    def __init__(self, agent: SavedAgent, env: VectorEnv[Any, Any, Any]) -> None:
-        self._agent, self._env = agent, env
-        self.frames: list[NDArray[np.uint8]] = []
-
-    def render(self) -> None:
-        """Append a frame."""
-        frames: Any = self._env.render()
-        self.frames.append(np.asarray(frames[0]))
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-    ) -> tuple[NDArray[Any], Any]:
-        """Render, and act."""
-        self.render()
-        return self._agent.predict(observation, state, episode_start, deterministic)
 
 
 def _scale(model: BaseAlgorithm, settings: AgentSettings, encoder: Learner | None) -> None:

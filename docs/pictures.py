@@ -33,7 +33,6 @@ Images = NDArray[np.uint8]
 ROOT = Path(__file__).resolve().parent.parent
 EPISODES = {"unknot/Grasp-v0": 8, "unknot/GraspReach-v0": 2}
 """How many an animation shows, where not four."""
-FPS = {"unknot/Grasp-v0": 1, "unknot/MnistGrid-v0": 2, "unknot/Maze-v0": 4}
 OPTIONS: dict[str, dict[str, Any]] = {
     "unknot/GraspReach-v0": {"terminate_on_success": True},
     "unknot/Maze-v0": {"terminate_on_success": True},
@@ -62,7 +61,7 @@ def draw_environment(name: str, path: Path) -> None:
     """Draw an environment's expert as an animation, and its first frame as a PNG beside that."""
     shown = list(frames(name))
     Image.fromarray(shown[0]).save(path.with_suffix(".png"))
-    save_gif(shown, path, fps=FPS.get(name, 10))
+    save_gif(shown, path, fps=gym.make_vec(name, num_envs=1).metadata["render_fps"])
 
 
 def frames(name: str) -> Iterator[Images]:

@@ -71,6 +71,8 @@ class Maze(Simulation):
     observation_space: spaces.Box | spaces.Dict
     action_space: spaces.Discrete
 
+    frames_per_second = 4
+
     def __init__(
         self,
         num_envs: int = 1,
@@ -371,11 +373,11 @@ class MazeEnv(_Maze, SimulationEnv):
 
     simulation_class = Maze
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
-        """Return actions by pressed keys, for `gymnasium.utils.play`.
+    controls = "arrows or W, A, S, D: move; E: toggle; space: pass"
+    """Which keys do what. Where the actions have them, Z is `down_left` and R `up_again`."""
 
-        Arrows or W, A, S, D move; E toggles, space passes, Z is `down_left`, R `up_again`.
-        """
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """Return actions by pressed keys (see `controls`), for `gymnasium.utils.play`."""
         return {
             (key,): self.actions.index(name)
             for name, keys in KEYS.items()

@@ -121,6 +121,8 @@ class MnistGrid(Simulation):
 
     action_space: spaces.Discrete
 
+    frames_per_second = 2
+
     def __init__(
         self,
         num_envs: int = 1,
@@ -432,8 +434,11 @@ class MnistGridEnv(_MnistGrid, SimulationEnv):
 
     simulation_class = MnistGrid
 
+    controls = "arrows: first digit; W, A, S, D: second digit"
+    """Which keys do what."""
+
     def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
-        """Return actions by pressed keys: arrows move the first digit; W, A, S and D the second."""
+        """Return actions by pressed keys (see `controls`), for `gymnasium.utils.play`."""
         keys = [codes[key] for codes in (ARROWS, LETTERS) for key in "sadw"]
         return {(key,): action for action, key in enumerate(keys)}
 

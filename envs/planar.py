@@ -345,8 +345,11 @@ class PlanarEnv(_Planar, SimulationEnv):
 
     simulation_class = Planar
 
+    controls = "arrows or W, A, S, D: steer"
+    """Which keys do what."""
+
     def get_keys_to_action(self) -> dict[tuple[int, ...], NDArray[np.float32]]:
-        """Return actions by pressed keys (arrows, or W, A, S, D), for `gymnasium.utils.play`."""
+        """Return actions by pressed keys (see `controls`), for `gymnasium.utils.play`."""
         limit = float(self.simulation.action_space.high[0])
         vertical = {"w": -limit, "s": limit, "": 0.0}
         horizontal = {"a": -limit, "d": limit, "": 0.0}

@@ -67,7 +67,8 @@ class Simulation(ABC):
 
     **Methods that have a default:** `goal_space` (all factors; override it where a goal has fewer),
     `check` (every scene is possible), `goal_rewards` (refuses: needed for `GoalConditioned`). The single
-    environment may have `get_keys_to_action()`, actions by pressed keys, for `unknot play`.
+    environment may have `get_keys_to_action()`, actions by pressed keys, and `controls`, a line that says
+    which keys do what, for `unknot play`.
 
     **Rules for all methods.** `rows` are indices into the batch; arrays that belong to them have
     len(rows) as their first axis. All randomness comes from the generators handed in, one for each row;
@@ -89,6 +90,7 @@ class Simulation(ABC):
         observation_space: of one copy.
         action_space: of one copy, a Box or Discrete.
         max_steps: the setting.
+        frames_per_second: steps a second at which a person can follow an episode.
         factor_space: of one copy, Boxes and Discretes by the factors' names.
     """
 
@@ -96,6 +98,7 @@ class Simulation(ABC):
     observation_space: spaces.Space[Any]
     action_space: spaces.Space[Any]
     max_steps: int
+    frames_per_second: int = 5
     factor_space: spaces.Dict
 
     @property

@@ -24,17 +24,18 @@ ONE = np.arange(1)
 class SimulationEnv(Adapter, gym.Env[Any, Any]):
     """A single world. A subclass names its `simulation_class`, and takes the same arguments."""
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"]}  # noqa: RUF012
 
     def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
         self.simulation = self.simulation_class(1, **settings)
+        self.metadata = {**self.metadata, "render_fps": self.simulation.frames_per_second}
         self.observation_space = self.simulation.observation_space
         self.action_space = self.simulation.action_space
         self.render_mode = render_mode
         self._began = False
-        self._window = Window(self.metadata["render_fps"])
+        self._window = Window()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -108,7 +109,7 @@ class SimulationEnv(Adapter, gym.Env[Any, Any]):
         frame = self.simulation.frame(0)
         if self.render_mode == "rgb_array":
             return frame
-        self._window.show(frame)
+        self._window.show(frame, self.metadata["render_fps"])
         return None
 
     def close(self) -> None:

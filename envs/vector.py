@@ -48,7 +48,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
     `class TokenVectorEnv(SimulationVectorEnv, gym.vector.VectorEnv)`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012
 
     def __init__(
         self,
@@ -69,7 +69,11 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
             one_of("render_mode", render_mode, self.metadata["render_modes"])
         self.simulation = self.simulation_class(num_envs, **settings)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.metadata = {
+            **self.metadata,
+            "render_fps": self.simulation.frames_per_second,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.num_envs, self.render_mode = num_envs, render_mode
         self.single_observation_space = self.simulation.observation_space
         self.single_action_space = self.simulation.action_space

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -21,7 +22,7 @@ from unknot import experiments, terminal
 from unknot.cli import main
 from unknot.files import write_json
 from unknot.learners import LEARNERS
-from unknot.report import Table, mean_std, save_figure, save_gif
+from unknot.report import Table, captioned, mean_std, save_figure, save_gif
 from unknot.running import load_experiment
 
 TOY = '''
@@ -454,11 +455,42 @@ def test_a_person_can_play(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(env, action)
 
     monkeypatch.setattr(PlanarEnv, "step", step)
+    titles: list[str] = []
+    monkeypatch.setattr(pygame.display, "set_caption", titles.append)
+    captions: list[tuple[str, ...]] = []
+
+    def kept(frame: Any, *lines: str) -> Any:
+        captions.append(lines)
+        return captioned(frame, *lines)
+
+    monkeypatch.setattr("unknot.playing.captioned", kept)
     main(["play", "unknot/Planar-v0", "map=gates", "max_steps=7"])
     assert len(steps) >= 2
     assert np.any(steps[0][1] != 0)
     assert steps[0][0].spec.kwargs["map"] == "gates"
     assert steps[0][0].spec.kwargs["max_steps"] == 7
+    assert titles == ["unknot/Planar-v0 (Escape ends it)"]
+    assert all(keys == PlanarEnv.controls for keys, _ in captions)
+    assert captions[-1][1] == "step 2, return 0.00; 0 of 0 episodes solved"
+
+
+def test_nobody_plays_without_a_display(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pygame
+
+    monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
+    monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
+    assert "there is no display to open a window on" in fails("play unknot/Planar-v0", 2, capsys)
+    assert "there is no display" in fails("watch expert --env unknot/Planar-v0 --window", 2, capsys)
+
+
+@pytest.mark.parametrize("name", ["Planar", "Maze", "MnistGrid", "GraspReach"])
+def test_the_help_says_which_keys_steer(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["play", "--help"])
+    entry: Any = gym.envs.registration.load_env_creator(str(gym.spec(f"unknot/{name}-v0").entry_point))
+    assert f"{name}: {entry.controls}" in " ".join(capsys.readouterr().out.split())
 
 
 # Reports

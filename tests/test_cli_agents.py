@@ -39,7 +39,7 @@ def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.Cap
         "agent.json",
         "policy.safetensors",
         "figures/learning-curve.png",
-        "figures/best-episode.gif",
+        "figures/episodes.gif",
     ):
         assert (home / name).stat().st_size > 0
     main(shlex.split(f"{TRAIN} --steps 128 --resume {SMALL}"))
@@ -57,6 +57,11 @@ def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.Cap
     output = capsys.readouterr().out
     assert "unknot/Planar-v0, max_steps=6: 5 episodes, seeds 7 to 11" in output
     assert re.search(r"PPO-Planar-v0 .* 0\.0 \[0\.0, 43\.4\]", output)
+    main(shlex.split("watch PPO-Planar-v0 --episodes 2 --seed 7 --out film.gif"))
+    output = capsys.readouterr().out
+    assert "unknot/Planar-v0, max_steps=6: 20 episodes, seeds 7 to 26" in output
+    assert re.search(r"film.gif: the episodes of seeds \d+, \d+", output)
+    assert (here / "film.gif").stat().st_size > 0
     main(shlex.split("evaluate-agent expert --env unknot/Planar-v0 --episodes 5 --seed 7"))
     assert re.search(r"expert .* 100\.0 \[56\.6, 100\.0\] .* 30\.\d\d .* 1\d\.\d", capsys.readouterr().out)
 
@@ -76,6 +81,9 @@ def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.Cap
             "of (64, 64, 3), not (2, 40, 40, 1)",
         ),
         ("train-agent PPO unknot/Planar-v0 --device gpu", "device must be torch's name of one"),
+        ("watch random", "name the environment (--env)"),
+        ("watch random --env unknot/Planar-v0 --out film.avi", "must end in .gif or .mp4, not 'film.avi'"),
+        ("watch random --env unknot/Planar-v0 --episodes 0", "episodes must be at least 1, not 0"),
         ("train-agent PPO CartPole-v1", "must have an image"),
         ("train-agent PPO CartPole-v1 --observe factors", "with factor_space and goal_space"),
         ("evaluate-agent random --env unknot/Planar-v0 --seed -3", "seed must be at least 0, not -3"),

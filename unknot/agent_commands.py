@@ -1,16 +1,18 @@
 """The commands that train and evaluate agents. They import torch when they run, not before."""
 
+import contextlib
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from unknot.checks import require
-from unknot.files import AGENT, WEIGHTS, find_seed, find_seeds
-from unknot.report import Table, save_figure, save_gif
+from unknot.files import AGENT, WEIGHTS, find_seeds
+from unknot.playing import check_display
+from unknot.report import Table, save_figure
 from unknot.running import UsageError, new_folder, removed_if_useless
 from unknot.terminal import print_tables, read_option, say
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from unknot.agents import Evaluation
 
-__all__ = ["collect", "evaluate_agents", "train_agent"]
+__all__ = ["collect", "evaluate_agents", "train_agent", "watch"]
 
 Options = tuple[str, ...]
 
@@ -69,7 +71,7 @@ def train_agent(
         device: torch's name for it, such as cuda.
     """
     require("agents", "torch", "stable_baselines3")
-    from unknot.agents import saved, training
+    from unknot.agents import films, saved, training
     from unknot.representation import load_learner
 
     if observe == "pixels" and encoder is not None:
@@ -98,13 +100,13 @@ def train_agent(
     except KeyboardInterrupt:
         _say_how_to_resume(folder, resume, out is not None)
         raise
-    agent = saved.SavedAgent.load(home)
     save_figure(_plot(metrics["curve"]), home / "figures" / "learning-curve.png")
-    save_gif(training.best_episode(agent, min(episodes, 20)), home / "figures" / "best-episode.gif")
+    _, shown = films.watch(str(home), environment, settings.options, seed=training.FIRST_EVALUATION)
+    films.save_film(shown, home / "figures" / "episodes.gif")
     best = metrics["best"]
     tried = best.get("episodes", episodes)  # a resume may ask for another number
     say(f"Best: {best['success_rate']:.1%} of {tried} episodes succeed, after {best['steps']:,} steps.")
-    say(f"Policy, curve, video: {home}")
+    say(f"Policy, curve, film: {home}")
     say(f"Next: unknot evaluate-agent {folder} expert random")
 
 
@@ -142,6 +144,49 @@ def evaluate_agents(
     except ValueError as error:
         raise UsageError(str(error)) from error
     print_tables([tabulate(results, env, chosen, seed)])
+
+
+def watch(
+    agent: Annotated[str, Positional, arg(metavar="AGENT")],
+    env: str | None = None,
+    options: Annotated[Options, arg(metavar="KEY=VALUE")] = (),
+    episodes: int = 4,
+    seed: int = 0,
+    out: Path = Path("film.gif"),
+    window: bool = False,
+) -> None:
+    """Film typical episodes of an agent, a failure among them if there is one.
+
+    Args:
+        agent: as for evaluate-agent: "random", "expert", a run of train-agent, or a run whose model plans.
+        env: the environment's id; default: that which the agent was made for, with its options.
+        options: the environment's own keyword arguments.
+        episodes: how many to film; they are chosen out of twenty.
+        seed: of the first of these; the others count up from it.
+        out: the film: NAME.gif or NAME.mp4.
+        window: show the film in a window, and write none.
+    """
+    require("agents", "torch", "stable_baselines3", "PIL", "moviepy")
+    from unknot.agents import films
+
+    if window:
+        require("play", "pygame")
+        check_display()
+    try:
+        chosen = _read(options)
+        if env is None:
+            env, known = _home([agent])
+            chosen = {**known, **chosen}
+        films.check_film(out)
+        result, shown = films.watch(agent, env, chosen, episodes=episodes, seed=seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    print_tables([tabulate({agent: result}, env, chosen, seed)])
+    if window:
+        return films.show_film(shown, f"{agent} in {env}")
+    films.save_film(shown, out)
+    seeds = ", ".join(str(episode.seed) for episode in shown)
+    return say(f"{out}: the episodes of seeds {seeds}")
 
 
 def collect(
@@ -208,18 +253,15 @@ def tabulate(
     )
 
 
-def _home(agents: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    """Return the environment and options of the first trained agent."""
-    from unknot.agents.saved import read_settings
+def _home(agents: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return the environment and options of the first agent that knows where it belongs."""
+    from unknot.agents.named import home
 
     for name in agents:
-        try:
-            folder = find_seed(name)
-        except FileNotFoundError:
-            continue
-        if (folder / AGENT).exists():
-            settings = read_settings(folder)
-            return settings.environment, settings.options
+        with contextlib.suppress(FileNotFoundError):
+            known = home(name)
+            if known:
+                return known
     raise UsageError("no agent here was trained in an environment: name the environment (--env)")
 
 

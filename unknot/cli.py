@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
 
 import gymnasium as gym
-import numpy as np
 import tyro
 from rich.table import Table as RichTable
 from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from unknot import experiments, heads, mnist
-from unknot.agent_commands import collect, evaluate_agents, train_agent
+from unknot import experiments, heads, mnist, playing
+from unknot.agent_commands import collect, evaluate_agents, train_agent, watch
 from unknot.checks import install, require, unknown
 from unknot.files import (
     AGENT,
@@ -274,6 +273,11 @@ def play(
 ) -> None:
     """Steer an environment with the keyboard (Escape ends it).
 
+    Planar: arrows or W, A, S, D: steer.
+    Maze: arrows or W, A, S, D: move; E: toggle; space: pass.
+    MnistGrid: arrows: first digit; W, A, S, D: second digit.
+    GraspReach: W, A, S, D: move; R, F: up, down; Q, E: turn; space, alone or with them: close.
+
     Args:
         environment: its id, such as "unknot/Planar-v0".
         options: the environment's own keyword arguments, such as map=gates.
@@ -281,18 +285,14 @@ def play(
     if environment not in _environments():
         raise UsageError(unknown("environment", environment, _environments()))
     settings = dict(map(read_option, options))
-    require("play", "pygame")
+    require("play", "pygame", "PIL")
     try:
         env = gym.make(environment, render_mode="rgb_array", **settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     if not hasattr(env.unwrapped, "get_keys_to_action"):
         raise UsageError(f"no keys steer {environment}: its actions are {env.action_space}")
-    from gymnasium.utils.play import play  # it chooses a window's backend for matplotlib
-
-    discrete = isinstance(env.action_space, gym.spaces.Discrete)  # perhaps none of its actions does nothing
-    play(env, noop=np.zeros_like(env.action_space.sample()), wait_on_player=discrete)
-    env.close()
+    playing.play(env)
 
 
 def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
@@ -396,4 +396,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train-agent": train_agent,
     "evaluate-agent": evaluate_agents,
     "collect": collect,
+    "watch": watch,
 }

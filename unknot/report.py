@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Headline",
     "Table",
+    "captioned",
     "headline_table",
     "mean_std",
     "save_figure",
@@ -183,6 +184,24 @@ def save_gif(
         content, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0
     )
     _keep(content.getvalue(), path, writer)
+
+
+LINE = 24
+"""Height of a line of a caption, in pixels."""
+
+
+def captioned(frame: NDArray[np.uint8], *lines: str) -> NDArray[np.uint8]:
+    """Return a frame, uint8 (height, width, 3), with lines of text below it."""
+    require("learn", "PIL")
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width, _ = frame.shape
+    picture = Image.new("RGB", (width, height + LINE * len(lines)), "white")
+    picture.paste(Image.fromarray(frame))
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(LINE * 0.55)
+    for k, line in enumerate(lines):
+        pen.text((8, height + LINE * (k + 0.5)), line, "black", font, anchor="lm")
+    return np.asarray(picture)
 
 
 def _keep(content: bytes, path: Path, writer: "SummaryWriter | None") -> None:

@@ -50,6 +50,8 @@ class Grasp(Tabletop):
         np.array([0.2, 0.2, 0.3, *[np.pi] * 3]),
     )
 
+    frames_per_second = 1
+
     def __init__(
         self,
         num_envs: int = 1,

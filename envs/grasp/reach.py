@@ -65,6 +65,8 @@ class GraspReach(Tabletop):
         np.array([MOVE, MOVE, MOVE, TURN, TURN, TURN, 1.0]),
     )
 
+    frames_per_second = 20
+
     def __init__(
         self,
         num_envs: int = 1,
@@ -240,15 +242,13 @@ class GraspReachEnv(TabletopEnv, SimulationEnv):
         `render_mode`, and the arguments of `unknot.envs.grasp.reach.GraspReach`.
     """
 
-    metadata: dict[str, Any] = {**SimulationEnv.metadata, "render_fps": 20}  # noqa: RUF012
     simulation_class = GraspReach
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], NDArray[np.float32]]:
-        """Return actions by pressed keys, for `gymnasium.utils.play`.
+    controls = "W, A, S, D: move; R, F: up, down; Q, E: turn; space, alone or with them: close"
+    """Which keys do what."""
 
-        W, A, S, D move along the table, R and F up and down, Q and E turn about the vertical; space, alone
-        or with any of them, closes the fingers.
-        """
+    def get_keys_to_action(self) -> dict[tuple[int, ...], NDArray[np.float32]]:
+        """Return actions by pressed keys (see `controls`), for `gymnasium.utils.play`."""
         low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]
         keys = {}
         for key, (index, positive) in {**KEYS, "": (6, True)}.items():

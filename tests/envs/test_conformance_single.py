@@ -399,7 +399,7 @@ def test_a_window_opens_and_closes(name: str, monkeypatch: pytest.MonkeyPatch) -
     pytest.importorskip("pygame")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     env = make(name, render_mode="human")
-    env.metadata = env.metadata | {"render_fps": 1000}
+    env.unwrapped.metadata["render_fps"] = 1000
     env.reset(seed=1)
     env.step(env.action_space.sample())
     assert env.render() is None
