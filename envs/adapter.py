@@ -42,6 +42,19 @@ class Adapter:
             settings = list(inspect.signature(cls.simulation_class).parameters.values())[1:]
             cls.__signature__ = inspect.Signature(own[1:] + settings)  # type: ignore[attr-defined]
 
+    def _simulate(self, copies: int, settings: Mapping[str, Any]) -> Simulation:
+        """Make copies of the world.
+
+        Raises:
+            TypeError: a setting that there is not; the sentence gives near matches.
+        """
+        known = inspect.signature(self.simulation_class).parameters
+        names = list(known)[1:]
+        if not any(setting.kind is setting.VAR_KEYWORD for setting in known.values()):
+            for name in settings.keys() - names:
+                raise TypeError(unknown("option", name, names))
+        return self.simulation_class(copies, **settings)
+
     @property
     def spec(self) -> EnvSpec | None:
         """What Gymnasium made the environment of, with its time limit, as JSON can hold it."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import count, one_of, within
+from unknot.checks import count, unknown, within
 
 from .maze_world import (
     BLOCK,
@@ -74,7 +74,9 @@ def find_layout(layout: Any, size: int) -> Layouts | None:
     """
     if not isinstance(layout, str):
         return read_layout(layout)
-    one_of("layout", layout, NAMED_LAYOUTS)
+    if layout not in NAMED_LAYOUTS:
+        words = unknown("layout", layout, NAMED_LAYOUTS)
+        raise ValueError(f'{words} (one of your own is a list of rows: ["....", ".##.", "....", "...."])')
     if layout == "random":
         return None
     return read_layout(PAPER if layout == "paper" else ["." * size] * size)

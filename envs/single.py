@@ -29,7 +29,7 @@ class SimulationEnv(Adapter, gym.Env[Any, Any]):
     def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
-        self.simulation = self.simulation_class(1, **settings)
+        self.simulation = self._simulate(1, settings)
         self.metadata = {**self.metadata, "render_fps": self.simulation.frames_per_second}
         self.observation_space = self.simulation.observation_space
         self.action_space = self.simulation.action_space

@@ -67,7 +67,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
             one_of("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
-        self.simulation = self.simulation_class(num_envs, **settings)
+        self.simulation = self._simulate(num_envs, settings)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {
             **self.metadata,

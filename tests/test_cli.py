@@ -152,7 +152,7 @@ def value(output: str) -> str:
         ("show nothing", "unknown run 'nothing'"),
         ("play unknot/Planer-v0", "unknown environment 'unknot/Planer-v0'; did you mean 'unknot/Planar-v0'"),
         ("play unknot/Planar-v0 gates", "KEY=VALUE, not 'gates'"),
-        ("play unknot/Planar-v0 maps=gates", "unexpected keyword argument 'maps'"),
+        ("play unknot/Planar-v0 maps=gates", "unknown option 'maps'; did you mean 'map'"),
         ("play unknot/Planar-v0 map=gate", "did you mean 'gates'"),
     ],
 )

@@ -53,7 +53,8 @@ def train_agent(
     Args:
         algorithm: A2C, DQN, PPO, SAC or TD3.
         environment: its id, such as "unknot/Planar-v0".
-        options: the environment's own keyword arguments, such as layout=open.
+        options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
+            layout='["....", ".##.", "....", "...."]'.
         observe: what the agent observes: pixels, factors (the true ones), or codes (of --encoder).
         encoder: the encoder whose codes replace images: a weight file, or RUN/MODEL.
         finetune: train the encoder further, together with the policy.
@@ -125,7 +126,8 @@ def evaluate_agents(
             or "pretrained/dynamics-content/solid" for another of its models), "random", "expert", or a zip
             file of Stable-Baselines3.
         env: the environment's id; default: the first trained agent's, with its options.
-        options: the environment's own keyword arguments.
+        options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
+            layout='["....", ".##.", "....", "...."]'.
         episodes: how many each agent plays.
         seed: of the first episode; the others count up from it.
         trust_pickle: open zip files, which can run any code that their authors put there.
@@ -160,7 +162,8 @@ def watch(
     Args:
         agent: as for evaluate-agent: "random", "expert", a run of train-agent, or a run whose model plans.
         env: the environment's id; default: that which the agent was made for, with its options.
-        options: the environment's own keyword arguments.
+        options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
+            layout='["....", ".##.", "....", "...."]'.
         episodes: how many to film; they are chosen out of twenty.
         seed: of the first of these; the others count up from it.
         out: the film: NAME.gif or NAME.mp4.
@@ -203,7 +206,8 @@ def collect(
     Args:
         environment: its id, such as "unknot/Planar-v0".
         dataset: the dataset's id, such as planar/random-v0.
-        options: the environment's own keyword arguments.
+        options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
+            layout='["....", ".##.", "....", "...."]'.
         agent: "random", "expert", a run of train-agent, or a run whose model plans.
         episodes: how many the dataset will have.
         seed: of the first episode; the others count up from it.

@@ -280,7 +280,8 @@ def play(
 
     Args:
         environment: its id, such as "unknot/Planar-v0".
-        options: the environment's own keyword arguments, such as map=gates.
+        options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
+            layout='["....", ".##.", "....", "...."]'.
     """
     if environment not in _environments():
         raise UsageError(unknown("environment", environment, _environments()))
@@ -289,7 +290,7 @@ def play(
     try:
         env = gym.make(environment, render_mode="rgb_array", **settings)
     except (TypeError, ValueError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(str(error.__cause__ or error)) from error  # Gymnasium adds where it comes from
     if not hasattr(env.unwrapped, "get_keys_to_action"):
         raise UsageError(f"no keys steer {environment}: its actions are {env.action_space}")
     playing.play(env)

@@ -250,7 +250,11 @@ def test_contradictory_settings_are_refused(settings: dict[str, Any], sentence: 
         (AgentSettings("SAC", MAZE), False, r"SAC acts in Box.*Discrete\(6\); A2C, DQN, PPO can act there"),
         (AgentSettings("DQN", PLANAR), False, r"DQN acts in Discrete.*A2C, PPO, SAC, TD3 can act there"),
         (AgentSettings("PPO", "unknot/Planer-v0"), False, "did you mean 'unknot/Planar-v0'"),
-        (AgentSettings("PPO", PLANAR, {"maps": "gates"}), False, "unexpected keyword argument 'maps'"),
+        (
+            AgentSettings("PPO", PLANAR, {"maps": "gates"}),
+            False,
+            "unknown option 'maps'; did you mean 'map'",
+        ),
         (AgentSettings("PPO", PLANAR, {"map": "gate"}), False, "did you mean 'gates'"),
         (AgentSettings("DQN", MAZE, her=True), False, "goal='image'"),
         (AgentSettings("PPO", PLANAR, observe="codes"), True, r"40, 40, 1"),
