@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 import gymnasium as gym
 import numpy as np
@@ -13,8 +13,10 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
 from unknot.checks import count
+from unknot.envs.simulation import FloorPlan, Simulation
 
 from .intervals import wilson_interval
+from .outcomes import Evaluation
 
 __all__ = [
     "LARGEST_BATCH",
@@ -52,30 +54,6 @@ class Agent(Protocol):
     ) -> tuple[Array, Any]:
         """Return the actions for a batch of observations, and the state for the next call."""
         ...
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an agent achieved in some episodes; row k of each array is the problem of seed + k."""
-
-    episodes: int
-    """Number of episodes."""
-    success_rate: float
-    """Share of the episodes, in [0, 1], whose last step was a success."""
-    interval: tuple[float, float]
-    """Wilson's 95% interval of the success rate."""
-    mean_return: float
-    """Mean of `returns`."""
-    decision_seconds: float
-    """Mean time of `predict` for one decision of one episode, in seconds."""
-    successes: Array
-    """bool (episodes,): `is_success` at the episode's last step."""
-    returns: Array
-    """float64 (episodes,): sum of the episode's rewards, undiscounted."""
-    steps: Array
-    """int64 (episodes,): the step, counted from 1, at which `is_success` first held; -1: never."""
-    lengths: Array
-    """int64 (episodes,): steps the episode lasted."""
 
 
 def batch_size(observation: Any, space: spaces.Space[Any]) -> int | None:
@@ -144,9 +122,10 @@ def beginnings(episode_start: Any, n: int) -> NDArray[np.bool_]:
 def evaluate_agent(
     agent: Agent,
     env: str | gym.Env[Any, Any] | VectorEnv[Any, Any, Any],
-    episodes: int = 100,
+    episodes: int | None = None,
     seed: int = 0,
     *,
+    problems: Sequence[Mapping[str, Any]] | None = None,
     max_steps: int | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
     on_step: OnStep | None = None,
@@ -162,8 +141,11 @@ def evaluate_agent(
             `privileged = True` sees the true factors instead (see `Agent`).
         env: the id of a registered environment; or an environment or a vector environment, which stays
             open afterwards.
-        episodes: number of episodes, at least 1.
+        episodes: number of episodes, at least 1; default: 100, or as many as there are problems.
         seed: seed of the first episode.
+        problems: your own starts and goals: for each episode what `reset` takes as options, such as
+            `{"factors": {"position": [4, 4]}, "goal": {"position": [30, 30]}}`. All must name the same
+            factors; what they don't name is sampled.
         max_steps: steps after which an episode is cut off, if the environment has not ended it; None for no
             limit.
         env_kwargs: the environment's keyword arguments, if `env` is an id.
@@ -176,8 +158,12 @@ def evaluate_agent(
     """
     if not callable(getattr(agent, "predict", None)):
         raise ValueError(f"agent must have a method predict, unlike {agent!r}")
+    if episodes is None:
+        episodes = 100 if problems is None else len(problems)
     count(1, episodes=episodes)
     count(0, seed=seed)
+    if problems is not None and len(problems) != episodes:
+        raise ValueError(f"problems must be as many as episodes, {episodes}, not {len(problems)}")
     if max_steps is not None:
         count(1, max_steps=max_steps)
     if not (on_step is None or callable(on_step)):
@@ -187,12 +173,15 @@ def evaluate_agent(
     if not (env_kwargs is None or isinstance(env_kwargs, Mapping)):
         raise ValueError(f"env_kwargs must be a dict or None, not {env_kwargs!r}")
     vector = _as_vector(env, episodes, env_kwargs or {})
-    tally = _Tally(episodes)
+    tally = _Tally(seed, episodes)
     try:
         for first in range(0, episodes, vector.num_envs):
             numbers = first + np.arange(vector.num_envs)
             seeds = [seed + int(k) for k in numbers]  # episodes beyond the last are played, not counted
-            for step in play(agent, vector, seeds, counted=numbers < episodes, max_steps=max_steps):
+            options = None if problems is None else _options(problems, numbers.clip(max=episodes - 1), vector)
+            for step in play(
+                agent, vector, seeds, options=options, counted=numbers < episodes, max_steps=max_steps
+            ):
                 tally.add(numbers, step)
                 if on_step is not None:
                     rows = step.running
@@ -200,7 +189,35 @@ def evaluate_agent(
     finally:
         if isinstance(env, str):
             vector.close()
-    return tally.result()
+    return tally.result(_floor_plan(vector))
+
+
+def _options(
+    problems: Sequence[Mapping[str, Any]], numbers: Array, vector: VectorEnv[Any, Any, Any]
+) -> dict[str, Any]:
+    """Return the reset options of the problems of these numbers, for a single or a native vector environment.
+
+    Raises:
+        ValueError: the problems name different factors, or the environment can't be placed in batches.
+    """
+    chosen = [problems[k] for k in numbers]
+    names = [{key: sorted(problem[key]) for key in sorted(problem)} for problem in chosen]
+    for k, given in zip(numbers, names, strict=True):
+        if given != names[0]:
+            raise ValueError(f"problems must name the same factors: {names[0]}, not {given} as problem {k}")
+    if isinstance(vector, SyncVectorEnv):  # its copies get the same options
+        if vector.num_envs > 1:
+            raise ValueError("problems need a native vector environment, or a single one, not SyncVectorEnv")
+        return {key: dict(factors) for key, factors in chosen[0].items()}
+    return {
+        key: {name: np.stack([np.asarray(problem[key][name]) for problem in chosen]) for name in factors}
+        for key, factors in names[0].items()
+    }
+
+
+def _floor_plan(vector: VectorEnv[Any, Any, Any]) -> FloorPlan | None:
+    simulation = getattr(vector.unwrapped, "simulation", None)
+    return simulation.floor_plan() if isinstance(simulation, Simulation) else None
 
 
 @dataclass(frozen=True)
@@ -211,6 +228,8 @@ class Step:
     """bool (n,): whose episode, counted, had not ended before."""
     actions: Array
     """(n, ...), as the agent returned them."""
+    before: Infos
+    """Before the step."""
     rewards: Array
     """float64 (n,)."""
     infos: Infos
@@ -255,12 +274,13 @@ def play(
         step += 1
         seen = _true_state(infos) if getattr(agent, "privileged", False) else observation
         began = time.perf_counter()
+        before = infos
         actions, state = agent.predict(seen, state, starts, True)
         seconds = (time.perf_counter() - began) * running.mean()
         _check_actions(actions, vector, agent, step, running)
         observation, rewards, terminated, truncated, infos = vector.step(actions)
         ended = terminated | truncated
-        yield Step(running, actions, rewards, _final_infos(infos, ended, mode), seconds)
+        yield Step(running, actions, before, rewards, _final_infos(infos, ended, mode), seconds)
         if mode == AutoresetMode.DISABLED and ended.any():
             observation, fresh = vector.reset(options={"reset_mask": ended})
             infos = _merge(infos, fresh, ended)
@@ -290,12 +310,14 @@ def _as_vector(
 class _Tally:
     """What is counted while episodes run; each array has an entry per episode."""
 
-    def __init__(self, episodes: int) -> None:
+    def __init__(self, seed: int, episodes: int) -> None:
+        self.seed = seed
         self.successes = np.zeros(episodes, bool)
         self.returns = np.zeros(episodes)
         self.steps = np.full(episodes, -1)
         self.lengths = np.zeros(episodes, int)
         self.seconds = 0.0
+        self.traces: list[_Trace] = []
 
     def add(self, numbers: Array, step: Step) -> None:
         """Count one step of the running episodes; `numbers` are those of all sub-environments."""
@@ -307,8 +329,18 @@ class _Tally:
         self.successes[running] = success
         first = running[success & (self.steps[running] < 0)]
         self.steps[first] = self.lengths[first]
+        self._trace(numbers, step)
 
-    def result(self) -> Evaluation:
+    def _trace(self, numbers: Array, step: Step) -> None:
+        """Keep where everything is, if infos say it."""
+        if "factors" not in step.infos:
+            return
+        if not self.traces or self.traces[-1].numbers[0] != numbers[0]:
+            goal = _rows(step.before.get("goal", {}), slice(None))
+            self.traces.append(_Trace(numbers, goal, [step.before["factors"]]))
+        self.traces[-1].factors.append(step.infos["factors"])
+
+    def result(self, floor_plan: FloorPlan | None) -> Evaluation:
         n = len(self.successes)
         return Evaluation(
             episodes=n,
@@ -320,7 +352,33 @@ class _Tally:
             returns=self.returns,
             steps=self.steps,
             lengths=self.lengths,
+            seeds=self.seed + np.arange(n),
+            paths=tuple(path for trace in self.traces for path in trace.paths(self.lengths)),
+            goals=tuple(goal for trace in self.traces for goal in trace.goals(n)),
+            floor_plan=floor_plan,
         )
+
+
+class _Trace(NamedTuple):
+    """Goals and factors of the episodes that a batch plays."""
+
+    numbers: Array
+    """Of the episodes; those beyond the last are not counted."""
+    goal: Infos
+    factors: list[Infos]
+    """Before the first step, and after each."""
+
+    def paths(self, lengths: Array) -> Iterator[dict[str, Array]]:
+        """Return the factors of each episode, given how long all lasted."""
+        names = [name for name in self.factors[0] if not name.startswith("_")]
+        whole = {name: np.stack([factors[name] for factors in self.factors]) for name in names}
+        for row, k in enumerate(self.numbers[self.numbers < len(lengths)]):
+            yield {name: values[: lengths[k] + 1, row] for name, values in whole.items()}
+
+    def goals(self, episodes: int) -> Iterator[dict[str, Array]]:
+        """Return the goal of each episode."""
+        for row in range(int((self.numbers < episodes).sum())):
+            yield {name: values[row] for name, values in self.goal.items()}
 
 
 def _final_infos(infos: Infos, ended: Array, mode: Any) -> Infos:

@@ -61,6 +61,7 @@ def compare_agents(
     *,
     episodes: int = 100,
     seed: int = 0,
+    problems: Sequence[Mapping[str, Any]] | None = None,
     trust_pickle: bool = False,
 ) -> dict[str, Evaluation]:
     """Evaluate agents on the same problems; all are found before the first one acts.
@@ -69,8 +70,9 @@ def compare_agents(
         names: names of agents, as for `find_agent`.
         environment: the id of the environment.
         options: the environment's keyword arguments.
-        episodes: number of episodes of each agent, at least 1.
+        episodes: number of episodes of each agent, at least 1; ignored with problems.
         seed: seed of the first episode.
+        problems: your own, as `evaluate_agent` takes them.
         trust_pickle: whether the authors of zip files are trusted.
 
     Raises:
@@ -78,12 +80,14 @@ def compare_agents(
         FileError: a file can't be used.
         ValueError: an agent or an option doesn't fit the environment, or there are no episodes.
     """
+    if problems is not None:
+        episodes = len(problems)
     count(1, episodes=episodes)
     found = [find_agent(name, environment, options, seed=seed, trust_pickle=trust_pickle) for name in names]
     results = {}
     for name, opened in zip(names, found, strict=True):
         agent, env = opened(copies_for(environment, episodes))
-        results[name] = evaluate_agent(agent, env, episodes, seed)
+        results[name] = evaluate_agent(agent, env, episodes, seed, problems=problems)
         env.close()
     return results
 

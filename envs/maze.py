@@ -28,7 +28,7 @@ from .maze_world import (
     shortest_paths,
     write_layout,
 )
-from .simulation import Array, Factors, Generators, Rows, Simulation, check_settings, read_count
+from .simulation import Array, Factors, FloorPlan, Generators, Rows, Simulation, check_settings, read_count
 from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
@@ -244,6 +244,13 @@ class Maze(Simulation):
         boards = Frames(1, self.size, self.switch_states)
         boards.render(np.arange(1), self._codes(np.arange(1), False))
         return boards.repeat(n).render(np.arange(n), self._paint(first, agents, switches, switches))
+
+    def floor_plan(self) -> FloorPlan | None:
+        """Return the blocks, with water and switches as partly blocked; None if each episode has others."""
+        if self.sampler.fixed is None:
+            return None
+        blocked = np.array([0.0, 1.0, 0.4, 0.2])  # free, block, water, switch
+        return FloorPlan(blocked[self.sampler.fixed], -0.5)
 
     def frame(self, row: int) -> Images:
         """Render the board eight times larger, with the goal marked."""

@@ -15,7 +15,17 @@ from .planar_collisions import Bools, Floats
 from .planar_frames import APPEARANCES, Appearance, Images
 from .planar_maps import PlanarMap
 from .planar_world import PlanarWorld, find_map
-from .simulation import Array, Factors, Generators, Rows, Simulation, check_layout, check_settings, read_count
+from .simulation import (
+    Array,
+    Factors,
+    FloorPlan,
+    Generators,
+    Rows,
+    Simulation,
+    check_layout,
+    check_settings,
+    read_count,
+)
 from .single import SimulationEnv
 from .vector import SimulationVectorEnv
 
@@ -208,6 +218,10 @@ class Planar(Simulation):
     def render_factors(self, factors: Factors) -> Images:
         """Render agents at positions."""
         return self.world.render(factors.get("position", self.position[:1]))
+
+    def floor_plan(self) -> FloorPlan:
+        """Return the obstacles."""
+        return FloorPlan((self.world.background > 0).astype(float), 0.0)
 
     def frame(self, row: int) -> Images:
         """Render the scene ten times larger, with the goal in green."""

@@ -7,7 +7,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -28,6 +28,15 @@ Generators = Sequence[np.random.Generator]
 MOST_COPIES = 1_000_000
 MOST_STEPS = 2**53
 """The largest count of a scene: JSON's largest exact integer."""
+
+
+class FloorPlan(NamedTuple):
+    """What stands still in all episodes, seen from above; for pictures of paths."""
+
+    blocked: Array
+    """float (rows, columns): 0 is free, 1 is blocked."""
+    corner: float
+    """Where the image begins, at the top and at the left, in the units of places."""
 
 
 class Simulation(ABC):
@@ -66,9 +75,9 @@ class Simulation(ABC):
     | `restore` | rows, scenes, factors, goal | continues from scenes |
 
     **Methods that have a default:** `goal_space` (all factors; override it where a goal has fewer),
-    `check` (every scene is possible), `goal_rewards` (refuses: needed for `GoalConditioned`). The single
-    environment may have `get_keys_to_action()`, actions by pressed keys, and `controls`, a line that says
-    which keys do what, for `unknot play`.
+    `check` (every scene is possible), `floor_plan` (none; for pictures of paths), `goal_rewards` (refuses:
+    needed for `GoalConditioned`). The single environment may have `get_keys_to_action()`, actions by pressed
+    keys, and `controls`, a line that says which keys do what, for `unknot play`.
 
     **Rules for all methods.** `rows` are indices into the batch; arrays that belong to them have
     len(rows) as their first axis. All randomness comes from the generators handed in, one for each row;
@@ -105,6 +114,10 @@ class Simulation(ABC):
     def goal_space(self) -> spaces.Dict:
         """Those factors of `factor_space` that a goal has: all of them by default; empty without a goal."""
         return self.factor_space
+
+    def floor_plan(self) -> FloorPlan | None:
+        """Return what stands still in all episodes, seen from above; None by default."""
+        return None
 
     def check(self, factors: Factors) -> None:  # noqa: B027  a default, not a forgotten abstract method
         """Refuse scenes or goals that are impossible in every episode; by default none is.

@@ -57,6 +57,15 @@ def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.Cap
     output = capsys.readouterr().out
     assert "unknot/Planar-v0, max_steps=6: 5 episodes, seeds 7 to 11" in output
     assert re.search(r"PPO-Planar-v0 .* 0\.0 \[0\.0, 43\.4\]", output)
+    (here / "own.json").write_text('[{"factors": {"position": [4, 4]}, "goal": {"position": [4, 9]}}]')
+    main(shlex.split("evaluate-agent expert --env unknot/Planar-v0 --problems own.json --out outcomes"))
+    assert "unknot/Planar-v0: 1 episodes, seeds 0 to 0" in capsys.readouterr().out
+    assert (here / "outcomes" / "expert.csv").read_text().count("\n") == 2
+    assert (here / "outcomes" / "expert.png").stat().st_size > 0
+    (here / "own.json").write_text('{"factors": {}}')
+    assert "must hold a list of problems" in fails(
+        "evaluate-agent expert --env unknot/Planar-v0 --problems own.json", capsys
+    )
     main(shlex.split("watch PPO-Planar-v0 --episodes 2 --seed 7 --out film.gif"))
     output = capsys.readouterr().out
     assert "unknot/Planar-v0, max_steps=6: 20 episodes, seeds 7 to 26" in output

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from unknot.checks import require
-from unknot.files import AGENT, WEIGHTS, find_seeds
+from unknot.files import AGENT, WEIGHTS, FileError, find_seeds, read_json
 from unknot.playing import check_display
 from unknot.report import Table, save_figure
 from unknot.running import UsageError, new_folder, removed_if_useless
@@ -25,6 +25,7 @@ __all__ = ["collect", "evaluate_agents", "train_agent", "watch"]
 
 Options = tuple[str, ...]
 
+PROBLEM = '{"factors": {"position": [4, 4]}, "goal": {"position": [30, 30]}}'
 AT_A_TIME = 16
 """Episodes recorded at a time, held in memory."""
 
@@ -117,6 +118,8 @@ def evaluate_agents(
     options: Annotated[Options, arg(metavar="KEY=VALUE")] = (),
     episodes: int = 100,
     seed: int = 0,
+    problems: Path | None = None,
+    out: Path | None = None,
     trust_pickle: bool = False,
 ) -> None:
     """Count how often agents succeed on the same problems.
@@ -130,6 +133,9 @@ def evaluate_agents(
             layout='["....", ".##.", "....", "...."]'.
         episodes: how many each agent plays.
         seed: of the first episode; the others count up from it.
+        problems: a JSON file of your own problems, a list of what reset takes as options, such as
+            [{"factors": {"position": [4, 4]}, "goal": {"position": [30, 30]}}]; one episode each.
+        out: a folder for a table of all episodes (CSV) and a picture of each agent's paths.
         trust_pickle: open zip files, which can run any code that their authors put there.
     """
     require("agents", "torch", "stable_baselines3")
@@ -142,10 +148,20 @@ def evaluate_agents(
         if env is None:
             env, known = _home(agents)
             chosen = {**known, **chosen}
-        results = compare_agents(agents, env, chosen, episodes=episodes, seed=seed, trust_pickle=trust_pickle)
+        results = compare_agents(
+            agents,
+            env,
+            chosen,
+            episodes=episodes,
+            seed=seed,
+            problems=None if problems is None else _read_problems(problems),
+            trust_pickle=trust_pickle,
+        )
     except ValueError as error:
         raise UsageError(str(error)) from error
     print_tables([tabulate(results, env, chosen, seed)])
+    if out is not None:
+        _write_episodes(results, out)
 
 
 def watch(
@@ -267,6 +283,24 @@ def _home(agents: Sequence[str]) -> tuple[str, dict[str, Any]]:
             if known:
                 return known
     raise UsageError("no agent here was trained in an environment: name the environment (--env)")
+
+
+def _read_problems(path: Path) -> list[Any]:
+    problems = read_json(path)
+    if not (isinstance(problems, list) and all(isinstance(problem, dict) for problem in problems)):
+        raise FileError(f"{path} must hold a list of problems, each an object such as {PROBLEM}")
+    return problems
+
+
+def _write_episodes(results: Mapping[str, "Evaluation"], folder: Path) -> None:
+    """Write a table and, where there are paths, a picture of each agent's episodes."""
+    for name, result in results.items():
+        path = folder / name.replace("/", "-")
+        result.to_csv(path.with_name(f"{path.name}.csv"))
+        say(f"{path}.csv")
+        with contextlib.suppress(ValueError):  # no factor is a place
+            save_figure(result.plot(), path.with_name(f"{path.name}.png"))
+            say(f"{path}.png")
 
 
 def _read(words: Options) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Evaluation: hand-worked intervals, the same problems at every batch size, bad input refused."""
 
+import csv
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -270,3 +272,96 @@ def test_a_stable_baselines3_model_under_evaluate_agent() -> None:
     result = evaluate_agent(model, PLANAR, episodes=2, env_kwargs={"max_steps": 6})
     assert result.lengths.tolist() == [6, 6]
     assert result.success_rate == 0
+
+
+# Problems of one's own, and what comes of results
+
+PROBLEMS: list[Any] = [
+    {"factors": {"position": [4.0, 4.0]}, "goal": {"position": [4.0, 10.0]}},
+    {"factors": {"position": [36.0, 36.0]}, "goal": {"position": [36.0, 33.0]}},
+    {"factors": {"position": [36.0, 4.0]}, "goal": {"position": [4.0, 36.0]}},  # an obstacle is in between
+]
+
+
+def solve(problems: list[Any] = PROBLEMS, env: Any = PLANAR, **settings: Any) -> Evaluation:
+    return evaluate_agent(StraightLineExpert(), env, problems=problems, **settings)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_an_agent_solves_problems_of_ones_own(single: bool) -> None:
+    env = gym.make(PLANAR, collision="solid") if single else gym.make_vec(PLANAR, 2, collision="solid")
+    result = solve(env=env)
+    assert result.successes.tolist() == [True, True, False]
+    for problem, path, goal in zip(PROBLEMS, result.paths, result.goals, strict=True):
+        assert path["position"].shape == (41, 2)
+        assert path["position"][0].tolist() == problem["factors"]["position"]
+        assert goal["position"].tolist() == problem["goal"]["position"]
+    assert np.abs(result.paths[0]["position"][2] - [4, 10]).max() < 0.01  # two steps of 3 pixels
+    assert np.abs(result.paths[1]["position"][1:] - [36, 33]).max() < 0.01
+
+
+def test_paths_are_those_of_the_episodes_whichever_way_the_environment_restarts() -> None:
+    """Each episode ends at its goal; with SAME_STEP, infos of that step are already the next episode's."""
+    results = [
+        evaluate_agent(
+            StraightLineExpert(),
+            gym.make_vec(PLANAR, copies, autoreset_mode=mode, terminate_on_success=True, **ANYWHERE),
+            6,
+            seed=3,
+        )
+        for copies, mode in ((6, "NextStep"), (4, "SameStep"), (1, "Disabled"))
+    ]
+    for result in results:
+        assert [len(path["position"]) - 1 for path in result.paths] == result.lengths.tolist()
+        assert result.seeds.tolist() == [3, 4, 5, 6, 7, 8]
+        for path, goal, success in zip(result.paths, result.goals, result.successes, strict=True):
+            gap = np.linalg.norm(path["position"][-1] - goal["position"])
+            assert (gap <= 2) == success
+        for path, same in zip(result.paths, results[0].paths, strict=True):
+            assert np.array_equal(path["position"], same["position"])
+
+
+@pytest.mark.parametrize(
+    ("problems", "env", "settings", "sentence"),
+    [
+        (PROBLEMS, PLANAR, {"episodes": 2}, "problems must be as many as episodes, 2, not 3"),
+        ([], PLANAR, {}, "episodes must be at least 1, not 0"),
+        ([PROBLEMS[0], {"factors": {}}], PLANAR, {}, "problems must name the same factors"),
+        ([{"factors": {"place": [1, 1]}}], PLANAR, {}, "unknown factors name 'place'"),
+        (PROBLEMS, SyncVectorEnv([lambda: gym.make(PLANAR)] * 2), {}, "a native vector environment"),
+    ],
+)
+def test_problems_that_cant_be_posed_are_refused(
+    problems: list[Any], env: Any, settings: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        solve(problems, env, **settings)
+
+
+def test_a_table_has_a_row_for_each_episode(tmp_path: Path) -> None:
+    solve(env_kwargs={"collision": "solid"}, seed=5).to_csv(tmp_path / "line.csv")
+    with (tmp_path / "line.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["seed"] for row in rows] == ["5", "6", "7"]
+    assert [row["success"] for row in rows] == ["1", "1", "0"]
+    assert rows[2]["steps"] == ""
+    assert int(rows[0]["steps"]) >= 5  # it succeeds when it has stayed for five steps
+    assert [float(rows[0][f"start_position_{k}"]) for k in (0, 1)] == [4, 4]
+    assert [float(rows[0][f"goal_position_{k}"]) for k in (0, 1)] == [4, 10]
+    assert float(rows[1]["end_position_1"]) == pytest.approx(33, abs=0.01)
+
+
+def test_a_picture_has_the_map_the_paths_and_success_by_distance() -> None:
+    figure: Any = solve(env_kwargs={"collision": "solid"}).plot()
+    paths, distances = figure.axes
+    assert paths.images[0].get_array().max() == 1
+    assert list(paths.images[0].get_extent()) == [0, 40, 40, 0]
+    lines = [line.get_xydata()[:, ::-1] for line in paths.lines[::3]]
+    assert [line[0].tolist() for line in lines] == [problem["factors"]["position"] for problem in PROBLEMS]
+    assert [text.get_text() for text in distances.texts] == ["n=2", "n=1"]  # 3 and 6 pixels, and 45
+    assert "66.7% of 3 episodes" in distances.get_title()
+
+
+def test_what_has_no_places_is_not_plotted() -> None:
+    with pytest.raises(ValueError, match="no factor is a place"):
+        evaluate_agent(Still(), CountingEnv(), 2).plot()
