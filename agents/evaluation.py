@@ -17,6 +17,7 @@ from unknot.envs.simulation import FloorPlan, Simulation
 
 from .intervals import wilson_interval
 from .outcomes import Evaluation
+from .own_problems import check_problems, reset_options
 
 __all__ = [
     "LARGEST_BATCH",
@@ -158,12 +159,11 @@ def evaluate_agent(
     """
     if not callable(getattr(agent, "predict", None)):
         raise ValueError(f"agent must have a method predict, unlike {agent!r}")
-    if episodes is None:
-        episodes = 100 if problems is None else len(problems)
+    if problems is not None:
+        check_problems(problems, episodes)
+    episodes = len(problems) if problems is not None else 100 if episodes is None else episodes
     count(1, episodes=episodes)
     count(0, seed=seed)
-    if problems is not None and len(problems) != episodes:
-        raise ValueError(f"problems must be as many as episodes, {episodes}, not {len(problems)}")
     if max_steps is not None:
         count(1, max_steps=max_steps)
     if not (on_step is None or callable(on_step)):
@@ -178,10 +178,11 @@ def evaluate_agent(
         for first in range(0, episodes, vector.num_envs):
             numbers = first + np.arange(vector.num_envs)
             seeds = [seed + int(k) for k in numbers]  # episodes beyond the last are played, not counted
-            options = None if problems is None else _options(problems, numbers.clip(max=episodes - 1), vector)
-            for step in play(
-                agent, vector, seeds, options=options, counted=numbers < episodes, max_steps=max_steps
-            ):
+            chosen = numbers.clip(max=episodes - 1)
+            options = None if problems is None else reset_options(problems, chosen, vector)
+            counted = numbers < episodes
+            steps = play(agent, vector, seeds, options=options, counted=counted, max_steps=max_steps)
+            for step in steps:
                 tally.add(numbers, step)
                 if on_step is not None:
                     rows = step.running
@@ -190,29 +191,6 @@ def evaluate_agent(
         if isinstance(env, str):
             vector.close()
     return tally.result(_floor_plan(vector))
-
-
-def _options(
-    problems: Sequence[Mapping[str, Any]], numbers: Array, vector: VectorEnv[Any, Any, Any]
-) -> dict[str, Any]:
-    """Return the reset options of the problems of these numbers, for a single or a native vector environment.
-
-    Raises:
-        ValueError: the problems name different factors, or the environment can't be placed in batches.
-    """
-    chosen = [problems[k] for k in numbers]
-    names = [{key: sorted(problem[key]) for key in sorted(problem)} for problem in chosen]
-    for k, given in zip(numbers, names, strict=True):
-        if given != names[0]:
-            raise ValueError(f"problems must name the same factors: {names[0]}, not {given} as problem {k}")
-    if isinstance(vector, SyncVectorEnv):  # its copies get the same options
-        if vector.num_envs > 1:
-            raise ValueError("problems need a native vector environment, or a single one, not SyncVectorEnv")
-        return {key: dict(factors) for key, factors in chosen[0].items()}
-    return {
-        key: {name: np.stack([np.asarray(problem[key][name]) for problem in chosen]) for name in factors}
-        for key, factors in names[0].items()
-    }
 
 
 def _floor_plan(vector: VectorEnv[Any, Any, Any]) -> FloorPlan | None:

@@ -63,7 +63,7 @@ def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.Cap
     assert (here / "outcomes" / "expert.csv").read_text().count("\n") == 2
     assert (here / "outcomes" / "expert.png").stat().st_size > 0
     (here / "own.json").write_text('{"factors": {}}')
-    assert "must hold a list of problems" in fails(
+    assert "own.json: problems must be a list" in fails(
         "evaluate-agent expert --env unknot/Planar-v0 --problems own.json", capsys
     )
     main(shlex.split("watch PPO-Planar-v0 --episodes 2 --seed 7 --out film.gif"))

@@ -25,7 +25,6 @@ __all__ = ["collect", "evaluate_agents", "train_agent", "watch"]
 
 Options = tuple[str, ...]
 
-PROBLEM = '{"factors": {"position": [4, 4]}, "goal": {"position": [30, 30]}}'
 AT_A_TIME = 16
 """Episodes recorded at a time, held in memory."""
 
@@ -286,10 +285,14 @@ def _home(agents: Sequence[str]) -> tuple[str, dict[str, Any]]:
 
 
 def _read_problems(path: Path) -> list[Any]:
-    problems = read_json(path)
-    if not (isinstance(problems, list) and all(isinstance(problem, dict) for problem in problems)):
-        raise FileError(f"{path} must hold a list of problems, each an object such as {PROBLEM}")
-    return problems
+    from unknot.agents.own_problems import check_problems
+
+    problems: Any = read_json(path)
+    try:
+        check_problems(problems)
+    except ValueError as error:
+        raise FileError(f"{path}: {error}") from error
+    return list(problems)
 
 
 def _write_episodes(results: Mapping[str, "Evaluation"], folder: Path) -> None:

@@ -325,7 +325,8 @@ def test_paths_are_those_of_the_episodes_whichever_way_the_environment_restarts(
     ("problems", "env", "settings", "sentence"),
     [
         (PROBLEMS, PLANAR, {"episodes": 2}, "problems must be as many as episodes, 2, not 3"),
-        ([], PLANAR, {}, "episodes must be at least 1, not 0"),
+        ([], PLANAR, {}, "problems must be a list such as"),
+        ([{"factors": [4, 4]}], PLANAR, {}, r"problems must be dicts such as .*, not .* \(number 0\)"),
         ([PROBLEMS[0], {"factors": {}}], PLANAR, {}, "problems must name the same factors"),
         ([{"factors": {"place": [1, 1]}}], PLANAR, {}, "unknown factors name 'place'"),
         (PROBLEMS, SyncVectorEnv([lambda: gym.make(PLANAR)] * 2), {}, "a native vector environment"),

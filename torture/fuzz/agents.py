@@ -158,6 +158,7 @@ def _evaluate(rng: np.random.Generator) -> None:
         usually(rng, "unknot/Planar-v0", "unknot/Nowhere-v0"),
         usually(rng, 2, 1),
         usually(rng, 0, 5),
+        problems=usually(rng, None, [{"goal": {"position": [20, 30]}}] * 2, [{"goal": 1}], "problems"),
         max_steps=int(rng.integers(1, 3)) if rng.random() < 0.9 else pick(rng, 0, -1, True, nonsense=0),
         env_kwargs=usually(rng, None, {"collision": "nonsense"}),
         on_step=usually(rng, None, lambda *_: None),
