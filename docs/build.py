@@ -29,6 +29,31 @@ BEGIN, END = "<!-- table of results: `make docs` writes it -->", "<!-- end of th
 
 # Environments
 
+PLACING = """## Place them
+
+All are placed, saved and restored the same way. `reset` takes factors of the scene \
+and of the goal; those that are not given are sampled.
+
+```python
+import gymnasium as gym
+import unknot
+
+env = gym.make("unknot/Planar-v0")
+env.reset(seed=0, options={"factors": {"position": [4, 4]}, "goal": {"position": [30, 30]}})
+env.unwrapped.set_factors({"position": [10, 4]})  # move the agent, keep the rest
+scene = env.unwrapped.scene()  # all of it, as JSON
+env.reset(options={"scene": scene})  # continues from there
+
+maze = gym.make("unknot/Maze-v0", layout=["....", ".##.", ".~..", "...."])  # a layout of your own
+maze.reset(seed=0, options={"factors": {"agent": [0, 0]}, "goal": {"agent": [3, 3]}})
+
+vec = gym.make_vec("unknot/Planar-v0", num_envs=2)  # values for each copy
+vec.reset(seed=0, options={"factors": {"position": [[4, 4], [36, 36]]}})
+```
+
+`evaluate_agent(..., problems=[...])` evaluates an agent on a list of such options.
+"""
+
 
 def environments_page() -> str:
     """Return the page that lists the environments: each one's id, its page, and its summary."""
@@ -36,7 +61,7 @@ def environments_page() -> str:
         f"- [{name}](environments/{page_name(name)}): {_docstring(name).partition(chr(10))[0]}"
         for name in sorted(ENVIRONMENTS)
     ]
-    return "\n".join(["# Environments\n", f"{MADE}\n", *rows, ""])
+    return "\n".join(["# Environments\n", f"{MADE}\n", *rows, "", PLACING])
 
 
 def environment_page(name: str) -> str:

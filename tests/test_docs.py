@@ -147,8 +147,11 @@ SMALLER = {
 """Text of the pages' snippets, and its replacement in the tests."""
 
 
-PAGES = ["README.md", "docs/embedding.md", "docs/models.md", "docs/extending.md"]
-PAGES += [f"docs/how-to/{path.name}" for path in sorted(DOCS.glob("how-to/*.md"))]
+PAGES = [
+    str(path.relative_to(DOCS.parent))
+    for path in [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("how-to/*.md"))]
+    if "```python" in path.read_text(encoding="utf-8")
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
