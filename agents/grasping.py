@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import count
-from unknot.files import find_seed
 from unknot.planners import PoseCEM
 from unknot.representation import WEIGHTS, load_learner
 from unknot.representation.grasp_net import Features, GraspNet
 from unknot.representation.projection import Sight, far_depth, surface_points
+from unknot.run_folders import find_model
 
 from .evaluation import Agent, beginnings
 from .steering import Course, advance, steer
@@ -78,8 +78,8 @@ class GraspAgent:
         """Load the net of a run.
 
         Args:
-            run: a run folder, its name, or weights that ship ("pretrained/grasping").
-            name: which of the run's nets.
+            run: a run folder, its name, or weights that ship ("pretrained/grasping"); or RUN/MODEL.
+            name: which of the run's nets, if `run` does not name it.
             seed: which of the run's seeds; the lowest by default.
             settings: keyword arguments of the constructor.
 
@@ -87,7 +87,8 @@ class GraspAgent:
             FileNotFoundError: no such run, seed or net.
             WeightsError: a file can't be used, or its learner is not a `GraspNet`.
         """
-        return cls(load_learner(find_seed(run, seed) / name / WEIGHTS, kind=GraspNet), **settings)
+        folder, model = find_model(run, seed)
+        return cls(load_learner(folder / (model or name) / WEIGHTS, kind=GraspNet), **settings)
 
     @torch.no_grad()
     def predict(

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.checks import flag
-from unknot.files import find_seed
 from unknot.planners import Arrival, BreadthFirst, Greedy, Plan, Status
 from unknot.planners.base import without_gradients
 from unknot.representation import WEIGHTS, Learner, load_learner
 from unknot.representation.latent_moves import LatentMoves
+from unknot.run_folders import find_model
 
 from .evaluation import beginnings
 from .planning import goal_images
@@ -106,12 +106,15 @@ class LatentPathAgent:
 
     @classmethod
     @without_gradients
-    def load(cls, run: str | Path, name: str, seed: int | None = None, **settings: Any) -> Self:
+    def load(
+        cls, run: str | Path, name: str = "planning/reach", seed: int | None = None, **settings: Any
+    ) -> Self:
         """Load the learner and the moves of a run.
 
         Args:
-            run: a run folder, its name, or weights that ship.
-            name: the folder of the pair below the seed's, such as "planning/reach".
+            run: a run folder, its name, or weights that ship ("pretrained/controllable-factors"); or
+                RUN/MODEL.
+            name: the folder of the pair below the seed's, if `run` does not name it.
             seed: which of the run's seeds; the lowest by default.
             settings: keyword arguments of the constructor; by default `greedy` is whether the moves are
                 untrained, so that they can only be added.
@@ -120,7 +123,8 @@ class LatentPathAgent:
             FileNotFoundError: no such run, seed or learner.
             WeightsError: a file can't be used, or its learner is of another kind.
         """
-        folder = find_seed(run, seed) / name
+        home, model = find_model(run, seed)
+        folder = home / (model or name)
         learner = load_learner(folder / "learner" / WEIGHTS)
         moves = load_learner(folder / "moves" / WEIGHTS, kind=LatentMoves)
         return cls(learner, moves, **{"greedy": not int(moves.done), **settings})

@@ -1,6 +1,5 @@
 """Agents by their names on the command line, and the expert of each environment."""
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any, TypeAlias
 from gymnasium.vector import VectorEnv
 
 from unknot.checks import count, require, unknown
-from unknot.files import AGENT, CONFIG, find_seed, pretrained_names, read_object, run_names
+from unknot.files import AGENT, CONFIG, read_object
 from unknot.learners import PLANNING_AGENTS
+from unknot.run_folders import find_model, pretrained_names, run_names
 
 from .digit_expert import DigitExpert
 from .environments import copies_for, make_environment
@@ -148,7 +148,7 @@ def home(name: str) -> tuple[str, dict[str, Any]] | None:
     if not (folder / CONFIG).exists():
         return None
     experiment = read_object(folder / CONFIG, experiment=str)["experiment"]
-    planning = [(there, row[3]) for (run, there), row in PLANNING_AGENTS.items() if run == experiment]
+    planning = [(there, dict(row.home)) for (run, there), row in PLANNING_AGENTS.items() if run == experiment]
     return planning[0] if planning else None
 
 
@@ -181,28 +181,25 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
             f"{folder} is a run of {experiment!r}, with which no agent plans in {environment}: {known}"
         )
     require("learn", "torch")
-    module, kind, models, known_alone = PLANNING_AGENTS[experiment, environment]
-    for option, known_value in known_alone.items():
+    row = PLANNING_AGENTS[experiment, environment]
+    for option in row.alone:
         given = getattr(make_environment(environment, 1, options).unwrapped.simulation, option)  # type: ignore[attr-defined]
-        if given != known_value:
+        if given != row.home[option]:
             raise ValueError(
-                f"{folder} learnt in {environment} with {option}={known_value} and plans nowhere else: "
-                f"{option} must be {known_value}, not {given}"
+                f"{folder} learnt in {environment} with {option}={row.home[option]} and plans nowhere else: "
+                f"{option} must be {row.home[option]}, not {given}"
             )
-    planner: Agent = getattr(import_module(module), kind).load(folder, model or models)
+    planner: Agent = getattr(import_module(row.module), row.kind).load(folder, model or row.model)
     return _unwrapped(lambda env: planner, environment, _in_own_units(options))
 
 
 def _run_and_model(name: str) -> tuple[Path, str | None]:
     """Find the seed folder of "RUN" or of "RUN/MODEL", and the model if one is named."""
-    run, _, model = name.rpartition("/")
-    for candidate, named in ((name, None), (run, model)):
-        with contextlib.suppress(FileNotFoundError):
-            folder = find_seed(candidate)
-            if named is None or (folder / named).is_dir():
-                return folder, named
-    known = ["random", "expert", *pretrained_names(), *run_names()]
-    raise FileNotFoundError(unknown("agent", name, known))
+    try:
+        return find_model(name)
+    except FileNotFoundError:
+        known = ["random", "expert", *pretrained_names(), *run_names()]
+        raise FileNotFoundError(unknown("agent", name, known)) from None
 
 
 def _in_own_units(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from unknot.checks import at_least, count, finite
 from unknot.envs.planar import MAX_ACTION
-from unknot.files import find_seed
 from unknot.planners import ILQR, Memory, QuadraticCost, RecedingHorizon, Roadmap
 from unknot.planners.base import as_limits, without_gradients
 from unknot.representation import WEIGHTS, LocallyLinear, load_learner
+from unknot.run_folders import find_model
 
 from .evaluation import beginnings
 from .refusals import count_refused, shaking
@@ -119,8 +119,8 @@ class PlanningAgent:
         """Load the learner of a run and plan with it.
 
         Args:
-            run: a run folder, its name, or weights that ship ("pretrained/dynamics-content").
-            name: which of the run's learners.
+            run: a run folder, its name, or weights that ship ("pretrained/dynamics-content"); or RUN/MODEL.
+            name: which of the run's learners, if `run` does not name it.
             seed: which of the run's seeds; the lowest by default.
             settings: keyword arguments of the constructor.
 
@@ -129,8 +129,8 @@ class PlanningAgent:
             WeightsError: a file can't be used, or its learner is not `LocallyLinear`.
             ValueError: the learner was not surveyed.
         """
-        weights = find_seed(run, seed) / name / WEIGHTS
-        learner = load_learner(weights, kind=LocallyLinear)
+        folder, model = find_model(run, seed)
+        learner = load_learner(folder / (model or name) / WEIGHTS, kind=LocallyLinear)
         return cls(learner, **settings)
 
     @without_gradients

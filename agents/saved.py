@@ -17,9 +17,10 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.her import HerReplayBuffer
 
 from unknot.checks import one_of, settings_at_least
-from unknot.files import AGENT, FileError, find_seed, load_weights, read_object, save_weights, write_json
+from unknot.files import AGENT, FileError, load_weights, read_object, save_weights, write_json
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner
 from unknot.representation.learner import arrays, load_state
+from unknot.run_folders import find_seed
 
 from .encoding import EncodedVectorObservation, ObservationEncoder
 from .environments import OBSERVED, make_environment

@@ -23,18 +23,9 @@ from tempfile import TemporaryDirectory
 import tyro
 from tyro.conf import Positional
 
-from unknot.files import (
-    CONFIG,
-    METRICS,
-    RESULTS,
-    SOURCE,
-    WEIGHTS,
-    find_seeds,
-    read_json,
-    write_json,
-    write_text,
-)
+from unknot.files import CONFIG, METRICS, RESULTS, SOURCE, WEIGHTS, read_json, write_json, write_text
 from unknot.representation import Trainable, load_learner, save_learner
+from unknot.run_folders import find_seeds
 from unknot.running import evaluate_seed
 
 ROOT = Path(__file__).resolve().parent.parent

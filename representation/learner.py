@@ -21,8 +21,9 @@ from torch.optim import Optimizer
 
 from unknot.checks import arguments as check_arguments
 from unknot.checks import unknown
-from unknot.files import BFLOAT16, WEIGHTS, WeightsError, find_seed, load_weights, plain, save_weights
+from unknot.files import BFLOAT16, WEIGHTS, WeightsError, load_weights, plain, save_weights
 from unknot.learners import LEARNERS
+from unknot.run_folders import find_seed
 
 __all__ = [
     "Learner",

@@ -15,22 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from unknot import files
+from unknot import run_folders
 from unknot.checks import require, unknown
 from unknot.files import (
     FileError,
     WeightsError,
     create_folder,
-    find_seed,
-    find_seeds,
     load_weights,
     read_json,
     read_object,
     save_weights,
-    seed_folders,
     write_bytes,
     write_json,
 )
+from unknot.run_folders import find_model, find_seed, find_seeds, seed_folders
 
 TENSORS: dict[str, Any] = {
     "weight": np.arange(6, dtype=np.float16).reshape(2, 3).T,
@@ -204,11 +202,26 @@ def test_an_existing_folder_is_refused_unless_resumed(tmp_path: Path) -> None:
     assert (folder / "kept").read_text() == "mine"
 
 
+def test_a_model_is_found_by_its_run_and_name(runs: Path) -> None:
+    (runs / "runs/maze/2025/seed-2/planning/reach").mkdir(parents=True)
+    (runs / "package/planar/seed-2/solid").mkdir()
+    assert find_model("maze") == (Path("runs/maze/2025/seed-2"), None)
+    assert find_model("maze/2025/planning/reach") == (Path("runs/maze/2025/seed-2"), "planning/reach")
+    assert find_model("maze/planning") == (Path("runs/maze/2025/seed-2"), "planning")
+    assert find_model("pretrained/planar/solid") == (runs / "package/planar/seed-2", "solid")
+    assert find_model("pretrained/planar", 10) == (runs / "package/planar/seed-10", None)
+    for name in ("pretrained/planar/solidd", "maze/2027", "nothing/solid"):
+        with pytest.raises(FileNotFoundError, match="unknown run"):
+            find_model(name)
+    with pytest.raises(FileNotFoundError, match="has no seed-3"):
+        find_model("maze", 3)
+
+
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with two runs of "maze", seeds 2 and 10, and weights that ship."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(files, "_pretrained", lambda: tmp_path / "package")
+    monkeypatch.setattr(run_folders, "_pretrained", lambda: tmp_path / "package")
     for run in ("runs/maze/2024", "runs/maze/2025", "package/planar"):
         for seed in (10, 2):
             (tmp_path / run / f"seed-{seed}").mkdir(parents=True)

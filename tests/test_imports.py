@@ -16,7 +16,17 @@ ROOT = Path(__file__).parents[1]
 
 SHARED = {
     f"unknot.{name}"
-    for name in ("archives", "checks", "files", "heads", "learners", "mnist", "progress", "wheels")
+    for name in (
+        "archives",
+        "checks",
+        "files",
+        "heads",
+        "learners",
+        "mnist",
+        "progress",
+        "run_folders",
+        "wheels",
+    )
 }
 """Modules that every room may import."""
 REPRESENTATION = {"unknot.representation"}
@@ -166,7 +176,7 @@ def test_the_tables_of_names_list_only_modules_of_their_rooms() -> None:
     """The strings are imports, too: learners are in two rooms, planning agents in one."""
     for table, rooms in (
         (LEARNERS, {"unknot.representation", "unknot.models"}),
-        ({key: module for key, (module, *_) in PLANNING_AGENTS.items()}, {"unknot.agents"}),
+        ({key: row.module for key, row in PLANNING_AGENTS.items()}, {"unknot.agents"}),
         ({name: entry.module for name, entry in EXPERIMENTS.items()}, {"unknot.experiments"}),
     ):
         for name, module in table.items():

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from unknot.checks import require
-from unknot.files import AGENT, WEIGHTS, FileError, find_seeds, read_json
+from unknot.files import AGENT, WEIGHTS, FileError, read_json
 from unknot.playing import check_display
 from unknot.report import Table, save_figure
+from unknot.run_folders import find_seeds
 from unknot.running import UsageError, new_folder, removed_if_useless
 from unknot.terminal import print_tables, read_option, say
 

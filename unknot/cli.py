@@ -20,17 +20,10 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from unknot import experiments, heads, mnist, playing
 from unknot.agent_commands import collect, evaluate_agents, train_agent, watch
 from unknot.checks import install, require, unknown
-from unknot.files import (
-    AGENT,
-    CONFIG,
-    FileError,
-    find_seeds,
-    pretrained_names,
-    run_names,
-    seed_folders,
-)
+from unknot.files import AGENT, CONFIG, FileError
 from unknot.progress import heartbeat
 from unknot.report import Table, headline_table
+from unknot.run_folders import find_seeds, pretrained_names, run_names, seed_folders
 from unknot.running import (
     Shown,
     UsageError,

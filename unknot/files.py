@@ -1,10 +1,9 @@
-"""Files: atomic writes, run folders, weights.
+"""Files: atomic writes, weights.
 
 Every room may import this module; it imports numpy alone (safetensors once weights are read or written).
 Nothing here runs code found in a file: weights are safetensors, everything else is JSON.
 """
 
-import importlib.resources
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unknot.checks import require, shown, unknown
+from unknot.checks import require, shown
 
 __all__ = [
     "AGENT",
@@ -32,16 +31,11 @@ __all__ = [
     "Header",
     "WeightsError",
     "create_folder",
-    "find_seed",
-    "find_seeds",
     "load_weights",
     "plain",
-    "pretrained_names",
     "read_json",
     "read_object",
-    "run_names",
     "save_weights",
-    "seed_folders",
     "write_bytes",
     "write_json",
     "write_text",
@@ -50,8 +44,6 @@ __all__ = [
 FORMAT = 1
 """Version of the weight files' layout; a file of another version is refused."""
 
-PRETRAINED = "pretrained"
-RUNS = Path("runs")
 CONFIG = "config.json"
 """In a seed's folder: experiment, preset, settings, seed, version."""
 METRICS = "metrics.json"
@@ -64,10 +56,6 @@ WEIGHTS = "weights.safetensors"
 """The weights of a learner, in its folder."""
 AGENT = "agent.json"
 """The settings of a trained agent; a seed's folder with this file holds one."""
-
-
-SEED = re.compile("seed-(0|[1-9][0-9]*)")
-"""The name of a seed's folder; other digits of Unicode are none."""
 
 
 class FileError(ValueError):
@@ -354,9 +342,6 @@ def _version() -> str:
         return "unknown"
 
 
-# Run folders: runs/NAME/STAMP/seed-K/
-
-
 def create_folder(path: Path, *, resume: bool = False) -> Path:
     """Make the folder of a run, or take an existing one.
 
@@ -376,67 +361,3 @@ def create_folder(path: Path, *, resume: bool = False) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     _remove(path.rglob(".*.tmp"))
     return path
-
-
-def seed_folders(run: Path) -> list[Path]:
-    """Return the `seed-K` folders of a run, lowest seed first."""
-    found = [path for path in run.glob("seed-*") if SEED.fullmatch(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name[5:]))
-
-
-def pretrained_names() -> list[str]:
-    """Return the names of the trained weights that ship, each as "pretrained/NAME"."""
-    folder = _pretrained()
-    return [f"{PRETRAINED}/{path.name}" for path in sorted(folder.iterdir()) if seed_folders(path)]
-
-
-def run_names(root: Path = RUNS) -> list[str]:
-    """Return the runs below `root` as "NAME/STAMP", oldest first for each name."""
-    return [f"{path.parent.name}/{path.name}" for path in sorted(root.glob("*/*")) if seed_folders(path)]
-
-
-def find_seeds(run: str | Path) -> list[Path]:
-    """Find the seed folders of a run, lowest seed first.
-
-    Args:
-        run: a run folder, one of its seed folders (which stands for itself alone), "pretrained/NAME" for
-            weights that ship, or the name of a run below `runs/`: "NAME/STAMP", or "NAME" for the newest.
-
-    Raises:
-        FileNotFoundError: there is none; the sentence gives near matches.
-    """
-    name, path = str(run), Path(run)
-    if path.name.startswith("seed-") and path.is_dir():
-        return [path]
-    candidates = [path, RUNS / path, *sorted((RUNS / path).glob("*"), reverse=True)]
-    if name in pretrained_names():
-        candidates.append(_pretrained() / path.name)
-    for candidate in candidates:
-        if folders := seed_folders(candidate):
-            return folders
-    raise FileNotFoundError(unknown("run", name, [*pretrained_names(), *run_names()]))
-
-
-def find_seed(run: str | Path, seed: int | None = None) -> Path:
-    """Find the folder of one seed of a run.
-
-    Args:
-        run: as in `find_seeds`.
-        seed: which; None for the lowest.
-
-    Raises:
-        FileNotFoundError: no such run or seed.
-    """
-    folders = find_seeds(run)
-    if seed is None:
-        return folders[0]
-    for folder in folders:
-        if folder.name == f"seed-{seed}":
-            return folder
-    raise FileNotFoundError(
-        f"run {str(run)!r} has no seed-{seed}; it has {', '.join(f.name for f in folders)}"
-    )
-
-
-def _pretrained() -> Path:
-    return Path(str(importlib.resources.files(f"unknot.{PRETRAINED}")))

@@ -5,9 +5,11 @@ A weight file names a class, never a module. `unknot.representation.load_learner
 adds a learner of your own.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["LEARNERS", "PLANNING_AGENTS"]
+__all__ = ["LEARNERS", "PLANNING_AGENTS", "PlanningRow"]
 
 LEARNERS: dict[str, str] = {
     "RCE": "unknot.representation.rce",
@@ -50,32 +52,37 @@ LEARNERS: dict[str, str] = {
 }
 """The module of each class, by the class's name."""
 
-PLANNING_AGENTS: dict[tuple[str, str], tuple[str, str, str, dict[str, Any]]] = {
-    ("agents", "unknot/Maze-v0"): (
-        "unknot.agents.latent_path",
-        "LatentPathAgent",
-        "mazes/planning",
-        {"size": 8},
+
+@dataclass(frozen=True)
+class PlanningRow:
+    """An agent that plans with the learners of a run."""
+
+    module: str
+    kind: str
+    """The agent's class."""
+    model: str
+    """The model folder that it loads by default, below the run's seed folder."""
+    home: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the environment in which it acts if none are given."""
+    alone: tuple[str, ...] = ()
+    """Of these, the options whose values its learners know alone."""
+
+
+_PATH = ("unknot.agents.latent_path", "LatentPathAgent")
+_IMAGE = {"goal": "image"}
+PLANNING_AGENTS: dict[tuple[str, str], PlanningRow] = {
+    ("agents", "unknot/Maze-v0"): PlanningRow(*_PATH, "mazes/planning", {"size": 8, **_IMAGE}, ("size",)),
+    ("agents", "unknot/MnistGrid-v0"): PlanningRow(*_PATH, "digits/planning", {"size": 5}, ("size",)),
+    ("controllable-factors", "unknot/Maze-v0"): PlanningRow(
+        *_PATH, "planning/reach", {"size": 8, **_IMAGE}, ("size",)
     ),
-    ("agents", "unknot/MnistGrid-v0"): (
-        "unknot.agents.latent_path",
-        "LatentPathAgent",
-        "digits/planning",
-        {"size": 5},
+    ("dynamics-content", "unknot/Planar-v0"): PlanningRow(
+        "unknot.agents.planning", "PlanningAgent", "published"
     ),
-    ("controllable-factors", "unknot/Maze-v0"): (
-        "unknot.agents.latent_path",
-        "LatentPathAgent",
-        "planning/reach",
-        {"size": 8},
-    ),
-    ("dynamics-content", "unknot/Planar-v0"): ("unknot.agents.planning", "PlanningAgent", "published", {}),
-    ("grasping", "unknot/Grasp-v0"): ("unknot.agents.grasping", "GraspAgent", "geometry", {}),
-    ("grasping", "unknot/GraspReach-v0"): ("unknot.agents.grasping", "ReachAgent", "geometry", {}),
+    ("grasping", "unknot/Grasp-v0"): PlanningRow("unknot.agents.grasping", "GraspAgent", "geometry"),
+    ("grasping", "unknot/GraspReach-v0"): PlanningRow("unknot.agents.grasping", "ReachAgent", "geometry"),
 }
 """The agent that plans with the learners of a run, by experiment and environment.
 
-Each row gives the agent's module, its class, the model folder it loads by default, below the run's seed
-folder, and the options of the environment that its learners know alone. `unknot.agents.named.find_agent`
-looks agents up here.
+`unknot.agents.named.find_agent` looks agents up here.
 """

@@ -25,12 +25,10 @@ from unknot.files import (
     AGENT,
     CONFIG,
     METRICS,
-    RUNS,
     SOURCE,
     WEIGHTS,
     FileError,
     create_folder,
-    find_seeds,
     plain,
     read_json,
     read_object,
@@ -38,6 +36,7 @@ from unknot.files import (
     write_text,
 )
 from unknot.report import Headline, Table, save_figures
+from unknot.run_folders import RUNS, find_seeds
 
 TABLE = "table.md"
 LOG = "log.txt"

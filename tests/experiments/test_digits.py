@@ -23,8 +23,9 @@ from unknot.experiments.controllable_factors.digits import (
     sample_scenes,
     tabulate,
 )
-from unknot.files import FileError, find_seed
+from unknot.files import FileError
 from unknot.representation import Learner
+from unknot.run_folders import find_seed
 from unknot.running import evaluate_seed
 
 

@@ -11,19 +11,12 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from unknot.files import (
-    BFLOAT16,
-    WEIGHTS,
-    WeightsError,
-    find_seed,
-    load_weights,
-    pretrained_names,
-    save_weights,
-)
+from unknot.files import BFLOAT16, WEIGHTS, WeightsError, load_weights, save_weights
 from unknot.models.image.factor_generator import FactorGenerator
 from unknot.models.image.vae import VAE
 from unknot.representation import Trainable, load_learner, save_learner, train
 from unknot.representation.training import CHECKPOINT
+from unknot.run_folders import find_seed, pretrained_names
 
 SETTINGS: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, "hidden": 4, "network": "dense"}
 WEIGHT = "decoder.0.weight"
