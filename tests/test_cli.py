@@ -176,7 +176,7 @@ def test_run_evaluate_and_show_give_the_same_table(here: Path, capsys: pytest.Ca
     output = capsys.readouterr().out
     assert re.search(r"the number .* -1, a guess .* 1, the truth .* above 0 .* met", output)
     assert "out/figures/values.png" in output
-    main(["show", "out"])
+    main(["show", "out", "--tables"])
     ran = value(capsys.readouterr().out)
     config = json.loads((here / "out/seed-1/config.json").read_text())
     assert config["experiment"] == "toy"
@@ -189,13 +189,37 @@ def test_run_evaluate_and_show_give_the_same_table(here: Path, capsys: pytest.Ca
     output = capsys.readouterr().out
     assert value(output) == ran
     assert "True" in output
-    main(["show", "out"])
+    main(["show", "out", "--tables"])
     output = capsys.readouterr().out
     assert value(output) == ran
     assert "out/figures/values.png\nout/seed-0/figures/a.png\nout/seed-1/figures/a.png\n" in output
     main(["evaluate", "out/seed-1"])
     assert value(capsys.readouterr().out) == ran.split()[1]
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
+
+
+def test_show_gives_headlines_and_ends_in_the_pictures(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["run", "toy", "--preset", "smoke", "--out", "out"])
+    capsys.readouterr()
+    main(["show", "out"])
+    lines = capsys.readouterr().out.splitlines()
+    assert any("the number" in line for line in lines)
+    assert lines[-3:] == [
+        "All tables: unknot show out --tables",
+        "out/figures/values.png",
+        "out/seed-0/figures/a.png",
+    ]
+
+
+def test_the_list_says_what_each_trained_model_takes_and_is(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["list"])
+    output = re.sub(" +", " ", capsys.readouterr().out)
+    assert "pretrained/dynamics-content/solid RCE 40 × 40 × 1 Robust controllable embedding" in output
+    assert "pretrained/grasping/geometry GraspNet Predicts" in output
 
 
 def test_a_run_ends_with_figures_over_all_seeds(here: Path) -> None:
@@ -214,7 +238,7 @@ def test_runs_have_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None
     main(["run", "toy", "--preset", "smoke"])
     ran = value(capsys.readouterr().out)
     (stamp,) = (here / "runs/toy").iterdir()
-    main(["show", "toy"])
+    main(["show", "toy", "--tables"])
     assert value(capsys.readouterr().out) == ran
     main(["list"])
     output = capsys.readouterr().out
@@ -349,7 +373,7 @@ def test_a_resume_adds_seeds(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     first = value(capsys.readouterr().out)
     main(["run", "toy", "--preset", "smoke", "--seeds", "3", "--resume"])
     assert "trained seed 0" not in capsys.readouterr().out
-    main(["show", "toy"])
+    main(["show", "toy", "--tables"])
     output = capsys.readouterr().out
     assert value(output).split()[0] == first
     assert len(value(output).split()) == 3

@@ -73,7 +73,8 @@ def train_agent(
         device: torch's name for it, such as cuda.
     """
     require("agents", "torch", "stable_baselines3")
-    from unknot.agents import films, saved, training
+    from unknot import films
+    from unknot.agents import saved, training
     from unknot.representation import load_learner
 
     if observe == "pixels" and encoder is not None:
@@ -186,7 +187,7 @@ def watch(
         window: show the film in a window, and write none.
     """
     require("agents", "torch", "stable_baselines3", "PIL", "moviepy")
-    from unknot.agents import films
+    from unknot import films
 
     if window:
         require("play", "pygame")

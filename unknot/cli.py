@@ -13,25 +13,21 @@ from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
 
 import gymnasium as gym
 import tyro
-from rich.table import Table as RichTable
-from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from unknot import experiments, heads, mnist, playing
+from unknot import experiments, heads, listing, mnist, playing
 from unknot.agent_commands import collect, evaluate_agents, train_agent, watch
 from unknot.checks import install, require, unknown
-from unknot.files import AGENT, CONFIG, FileError
+from unknot.files import FileError
 from unknot.progress import heartbeat
 from unknot.report import Table, headline_table
-from unknot.run_folders import find_seeds, pretrained_names, run_names, seed_folders
+from unknot.run_folders import find_seeds, seed_folders
 from unknot.running import (
     Shown,
     UsageError,
     evaluate_run,
     load_experiment,
     new_folder,
-    read_agent,
-    read_config,
     removed_if_useless,
     run_seeds,
     show_run,
@@ -187,7 +183,7 @@ def _run(name: str, *words: str) -> None:
     shown = show_run(folder)
     _say_figures(shown)
     print_tables([headline_table(_title(name), shown.headlines)])
-    say(f"All tables: unknot show {folder}. Recomputed from the weights: unknot evaluate {folder}")
+    say(f"All tables: unknot show {folder} --tables. Recomputed from the weights: unknot evaluate {folder}")
 
 
 def _options(name: str, words: Sequence[str]) -> Run[Any, Any]:
@@ -240,24 +236,28 @@ def evaluate(run: Named, full: bool = False) -> None:
         say("Without --full most experiments measure on fewer samples than the run did.")
 
 
-def show(run: Named) -> None:
-    """Show a run's tables and where its figures are.
+def show(run: Named, tables: bool = False) -> None:
+    """Show a run's headlines and where its pictures are.
 
     Args:
         run: a run folder, "NAME" or "NAME/STAMP" below runs/, or "pretrained/NAME".
+        tables: show all tables, too.
     """
     shown = show_run(run)
-    print_tables(shown.tables)
+    if tables or not shown.headlines:
+        print_tables(shown.tables)
     if shown.headlines:
         print_tables([headline_table(str(run), shown.headlines)])
+    if shown.headlines and not tables:
+        say(f"All tables: unknot show {run} --tables")
     _say_figures(shown)
 
 
 def list_() -> None:
-    """List environments, experiments and trained weights."""
-    _list("Environments", {name: _summary(name) for name in _environments()})
-    _list("Experiments", {name: entry.summary for name, entry in experiments.EXPERIMENTS.items()})
-    _list("Trained weights", {name: _describe(name) for name in [*pretrained_names(), *run_names()]})
+    """List environments, experiments, trained models and runs."""
+    for table in listing.tables():
+        console.print(table)
+        console.print()
 
 
 def play(
@@ -276,8 +276,8 @@ def play(
         options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
             layout='["....", ".##.", "....", "...."]'.
     """
-    if environment not in _environments():
-        raise UsageError(unknown("environment", environment, _environments()))
+    if environment not in listing.environments():
+        raise UsageError(unknown("environment", environment, listing.environments()))
     settings = dict(map(read_option, options))
     require("play", "pygame", "PIL")
     try:
@@ -342,39 +342,6 @@ def collect_grasps(
     rows = tuple((name, *(f"{number:,}" for number in numbers)) for name, numbers in totals)
     note = "Half of the grasps held. Tried: all perturbed grasps; simulated: those with room for the gripper."
     print_tables([Table("Grasps", columns, rows, (note,))])
-
-
-def _environments() -> list[str]:
-    return sorted(name for name, spec in gym.registry.items() if spec.namespace == "unknot")
-
-
-def _summary(name: str) -> str:
-    """Return the first line of an environment's docstring."""
-    entry = gym.spec(name).entry_point
-    creator = entry if callable(entry) else gym.envs.registration.load_env_creator(str(entry))
-    return (creator.__doc__ or "").strip().partition("\n")[0]
-
-
-def _describe(run: str) -> str:
-    """Return what a run is, or why it can't be read."""
-    try:
-        folders = find_seeds(run)
-        count = "1 seed" if len(folders) == 1 else f"{len(folders)} seeds"
-        if (folders[0] / AGENT).exists():
-            agent = read_agent(folders[0])
-            return f"{agent['algorithm']} in {agent['environment']}, {count}"
-        if not (folders[0] / CONFIG).exists():
-            return count
-        return f"{count}, preset {read_config(folders[0])['preset']}"
-    except (FileError, OSError) as error:
-        return f"can't be read: {error}"
-
-
-def _list(title: str, rows: dict[str, str]) -> None:
-    table = RichTable(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
-    for name, words in rows.items():
-        table.add_row(Text(name, no_wrap=True), Text(words))
-    console.print(table if rows else f"{title}: none yet")
 
 
 DATA = {"mnist": mnist.fetch, "heads": heads.fetch}

@@ -10,14 +10,13 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from unknot.agents.environments import copies_for
+from unknot.agents.evaluation import Agent, Evaluation, evaluate_agent
+from unknot.agents.named import Opened, find_agent
 from unknot.checks import count, require
 from unknot.envs.window import Window
 from unknot.files import write_bytes
 from unknot.report import captioned, save_gif
-
-from .environments import copies_for
-from .evaluation import Agent, Evaluation, evaluate_agent
-from .named import Opened, find_agent
 
 __all__ = ["Episode", "check_film", "film", "save_film", "show_film", "typical", "watch"]
 

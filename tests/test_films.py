@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from unknot.agents import Evaluation
-from unknot.agents.films import Episode, film, save_film, show_film, typical, watch
 from unknot.agents.named import find_agent
+from unknot.films import Episode, film, save_film, show_film, typical, watch
 
 MAZE: dict[str, Any] = {"size": 4, "layout": "open", "terminate_on_success": True, "max_steps": 8}
 
