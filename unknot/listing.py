@@ -3,13 +3,13 @@
 import ast
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import gymnasium as gym
 from rich.table import Table as RichTable
 from rich.text import Text
 
-import unknot
 from unknot import experiments
 from unknot.files import AGENT, CONFIG, WEIGHTS, FileError, load_weights
 from unknot.learners import LEARNERS
@@ -64,10 +64,11 @@ def _models(run: str) -> Iterator[tuple[str, str, str, str]]:
 @cache
 def _summary(kind: str) -> str:
     """Return the first line of a learner's docstring, read from its source: importing it takes seconds."""
-    module = LEARNERS.get(kind, "")
-    path = Path(unknot.__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
-    if not module.startswith("unknot.") or not path.exists():  # a class of the user's own
+    root, room, *rest = [*LEARNERS.get(kind, "").split("."), "", ""]
+    spec = find_spec(f"{root}.{room}") if root == "unknot" else None  # executes `unknot` alone
+    if spec is None or spec.submodule_search_locations is None:  # a class of the user's own
         return ""
+    path = Path(spec.submodule_search_locations[0], *rest).with_suffix(".py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == kind:
             return (ast.get_docstring(node) or "").partition("\n")[0]
