@@ -1,8 +1,9 @@
 """Every experiment's smoke preset, through the same tests."""
 
 import dataclasses
+import importlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from torture.kills import SMALLER
+from unknot.agents import PlanningAgent
 from unknot.experiments import EXPERIMENTS, dynamics_content
 from unknot.experiments.dynamics_content.models import MODELS, environment, held_out_data
 from unknot.files import CONFIG, METRICS, RESULTS, read_json
-from unknot.representation import RCE, WEIGHTS, save_learner
+from unknot.representation import RCE, WEIGHTS, LocallyLinear, save_learner
 from unknot.running import evaluate_run, evaluate_seed, load_experiment, run_seeds, show_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +34,7 @@ PICTURES = {
     "f-statistic": ["figures/areas.png", "seed-0/f_statistic/figures/hinton.png"],
     "quantifying-beta": [
         "figures/shapes.png",
-        "figures/digits-0.1.png",
+        "figures/digits-0.01.png",
         "seed-0/shapes/conv-1/figures/hinton.png",
         "seed-0/digits/conv-1/figures/traversals.png",
         "seed-0/digits/conv-1/figures/traversals.gif",
@@ -98,6 +101,25 @@ def each(*, slow: Collection[str] = ()) -> pytest.MarkDecorator:
         return [pytest.mark.xdist_group(name), *([pytest.mark.slow] if name in slow else [])]
 
     return pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in EXPERIMENTS])
+
+
+FEWER: tuple[tuple[Any, str, int], ...] = (
+    (LocallyLinear.survey, "steps", 20),
+    (PlanningAgent.__init__, "iterations", 1),
+)
+"""Functions, and which of their defaults become what."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _smaller() -> Iterator[None]:
+    """Let measures that no setting makes smaller take less time: fewer samples, trees, plans."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place, value in SMALLER.items():
+            module, _, attribute = place.partition(":")
+            patch.setattr(importlib.import_module(module), attribute, value)
+        for function, argument, default in FEWER:
+            patch.setitem(function.__kwdefaults__, argument, default)
+        yield
 
 
 @pytest.fixture(scope="module")
