@@ -46,12 +46,18 @@ AT_A_TIME, SECONDS = 2, 1800
 """Resumes that run side by side, and how long each may take, even on a busy machine."""
 
 SMALLER: dict[str, Any] = {
+    "unknot.mnist:cache_path": lambda: Path("no MNIST"),
     "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
+    "unknot.experiments.common.study:MEASURED": 50,
+    "unknot.experiments.controllable_factors.maze:COMPARED": 2,
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
+    "unknot.experiments.controllable_factors.multistep_measures:FACTORS": 8,
+    "unknot.experiments.dynamics_content.models:HELD_OUT": 50,
     "unknot.experiments.mocogan.measures:CONTENTS": 4,
     "unknot.experiments.mocogan.measures:MOTIONS": 4,
+    "unknot.experiments.video_prediction.measures:TREES": 4,
     "unknot.representation.metrics.dci:_trees": lambda categorical, seed, *_: _one_tree(categorical, seed),
     "unknot.representation.metrics.score:RESAMPLES": 10,
 }
@@ -61,7 +67,6 @@ UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
 REPLACED: dict[str, Any] = {
     **SMALLER,
     "time:perf_counter": lambda: 0.0,
-    "unknot.mnist:cache_path": lambda: Path("no MNIST"),
     "unknot.heads:cache_path": lambda: Path("no heads"),
     "PIL.GifImagePlugin:_normalize_mode": lambda image: image.convert("L"),
     "unknot.experiments.common.runs:CHECKPOINT_EVERY": EVERY,

@@ -14,7 +14,10 @@ import pytest
 from torture.kills import SMALLER
 from unknot.agents import PlanningAgent
 from unknot.experiments import EXPERIMENTS, dynamics_content
+from unknot.experiments.causal_mechanisms import data as causal_data
 from unknot.experiments.dynamics_content.models import MODELS, environment, held_out_data
+from unknot.experiments.quantifying_beta import data as beta_data
+from unknot.experiments.video_prediction import models as video_models
 from unknot.files import CONFIG, METRICS, RESULTS, read_json
 from unknot.representation import RCE, WEIGHTS, LocallyLinear, save_learner
 from unknot.running import evaluate_run, evaluate_seed, load_experiment, run_seeds, show_run
@@ -108,6 +111,8 @@ FEWER: tuple[tuple[Any, str, int], ...] = (
     (PlanningAgent.__init__, "iterations", 1),
 )
 """Functions, and which of their defaults become what."""
+READ_ONCE = (beta_data.digits, causal_data.digits, causal_data.transformed, video_models._source)
+"""What keeps the digits that were read first, here the small ones."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -119,7 +124,11 @@ def _smaller() -> Iterator[None]:
             patch.setattr(importlib.import_module(module), attribute, value)
         for function, argument, default in FEWER:
             patch.setitem(function.__kwdefaults__, argument, default)
+        for cached in READ_ONCE:
+            cached.cache_clear()
         yield
+    for cached in READ_ONCE:
+        cached.cache_clear()
 
 
 @pytest.fixture(scope="module")

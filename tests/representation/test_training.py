@@ -197,7 +197,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(LEARNERS, "Quiet", __name__)
     one = fresh(Quiet)
     train(one, BATCH_AT, 6, progress=False)
-    Fabric(accelerator="cpu", devices=2, strategy="ddp_fork").launch(partial(_train_quiet, folder=tmp_path))
+    Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(partial(_train_quiet, folder=tmp_path))
     two = load_learner(tmp_path / WEIGHTS)
     for name, tensor in one.state_dict().items():
         torch.testing.assert_close(two.state_dict()[name], tensor, msg=name)
