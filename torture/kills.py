@@ -54,7 +54,6 @@ SMALLER: dict[str, Any] = {
     "unknot.experiments.controllable_factors.maze:COMPARED": 2,
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
     "unknot.experiments.controllable_factors.multistep_measures:FACTORS": 8,
-    "unknot.experiments.dynamics_content.models:HELD_OUT": 50,
     "unknot.experiments.mocogan.measures:CONTENTS": 4,
     "unknot.experiments.mocogan.measures:MOTIONS": 4,
     "unknot.experiments.video_prediction.measures:TREES": 4,
