@@ -47,6 +47,7 @@ AT_A_TIME, SECONDS = 2, 1800
 
 SMALLER: dict[str, Any] = {
     "unknot.mnist:cache_path": lambda: Path("no MNIST"),
+    "unknot.report:DPI": 30,
     "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
