@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from torture.kills import SMALLER
-from unknot.agents import PlanningAgent
+from unknot.agents import LatentPathAgent, PlanningAgent
 from unknot.experiments import EXPERIMENTS, dynamics_content
 from unknot.experiments.causal_mechanisms import data as causal_data
 from unknot.experiments.dynamics_content.models import MODELS, environment, held_out_data
@@ -109,6 +109,7 @@ def each(*, slow: Collection[str] = ()) -> pytest.MarkDecorator:
 FEWER: tuple[tuple[Any, str, int], ...] = (
     (LocallyLinear.survey, "steps", 20),
     (PlanningAgent.__init__, "iterations", 1),
+    (LatentPathAgent.__init__, "horizon", 8),
 )
 """Functions, and which of their defaults become what."""
 READ_ONCE = (beta_data.digits, causal_data.digits, causal_data.transformed, video_models._source)
