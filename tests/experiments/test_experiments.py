@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from torture.kills import SMALLER
-from unknot.agents import LatentPathAgent, PlanningAgent
+from unknot.agents import PlanningAgent
+from unknot.agents.latent_path import LatentPathAgent
 from unknot.experiments import EXPERIMENTS, dynamics_content
 from unknot.experiments.causal_mechanisms import data as causal_data
 from unknot.experiments.dynamics_content.models import MODELS, environment, held_out_data
