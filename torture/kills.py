@@ -55,6 +55,7 @@ SMALLER: dict[str, Any] = {
     "unknot.experiments.controllable_factors.maze:COMPARED": 2,
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
     "unknot.experiments.controllable_factors.multistep_measures:FACTORS": 8,
+    "unknot.experiments.dynamics_content.measures:HORIZON": 10,
     "unknot.experiments.mocogan.measures:CONTENTS": 4,
     "unknot.experiments.mocogan.measures:MOTIONS": 4,
     "unknot.experiments.video_prediction.measures:TREES": 4,
