@@ -49,6 +49,7 @@ SMALLER: dict[str, Any] = {
     "unknot.mnist:cache_path": lambda: Path("no MNIST"),
     "unknot.report:DPI": 30,
     "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
+    "unknot.agents.latent_path:LIMIT": 30,
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
     "unknot.experiments.common.study:MEASURED": 50,
