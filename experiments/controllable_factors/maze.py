@@ -68,7 +68,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "smoke": Settings(steps=8, starts=2, samples=100),
+    "smoke": Settings(steps=4, starts=2, samples=100),
     "paper": Settings(steps=50_000, samples=10_000),
 }
 
