@@ -24,6 +24,8 @@ from .planning import goal_images
 
 THRESHOLDS = (2.0, 0.0, -4.0)
 """Log odds above which a move is expected to happen; the next one is used where the last leaves no path."""
+LIMIT = 400
+"""States at which a search stops."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class LatentPathAgent:
         flag(greedy=greedy)
         self.learner, self.moves, self.greedy = learner.eval(), moves.eval(), greedy
         self._greedy = Greedy(moves.moves, horizon)
-        self._search = BreadthFirst(moves.moves, horizon, merge=moves.reach / 2, limit=400)
+        self._search = BreadthFirst(moves.moves, horizon, merge=moves.reach / 2, limit=LIMIT)
 
     @classmethod
     @without_gradients

@@ -412,14 +412,14 @@ def test_evaluate_checks_every_weight_file_first(
 def test_ctrl_c_says_how_to_resume_and_a_resume_gives_the_same_numbers(
     jobs: int, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["run", "toy", "--steps", "2000", "--seeds", "2", "--out", "whole"])
+    main(["run", "toy", "--steps", "1000", "--seeds", "2", "--out", "whole"])
     whole = value(capsys.readouterr().out)
     code = (
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent process may ignore it\n"
         "from unknot import cli, experiments\n"
         "experiments.EXPERIMENTS = {'toy': experiments.Entry('toy', '', None)}\n"
-        f"cli.main(['run', 'toy', '--steps', '2000', '--seeds', '2', '--out', 'out', '--jobs', '{jobs}'])"
+        f"cli.main(['run', 'toy', '--steps', '1000', '--seeds', '2', '--out', 'out', '--jobs', '{jobs}'])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -77,13 +77,13 @@ def test_rllib_trains() -> None:
 def test_plan_from_pixels_steers_an_appearance_seen_without_actions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rates = run("plan_from_pixels.py")
+    rates = run("plan_from_pixels.py", episodes=25)
     assert min(rates.values()) >= 0.9  # a straight line reaches about three quarters
     assert "cross: success" in capsys.readouterr().out
 
 
 def test_repair_images_sorts_and_repairs(capsys: pytest.CaptureFixture[str]) -> None:
-    result = run("repair_images.py")
+    result = run("repair_images.py", steps=500)
     assert result["sorted"] > 0.9
     assert result["after"] > result["before"] + 6
     assert "inversion: expert 0 won" in capsys.readouterr().out

@@ -45,22 +45,34 @@ EVERY = 2
 AT_A_TIME, SECONDS = 2, 1800
 """Resumes that run side by side, and how long each may take, even on a busy machine."""
 
-UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
-REPLACED: dict[str, Any] = {
-    "time:perf_counter": lambda: 0.0,
+SMALLER: dict[str, Any] = {
     "unknot.mnist:cache_path": lambda: Path("no MNIST"),
-    "unknot.heads:cache_path": lambda: Path("no heads"),
-    "PIL.GifImagePlugin:_normalize_mode": lambda image: image.convert("L"),
+    "unknot.report:DPI": 30,
     "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
+    "unknot.agents.latent_path:LIMIT": 30,
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
-    "unknot.experiments.common.runs:CHECKPOINT_EVERY": EVERY,
-    "unknot.experiments.capacity_vae.generator:CHECKPOINT_EVERY": EVERY,
+    "unknot.experiments.common.study:MEASURED": 50,
+    "unknot.experiments.controllable_factors.maze:COMPARED": 2,
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
+    "unknot.experiments.controllable_factors.multistep_measures:FACTORS": 8,
+    "unknot.experiments.dynamics_content.measures:HORIZON": 10,
     "unknot.experiments.mocogan.measures:CONTENTS": 4,
     "unknot.experiments.mocogan.measures:MOTIONS": 4,
+    "unknot.experiments.video_prediction.measures:TREES": 4,
     "unknot.representation.metrics.dci:_trees": lambda categorical, seed, *_: _one_tree(categorical, seed),
     "unknot.representation.metrics.score:RESAMPLES": 10,
+}
+"""What stands in for what where an experiment is to take little time; its tests take this, too."""
+
+UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
+REPLACED: dict[str, Any] = {
+    **SMALLER,
+    "time:perf_counter": lambda: 0.0,
+    "unknot.heads:cache_path": lambda: Path("no heads"),
+    "PIL.GifImagePlugin:_normalize_mode": lambda image: image.convert("L"),
+    "unknot.experiments.common.runs:CHECKPOINT_EVERY": EVERY,
+    "unknot.experiments.capacity_vae.generator:CHECKPOINT_EVERY": EVERY,
     "unknot.experiments.dynamics_content.measures:PlanningAgent": lambda *_, **__: StraightLineExpert(),
     "unknot.experiments.controllable_factors.planning:solve": lambda *_, **__: UNSOLVED,
 }

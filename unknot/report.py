@@ -31,6 +31,9 @@ __all__ = [
     "verdict",
 ]
 
+DPI = 150
+"""Dots of an inch of a figure."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -146,7 +149,7 @@ def save_figure(figure: "Figure", path: Path, writer: "SummaryWriter | None" = N
     from matplotlib import pyplot
 
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150, bbox_inches="tight")
+    figure.savefig(content, format="png", dpi=DPI, bbox_inches="tight")
     pyplot.close(figure)
     _keep(content.getvalue(), path, writer)
 

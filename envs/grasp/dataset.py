@@ -339,10 +339,8 @@ def _objects(source: str) -> "tuple[GraspObject, ...]":
 
 def _things(source: str) -> list[dict[str, str]]:
     """Return the manifest's name, category and split of each object."""
-    from unknot.envs.grasp.objects import make_objects
-
     if source in OBJECTS:
-        train = {thing.name for thing in make_objects("train")}
+        train = {thing.name for thing in find_objects("train")}
     else:
         train = {thing.name for k, thing in enumerate(_objects(source), start=1) if k % TEST_EVERY}
     return [

@@ -75,7 +75,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "smoke": Settings(steps=20, batch=16, scenes=100),
+    "smoke": Settings(steps=4, batch=16, scenes=100),
     "paper": Settings(steps=20_000, batch=256, scenes=10_000),
 }
 """The paper gives its batch, and not how long it trained."""

@@ -36,6 +36,8 @@ __all__ = ["MODELS", "PRESETS", "Settings", "evaluate", "headlines", "run", "tab
 
 NEXT_START = 1_000_000
 """Added to a seed for each further start."""
+COMPARED = 30
+"""Batches on which starts are compared."""
 
 MODELS: dict[str, dict[str, Any]] = {
     "selectivity": {"factors": 16, "entropy": 0.1},
@@ -66,7 +68,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "smoke": Settings(steps=8, starts=2, samples=100),
+    "smoke": Settings(steps=4, starts=2, samples=100),
     "paper": Settings(steps=50_000, samples=10_000),
 }
 
@@ -136,6 +138,6 @@ def selectivity_reached(learner: Selectivity, seed: int, layout: str) -> float:
     env = make_maze(COPIES, layout, ACTIONS)
     torch.manual_seed(seed)
     batch_at = interactions(env, seed + UNSEEN, masked=False)
-    reached = np.mean([learner.assess(batch_at(number))["selectivity"] for number in range(30)])
+    reached = np.mean([learner.assess(batch_at(number))["selectivity"] for number in range(COMPARED)])
     env.close()
     return float(reached)

@@ -56,7 +56,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "smoke": Settings(steps=10, trials=50),
+    "smoke": Settings(steps=4, trials=50),
     "paper": Settings(steps=50_000, trials=10_000),
 }
 

@@ -90,7 +90,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "smoke": Settings(steps=10, moves=4, walks=1, baselines=0, problems=2),
+    "smoke": Settings(steps=4, moves=4, walks=1, baselines=0, problems=2),
     "paper": Settings(steps=5000, moves=5000, walks=64, problems=1000),
 }
 

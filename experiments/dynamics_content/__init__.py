@@ -80,7 +80,7 @@ class Settings:
 
 PRESETS: dict[str, Settings] = {
     "default": Settings(),
-    "smoke": Settings(60, 256, 128, problems=1, baselines=0, camera=0, solid=0, noise=0, maps=0, options=0),
+    "smoke": Settings(8, 256, 128, problems=1, baselines=0, camera=0, solid=0, noise=0, maps=0, options=0),
     "demo": Settings(1200, problems=60, baselines=0, camera=0, solid=0, noise=0, maps=0, options=0),
     "paper": Settings(steps=20_000, solid=10, baselines=10, camera=10, noise=10, maps=10, options=10),
 }

@@ -93,7 +93,7 @@ PRESETS = {
         dense_hidden=4,
         betas=(1.0,),
         digit_betas=(1.0,),
-        labels=(0.1,),
+        labels=(0.01,),
         positions=3,
         orientations=5,
     ),

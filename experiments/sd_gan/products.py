@@ -1,7 +1,7 @@
 """Products: things of `pybullet_data` and of the grasping task, from six sides on white."""
 
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from unknot.checks import count, within
 from unknot.envs.grasp.meshes import joined
-from unknot.envs.grasp.objects import COUNT, GraspObject, make_objects
+from unknot.envs.grasp.objects import COUNT
+from unknot.envs.grasp.tabletop import find_objects
 from unknot.envs.grasp.urdf import read_urdf
 from unknot.models.data.grid import GridSource, Images
 from unknot.models.data.teapots import SIDE, SIDES, shade
@@ -91,15 +92,10 @@ class Products(GridSource):
         return images
 
 
-@cache
-def _objects() -> tuple[GraspObject, ...]:
-    return make_objects()
-
-
 @lru_cache(16)
 def _surface(number: int) -> tuple[Singles, Singles]:
     """Return points of a product's surface around its middle, and normals: (3, n) each."""
-    mesh = _objects()[number].mesh if number < COUNT else _blob(number - COUNT)
+    mesh = find_objects("all")[number].mesh if number < COUNT else _blob(number - COUNT)
     corners = mesh.vertices - mesh.bounds.mean(0)
     corners = corners * (REACH / np.linalg.norm(corners, axis=1).max())
     triangles: Floats = corners[mesh.faces]

@@ -47,6 +47,8 @@ READ = 0.5
 PLACES = ("x1", "y1", "x2", "y2")
 READ_ROWS = 4000
 """Pairs that places are read from, half of them to learn how."""
+TREES = 60
+"""Of the gradient boosting that reads a place."""
 
 
 def sample(clips: Source, n: int, which: int) -> Factors:
@@ -273,7 +275,7 @@ def read_places(codes: Floats, places: Floats) -> dict[str, Any]:
     r2 = np.zeros((codes.shape[1], places.shape[1]))
     for i in range(codes.shape[1]):
         for j in range(places.shape[1]):
-            tree = HistGradientBoostingRegressor(max_iter=60, random_state=0, early_stopping=False)
+            tree = HistGradientBoostingRegressor(max_iter=TREES, random_state=0, early_stopping=False)
             tree.fit(codes[:half, i], places[:half, j])
             r2[i, j] = max(tree.score(codes[half:, i], places[half:, j]), 0.0)
     return {"r2": r2.round(3).tolist(), "split": split_of(r2)}

@@ -48,7 +48,7 @@ def test_importing_pybullet_prints_nothing() -> None:
 
 pytest.importorskip("pybullet", reason="PyBullet is not installed")
 
-from unknot.envs.grasp.objects import make_objects  # noqa: E402
+from unknot.envs.grasp.tabletop import find_objects  # noqa: E402
 from unknot.envs.grasp.world import Reason  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -120,7 +120,7 @@ def test_normalized_actions_are_the_same_poses() -> None:
 
 def test_object_and_category_determine_the_placed_object() -> None:
     env = make(max_steps=20)
-    objects = make_objects("test")
+    objects = find_objects("test")
     assert [thing.name for thing in env.objects] == [thing.name for thing in objects]
     seen = set()
     for seed in range(12):
@@ -139,7 +139,7 @@ def test_objects_are_a_name_or_objects() -> None:
 
 
 def test_an_object_s_number_is_taken_modulo_the_category_s_size() -> None:
-    bottles, mugs = make_objects("test")[:3], make_objects("test")[12:14]
+    bottles, mugs = find_objects("test")[:3], find_objects("test")[12:14]
     env: Any = gym.make("unknot/Grasp-v0", objects=(*bottles, *mugs)).unwrapped
     env.reset(seed=0)
     mug = env.render_factors({"object": np.arange(3), "category": np.ones(3, dtype=int)})

@@ -20,9 +20,10 @@ from unknot.envs.grasp.objects import (
     make_objects,
 )
 from unknot.envs.grasp.shapes import SECTORS, Part, revolve, shell, solid, sweep
+from unknot.envs.grasp.tabletop import find_objects
 from unknot.files import FileError
 
-ALL = make_objects()
+ALL = find_objects("all")  # made once for all tests of a process
 
 
 def of(category: str) -> list[GraspObject]:

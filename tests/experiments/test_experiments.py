@@ -1,8 +1,9 @@
 """Every experiment's smoke preset, through the same tests."""
 
 import dataclasses
+import importlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from torture.kills import SMALLER
+from unknot.agents import PlanningAgent
+from unknot.agents.latent_path import LatentPathAgent
 from unknot.experiments import EXPERIMENTS, dynamics_content
+from unknot.experiments.causal_mechanisms import data as causal_data
 from unknot.experiments.dynamics_content.models import MODELS, environment, held_out_data
+from unknot.experiments.quantifying_beta import data as beta_data
+from unknot.experiments.video_prediction import models as video_models
 from unknot.files import CONFIG, METRICS, RESULTS, read_json
-from unknot.representation import RCE, WEIGHTS, save_learner
+from unknot.representation import RCE, WEIGHTS, LocallyLinear, save_learner
 from unknot.running import evaluate_run, evaluate_seed, load_experiment, run_seeds, show_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +38,7 @@ PICTURES = {
     "f-statistic": ["figures/areas.png", "seed-0/f_statistic/figures/hinton.png"],
     "quantifying-beta": [
         "figures/shapes.png",
-        "figures/digits-0.1.png",
+        "figures/digits-0.01.png",
         "seed-0/shapes/conv-1/figures/hinton.png",
         "seed-0/digits/conv-1/figures/traversals.png",
         "seed-0/digits/conv-1/figures/traversals.gif",
@@ -98,6 +105,32 @@ def each(*, slow: Collection[str] = ()) -> pytest.MarkDecorator:
         return [pytest.mark.xdist_group(name), *([pytest.mark.slow] if name in slow else [])]
 
     return pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in EXPERIMENTS])
+
+
+FEWER: tuple[tuple[Any, str, int], ...] = (
+    (LocallyLinear.survey, "steps", 20),
+    (PlanningAgent.__init__, "iterations", 1),
+    (LatentPathAgent.__init__, "horizon", 8),
+)
+"""Functions, and which of their defaults become what."""
+READ_ONCE = (beta_data.digits, causal_data.digits, causal_data.transformed, video_models._source)
+"""What keeps the digits that were read first, here the small ones."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _smaller() -> Iterator[None]:
+    """Let measures that no setting makes smaller take less time: fewer samples, trees, plans."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place, value in SMALLER.items():
+            module, _, attribute = place.partition(":")
+            patch.setattr(importlib.import_module(module), attribute, value)
+        for function, argument, default in FEWER:
+            patch.setitem(function.__kwdefaults__, argument, default)
+        for cached in READ_ONCE:
+            cached.cache_clear()
+        yield
+    for cached in READ_ONCE:
+        cached.cache_clear()
 
 
 @pytest.fixture(scope="module")
