@@ -139,6 +139,7 @@ SMALLER = {
     "num_envs=32": "num_envs=1",
     "learn(20_000)": "learn(1_200)",
     "episodes=500": "episodes=4",
+    "episodes=100": "episodes=2",
     "num_envs=1024": "num_envs=4",
     "steps=12_000": "steps=3",
     "samples=10_000": "samples=500",

@@ -4,11 +4,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from unknot.agents import Evaluation
-from unknot.agents.named import find_agent
+from unknot.agents.maze_experts import MazeExpert
 from unknot.films import Episode, film, save_film, show_film, typical, watch
 
 MAZE: dict[str, Any] = {"size": 4, "layout": "open", "terminate_on_success": True, "max_steps": 8}
@@ -48,8 +49,8 @@ def test_typical_episodes_are_spread_and_have_a_failure(
 
 def test_a_film_has_a_frame_before_each_step_and_one_after_the_last() -> None:
     """The expert of the open board needs as many steps as there are cells in between."""
-    filmed = find_agent("expert", "unknot/Maze-v0", {**MAZE, "render_mode": "rgb_array"})
-    episode = film(filmed, 3)
+    env: Any = gym.make("unknot/Maze-v0", render_mode="rgb_array", **MAZE)
+    episode = film(MazeExpert(env.unwrapped.simulation), env, 3)
     result, chosen = watch("expert", "unknot/Maze-v0", MAZE, episodes=1, seed=3)
     assert episode.success
     assert episode.frames.shape == (result.lengths[0] + 1, 512, 512, 3)
@@ -57,6 +58,17 @@ def test_a_film_has_a_frame_before_each_step_and_one_after_the_last() -> None:
     assert episode.frames_per_second == 4
     assert len(chosen) == 1
     assert chosen[0].success
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_of_a_vector_environment_the_first_copy_is_filmed(copies: int) -> None:
+    """The others' episodes may last longer."""
+    vector: Any = gym.make_vec("unknot/Maze-v0", copies, render_mode="rgb_array", **MAZE)
+    episode = film(MazeExpert(vector.simulation), vector, 3)
+    env: Any = gym.make("unknot/Maze-v0", render_mode="rgb_array", **MAZE)
+    assert np.array_equal(episode.frames, film(MazeExpert(env.unwrapped.simulation), env, 3).frames)
+    with pytest.raises(ValueError, match='env must have render_mode="rgb_array" to be filmed, not None'):
+        film(MazeExpert(vector.simulation), gym.make_vec("unknot/Maze-v0", 1), 3)
 
 
 def test_an_agent_that_fails_is_seen_to_fail() -> None:

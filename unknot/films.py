@@ -6,13 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from unknot.agents.environments import copies_for
 from unknot.agents.evaluation import Agent, Evaluation, evaluate_agent
-from unknot.agents.named import Opened, find_agent
+from unknot.agents.named import find_agent
 from unknot.checks import count, require
 from unknot.envs.window import Window
 from unknot.files import write_bytes
@@ -67,7 +68,12 @@ def watch(
     result = evaluate_agent(agent, vector, tried, seed)
     vector.close()
     filmed = find_agent(name, environment, {**options, "render_mode": "rgb_array"}, seed=seed)
-    return result, [film(filmed, seed + k) for k in typical(result, episodes)]
+    shown = []
+    for k in typical(result, episodes):
+        agent, vector = filmed(1)  # anew: a random agent's actions are those of its first episode
+        shown.append(film(agent, vector, seed + k))
+        vector.close()
+    return result, shown
 
 
 def typical(result: Evaluation, number: int) -> list[int]:
@@ -98,27 +104,31 @@ def _spread(numbers: NDArray[np.int64], n: int) -> list[int]:
     return [int(number) for number in chosen]
 
 
-def film(opened: Opened, seed: int) -> Episode:
+def film(agent: Agent, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], seed: int) -> Episode:
     """Let an agent act in one episode, and render every step.
 
     Args:
-        opened: the agent and its environment, as `find_agent` returns them, with the option
-            render_mode="rgb_array".
+        agent: as `evaluate_agent` takes it.
+        env: made with render_mode="rgb_array"; of a vector environment, the first copy is filmed. It stays
+            open.
         seed: of the problem.
+
+    Raises:
+        ValueError: the environment does not render arrays, or `evaluate_agent` refuses the agent.
     """
-    agent, vector = opened(1)
-    filming = _Filming(agent, vector)
-    result = evaluate_agent(filming, vector, 1, seed)
+    if env.render_mode != "rgb_array":
+        raise ValueError(f'env must have render_mode="rgb_array" to be filmed, not {env.render_mode!r}')
+    filming = _Filming(agent, env)
+    result = evaluate_agent(filming, env, 1, seed)
     filming.render()
-    vector.close()
-    rate = vector.metadata.get("render_fps", 10)
-    return Episode(seed, bool(result.successes[0]), np.stack(filming.frames), rate)
+    frames = np.stack(filming.frames[: result.lengths[0] + 1])
+    return Episode(seed, bool(result.successes[0]), frames, env.metadata.get("render_fps", 10))
 
 
 class _Filming:
     """An agent that renders a frame before each action."""
 
-    def __init__(self, agent: Agent, env: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, agent: Agent, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
         self._agent, self._env = agent, env
         self.privileged = getattr(agent, "privileged", False)
         self.frames: list[Images] = []
@@ -126,7 +136,7 @@ class _Filming:
     def render(self) -> None:
         """Append a frame."""
         frames: Any = self._env.render()
-        self.frames.append(np.asarray(frames[0]))
+        self.frames.append(np.array(frames[0] if isinstance(self._env, VectorEnv) else frames))
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
@@ -136,7 +146,7 @@ class _Filming:
         return self._agent.predict(observation, state, episode_start, deterministic)
 
 
-def save_film(episodes: Sequence[Episode], path: Path) -> None:
+def save_film(episodes: Sequence[Episode], path: Path | str) -> None:
     """Write episodes one after another, with captions, atomically.
 
     Args:
@@ -147,6 +157,7 @@ def save_film(episodes: Sequence[Episode], path: Path) -> None:
         ValueError: another kind of file, or no episodes.
         ImportError: Pillow or moviepy is missing.
     """
+    path = Path(path)
     check_film(path)
     if not episodes:
         raise ValueError("episodes must be at least one, not none")
