@@ -56,7 +56,7 @@ from unknot.models.objects.multi_entity import MultiEntityVAE  # noqa: E402
 from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
 from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
-from unknot.models.traversals import traversal_figure, traversal_frames, traverse  # noqa: E402
+from unknot.models.traversals import Codec, traversal_figure, traversal_frames, traverse  # noqa: E402
 from unknot.models.video.independent_predictor import IndependentPredictor  # noqa: E402
 from unknot.models.video.mocogan import MoCoGAN  # noqa: E402
 from unknot.models.video.vgan import VGAN  # noqa: E402
@@ -77,6 +77,7 @@ __all__ = [
     "CharacterActions",
     "Characters",
     "Classifier",
+    "Codec",
     "CompetingExperts",
     "Embedding",
     "FactorGenerator",

@@ -26,7 +26,7 @@ def hinton_figure(
 
     Args:
         matrices: (dimensions, factors) each, by their titles.
-        factors: names of the columns; default: z0, z1, ...
+        factors: names of the columns; default: factor 0, factor 1, ...
         size: of the figure, in inches.
     """
     figure = Figure(figsize=size, layout="constrained")

@@ -42,7 +42,7 @@ def save_pictures(learner: Learner, metrics: dict[str, Any], images: Images, fol
             with torch.no_grad():
                 codes = learner.encode(images[:4])
             span = _span(learner)
-            frames = there_and_back(learner, codes, np.linspace(-span, span, 2 * COLUMNS))
+            frames = there_and_back(learner, codes, np.linspace(-span, span, 2 * COLUMNS), letter="c")
             save_gif(frames, folder / "figures/traversals.gif", writer)
 
 

@@ -380,6 +380,8 @@ def test_dci_and_modularity_refuse_too_few_examples_or_factors() -> None:
 def test_hinton_diagrams_show_areas_and_signs() -> None:
     axes = Figure().add_subplot()
     hinton(axes, np.array([[4.0, -1.0], [0.0, 2.0]]), ["x", "y"])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["$z_{0}$", "$z_{1}$"]
+    assert axes.get_xlabel() == "largest square: 4"
     (squares,) = axes.collections
     sides = [np.ptp(path.vertices, axis=0) for path in squares.get_paths()]
     assert [side[0] ** 2 / sides[0][0] ** 2 for side in sides] == pytest.approx([1, 1 / 4, 0, 1 / 2])
