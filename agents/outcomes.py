@@ -140,7 +140,8 @@ class Evaluation:
             for path, goal in zip(self.paths, self.goals, strict=True)
         ]
         distances = np.linalg.norm(np.array(moved, float).reshape(self.episodes, -1), axis=1)
-        edges = np.linspace(distances.min(), distances.max(), BINS + 1)
+        width = max(np.ptp(distances), 1e-6)  # all may be equal
+        edges = distances.min() + np.linspace(0, width, BINS + 1)
         group = np.searchsorted(edges[1:-1], distances, side="right")
         for k in np.unique(group):
             solved = self.successes[group == k]

@@ -144,6 +144,8 @@ SMALLER = {
     "steps=12_000": "steps=3",
     "samples=10_000": "samples=500",
     "steps = 200": "steps = 3",
+    "steps=600_000, evaluate_every=50_000": "steps=64, evaluate_every=64, episodes=2",
+    "(200, 2)": "(3, 2)",
 }
 """Text of the pages' snippets, and its replacement in the tests."""
 
