@@ -20,8 +20,8 @@ class WorldModelEnv(gym.Env[Any, Any]):
 
         world = World("unknot/Planar-v0", num_envs=4, image_shape=(64, 64), pre_wrappers=[WorldModelEnv])
 
-    `World` renders `pixels`, takes `info["goal"]` for an image, stores arrays alone, and calls a termination a
-    success. So
+    `World` renders `pixels`, takes `info["goal"]` for an image, stores arrays alone, and counts terminations
+    as successes. So
 
     - `render` returns the scene's image, RGB (h, w, 3), without a marked goal;
     - infos are those of `FlatInfo`, with `goal`, the image of the scene in which the goal is met, where
@@ -40,7 +40,7 @@ class WorldModelEnv(gym.Env[Any, Any]):
     """
 
     # `World` looks at what is `unwrapped`; so this is no `gym.Wrapper`, and the environment is `.env`.
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
     render_mode = "rgb_array"
     CALLABLES = [  # noqa: RUF012
         {
