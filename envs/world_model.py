@@ -77,7 +77,7 @@ class WorldModelEnv(gym.Env[Any, Any]):
         truncated = truncated or (terminated and not success)
         return observation, float(reward), success, truncated, self._info(info)
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8]:
         """Return the scene's image, uint8 (h, w, 3), without a marked goal."""
         return self._image({})
 

@@ -32,8 +32,8 @@ def test_the_passive_checker_warns_of_nothing(name: str) -> None:
 @each_of_ours
 def test_two_environments_of_a_seed_do_the_same(name: str) -> None:
     pair = [gym.make(name, disable_env_checker=True) for _ in range(2)]
-    first, second = (env.reset(seed=0) for env in pair)
-    assert data_equivalence(first, second, exact=True)
+    resets = [env.reset(seed=0) for env in pair]
+    assert data_equivalence(*resets, exact=True)
     pair[0].action_space.seed(0)
     for _ in range(50):
         action = pair[0].action_space.sample()

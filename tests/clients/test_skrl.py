@@ -65,7 +65,7 @@ def test_ppo_of_skrl_trains_on_a_native_vector_environment(wrap: Any, tmp_path: 
         def compute(self, inputs: Any, role: str) -> tuple[Tensor, dict[str, Any]]:
             return self.layer(inputs["observations"]), {}
 
-    models = {"policy": Policy(), "value": Value()}
+    models: dict[str, Any] = {"policy": Policy(), "value": Value()}
     before = models["policy"].layer.weight.detach().clone()
     agent = PPO(
         models=models,

@@ -26,10 +26,9 @@ def test_dqn_of_tianshou_trains() -> None:
     from tianshou.utils.net.common import Net
 
     env, copies = make(), DummyVectorEnv([make] * 4)
-    net = Net(
-        state_shape=env.observation_space.shape, action_shape=int(env.action_space.n), hidden_sizes=[16]
-    )  # type: ignore[attr-defined]
-    policy = DiscreteQLearningPolicy(model=net, action_space=env.action_space, eps_training=0.5)
+    actions: Any = env.action_space
+    net = Net(state_shape=env.observation_space.shape, action_shape=int(actions.n), hidden_sizes=[16])
+    policy = DiscreteQLearningPolicy(model=net, action_space=actions, eps_training=0.5)
     algorithm: Any = DQN(policy=policy, optim=AdamOptimizerFactory(lr=1e-3))
     collector = Collector[Any](algorithm, copies, VectorReplayBuffer(200, 4), exploration_noise=True)
     result = algorithm.run_training(
@@ -45,4 +44,4 @@ def test_dqn_of_tianshou_trains() -> None:
     )
     assert result.train_step == 80
     assert result.train_episode >= 8  # of at most 10 steps each
-    assert result.gradient_step > 0
+    assert result.update_step > 0

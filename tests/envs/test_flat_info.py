@@ -51,9 +51,10 @@ def test_flat_infos_are_arrays_under_the_names_of_factors(name: str) -> None:
 
 def test_what_is_no_environment_has_no_flat_infos() -> None:
     single, vector = gym.make("unknot/Maze-v0"), gym.make_vec("unknot/Maze-v0", num_envs=2)
-    for wrapper, wrong in ((FlatInfo, vector), (FlatVectorInfo, single), (FlatInfo, None)):
+    cases: list[tuple[Any, Any]] = [(FlatInfo, vector), (FlatVectorInfo, single), (FlatInfo, None)]
+    for wrapper, wrong in cases:
         with pytest.raises(ValueError, match=r"env must be a Gymnasium (Vector)?Env, not"):
-            wrapper(wrong)  # type: ignore[operator]
+            wrapper(wrong)
 
 
 def test_wrapped_vector_environments_say_when_copies_are_reset() -> None:
@@ -85,7 +86,7 @@ def test_problems_are_put_from_states(name: str) -> None:
     env = world(name)
     start, goal = (env.reset(seed=seed)[1] for seed in (0, 1))
     env.reset(seed=2)
-    env.set_problem(np.float32(start["state"]), np.float32(goal["state"]))  # as data sets hold them
+    env.set_problem(*(info["state"].astype(np.float32) for info in (start, goal)))  # as data sets hold them
     scene = env.env.unwrapped.scene()  # type: ignore[attr-defined]
     for factor, value in scene["factors"].items():
         assert np.allclose(value, start[f"factors.{factor}"])
