@@ -33,7 +33,7 @@ def test_the_passive_checker_warns_of_nothing(name: str) -> None:
 def test_two_environments_of_a_seed_do_the_same(name: str) -> None:
     pair = [gym.make(name, disable_env_checker=True) for _ in range(2)]
     resets = [env.reset(seed=0) for env in pair]
-    assert data_equivalence(*resets, exact=True)
+    assert data_equivalence(resets[0], resets[1], exact=True)
     pair[0].action_space.seed(0)
     for _ in range(50):
         action = pair[0].action_space.sample()
