@@ -4,6 +4,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .flat_info import flat_info
@@ -24,8 +25,9 @@ class WorldModelEnv(gym.Env[Any, Any]):
     as successes. So
 
     - `render` returns the scene's image, RGB (h, w, 3), without a marked goal;
+    - the observation is a Dict of `state`, float64 (d,): all factors in the order of `variation_space`;
     - infos are those of `FlatInfo`, with `goal`, the image of the scene in which the goal is met, where
-      the task has a goal; and `state`, float64 (d,), all factors in the order of `variation_space`;
+      the task has a goal;
     - an episode terminates at success alone; another end truncates it.
 
     `variation_space` is the environment's `factor_space`. All factors are sampled at each reset, or given:
@@ -53,10 +55,11 @@ class WorldModelEnv(gym.Env[Any, Any]):
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         check_env(env, gym.Env)
         self.env, self._inner = env, env.unwrapped
-        self.observation_space, self.action_space = env.observation_space, env.action_space
+        self.action_space = env.action_space
         self.variation_space = self._inner.factor_space  # type: ignore[attr-defined]
         self._goal_names = list(self._inner.goal_space)  # type: ignore[attr-defined]
         self._factors = FlatFactors(self.variation_space)
+        self.observation_space = spaces.Dict({"state": self._factors.space})
         self._goal: NDArray[np.uint8] | None = None
 
     def reset(
@@ -64,18 +67,19 @@ class WorldModelEnv(gym.Env[Any, Any]):
     ) -> tuple[Tree, dict[str, Any]]:
         """Begin an episode, with the options of the environment."""
         super().reset(seed=seed)
-        observation, info = self.env.reset(seed=seed, options=options)
+        _, info = self.env.reset(seed=seed, options=options)
         if self._goal_names:
             goal = {name: np.asarray(info["goal"][name])[None] for name in self._goal_names}
             self._goal = self._image(goal)
-        return observation, self._info(info)
+        return self._seen(info)
 
     def step(self, action: Any) -> tuple[Tree, float, bool, bool, dict[str, Any]]:
         """Act."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
+        _, reward, terminated, truncated, info = self.env.step(action)
         success = bool(info["is_success"])
         truncated = truncated or (terminated and not success)
-        return observation, float(reward), success, truncated, self._info(info)
+        observation, info = self._seen(info)
+        return observation, float(reward), success, truncated, info
 
     def render(self) -> NDArray[np.uint8]:
         """Return the scene's image, uint8 (h, w, 3), without a marked goal."""
@@ -85,7 +89,7 @@ class WorldModelEnv(gym.Env[Any, Any]):
         """Begin an episode in a scene, with the goal of reaching another.
 
         Args:
-            state: all factors of the scene, (d,), as `info["state"]` has them.
+            state: all factors of the scene, (d,), as observations have them.
             goal_state: in the same form; factors that a goal doesn't have are ignored.
 
         Raises:
@@ -104,6 +108,7 @@ class WorldModelEnv(gym.Env[Any, Any]):
         image = self._inner.render_factors(factors)[0]  # type: ignore[attr-defined]
         return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
-    def _info(self, info: dict[str, Any]) -> dict[str, Any]:
-        result = flat_info(info) | {"state": self._factors.flatten(info["factors"])}
-        return result if self._goal is None else result | {"goal": self._goal.copy()}
+    def _seen(self, info: dict[str, Any]) -> tuple[Tree, dict[str, Any]]:
+        """Return the observation and the info of a scene."""
+        goal = {} if self._goal is None else {"goal": self._goal.copy()}
+        return {"state": self._factors.flatten(info["factors"])}, flat_info(info) | goal

@@ -71,22 +71,24 @@ def test_the_form_for_world_models_passes_gymnasium_s_checker(name: str) -> None
 @each_with_goal
 def test_a_world_model_sees_scene_and_goal(name: str) -> None:
     env = world(name)
+    seen, _ = env.env.reset(seed=2)
     observation, info = env.reset(seed=2)
     for image, shown in (("observation", env.render()), ("desired_goal", info["goal"])):
-        assert np.array_equal(np.broadcast_to(observation[image], shown.shape), shown)
+        assert np.array_equal(np.broadcast_to(seen[image], shown.shape), shown)
         assert shown.shape[-1] == 3
     after = env.step(env.action_space.sample())[4]
     assert np.array_equal(after["goal"], info["goal"])
     assert env.variation_space == env.env.unwrapped.factor_space  # type: ignore[attr-defined]
-    assert len(info["state"]) == sum(value.size for key, value in info.items() if key.startswith("factors."))
+    factors = [np.ravel(info[f"factors.{name}"]) for name in env.variation_space]
+    assert np.array_equal(observation["state"], np.concatenate(factors))
 
 
 @each_with_goal
 def test_problems_are_put_from_states(name: str) -> None:
     env = world(name)
-    start, goal = (env.reset(seed=seed)[1] for seed in (0, 1))
+    (first, start), (last, goal) = (env.reset(seed=seed) for seed in (0, 1))
     env.reset(seed=2)
-    env.set_problem(*(info["state"].astype(np.float32) for info in (start, goal)))  # as data sets hold them
+    env.set_problem(*(seen["state"].astype(np.float32) for seen in (first, last)))  # as data sets hold them
     scene = env.env.unwrapped.scene()  # type: ignore[attr-defined]
     for factor, value in scene["factors"].items():
         assert np.allclose(value, start[f"factors.{factor}"])
