@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unknot.envs import WorldModelEnv
+from unknot.envs.state_observation import FlatFactors
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # stable-worldmodel's own
 
@@ -46,10 +47,11 @@ def test_a_data_set_is_collected_and_problems_of_it_are_put(name: str, swm: Any,
         callables=WorldModelEnv.CALLABLES,
     )
     assert result["episode_successes"].shape == (2,)
-    first = data.load_chunk(np.array([0]), np.array([0]), np.array([4]))[0]
+    recorded = data.load_chunk(np.array([0]), np.array([0]), np.array([4]))[0]["state"][-1].numpy()
     env = world.envs.envs[0].unwrapped
-    for name, value in env.env.unwrapped.scene()["goal"].items():
-        assert np.allclose(value, first[f"factors.{name}"][-1])
+    expected = FlatFactors(env.variation_space).unflatten(recorded)
+    for factor, value in env.env.unwrapped.scene()["goal"].items():
+        assert np.allclose(value, expected[factor])
     world.close()
 
 
