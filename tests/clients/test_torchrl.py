@@ -59,8 +59,14 @@ def test_other_modes_of_autoreset_are_refused_by_torchrl(mode: str, envs: Any) -
         envs.check_env_specs(envs.GymWrapper(native("unknot/Maze-v0", mode)))
 
 
-def test_torchrl_makes_copies_of_its_own(envs: Any) -> None:
-    env = envs.GymEnv("unknot:unknot/Planar-v0", num_envs=2, max_steps=4)  # for processes that it spawns
+def test_same_step_works_with_flat_observations_and_infos(envs: Any) -> None:
+    env = envs.GymWrapper(FlatVectorInfo(FactorVectorObservation(native("unknot/Planar-v0", "SameStep"))))
+    envs.check_env_specs(env)
+    assert env.rollout(9, break_when_any_done=False)["next", "done"].sum() == 3 * 2
+
+
+def test_torchrl_makes_copies_in_processes_that_it_spawns(envs: Any) -> None:
+    env = envs.GymEnv("unknot:unknot/Planar-v0", num_workers=2, max_steps=4)
     envs.check_env_specs(env)
     assert env.rollout(9, break_when_any_done=False).shape == (2, 9)
     env.close()
