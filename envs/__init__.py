@@ -5,6 +5,7 @@ vector environment are made of it.
 """
 
 from .factor_observation import FactorObservation, FactorVectorObservation
+from .flat_info import FlatInfo, FlatVectorInfo
 from .goal_conditioned import GoalConditioned, GoalConditionedVector
 from .maze import Maze, MazeEnv, MazeVectorEnv
 from .maze_world import (
@@ -29,6 +30,7 @@ from .registration import ENVIRONMENTS, EnvironmentRow, register
 from .simulation import Simulation
 from .single import SimulationEnv
 from .vector import SimulationVectorEnv
+from .world_model import WorldModelEnv
 
 __all__ = [
     "ACTIONS",
@@ -45,6 +47,8 @@ __all__ = [
     "EnvironmentRow",
     "FactorObservation",
     "FactorVectorObservation",
+    "FlatInfo",
+    "FlatVectorInfo",
     "GoalConditioned",
     "GoalConditionedVector",
     "Maze",
@@ -61,6 +65,7 @@ __all__ = [
     "Simulation",
     "SimulationEnv",
     "SimulationVectorEnv",
+    "WorldModelEnv",
     "find_map",
     "is_free",
     "move",

@@ -54,7 +54,7 @@ class FlatFactors:
         ends = np.cumsum([part.low.size for part in self._parts.values()])
         pieces = np.split(flat, ends[:-1], axis=-1)
         return {
-            name: piece.reshape(*flat.shape[:-1], *part.shape).astype(part.dtype)
+            name: piece.reshape((*flat.shape[:-1], *part.shape)).astype(part.dtype)
             for (name, part), piece in zip(self._parts.items(), pieces, strict=True)
         }
 

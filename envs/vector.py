@@ -21,9 +21,19 @@ from .adapter import OPTIONS, Adapter, read_factors, read_options, read_seed, re
 from .simulation import MOST_COPIES, Array, Factors, Generators, Rows, Tree
 
 if TYPE_CHECKING:
-    VectorWrapper: TypeAlias = gym.vector.VectorWrapper[Any, Any, Any, Any, Any]
+    _VectorWrapper: TypeAlias = gym.vector.VectorWrapper[Any, Any, Any, Any, Any]
 else:
-    VectorWrapper = gym.vector.VectorWrapper  # generic in Gymnasium 1.4, not in 1.2
+    _VectorWrapper = gym.vector.VectorWrapper  # generic in Gymnasium 1.4, not in 1.2
+
+
+class VectorWrapper(_VectorWrapper):
+    """Gymnasium's `VectorWrapper` with the attribute `autoreset_mode`, which TorchRL reads."""
+
+    @property
+    def autoreset_mode(self) -> AutoresetMode:
+        """When copies begin new episodes."""
+        mode: AutoresetMode = self.env.metadata["autoreset_mode"]
+        return mode
 
 
 SINGLE = {"observation_space": "single_observation_space", "action_space": "single_action_space"}
