@@ -217,7 +217,7 @@ def _diagram(each: NDArray[np.float64]) -> Figure:
 
 def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Plot the distribution of the areas of all folds, as Fig. 3."""
-    figure = Figure(figsize=(6, 3.4))
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
     panel = figure.subplots()
     edges = np.linspace(0.5, 1, 11)
     width = 0.05 / (len(ROWS) + 1)
@@ -227,7 +227,8 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
         panel.bar(edges[:-1] + (k + 1) * width, shares, width, label=label)
     panel.set_xlabel("area under the ROC curve of the best dimension for an attribute value")
     panel.set_ylabel(f"share of {len(found)} areas")
-    panel.legend(fontsize=8)
+    lines, labels = panel.get_legend_handles_labels()
+    figure.legend(handles=lines, labels=labels, loc="outside upper center", ncols=3)
     return {"areas": figure}
 
 

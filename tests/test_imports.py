@@ -50,6 +50,7 @@ MAY_IMPORT = {
         "unknot.agents",
         "unknot.models",
         "unknot.report",
+        "unknot.style",
     },
     "pretrained": set[str](),
 }

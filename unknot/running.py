@@ -37,6 +37,7 @@ from unknot.files import (
 )
 from unknot.report import Headline, Table, save_figures
 from unknot.run_folders import RUNS, find_seeds
+from unknot.style import styled
 
 TABLE = "table.md"
 LOG = "log.txt"
@@ -120,7 +121,7 @@ def _run_all(folders: list[Path], settings: Any, config: dict[str, Any], resume:
 def _write_tables(experiment: Experiment, folder: Path, folders: list[Path]) -> None:
     """Write tables and figures over all seeds."""
     metrics = [read_object(path / METRICS) for path in folders]
-    with _measured(folders):
+    with _measured(folders), styled():
         tables = experiment.tabulate(metrics)
         figures = experiment.plot(metrics) if isinstance(experiment, Illustrated) else {}
     write_text(folder / TABLE, "\n".join(table.to_markdown() for table in tables))
@@ -164,7 +165,8 @@ def _measured(folders: Sequence[Path]) -> Iterator[None]:
 
 def _run_seed(module: str, settings: Any, folder: Path, seed: int, resume: bool) -> None:
     experiment = cast(Experiment, importlib.import_module(module))
-    metrics = json.loads(json.dumps(experiment.run(settings, folder, seed, resume), default=plain))
+    with styled():
+        metrics = json.loads(json.dumps(experiment.run(settings, folder, seed, resume), default=plain))
     path = folder / METRICS
     if not path.exists() or read_json(path) != metrics:  # a resume leaves complete seeds alone
         write_json(path, metrics)

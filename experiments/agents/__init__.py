@@ -27,7 +27,8 @@ from unknot.agents.named import compare_agents
 from unknot.agents.saved import AgentSettings
 from unknot.agents.training import Schedule, train_agent
 from unknot.checks import one_of, settings_at_least, within
-from unknot.experiments.agents.tables import headlines, learning_curves, tabulate
+from unknot.experiments.agents.figures import learning_curves
+from unknot.experiments.agents.tables import headlines, tabulate
 from unknot.experiments.agents.tasks import LEARNERS, OTHERS, TASKS, Task, differs
 from unknot.experiments.common.runs import run_models
 from unknot.files import METRICS, read_json

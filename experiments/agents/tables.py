@@ -1,55 +1,16 @@
-"""The tables of the agents, their learning curves, and the figure that stands for all."""
+"""The tables of the agents, and the number that stands for all."""
 
 import math
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
-from unknot.experiments.agents.tasks import FLOORS, LABELS, LEARNERS, OTHERS, TASKS, Task, differs
+from unknot.experiments.agents.tasks import FLOORS, LABELS, OTHERS, TASKS, Task, differs
 from unknot.experiments.common.tables import INTERVALS, outcomes_of, over_seeds, success_cell
 from unknot.report import Headline, Table, mean_std
 
-ACROSS = 3
-"""Panels in a row of the figure."""
 LARGEST_SHARE = 0.1
 """The share of PPO's environment steps that planning may need."""
-
-
-def learning_curves(seeds: list[dict[str, Any]]) -> Figure:
-    """Plot success in evaluations over environment steps, one panel per task in which agents learn."""
-    names = [name for name in seeds[0] if TASKS[name].learners]
-    columns = max(1, min(len(names), ACROSS))
-    rows = max(1, math.ceil(len(names) / columns))
-    figure = Figure(figsize=(4.5 * columns, 3.4 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for panel in panels.flat[len(names) :]:
-        panel.remove()
-    for panel, name in zip(panels.flat, names, strict=False):
-        _plot_curves(panel, TASKS[name], [metrics[name] for metrics in seeds])
-        panel.set(title=name, xlabel="environment steps", xscale="log", ylim=(-3, 103))
-        panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.legend(fontsize=7)
-    for panel in panels[:, 0]:
-        panel.set_ylabel("episodes that succeed, %")
-    return figure
-
-
-def _plot_curves(panel: Any, task: Task, seeds: list[dict[str, Any]]) -> None:
-    """Plot a line for each agent and seed, and a star for planning."""
-    for seed, rows in enumerate(seeds):
-        for row in task.learners:
-            colour = f"C{list(LEARNERS).index(row)}"
-            curve = [entry for entry in rows[row]["curve"] if entry["steps"]]
-            steps = [entry["steps"] for entry in curve]
-            success = [100 * entry["success_rate"] for entry in curve]
-            label = None if seed else LABELS[row]
-            panel.plot(steps, success, ".-", color=colour, label=label, alpha=0.7, linewidth=1)
-        if task.planner:
-            steps = rows["planning"].get("best", {"steps": task.planner_steps})["steps"]
-            success = 100 * rows["planning"]["success"]
-            panel.plot(steps, success, "k*", label=None if seed else LABELS["planning"])
 
 
 def tabulate(seeds: list[dict[str, Any]]) -> list[Table]:

@@ -1,6 +1,7 @@
 """Figures that several experiments have."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,16 @@ from unknot.representation.metrics import hinton
 
 ERRORS = {"nats": "-log p(x | z) in nats", "error": "squared error of a pixel"}
 """The reconstruction errors that `study.measure` returns, by name."""
+
+METRICS = {
+    "dci": "DCI disentanglement",
+    "factor_vae": "FactorVAE metric",
+    "higgins": "Higgins et al.'s metric",
+    "mig": "MIG",
+}
+"""Names of metrics for axes, where they are not clear by themselves."""
+BESIDE = ((4, 4), (4, -11), (-12, 4), (-12, -11))
+"""Where the value of a method stands beside its point, in points: each method has its own side."""
 
 ENLARGED = 2
 """Pixels of a grid of videos for each of a video."""
@@ -64,8 +75,8 @@ def tradeoff(
     errors = {n: np.mean(over_seeds(seeds, "models", n, error)) for names in models.values() for n in names}
     for source, row in zip(sources, panels, strict=True):
         for metric, panel in zip(metrics, row, strict=True):
-            panel.set(ylabel=f"{metric}, {source}", xlabel=ERRORS[error], ylim=(-0.05, 1.05))
-            for kind, names in models.items():
+            panel.set(ylabel=METRICS.get(metric, metric), xlabel=ERRORS[error], title=source, ylim=(0, 1.05))
+            for (kind, names), beside in zip(models.items(), cycle(BESIDE), strict=False):
                 scores = [over_seeds(seeds, "models", n, "scores", source, metric, "value") for n in names]
                 x, y = [errors[name] for name in names], [np.mean(each) for each in scores]
                 spread = [np.std(each, ddof=min(len(seeds) - 1, 1)) for each in scores]
@@ -73,9 +84,11 @@ def tradeoff(
                     panel.errorbar(x, y, spread, marker="o", capsize=2, label=titles[kind])
                 for place, name in zip(zip(x, y, strict=True), names, strict=True):
                     text = name.partition("-")[2]
-                    panel.annotate(text, place, textcoords="offset points", xytext=(4, 4), fontsize=8)
-    panels[0, 0].legend(fontsize=8)
-    panels[0, 0].set_xlim(0, 1.1 * max(errors.values()))
+                    panel.annotate(text, place, textcoords="offset points", xytext=beside, fontsize=8)
+    low, high = min(errors.values()), max(errors.values())
+    panels[0, 0].set_xlim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+    lines, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles=lines, labels=labels, loc="outside lower center", ncols=len(titles))
     return figure
 
 
