@@ -82,22 +82,28 @@ class Settings:
     """Updates in which experts learn the identity, before they compete."""
     steps: int = 6000
     """Updates of the competition."""
-    batch: int = 32
-    """Images of an update, changed ones and canonical ones."""
+    batch: int = 128
+    """Images of an update, changed ones and canonical ones; the paper's own way has `paper_batch`."""
     learning_rate: float = 2e-3
     """Adam's, of the experts; the paper's own way has `paper_rate`."""
-    discriminator_rate: float = 1e-3
+    discriminator_rate: float = 2e-3
     """Adam's, of the discriminator."""
-    momentum: float = 0.5
+    momentum: float = 0.0
     """Adam's β1 in ours; the paper's own way has 0.9."""
-    r1: float = 0.1
+    r1: float = 1.0
     """Weight of the penalty on the discriminator's slope in ours."""
-    handicap: float = 1.0
+    handicap: float = 2.0
     """Log odds that an expert loses for each factor of e by which it wins more than a fair share, in ours."""
+    push: float = 0.3
+    """Weight of the push of runners-up in ours."""
     revive_every: int = 100
     """Updates between revivals of idle experts in ours."""
     paper_rate: float = 1e-3
     """Adam's, of both, in the paper's own way."""
+    paper_batch: int = 32
+    """Images of an update in the paper's own way."""
+    paper_steps: int = 2000
+    """Updates of the competition in the paper's own way: as many as in the paper."""
     classifier_steps: int = 3000
     """Updates of the classifier of canonical digits."""
     baselines: int = 3
@@ -111,8 +117,9 @@ class Settings:
             0, **{name: getattr(self, name) for name in ("learning_rate", "discriminator_rate", "paper_rate")}
         )
         settings_at_least(self, width=1, layers=2, discriminator_width=1, identity_steps=1, steps=1, batch=2)
+        settings_at_least(self, paper_batch=2, paper_steps=1)
         settings_at_least(
-            self, r1=0, handicap=0, revive_every=1, classifier_steps=1, baselines=0, samples=100
+            self, r1=0, handicap=0, push=0, revive_every=1, classifier_steps=1, baselines=0, samples=100
         )
         within(0, 0.999, momentum=self.momentum)
         if self.pixels not in (SIDE // 2, SIDE):
@@ -129,6 +136,9 @@ class Settings:
         return self.identity_steps + self.steps
 
 
+CLASSIFIER_BATCH = 64
+"""Digits in an update of the classifier."""
+
 PRESETS = {
     "default": Settings(),
     "smoke": Settings(
@@ -138,6 +148,8 @@ PRESETS = {
         identity_steps=1,
         steps=3,
         batch=8,
+        paper_batch=8,
+        paper_steps=3,
         classifier_steps=2,
         samples=100,
     ),
@@ -161,7 +173,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
     def make(name: str, path: Path) -> dict[str, Any]:
         if name == CLASSIFIER:
-            batch_at = digit_batches(settings.pixels, 2 * settings.batch, seed)
+            batch_at = digit_batches(settings.pixels, CLASSIFIER_BATCH, seed)
             learner = train_model(
                 lambda: Classifier(shape=settings.shape),
                 batch_at,
@@ -231,8 +243,10 @@ def _collect(
 
 
 def _train(name: str, settings: Settings, folder: Path, seed: int, resume: bool) -> Trainable:
-    batch_at = batches(settings.pixels, settings.batch, seed)
-    updates = settings.steps if name == RANDOM else settings.updates
+    papers = name in (PAPER, RANDOM)
+    batch_at = batches(settings.pixels, settings.paper_batch if papers else settings.batch, seed)
+    steps = settings.paper_steps if papers else settings.steps
+    updates = steps if name == RANDOM else steps + settings.identity_steps
     keep = stages(updates) if name == OURS else ()
     return train_model(lambda: _learner(name, settings), batch_at, updates, folder, seed, resume, keep)
 
@@ -245,8 +259,18 @@ def _learner(name: str, settings: Settings) -> Trainable:
     names = ("discriminator", "discriminator_width", "identity_steps", "steps")
     game = experts | {each: getattr(settings, each) for each in names}
     if name in (PAPER, RANDOM):
-        return CompetingExperts(**game, **_papers_way(settings), identity="each" if name == PAPER else "none")
-    own = ("norm", "learning_rate", "discriminator_rate", "momentum", "r1", "handicap", "revive_every")
+        game |= _papers_way(settings)
+        return CompetingExperts(**game, identity="each" if name == PAPER else "none")
+    own = (
+        "norm",
+        "learning_rate",
+        "discriminator_rate",
+        "momentum",
+        "r1",
+        "handicap",
+        "push",
+        "revive_every",
+    )
     game |= {each: getattr(settings, each) for each in own}
     changes: dict[str, dict[str, Any]] = {
         OURS: {},
@@ -264,8 +288,10 @@ def _papers_way(settings: Settings) -> dict[str, Any]:
     rates = {"learning_rate": settings.paper_rate, "discriminator_rate": settings.paper_rate}
     return {
         "norm": "batch",
+        "steps": settings.paper_steps,
         "losers": 9,
         "handicap": 0.0,
+        "push": 0.0,
         "revive_every": 0,
         "decay": False,
         "r1": 0.0,

@@ -31,6 +31,8 @@ SAME = 0.1
 """Two experts do the same to images if their outputs differ by less than this share of the squared change."""
 FALL = 0.75
 """The last share of the updates, in which learning rates fall to 0."""
+APART = 300
+"""Updates of the competition after which runners-up are pushed: before, experts take mechanisms by chance."""
 LAST = 0.25
 """The last share of the updates, in which experts are no longer revived."""
 
@@ -63,6 +65,8 @@ class CompetingExperts(Learner):
     - D learns from the winners and some of the losers (`losers`);
     - an expert that wins more than a fair share has a `handicap`, so that it does not take the images of one
       that does the same to them;
+    - the runner-up for an image learns to do it worse, if D scores its output within a `margin` of the
+      winner's (`push`): two experts that share a mechanism part, and what one has, the other forgets;
     - every `revive_every` updates a copy of the expert that wins most, weights and moments, replaces one that
       wins next to nothing. In the last quarter an expert is retired instead, so that it wins nothing, if one
       that wins more does the same to its images;
@@ -83,6 +87,9 @@ class CompetingExperts(Learner):
             in the paper.
         handicap: log odds that an expert loses, in training, for each factor of e by which it wins more than
             a fair share; 0 in the paper.
+        push: weight of what the runner-up's log odds lack of being `margin` below the winner's, the mean over
+            images times the number of experts; 0 in the paper. It begins after `APART` updates.
+        margin: in log odds, above 0.
         revive_every: updates from one revival, or retirement, to the next; 0 for never.
         decay: whether learning rates fall to 0 over the last three quarters of `steps`.
         r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
@@ -115,7 +122,9 @@ class CompetingExperts(Learner):
         identity_steps: int = 200,
         steps: int = 2000,
         losers: int = 1,
-        handicap: float = 1.0,
+        handicap: float = 2.0,
+        push: float = 0.3,
+        margin: float = 1.0,
         revive_every: int = 100,
         decay: bool = True,
         r1: float = 0.0,
@@ -130,13 +139,14 @@ class CompetingExperts(Learner):
         one_of("norm", norm, NORMS)
         one_of("discriminator", discriminator, DISCRIMINATORS)
         one_of("identity", identity, IDENTITIES)
-        at_least(0, r1=r1, handicap=handicap)
-        above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
+        at_least(0, r1=r1, handicap=handicap, push=push)
+        above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate, margin=margin)
         within(0, 0.999, momentum=momentum)
         self.shape = image_shape(shape, 8)
         self.identity, self.identity_steps = identity, identity_steps if identity != "none" else 0
         self.steps, self.losers, self.revive_every = steps, min(losers, experts - 1), revive_every
         self.decay, self.r1, self.handicap = decay, r1, handicap
+        self.push, self.margin = push if experts > 1 else 0.0, margin
         self.experts = Experts(experts, shape[2], width, layers, norm)
         self.discriminator = DISCRIMINATORS[discriminator](self.shape, discriminator_width)
         self.rates = {"experts": learning_rate, "discriminator": discriminator_rate}
@@ -236,9 +246,10 @@ class CompetingExperts(Learner):
         """Do one step of D, and one of each expert that wins an image."""
         with torch.no_grad():
             outputs = self.experts(transformed)
-            scores, winners = self._handicapped(self._score(outputs)).max(0)
+            raw = self._score(outputs)
+            scores, winners = self._handicapped(raw).max(0)
         loss = self._discriminate(canonical, self._fakes(outputs, winners))
-        self._learn(transformed, winners)
+        self._learn(transformed, winners, raw)
         return self._count(winners) | {"discriminator": loss, "winners": scores.mean()}
 
     def _handicapped(self, scores: Tensor) -> Tensor:
@@ -272,11 +283,31 @@ class CompetingExperts(Learner):
         descend(loss + self.r1 * penalty, self.optimizers["discriminator"])
         return loss.detach()
 
-    def _learn(self, images: Tensor, winners: Tensor) -> None:
-        """Do one step of each expert on the images that it won: the mean of -log D over them."""
-        scores = self.discriminator(self.experts.chosen(images, winners))[:, 0]
-        counts = winners.bincount()[winners]
-        self._step((functional.softplus(-scores) / counts).sum(), winners)
+    def _learn(self, images: Tensor, winners: Tensor, scores: Tensor) -> None:
+        """Do one step of each expert on the images that it won, the mean of -log D over them, and push.
+
+        Args:
+            images: (n, channels, h, w).
+            winners: (n,).
+            scores: log odds (experts, n), without handicap.
+        """
+        own = self.discriminator(self.experts.chosen(images, winners))[:, 0]
+        loss = (functional.softplus(-own) / winners.bincount()[winners]).sum()
+        if not self.push or int(self.step) - self.identity_steps <= APART:
+            return self._step(loss, winners)
+        short, pushed = self._short_of_margin(images, winners, scores)
+        weight = self.push * len(self.experts) / len(images)
+        return self._step(loss + weight * short.sum(), torch.cat([winners, pushed]))
+
+    def _short_of_margin(self, images: Tensor, winners: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Return by how much runners-up are too close to the winner, where they are, and who they are."""
+        best = scores.gather(0, winners[None])[0]
+        second, others = scores.scatter(0, winners[None], -torch.inf).max(0)
+        rows = (best - second < self.margin).nonzero()[:, 0]
+        self.experts.eval()  # statistics of normalisation are those of images that an expert won
+        outputs = self.experts.chosen(images[rows], others[rows]) if len(rows) else images[rows]
+        self.experts.train()
+        return (self.discriminator(outputs)[:, 0] - best[rows] + self.margin).relu(), others[rows]
 
     def _step(self, loss: Tensor, winners: Tensor, *others: nn.Module) -> None:
         """Do one step of the experts that won an image, and of other modules; the rest stays as it is."""

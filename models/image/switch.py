@@ -23,7 +23,7 @@ class SwitchExperts(CompetingExperts):
     The router is that of Fedus, Zoph and Shazeer, "Switch transformers", 2021: a softmax over the experts,
     whose largest entry p_j chooses the expert j, one for each image. The image becomes x + p_j (E_j(x) - x),
     through which the router learns, and `balance` times `load_balance` keeps all experts in use. Everything
-    else is as in `CompetingExperts`, without revival and handicap.
+    else is as in `CompetingExperts`, without revival, handicap and push.
 
     Args:
         balance: weight of the loss that balances experts, at least 0; 0.01 in the paper.
@@ -33,7 +33,7 @@ class SwitchExperts(CompetingExperts):
 
     def __init__(self, *, balance: float = 0.01, router_width: int = 16, **settings: Any) -> None:
         super().__init__(**settings)
-        self.revive_every, self.handicap = 0, 0.0  # the router keeps all in use
+        self.revive_every, self.handicap, self.push = 0, 0.0, 0.0  # the router keeps all in use
         at_least(0, balance=balance)
         count(1, router_width=router_width)
         self.balance = balance

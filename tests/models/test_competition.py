@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.models.data.mechanisms import Transformed
-from unknot.models.image.competition import CompetingExperts
+from unknot.models.image.competition import APART, CompetingExperts
 from unknot.models.image.experts import DISCRIMINATORS, Experts
 from unknot.models.image.routed import RoutedExperts
 from unknot.models.image.switch import load_balance
@@ -71,14 +71,14 @@ def test_table_1_has_seven_convolutions_and_a_dense_layer_of_1024() -> None:
 def test_an_expert_without_a_win_keeps_weights_statistics_and_moments() -> None:
     learner = competing(norm="batch").train()
     observed = learner._tensor(images(0))
-    learner._learn(observed, torch.tensor([0, 0, 1, 0, 1, 2]))  # moments for all
+    learner._learn(observed, torch.tensor([0, 0, 1, 0, 1, 2]), torch.zeros(3, 6))  # moments for all
     state = learner.optimizers["experts"].state
     idle = [
         {key: value.clone() for key, value in state[p].items()}
         for p in learner.experts.networks[1].parameters()
     ]
     before = [weights(learner, j) for j in range(3)]
-    learner._learn(observed, torch.tensor([0, 0, 2, 0, 2, 2]))
+    learner._learn(observed, torch.tensor([0, 0, 2, 0, 2, 2]), torch.zeros(3, 6))
     assert [same(before[j], weights(learner, j)) for j in range(3)] == [False, True, False]
     for kept, parameter in zip(idle, learner.experts.networks[1].parameters(), strict=True):
         assert all(torch.equal(kept[key], state[parameter][key]) for key in kept)
@@ -125,10 +125,41 @@ def test_each_expert_learns_from_the_mean_over_its_wins() -> None:
             seen[j] = [p.grad for p in learner.experts.networks[j].parameters() if p.grad is not None]
 
     learner.optimizers["experts"].register_step_pre_hook(keep)
-    learner._learn(observed, winners)
+    learner._learn(observed, winners, torch.zeros(3, 4))
     assert seen[0] == []
     for j in (1, 2):
         torch.testing.assert_close(seen[j], list(expected[j]))
+
+
+def test_a_runner_up_that_comes_close_is_pushed_away() -> None:
+    """The gradient is the margin's hinge over images and experts, of the runner-up alone, if it is close."""
+    learner = competing(push=0.3, margin=2.0)
+    learner.step += APART + 1
+    observed, winners = learner._tensor(images(0, 4)), torch.tensor([0, 0, 0, 0])
+    with torch.no_grad():
+        scores = learner.discriminator(learner.experts(observed).flatten(0, 1)).view(3, 4)
+        scores[0] = scores[1] + torch.tensor([1.0, 5.0, 1.5, 5.0])  # the first and the third are close
+        scores[2] = scores[1] - 1
+    short, pushed = learner._short_of_margin(observed, winners, scores)
+    torch.testing.assert_close(short.detach(), torch.tensor([1.0, 0.5]))
+    assert pushed.tolist() == [1, 1]
+    before, third = weights(learner, 1), weights(learner, 2)
+    closest = observed[[0, 2]]
+    own = learner.discriminator(learner.experts.one(1, closest))[:, 0].sum()
+    learner._learn(observed, winners, scores)
+    assert not same(before, weights(learner, 1))
+    assert same(third, weights(learner, 2))
+    assert learner.discriminator(learner.experts.one(1, closest))[:, 0].sum() < own
+
+
+def test_nobody_is_pushed_at_first_nor_if_all_are_far() -> None:
+    learner = competing(push=0.3, margin=2.0)
+    observed, winners = learner._tensor(images(0, 4)), torch.tensor([0, 0, 0, 0])
+    second = weights(learner, 1)
+    learner._learn(observed, winners, torch.zeros(3, 4))
+    learner.step += APART + 1
+    learner._learn(observed, winners, torch.tensor([3.0, 0.0, 0.0])[:, None].expand(3, 4))
+    assert same(second, weights(learner, 1))
 
 
 def test_d_learns_from_the_winner_and_as_many_losers_as_asked() -> None:
@@ -158,7 +189,7 @@ def test_the_penalty_shrinks_the_slope_of_d_at_canonical_images() -> None:
 
 def test_an_idle_expert_becomes_a_copy_of_the_greediest_with_its_moments() -> None:
     learner = competing().train()
-    learner._learn(learner._tensor(images(0)), torch.tensor([1, 1, 1, 1, 1, 1]))
+    learner._learn(learner._tensor(images(0)), torch.tensor([1, 1, 1, 1, 1, 1]), torch.zeros(3, 6))
     learner.share.copy_(torch.tensor([0.02, 0.68, 0.3]))
     greedy, third = weights(learner, 1), weights(learner, 2)
     learner._revive()
