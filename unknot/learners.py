@@ -40,6 +40,9 @@ LEARNERS: dict[str, str] = {
     "SingleClassifier": "unknot.models.image.bottleneck_classifiers",
     "PairedClassifier": "unknot.models.image.bottleneck_classifiers",
     "JADE": "unknot.models.image.jade",
+    "SentenceAutoencoder": "unknot.models.text.autoencoder",
+    "LanguageModel": "unknot.models.text.language_model",
+    "SentenceClassifier": "unknot.models.text.classifier",
 }
 """The module of each class, by the class's name."""
 
