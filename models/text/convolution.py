@@ -1,4 +1,4 @@
-"""A convolutional encoder of sentences (Kim, "Convolutional networks for sentence classification", 2014)."""
+"""A convolutional encoder of sentences (Kim, EMNLP 2014)."""
 
 from collections.abc import Sequence
 
