@@ -293,7 +293,7 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     """Fetch a data set into the user's cache, once.
 
     Args:
-        data: its name: mnist.
+        data: its name: mnist, or reviews (film snippets and product sentences with human valence).
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
@@ -377,7 +377,13 @@ def _list(title: str, rows: dict[str, str]) -> None:
     console.print(table if rows else f"{title}: none yet")
 
 
-DATA = {"mnist": mnist.fetch}
+def _fetch_reviews() -> Path:
+    from unknot.models.data import valence
+
+    return valence.fetch()
+
+
+DATA = {"mnist": mnist.fetch, "reviews": _fetch_reviews}
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,

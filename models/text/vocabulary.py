@@ -1,5 +1,6 @@
 """Symbols of sentences: words or characters, numbered."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from unknot.checks import count, flag, shown
 
-__all__ = ["END", "MARKS", "PAD", "START", "UNKNOWN", "Sentences", "Vocabulary", "as_sentences"]
+__all__ = ["END", "MARKS", "PAD", "START", "UNKNOWN", "Sentences", "Vocabulary", "as_sentences", "tokenised"]
 
 Sentences = Sequence[str] | NDArray[np.str_]
 
@@ -114,6 +115,15 @@ class Vocabulary:
             row = row[: row.index(END)] if END in row else row
             sentences.append(between.join(names[k] for k in row if k not in (PAD, START)))
         return sentences
+
+
+def tokenised(sentence: str) -> str:
+    """Return a sentence in lower case, with a space between its words and marks, as Yelp's reviews are.
+
+    Contractions are two words, "did n't" and "it 's"; runs of one mark, as in "...", are one.
+    """
+    apart = re.sub(r"(n't|'(?:s|m|d|re|ve|ll))\b", r" \1", sentence.lower().replace("’", "'"))
+    return " ".join(match[0] for match in re.finditer(r"n't\b|'?\w+(?:[-']\w+|[.,]\d+)*|([^\w\s])\1*", apart))
 
 
 def as_sentences(sentences: Any) -> list[str]:
