@@ -1,8 +1,8 @@
 """Models of data without actions, and sources of such data whose factors are known.
 
 `models.data` holds the sources, `models.image` the models of images, `models.objects` those of scenes of
-objects. Sources are factor sources, models are
-learners: every metric and every figure for environments and learners works for them too.
+objects, `models.text` those of sentences. Sources are factor sources, models are learners: every metric and
+every figure for environments and learners works for them too.
 """
 
 from unknot.checks import require
@@ -15,8 +15,16 @@ from unknot.models.data.letters import letters  # noqa: E402
 from unknot.models.data.mechanisms import MECHANISMS, Transformed, apply_mechanism  # noqa: E402
 from unknot.models.data.natural import natural_images  # noqa: E402
 from unknot.models.data.nuisance import Nuisance  # noqa: E402
+from unknot.models.data.parallel import read_europarl, read_multi30k  # noqa: E402
 from unknot.models.data.scenes import Scenes  # noqa: E402
 from unknot.models.data.selection import Selection  # noqa: E402
+from unknot.models.data.sentences import Reviews  # noqa: E402
+from unknot.models.data.sentiment import (  # noqa: E402
+    read_product_sentences,
+    read_rt_polarity,
+    read_yelp,
+    read_yelp_rewrites,
+)
 from unknot.models.data.shapes2d import Shapes2D  # noqa: E402
 from unknot.models.data.splits import stratified_split  # noqa: E402
 from unknot.models.data.sprites import Sprites  # noqa: E402
@@ -24,6 +32,7 @@ from unknot.models.data.stream import stream  # noqa: E402
 from unknot.models.data.street_digits import StreetDigits  # noqa: E402
 from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
+from unknot.models.data.valence import read_valence  # noqa: E402
 from unknot.models.image.bottleneck_classifiers import PairedClassifier, SingleClassifier  # noqa: E402
 from unknot.models.image.capacity import CapacityVAE  # noqa: E402
 from unknot.models.image.classifier import Classifier  # noqa: E402
@@ -44,6 +53,11 @@ from unknot.models.objects.multi_entity import MultiEntityVAE  # noqa: E402
 from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
 from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
+from unknot.models.text.autoencoder import SentenceAutoencoder  # noqa: E402
+from unknot.models.text.batches import length_batches  # noqa: E402
+from unknot.models.text.classifier import SentenceClassifier  # noqa: E402
+from unknot.models.text.language_model import LanguageModel  # noqa: E402
+from unknot.models.text.vocabulary import Vocabulary, tokenised  # noqa: E402
 from unknot.models.traversals import traversal_figure, traversal_frames, traverse  # noqa: E402
 
 __all__ = [
@@ -61,16 +75,20 @@ __all__ = [
     "FactorGenerator",
     "FactorVAE",
     "InfoGAN",
+    "LanguageModel",
     "MultiEntityVAE",
     "Nuisance",
     "PairedClassifier",
     "PenalisedAutoencoder",
     "PosteriorSamples",
     "Repaired",
+    "Reviews",
     "RoutedExperts",
     "SceneVAE",
     "Scenes",
     "Selection",
+    "SentenceAutoencoder",
+    "SentenceClassifier",
     "Shapes2D",
     "SingleClassifier",
     "SlotAttention",
@@ -81,14 +99,24 @@ __all__ = [
     "Teapots",
     "Transformed",
     "VariationalAutoencoder",
+    "Vocabulary",
     "apply_mechanism",
+    "length_batches",
     "letters",
     "natural_images",
     "read_dsprites",
+    "read_europarl",
+    "read_multi30k",
+    "read_product_sentences",
+    "read_rt_polarity",
     "read_shapes3d",
     "read_svhn",
+    "read_valence",
+    "read_yelp",
+    "read_yelp_rewrites",
     "stratified_split",
     "stream",
+    "tokenised",
     "traversal_figure",
     "traversal_frames",
     "traverse",

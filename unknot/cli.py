@@ -293,7 +293,8 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     """Fetch a data set into the user's cache, once.
 
     Args:
-        data: its name: mnist, or reviews (film snippets and product sentences with human valence).
+        data: its name: mnist; reviews, film snippets and product sentences with human valence; tags, a
+            lexicon of parts of speech.
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
@@ -378,12 +379,18 @@ def _list(title: str, rows: dict[str, str]) -> None:
 
 
 def _fetch_reviews() -> Path:
-    from unknot.models.data import valence
+    from unknot.models.data.valence import RELEASE
 
-    return valence.fetch()
+    return RELEASE.fetch()
 
 
-DATA = {"mnist": mnist.fetch, "reviews": _fetch_reviews}
+def _fetch_tags() -> Path:
+    from unknot.models.data.tags import RELEASE
+
+    return RELEASE.fetch()
+
+
+DATA = {"mnist": mnist.fetch, "reviews": _fetch_reviews, "tags": _fetch_tags}
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,

@@ -71,7 +71,7 @@ def read_europarl(
         )
         for other in others
     ]
-    known = [dict(pair) for pair in pairs[1:]]
+    known = [{pair[0]: pair[1] for pair in each} for each in pairs[1:]]
     for english, translated in pairs[0]:
         if all(english in each for each in known):
             yield (english, translated, *(each[english] for each in known))

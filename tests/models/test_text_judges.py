@@ -1,5 +1,7 @@
 """Judges of sentences against cases worked by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,7 @@ def test_the_judge_of_ngrams_learns_words_and_neighbours() -> None:
 def test_the_reverse_perplexity_is_low_for_what_is_true_and_varied() -> None:
     words = [f"{a} {b} ." for a in "abcd" for b in "wxyz"]
     state = torch.get_rng_state()
-    settings = {
+    settings: dict[str, Any] = {
         "steps": 150,
         "batch_size": 16,
         "embedding": 8,
