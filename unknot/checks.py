@@ -38,6 +38,8 @@ MAY_BE_EMPTY: Mapping[str, Any] = {"may be empty": True}
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that NumPy and torch hold."""
 
+LISTED = 20
+"""The most names that an error lists."""
 SHOWN = 200
 """The most characters of a refused value that an error shows."""
 
@@ -74,7 +76,9 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     near = [lowered[match] for match in matches]
     if near:
         return f"unknown {what} {shown(name)}; did you mean {' or '.join(map(repr, near))}?"
-    return f"unknown {what} {shown(name)}; there is {', '.join(map(repr, names)) or 'none'}"
+    listed = ", ".join(map(repr, names[:LISTED])) or "none"
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"unknown {what} {shown(name)}; there is {listed}{more}"
 
 
 def shown(value: object) -> str:

@@ -148,16 +148,16 @@ def _write(
 ) -> str:
     adjectives = ADJECTIVES[GROUPS[topic][aspect]]
     polarity = sentiment ^ (frame in NEGATING)
-    choice = 5 * noun + 7 * subject + 11 * place + frame  # no factor alone says which of the words it is
+    choice = noun + 12 * formality
     degrees, times = DEGREES[formality][intensity], TIMES[tense]
     return _TEMPLATES[_Form(frame, formality, tense)].format(
         noun=NOUNS[topic][aspect][noun],
         subject=SUBJECTS[subject],
         place=PLACES[place],
-        degree=degrees[choice // 2 % len(degrees)],
-        time=times[choice // 3 % len(times)],
+        degree=degrees[place % len(degrees)],
+        time=times[subject % len(times)],
         adjective=adjectives[polarity][choice % len(adjectives[polarity])],
-        opposite=adjectives[1 - polarity][choice * 13 % len(adjectives[1 - polarity])],
+        opposite=adjectives[1 - polarity][(choice + 18) % len(adjectives[1 - polarity])],
     )
 
 

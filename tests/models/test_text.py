@@ -240,7 +240,7 @@ def test_soft_sentences_equal_written_ones_when_cold_and_carry_gradients() -> No
         decoder.output.bias[END] = -9.0
     written = generate(decoder, code, 5)
     for options in ({"temperature": 1e-4}, {"hard": True}):
-        soft, states = generate_soft(decoder, code, 5, **options)  # type: ignore[arg-type]
+        soft, states = generate_soft(decoder, code, 5, **options)
         assert soft.shape == (2, 5, 8)
         assert states.shape == (2, 5, 5)
         assert soft.argmax(2).equal(written)
