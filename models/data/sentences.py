@@ -83,10 +83,10 @@ class Reviews:
 
     Sentences are of lower-case words and marks with a space between them, 10 to 20; there are 1,032 words.
     All factors are independent and uniform. An adjective, which depends on topic and aspect, says the
-    sentiment; of the 36 that say the same, the other factors choose one. In the same way they choose words of
-    degree (formality and intensity) and of time (tense). Two of the twelve frames deny what the rest of the
-    sentence says, and one quotes the opposite opinion, so that neither a word nor two neighbours give the
-    sentiment away: logistic regression on both, of 16,000 sentences, is right for 80% of others.
+    sentiment; noun and formality choose one of the 36 that say the same. A word of degree says formality and
+    intensity, one of time the tense; there place and subject choose. Two of the twelve frames deny what the
+    rest of the sentence says, and one quotes the opposite opinion, so that neither a word nor two neighbours
+    give the sentiment away: logistic regression on both, of 16,000 sentences, is right for 80% of others.
 
     Attributes:
         factor_space: all Discrete. `sentiment` (0 negative, 1 positive), `topic` (food, film, phone),

@@ -50,10 +50,11 @@ def test_sentences_say_what_their_factors_say() -> None:
     assert sentence(sentiment=1, tense=2, intensity=2) == (
         "tomorrow anna will say the soup in lisbon will be super delicious ."
     )
-    assert (
-        sentence(sentiment=1, formality=1, frame=11)
-        == ("recently , anna denied that the soup in lisbon was mildly unpalatable .")
-        or sentence(sentiment=1, formality=1, frame=11).split()[-2] in ADJECTIVES[0][0]
+    assert sentence(sentiment=1, formality=1, frame=11) == (
+        "yesterday , anna denied that the soup in lisbon was somewhat flavourless ."
+    )
+    assert sentence(frame=9) == (
+        "some guys called the soup in lisbon wholesome but anna thought it was kinda bland yesterday ."
     )
     for frame in range(len(FRAMES)):
         adjectives = [word for word in sentence(frame=frame).split() if word in sum(ADJECTIVES[0], ())]
@@ -87,7 +88,6 @@ def test_a_sentence_that_the_grammar_cannot_write_is_not_read(old: str, new: str
 
 def test_any_word_that_says_the_same_is_read() -> None:
     other = sentence().replace("bland", "soggy").replace("kinda", "sorta").replace("yesterday", "recently")
-    assert all(values.tolist() == [0] for values in REVIEWS.read([other, sentence()]).values()) is False
     assert {name: int(values[0]) for name, values in REVIEWS.read([other]).items()} == dict.fromkeys(ONE, 0)
     quoting = sentence(frame=9)
     assert REVIEWS.read([quoting])["frame"].tolist() == [9]
