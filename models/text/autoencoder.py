@@ -46,6 +46,7 @@ class SentenceAutoencoder(SentenceLearner):
         within(0, 1, blanking=blanking)
         above(0, learning_rate=learning_rate)
         self.noise, self.blanking = noise, blanking
+        self.scale = hidden**0.5  # the decoder's inputs are about 1, not 1 / sqrt(hidden)
         symbols = len(self.vocabulary)
         self.encoder = RNNEncoder(symbols, embedding, hidden)
         self.decoder = RNNDecoder(symbols, hidden, embedding, hidden, feed_code=True)
@@ -60,7 +61,7 @@ class SentenceAutoencoder(SentenceLearner):
         """Return the likeliest sentences of codes (n, hidden), symbol by symbol."""
         codes = codes.to(self.device)
         parts = [codes[k : k + BATCH] for k in range(0, len(codes), BATCH)]
-        written = [generate(self.decoder, part, self.longest + 1) for part in parts]
+        written = [generate(self.decoder, self.scale * part, self.longest + 1) for part in parts]
         return [sentence for tokens in written for sentence in self.vocabulary.decode(tokens)]
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
@@ -68,6 +69,6 @@ class SentenceAutoencoder(SentenceLearner):
         tokens = self.tokens(batch["observation"])
         codes = self.encode_tokens(blank_words(tokens, self.blanking))
         codes = codes + self.noise * torch.randn_like(codes)
-        loss = symbol_loss(self.decoder(codes, tokens).scores, tokens)
+        loss = symbol_loss(self.decoder(self.scale * codes, tokens).scores, tokens)
         descend(loss, self.optimizers["adam"])
         return {"reconstruction": loss.detach()}
