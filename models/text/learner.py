@@ -48,7 +48,7 @@ class SentenceLearner(Learner):
         """
         if not isinstance(sentences, Tensor):
             return torch.from_numpy(self.vocabulary.encode(sentences, self.longest)).to(self.device)
-        if sentences.dtype != torch.int64 or sentences.ndim != 2:
+        if sentences.dtype != torch.int64 or sentences.ndim != 2 or not sentences.shape[1]:
             kind = f"{sentences.dtype} {tuple(sentences.shape)}"
             raise ValueError(f"sentences must be strings or symbols, int64 (n, length), not {kind}")
         if sentences.numel() and not 0 <= int(sentences.min()) <= int(sentences.max()) < len(self.vocabulary):

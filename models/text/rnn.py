@@ -132,7 +132,9 @@ class RNNEncoder(nn.Module):
         self.width = hidden * (1 + both)
         self.embedding = nn.Embedding(symbols, embedding, padding_idx=PAD)
         self.dropout = nn.Dropout(dropout)
-        self.rnn = _remembering(CELLS[cell](embedding, hidden, batch_first=True, bidirectional=both))
+        self.rnn = _remembering(
+            CELLS[cell](int(embedding), int(hidden), batch_first=True, bidirectional=both)
+        )
 
     def forward(self, tokens: Tensor) -> Encoded:
         """Encode symbols, int64 (n, length), or their probabilities, floats (n, length, symbols)."""
@@ -187,7 +189,9 @@ class RNNDecoder(nn.Module):
         self.embedding = nn.Embedding(symbols, embedding, padding_idx=PAD)
         self.dropout = nn.Dropout(dropout)
         self.begin = nn.Linear(code_dim, hidden * (2 if cell == "lstm" else 1))
-        self.rnn = _remembering(CELLS[cell](embedding + code_dim * feed_code, hidden, batch_first=True))
+        self.rnn = _remembering(
+            CELLS[cell](int(embedding + code_dim * feed_code), int(hidden), batch_first=True)
+        )
         self.attention = nn.Linear(hidden, memory_dim, bias=False) if memory_dim else None
         self.mix = nn.Linear(hidden + memory_dim, hidden) if memory_dim else None
         self.output = nn.Linear(hidden, symbols)
