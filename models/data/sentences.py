@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from unknot.checks import count
+from unknot.checks import count, within
 from unknot.models.data.grid import Factors, check_factors
 from unknot.models.data.review_words import (
     ADJECTIVES,
@@ -88,6 +88,11 @@ class Reviews:
     rest of the sentence says, and one quotes the opposite opinion, so that neither a word nor two neighbours
     give the sentiment away: logistic regression on both, of 16,000 sentences, is right for 80% of others.
 
+    Args:
+        nouns: how many of each topic and aspect are sampled, of 24; fewer make small problems.
+        subjects: how many names, of 64.
+        places: how many towns, of 64.
+
     Attributes:
         factor_space: all Discrete. `sentiment` (0 negative, 1 positive), `topic` (food, film, phone),
             `aspect` (what is offered, its people, looks, cost), `noun` (24 of each), `tense`
@@ -97,8 +102,14 @@ class Reviews:
         nouns: the words that `noun` chooses from, sorted.
     """
 
-    def __init__(self) -> None:
-        self.factor_space = spaces.Dict({name: spaces.Discrete(size) for name, size in SIZES.items()})
+    def __init__(
+        self, *, nouns: int = SIZES["noun"], subjects: int = SIZES["subject"], places: int = SIZES["place"]
+    ) -> None:
+        self._sizes = SIZES | {"noun": nouns, "subject": subjects, "place": places}
+        for name, size in (("nouns", nouns), ("subjects", subjects), ("places", places)):
+            count(2, **{name: size})
+            within(2, SIZES[name[:-1]], **{name: size})
+        self.factor_space = spaces.Dict({name: spaces.Discrete(size) for name, size in self._sizes.items()})
         fixed = {word for template in _FORMS for word in template.split() if "{" not in word}
         self.words = tuple(sorted(fixed | _SLOTS.keys()))
         self.nouns = tuple(sorted(word for word, (slot, _) in _SLOTS.items() if slot == "noun"))
@@ -106,7 +117,7 @@ class Reviews:
     def sample_factors(self, n: int, rng: np.random.Generator) -> Factors:
         """Sample factors uniformly: int64 arrays (n,) by name."""
         count(0, n=n)
-        return {name: rng.integers(size, size=n) for name, size in SIZES.items()}
+        return {name: rng.integers(size, size=n) for name, size in self._sizes.items()}
 
     def render_factors(self, factors: Mapping[str, Any]) -> Sentences:
         """Render factors, each (n,): sentences, str (n,).

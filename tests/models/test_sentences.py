@@ -98,6 +98,15 @@ def test_any_word_that_says_the_same_is_read() -> None:
         REVIEWS.read("one string")
 
 
+def test_a_small_grammar_samples_fewer_words_of_the_same_sentences() -> None:
+    small = Reviews(nouns=3, subjects=2, places=4)
+    factors = small.sample_factors(300, np.random.default_rng(0))
+    assert [len(set(factors[name])) for name in ("noun", "subject", "place")] == [3, 2, 4]
+    np.testing.assert_array_equal(small.render_factors(factors), REVIEWS.render_factors(factors))
+    with pytest.raises(ValueError, match="nouns must be from 2 to 24, not 25"):
+        Reviews(nouns=25)
+
+
 def test_factors_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match=r"noun must be in \[0, 23\]"):
         sentence(noun=24)
