@@ -9,7 +9,10 @@ ROOMS := $(filter-out unknot/%,$(wildcard */py.typed))
 # Two workers of one thread each: most tests are too small for more threads to help.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo test test-all torture mutants lint types bench docs install
+# Warnings are errors. Notebooks run again where their code has changed since the last build.
+SPHINX := OMP_NUM_THREADS=1 $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
+
+.PHONY: demo test test-all torture mutants lint types bench docs site links install
 
 demo: .venv/learn
 	$(BIN)/unknot run dynamics-content --preset demo
@@ -41,6 +44,14 @@ mutants: install
 
 docs: install
 	$(BIN)/python docs/build.py
+
+site: install
+	$(SPHINX) docs build/site
+	@echo "build/site/index.html"
+
+# External links, which need the network and are therefore no part of `make site`.
+links: install
+	$(SPHINX) -b linkcheck -D nb_execution_mode=off docs build/links
 
 install: .venv/dev
 	$(STRICT) --no-deps --no-build-isolation -e .

@@ -19,6 +19,7 @@ from .stable_baselines import GymVecEnv
 __all__ = ["CHECKPOINT", "restore", "save_checkpoint"]
 
 CHECKPOINT = "checkpoint.safetensors"
+"""The file with everything that resuming needs."""
 
 NUMBERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "exploration_rate")
 """Attributes that change in training; not every algorithm has all of them."""

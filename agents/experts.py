@@ -96,7 +96,7 @@ def true_pair(observation: Any, name: str, shape: tuple[int, ...] = (2,)) -> tup
         shape: of a single one.
 
     Returns:
-        Two arrays of one shape, `shape` or (n, *shape).
+        Two arrays of one shape: `shape`, behind an axis of n if there are n.
 
     Raises:
         ValueError: there is no such entry, its shape is another, or its numbers are not finite.

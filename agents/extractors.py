@@ -197,7 +197,7 @@ class EncoderExtractor(ArrayExtractor):
 
 
 def standardize(policy: nn.Module, observations: Observations) -> None:
-    """Fit all `ArrayExtractor`s of a policy to some observations, in the form that extractors take."""
+    """Fit every `ArrayExtractor` of a policy to some observations, in the form that extractors take."""
     for module in policy.modules():
         if isinstance(module, ArrayExtractor):
             module.fit(observations)

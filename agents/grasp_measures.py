@@ -18,6 +18,7 @@ from .grasp_batches import Grasps, observe
 __all__ = ["ALL", "by_category", "measure_accuracy", "measure_overlap", "measure_pose_alone"]
 
 ALL = "all"
+"""The name of the row over all categories."""
 
 
 def by_category(

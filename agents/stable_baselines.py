@@ -13,10 +13,9 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
-__all__ = ["GymVecEnv"]
+from unknot.envs.vector import SINGLE, for_each
 
-SINGLE = {"observation_space": "single_observation_space", "action_space": "single_action_space"}
-"""A copy's name of an attribute to the batch's."""
+__all__ = ["GymVecEnv"]
 
 
 class GymVecEnv(VecEnv):
@@ -139,8 +138,8 @@ class GymVecEnv(VecEnv):
             AttributeError: neither the environment nor one that it wraps has it.
         """
         result = getattr(self._owner(method_name), method_name)(*method_args, **method_kwargs)
-        one_each = isinstance(result, list | tuple) and len(result) == self.num_envs
-        return [result[row] if one_each else result for row in self._get_indices(indices)]
+        results = for_each(result, self.num_envs)
+        return [results[row] for row in self._get_indices(indices)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None

@@ -1,19 +1,18 @@
 """Write the pages that are made from code and results: `make docs`.
 
-- docs/environments.md, from the environments' docstrings;
+- docs/environments.md and docs/environments/NAME.md, from the environments' docstrings;
 - docs/results/NAME/README.md, from the shipped results, the folder's pictures, notes.md and tried.md;
 - the table of papers in README.md, from the shipped results;
-- the examples in docs/extending.md that are files.
+- the example in docs/how-to/add-an-environment.md, which is a file.
 """
 
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import gymnasium as gym
-from gymnasium.envs.registration import load_env_creator
-
-import unknot  # noqa: F401  (registers the environments)
+from unknot.envs import ENVIRONMENTS
 from unknot.experiments import EXPERIMENTS
 from unknot.files import RESULTS, read_json, write_text
 from unknot.report import verdict
@@ -21,6 +20,9 @@ from unknot.running import load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTES, TRIED, PAGE = "notes.md", "tried.md", "README.md"
+MADE = "*Made by `make docs` from the docstrings; change those.*"
+EXAMPLES = ("docs/how-to/add-an-environment.md",)
+"""Pages with examples that are files."""
 END_EXAMPLE = "<!-- end of the example -->"
 BEGIN, END = "<!-- table of results: `make docs` writes it -->", "<!-- end of the table -->"
 
@@ -29,17 +31,34 @@ BEGIN, END = "<!-- table of results: `make docs` writes it -->", "<!-- end of th
 
 
 def environments_page() -> str:
-    """Return the page of environments: each one's id, docstring and the arguments of its simulation."""
-    specs = sorted((spec for spec in gym.registry.values() if spec.namespace == "unknot"), key=lambda s: s.id)
-    parts = ["# Environments\n\nMade by `make docs` from the docstrings; change those.\n"]
-    for spec in specs:
-        creator = (
-            load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
-        )
-        parts.append(f"## {spec.id}\n\n{markdown(inspect.getdoc(creator) or '')}\n")
-        settings = inspect.getdoc(getattr(creator, "simulation_class", None)) or ""
-        parts += [f"{markdown(part)}\n" for part in settings.split("\n\n") if part.startswith("Args:")]
-    return "\n".join(parts)
+    """Return the page that lists the environments: each one's id, its page, and its summary."""
+    rows = [
+        f"- [{name}](environments/{page_name(name)}): {_docstring(name).partition(chr(10))[0]}"
+        for name in sorted(ENVIRONMENTS)
+    ]
+    return "\n".join(["# Environments\n", f"{MADE}\n", *rows, ""])
+
+
+def environment_page(name: str) -> str:
+    """Return the page of an environment: its id, its docstring and the arguments of its simulation."""
+    parts = [f"# {name}\n", f"{markdown(_docstring(name))}\n"]
+    settings = inspect.getdoc(_environment(name).simulation_class) or ""
+    parts += [f"{markdown(part)}\n" for part in settings.split("\n\n") if part.startswith("Args:")]
+    return "\n".join([*parts, f"{MADE}\n"])
+
+
+def page_name(environment: str) -> str:
+    """Return the name of an environment's file in docs/environments/."""
+    return f"{environment.rpartition('/')[2]}.md"
+
+
+def _environment(name: str) -> Any:
+    row = ENVIRONMENTS[name]
+    return getattr(import_module(row.module), row.env)
+
+
+def _docstring(name: str) -> str:
+    return inspect.getdoc(_environment(name)) or ""
 
 
 def markdown(docstring: str) -> str:
@@ -53,7 +72,7 @@ def markdown(docstring: str) -> str:
     for line, following in zip(source, [*source[1:], ""], strict=True):
         if line and line[0] != " " and following.startswith("    "):
             entries = line == "Args:"
-            lines += [f"### {line.rstrip(':').replace('Args', 'Arguments')}", ""]
+            lines += [f"## {line.rstrip(':').replace('Args', 'Arguments')}", ""]
         elif entries and (entry := re.fullmatch(r" {4}(\w+): (.*)", line)):
             lines.append(f"- `{entry[1]}`: {entry[2]}")
         else:
@@ -132,8 +151,8 @@ def _table_of_results(root: Path) -> str:
 # Examples
 
 
-def extending_page(text: str, root: Path = ROOT) -> str:
-    """Return docs/extending.md with its examples copied from their files."""
+def with_examples(text: str, root: Path = ROOT) -> str:
+    """Return a page with its examples copied from their files."""
 
     def example(found: re.Match[str]) -> str:
         code = (root / found[2]).read_text(encoding="utf-8")
@@ -144,9 +163,11 @@ def extending_page(text: str, root: Path = ROOT) -> str:
 
 def build() -> None:
     """Write all pages."""
-    extending = ROOT / "docs/extending.md"
-    write_text(extending, extending_page(extending.read_text(encoding="utf-8")))
+    for page in EXAMPLES:
+        write_text(ROOT / page, with_examples((ROOT / page).read_text(encoding="utf-8")))
     write_text(ROOT / "docs/environments.md", environments_page())
+    for name in ENVIRONMENTS:
+        write_text(ROOT / "docs/environments" / page_name(name), environment_page(name))
     for name in EXPERIMENTS:
         if results_file(name).exists():
             write_text(ROOT / "docs/results" / name / PAGE, results_page(name))

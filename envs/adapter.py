@@ -3,11 +3,15 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
 from typing import Any, ClassVar, cast
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from unknot import checks
@@ -28,6 +32,7 @@ class Adapter:
     simulation: Simulation
     render_mode: str | None
     _began: bool
+    _spec: EnvSpec | None = None
 
     def __init_subclass__(cls) -> None:
         """Give the environment the signature of its simulation, without `num_envs`."""
@@ -36,6 +41,19 @@ class Adapter:
             own = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind != p.VAR_KEYWORD]
             settings = list(inspect.signature(cls.simulation_class).parameters.values())[1:]
             cls.__signature__ = inspect.Signature(own[1:] + settings)  # type: ignore[attr-defined]
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What Gymnasium made the environment of, with its time limit, as JSON can hold it."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec) -> None:
+        settings = {
+            name: value.value if isinstance(value, Enum) else value for name, value in spec.kwargs.items()
+        }
+        limit = settings.get("max_episode_steps") or spec.max_episode_steps or self.simulation.max_steps
+        self._spec = replace(spec, max_episode_steps=limit, kwargs=settings)
 
     @property
     def factor_space(self) -> spaces.Dict:
@@ -163,6 +181,23 @@ class Adapter:
     def _check_began(self) -> None:
         if not self._began:
             raise ResetNeeded("call reset() first")
+
+
+class MaskedActions(Adapter):
+    """`action_masks`, for environments whose infos have `action_mask`."""
+
+    def action_masks(self) -> Any:
+        """Return which actions would change the scene, as MaskablePPO of sb3-contrib asks for it.
+
+        Returns:
+            bool (actions,); a vector environment returns a tuple of these, one for each copy.
+
+        Raises:
+            ResetNeeded: before the first reset.
+        """
+        self._check_began()
+        masks = self.simulation.info(np.arange(self.simulation.num_envs))["action_mask"].astype(np.bool_)
+        return tuple(masks) if isinstance(self, VectorEnv) else masks[0]
 
 
 def read_options(options: Mapping[str, Any] | None, known: Sequence[str]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 
 from unknot.checks import count, one_of, within
 
-from .adapter import Adapter
+from .adapter import MaskedActions
 from .maze_frames import AGENT, GOAL, KIND, PIXELS, Codes, Frames, Images, switch_kind
 from .maze_layouts import LayoutSampler, check_agents
 from .maze_tasks import TASKS, Task
@@ -303,7 +304,7 @@ class Maze(Simulation):
         return codes
 
 
-class _Maze(Adapter):
+class _Maze(MaskedActions):
     """Attributes that both maze environments add."""
 
     simulation: Maze
@@ -383,7 +384,7 @@ class MazeEnv(_Maze, SimulationEnv):
         }
 
 
-class MazeVectorEnv(_Maze, SimulationVectorEnv):
+class MazeVectorEnv(_Maze, SimulationVectorEnv, VectorEnv[Any, Any, Any]):
     """Many mazes, stepped and rendered together: `MazeEnv`, batched."""
 
     simulation_class = Maze

@@ -17,6 +17,7 @@ Bools = NDArray[np.bool_]
 Layouts = NDArray[np.uint8]
 
 FREE, BLOCK, WATER, SWITCH = range(4)
+"""What is in a cell of a layout."""
 SYMBOLS = ".#~o"
 """The characters of `FREE`, `BLOCK`, `WATER`, `SWITCH` in a layout as text."""
 SIZES = range(4, 17)

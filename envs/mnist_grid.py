@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from unknot import mnist
 from unknot.checks import count, one_of, shown, within
 
-from .adapter import Adapter
+from .adapter import MaskedActions
 from .maze_world import ACTIONS, STEPS
 from .planar import ARROWS, LETTERS
 from .simulation import Array, Factors, Generators, Rows, Simulation, check_layout, check_settings, read_count
@@ -369,7 +370,7 @@ class MnistGrid(Simulation):
         return {"size": self.size, "pixels": self.pixels, "digits": self.source, "split": self.split}
 
 
-class _MnistGrid(Adapter):
+class _MnistGrid(MaskedActions):
     """An attribute that both environments add."""
 
     simulation: MnistGrid
@@ -437,7 +438,7 @@ class MnistGridEnv(_MnistGrid, SimulationEnv):
         return {(key,): action for action, key in enumerate(keys)}
 
 
-class MnistGridVectorEnv(_MnistGrid, SimulationVectorEnv):
+class MnistGridVectorEnv(_MnistGrid, SimulationVectorEnv, VectorEnv[Any, Any, Any]):
     """Many grids, stepped and rendered together: `MnistGridEnv`, batched."""
 
     simulation_class = MnistGrid

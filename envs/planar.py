@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from unknot.checks import flag, one_of
@@ -359,7 +360,7 @@ class PlanarEnv(_Planar, SimulationEnv):
         return keys
 
 
-class PlanarVectorEnv(_Planar, SimulationVectorEnv):
+class PlanarVectorEnv(_Planar, SimulationVectorEnv, VectorEnv[Any, Any, Any]):
     """Many planar worlds, stepped and rendered together: `PlanarEnv`, batched."""
 
     simulation_class = Planar

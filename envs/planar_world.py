@@ -21,6 +21,7 @@ from .planar_maps import MAPS, PlanarMap
 Array = NDArray[Any]
 
 COLLISIONS = ("published", "solid")
+"""The rules for moves into an obstacle, by name."""
 AGENT_BRIGHTNESS = 255
 GRID_STEP = 0.25
 """Spacing in pixels of the grid on which connected free space is searched for."""

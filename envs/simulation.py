@@ -45,9 +45,11 @@ class Simulation(ABC):
     factors, reward and end.
 
     **Constructor.** It takes `num_envs` first and everything else by keyword, refuses bad arguments by
-    ValueError (`unknot.checks`), and sets the four attributes below. Two settings are required:
+    ValueError (`unknot.checks`), and sets the five attributes below. Two settings are required:
     `max_steps`, after which `step` truncates, and `terminate_on_success` (False), with which it terminates
-    where `is_success` becomes true. `check_settings` checks these.
+    where `is_success` becomes true. `check_settings` checks these. The step count is the scene's: an episode
+    that continues a scene has the steps that the scene had left. `max_episode_steps` is none of a
+    simulation's settings: it is Gymnasium's `TimeLimit` around an environment, which counts from the reset.
 
     **Methods to write:**
 
@@ -86,12 +88,14 @@ class Simulation(ABC):
         num_envs: the number of copies.
         observation_space: of one copy.
         action_space: of one copy, a Box or Discrete.
+        max_steps: the setting.
         factor_space: of one copy, Boxes and Discretes by the factors' names.
     """
 
     num_envs: int
     observation_space: spaces.Space[Any]
     action_space: spaces.Space[Any]
+    max_steps: int
     factor_space: spaces.Dict
 
     @property

@@ -26,11 +26,26 @@ else:
     VectorWrapper = gym.vector.VectorWrapper  # generic in Gymnasium 1.4, not in 1.2
 
 
+SINGLE = {"observation_space": "single_observation_space", "action_space": "single_action_space"}
+"""A copy's name of an attribute to the batch's."""
+ONE_EACH = ("np_random", "np_random_seed")
+"""Attributes of the batch that have one entry per copy."""
+
+
+def for_each(result: Any, n: int) -> tuple[Any, ...]:
+    """Return what each of n copies gets of a batch's result: its entry of n in a list or tuple, else all."""
+    one_each = isinstance(result, list | tuple) and len(result) == n
+    return tuple(result) if one_each else (result,) * n
+
+
 class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
     """A batch of worlds: equal to `SyncVectorEnv` of the single ones, by array code.
 
     Options have a leading num_envs axis: arrays for `factors` and `goal`, a list of scenes for `scene`;
     `reset_mask` selects the copies to reset. Infos have masks, as those of `SyncVectorEnv` do.
+
+    Some libraries look at the names of a class's direct bases, so a subclass names Gymnasium's, too:
+    `class TokenVectorEnv(SimulationVectorEnv, gym.vector.VectorEnv)`.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
@@ -41,9 +56,12 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        max_episode_steps: int | None = None,
         **settings: Any,
     ) -> None:
         count(1, num_envs=num_envs)
+        if max_episode_steps is not None:
+            count(1, max_episode_steps=max_episode_steps)
         within(1, MOST_COPIES, num_envs=num_envs)
         if not isinstance(autoreset_mode, AutoresetMode):
             one_of("autoreset_mode", autoreset_mode, [mode.value for mode in AutoresetMode])
@@ -59,6 +77,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._rows = np.arange(num_envs)
         self._ended = np.zeros(num_envs, dtype=np.bool_)
+        self._limit, self._elapsed = max_episode_steps, np.zeros(num_envs, dtype=np.int64)
         self._began = False
         self._generators: list[Any] = [None] * num_envs
         self._seeds: list[int] = [-1] * num_envs
@@ -109,7 +128,7 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
             with rewound(generators):
                 self.simulation.reset(rows, generators, given["factors"], given["goal"])
         self._install(rows, seeded)
-        self._ended[rows] = False
+        self._ended[rows], self._elapsed[rows] = False, 0
         self._began = True
         return self.simulation.observe(self._rows), self._infos(rows)
 
@@ -136,6 +155,9 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
             rewards[acting], terminated[acting], truncated[acting] = self.simulation.step(
                 acting, self._generators_of(acting), actions[acting]
             )
+            self._elapsed[acting] += 1
+        if self._limit is not None:  # as `TimeLimit` does around a single environment
+            truncated[acting] |= self._elapsed[acting] >= self._limit
         self._ended = terminated | truncated
         final: dict[str, Any] = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
@@ -175,7 +197,35 @@ class SimulationVectorEnv(Adapter, gym.vector.VectorEnv[Any, Any, Any]):
             return None
         return tuple(self.simulation.frame(row) for row in range(self.num_envs))
 
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of the batch once, or read its attribute, as Gymnasium's vector environments do.
+
+        Args:
+            name: of the method or attribute.
+            *args: as the batch's method takes them, those of all copies.
+            **kwargs: the same.
+
+        Returns:
+            An entry per copy: its own where the method returns a list or tuple of as many, else the whole.
+
+        Raises:
+            AttributeError: there is no such method or attribute.
+        """
+        value = getattr(self, SINGLE.get(name, name))
+        if callable(value):
+            return for_each(value(*args, **kwargs), self.num_envs)
+        return tuple(value) if name in ONE_EACH else (value,) * self.num_envs
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """Return an attribute for each copy: the batch's, since copies share it.
+
+        Raises:
+            AttributeError: there is no such attribute.
+        """
+        return self.call(name)
+
     def _begin(self, rows: Rows) -> None:
+        self._elapsed[rows] = 0
         self.simulation.reset(rows, self._generators_of(rows), {}, {})
 
     def _finish(self, rows: Rows) -> dict[str, Any]:

@@ -142,10 +142,25 @@ EXPERIMENTS: dict[str, Entry] = {
         "experts that compete for changed digits until each undoes one mechanism, without labels",
         "Learning independent causal mechanisms, Parascandolo et al., 2017",
     ),
+    "sd-gan": Entry(
+        "unknot.experiments.sd_gan",
+        "generate photographs of identities never seen, who and how in codes of their own, from pairs",
+        "Semantically decomposing the latent spaces of generative adversarial networks, Donahue et al., 2017",
+    ),
     "jade": Entry(
         "unknot.experiments.jade",
         "classify street digits with 1,000 labels by the help of MNIST, content and style apart",
         "JADE: joint autoencoders for dis-entanglement, Karimi et al., 2017",
+    ),
+    "mocogan": Entry(
+        "unknot.experiments.mocogan",
+        "videos of shapes and characters whose content and motion are separate codes",
+        "On decomposing motion and content for video generation, Tulyakov et al., 2017",
+    ),
+    "video-prediction": Entry(
+        "unknot.experiments.video_prediction",
+        "video as factors that each predict their own future: moving digits, cars on a street",
+        "Disentangling video with independent prediction, Whitney and Fergus, 2017",
     ),
     "agents": Entry(
         "unknot.experiments.agents",
@@ -158,3 +173,4 @@ EXPERIMENTS: dict[str, Entry] = {
         None,
     ),
 }
+"""The experiments by the names of their commands."""

@@ -83,14 +83,17 @@ def traversal_figure(learner: VariationalAutoencoder, images: Images) -> Figure:
 
 
 def image_rows(rows: Mapping[str, Images]) -> Figure:
-    """Show labelled rows of images, uint8 (n, h, w, c) each."""
-    columns = max(len(images) for images in rows.values())
+    """Show labelled rows of images, uint8 (n, h, w, c) each, of one size and one number of channels."""
+    columns = max(map(len, rows.values()))
+    lines = [_side_by_side(images, columns) for images in rows.values()]
+    heights = [len(line) for line in lines]
     figure = Figure(figsize=(0.6 * columns + 1, 0.65 * len(rows)), layout="constrained")
-    for panel, (name, images) in zip(figure.subplots(len(rows), 1), rows.items(), strict=True):
-        panel.imshow(_side_by_side(images), cmap="gray", vmin=0, vmax=255)
-        panel.set_xticks([])
-        panel.set_yticks([])
-        panel.set_ylabel(name, rotation=0, ha="right", va="center")
+    panel = figure.subplots()
+    panel.imshow(np.concatenate(lines), cmap="gray", vmin=0, vmax=255)
+    panel.set_xticks([])
+    panel.set_yticks(np.cumsum(heights) - np.array(heights) / 2, list(rows), fontsize=10)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
     return figure
 
 
@@ -120,8 +123,9 @@ def there_and_back(
     return frames.reshape(count, rows * height, columns * width, channels)
 
 
-def _side_by_side(images: Images) -> Images:
-    """Arrange images (n, h, w, c) in a row, separated by grey lines: (h, n (w + 1), c)."""
-    padded = np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=128)
+def _side_by_side(images: Images, columns: int) -> Images:
+    """Arrange n images (n, h, w, c) in a row, white where none is: (h + 2, columns (w + 1), c)."""
+    empty = columns - len(images)
+    padded = np.pad(images, ((0, empty), (0, 2), (0, 1), (0, 0)), constant_values=255)
     height, channels = padded.shape[1], padded.shape[3]
     return padded.transpose(1, 0, 2, 3).reshape(height, -1, channels)

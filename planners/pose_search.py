@@ -20,6 +20,7 @@ from unknot.planners.cem import best_rows, normal
 __all__ = ["DirectionSearch", "PoseCEM", "PosePath", "Score", "compose"]
 
 Score = Callable[[Tensor], Tensor]
+"""From poses (batch, n, 6) to scores (batch, n); higher is better."""
 
 
 @dataclass(frozen=True)

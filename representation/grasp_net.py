@@ -22,7 +22,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from unknot.checks import above, count
-from unknot.representation.learner import Learner, descend
+from unknot.representation.learner import Learner, anneal, descend
 from unknot.representation.projection import (
     Hits,
     Observation,
@@ -221,10 +221,9 @@ class GraspNet(Learner):
         first = done < self.shape_steps
         scalars = self._shape_losses(batch) if first else self._outcome_losses(batch)
         loss = scalars["surprise" if first else "cross_entropy"]
-        share = done / self.shape_steps if first else (done - self.shape_steps) / max(1, self.outcome_steps)
+        steps = self.shape_steps if first else max(1, self.outcome_steps)
         optimizer = self.optimizers["shape" if first else "outcome"]
-        for group in optimizer.param_groups:
-            group["lr"] = self.learning_rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
+        anneal(optimizer, done if first else done - self.shape_steps, steps, self.learning_rate)
         descend(loss, optimizer)
         self.done += 1
         return {name: value.detach() for name, value in scalars.items()}

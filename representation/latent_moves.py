@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count, finite
-from unknot.representation.learner import Trainable, descend, image_tensor
+from unknot.representation.learner import Trainable, anneal, descend, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["LatentMoves"]
@@ -242,9 +242,7 @@ class LatentMoves(Trainable):
         }
 
     def _schedule(self) -> None:
-        share = float(self.done) / self.steps
-        for group in self.optimizers["adam"].param_groups:
-            group["lr"] = self.learning_rate * (1 + np.cos(np.pi * min(share, 1.0))) / 2
+        anneal(self.optimizers["adam"], int(self.done), self.steps, self.learning_rate)
         self.done += 1
 
     def _maps(self, images: NDArray[np.uint8] | Tensor) -> Tensor:

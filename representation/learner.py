@@ -5,6 +5,7 @@
 
 import inspect
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from unknot.learners import LEARNERS
 __all__ = [
     "Learner",
     "Trainable",
+    "anneal",
     "arrays",
     "as_images",
     "check_images",
@@ -120,6 +122,13 @@ def descend(loss: Tensor, *optimizers: Optimizer) -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     for optimizer in optimizers:
         optimizer.step()
+
+
+def anneal(optimizer: Optimizer, done: int, steps: int, first: float, last: float = 0.0) -> None:
+    """Set an optimiser's rate along half a cosine: `first` before any update, `last` after `steps`."""
+    share = min(done / steps, 1.0)
+    for group in optimizer.param_groups:
+        group["lr"] = last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
 def image_tensor(

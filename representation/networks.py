@@ -14,17 +14,18 @@ PATCH = 4
 """Side in pixels of the decoder's patches; image sides are multiples of it."""
 
 
-def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+def image_shape(shape: Sequence[int], least: int = 1) -> tuple[int, int, int]:
     """Return (height, width, channels), of a tuple or of a list, as JSON has it.
 
     Raises:
-        ValueError: not three whole numbers of at least 1.
+        ValueError: not three whole numbers of at least 1, or a height or width below `least`.
     """
     if len(shape) != 3:
         raise ValueError(f"shape must be (height, width, channels), not {shape!r}")
     height, width, channels = shape
-    for side in (height, width, channels):
-        count(1, shape=side)
+    for side in (height, width):
+        count(least, shape=side)
+    count(1, shape=channels)
     return int(height), int(width), int(channels)
 
 

@@ -92,6 +92,11 @@ def test_names_are_strings_out_of_some() -> None:
             checks.one_of("task", name, ["reach", "none"])
 
 
+def test_an_error_lists_few_of_many_names() -> None:
+    sentence = checks.unknown("word", "?", [f"name{k:02}" for k in range(25)])
+    assert sentence.endswith("'name18', 'name19' and 5 more")
+
+
 def test_a_refused_value_is_shown_on_one_short_line() -> None:
     deep: Any = []
     for _ in range(100_000):

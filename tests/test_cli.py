@@ -506,3 +506,13 @@ def test_pictures_are_written_to_files_and_to_tensorboard(tmp_path: Path) -> Non
         assert event.encoded_image_string == (tmp_path / "figures" / name).read_bytes()
     with pytest.raises(ValueError, match="at least one"):
         save_gif([], tmp_path / "none.gif")
+
+
+def test_an_animation_in_few_colours_keeps_them_exactly(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).choice(np.array([0, 200], np.uint8), (9, 6, 5, 3))
+    frames[5, 2, 3] = 90, 10, 240  # once in all
+    save_gif(frames, tmp_path / "colours.gif")
+    with Image.open(tmp_path / "colours.gif") as gif:
+        for number, frame in enumerate(frames):
+            gif.seek(number)
+            np.testing.assert_array_equal(np.asarray(gif.convert("RGB")), frame)

@@ -41,12 +41,18 @@ DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
         "higgins": {"seed": 0, "train_examples": 300, "test_examples": 300, "pairs": 64},
         "higgins_2": {"seed": 0, "train_examples": 3000, "test_examples": 3000},
     },
+    "representation/metrics/kraskov.py": {
+        "kraskov": {"neighbours": 3, "seed": 0},
+        "factor_information": {"neighbours": 3, "dimensions": 4, "seed": 0},
+        "best_partition": {"tries": 20, "rows": 1000, "neighbours": 3, "dimensions": 4, "seed": 0},
+    },
     "representation/metrics/mig.py": {"mig": {"seed": 0, "bins": 20}},
     "representation/metrics/modes.py": {
         "find_modes": {"bandwidth": 0.25, "share": 0.05},
         "kernel_width": {"bandwidth": 0.25},
     },
     "representation/metrics/modularity.py": {"modularity": {"seed": 0, "bins": 20}},
+    "representation/metrics/prediction_gain.py": {"prediction_gain": {"seed": 0}},
     "representation/metrics/recall.py": {"recall": {"neighbours": (1, 2, 4, 10)}},
     "representation/metrics/sap.py": {"sap": {"seed": 0}},
     "representation/metrics/unsupervised.py": {"unsupervised": {"seed": 0, "bins": 20}},
@@ -117,6 +123,63 @@ DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "PosteriorSamples": {"seed": 0},
         "VAE": {"beta": 1.0},
+    },
+    "models/image/pair_generator.py": {
+        "PairGenerator": {
+            "shape": (32, 32, 3),
+            "identity_dim": 50,
+            "observation_dim": 50,
+            "width": 32,
+            "average": 0.999,
+            "learning_rate": 0.0002,
+            "momentum": 0.5,
+        }
+    },
+    "models/image/sdgan.py": {"SDGAN": {"together": 2, "r1": 1.0, "unmatched": 0.5, "shift": 2}},
+    "models/image/sdbegan.py": {
+        "SDBEGAN": {"gamma": 0.5, "balance_rate": 0.001, "halve_every": 100000, "floor": 2e-05}
+    },
+    "models/image/factor_reader.py": {
+        "FactorReader": {"shape": (32, 32, 3), "width": 32, "hidden": 256, "learning_rate": 0.001}
+    },
+    "models/video/game.py": {
+        "VideoGAN": {
+            "shape": (64, 64, 3),
+            "frames": 16,
+            "clips": 8,
+            "discriminator_width": 16,
+            "r1": 1.0,
+            "average": 0.999,
+            "learning_rate": 0.001,
+            "discriminator_rate": 0.001,
+            "momentum": 0.5,
+            "weight_decay": 0.0,
+        }
+    },
+    "models/video/mocogan.py": {
+        "MoCoGAN": {
+            "content_dim": 16,
+            "motion_dim": 16,
+            "noise_dim": 8,
+            "length": 32,
+            "width": 16,
+            "warm_up": 0,
+            "categories": 0,
+        }
+    },
+    "models/video/vgan.py": {"VGAN": {"latent_dim": 32, "width": 16}},
+    "models/video/independent_predictor.py": {
+        "IndependentPredictor": {
+            "shape": (64, 64, 3),
+            "factors": 2,
+            "factor_dim": 8,
+            "width": 32,
+            "hidden": 256,
+            "variance": 0.25,
+            "likelihood_weight": 1.0,
+            "warm_up": 0,
+            "learning_rate": 0.0003,
+        }
     },
     "representation/autoencoder.py": {
         "Autoencoder": {"shape": (40, 40, 1), "latent_dim": 8, "learning_rate": 0.001}
@@ -295,6 +358,8 @@ CONSTANTS: dict[str, dict[str, Any]] = {
         "_NEARLY_UNDAMPED": 0.01,
     },
     "representation/metrics/dci.py": {"LEAST_GAIN": 1e-05, "LEAST_GAINS": (0.01, 0.001, 0.0001, 1e-05)},
+    "representation/metrics/videos.py": {"LIT": 0.25},
+    "representation/metrics/identities.py": {"NEARER": 0.5},
     "representation/metrics/modes.py": {"BANDWIDTH": 0.25, "SMALLEST_SHARE": 0.05},
     "models/image/f_statistic.py": {"EPSILON": 1e-06},
     "models/image/factor.py": {"WARM_UP_GAMMA": 40.0},
@@ -308,6 +373,11 @@ CONSTANTS: dict[str, dict[str, Any]] = {
         "REINITIALISED_STD": 0.7,
         "REINITIALISED_LOG_VARIANCE": -1.0,
     },
+    "models/image/sdgan.py": {"R1_EVERY": 8},
+    "models/image/ada_gvae.py": {"MEMORY": 100},
+    "models/video/game.py": {"PENALISE_EVERY": 8},
+    "models/video/independent_predictor.py": {"FIRST_WEIGHT": 0.01, "LARGEST_GRADIENT": 100.0},
+    "models/video/networks.py": {"CELLS": 4, "GREATEST_FACTOR": 4, "BLACK": -2.0},
     "representation/grasp_net.py": {
         "CELLS": 32,
         "BOTTLENECK": (48, 4, 4),

@@ -14,7 +14,10 @@ from unknot.learners import LEARNERS, PLANNING_AGENTS
 
 ROOT = Path(__file__).parents[1]
 
-SHARED = {f"unknot.{name}" for name in ("archives", "checks", "files", "learners", "mnist", "progress")}
+SHARED = {
+    f"unknot.{name}"
+    for name in ("archives", "checks", "files", "heads", "learners", "mnist", "progress", "wheels")
+}
 """Modules that every room may import."""
 REPRESENTATION = {"unknot.representation"}
 IMAGE_TOOLS = {"unknot.models.adversarial", "unknot.models.penalties", "unknot.models.data"}

@@ -29,3 +29,21 @@ def test_hidden_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> N
         bar.advance(bar.add_task("training", total=1))
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
+
+
+def test_work_without_a_word_says_that_it_goes_on_and_what_was_last(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "INTERVAL", 0.03)
+    monkeypatch.setattr(progress, "GRACE", 0.02)
+    seen = ""
+    with progress.heartbeat("unknot run toy"):
+        progress.announce("planning")
+        while seen.count("last: ") < 2:
+            time.sleep(0.01)
+            seen += capfd.readouterr().err
+    capfd.readouterr()
+    lines = [line for line in seen.splitlines() if "last: " in line]
+    assert lines[0] == 'unknot run toy: still working after 0 s; last: "planning"'
+    time.sleep(0.2)
+    assert "still working" not in capfd.readouterr().err  # the command has ended

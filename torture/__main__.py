@@ -1,7 +1,9 @@
 """Run all attacks: `python -m torture` writes docs/robustness.md; `--quick` prints a sample's tables."""
 
 import argparse
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -20,12 +22,15 @@ def main() -> int:
     parser.add_argument("--only", choices=ATTACKS, help="one attack, which writes no page")
     options = parser.parse_args()
     console, begin = Console(), time.monotonic()
+    names = [options.only] if options.only else list(ATTACKS)
     reports = []
-    for name in [options.only] if options.only else ATTACKS:
-        reports.append(ATTACKS[name](options.quick))
-        console.print(reports[-1].table.to_rich())
-        for failure in reports[-1].failures:
-            console.print(f"FAILED {name}: {failure}", markup=False, highlight=False)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:  # kills leave a core half idle
+        running = {name: pool.submit(ATTACKS[name], options.quick) for name in names}
+        for name, attack in running.items():
+            reports.append(attack.result())
+            console.print(reports[-1].table.to_rich())
+            for failure in reports[-1].failures:
+                console.print(f"FAILED {name}: {failure}", markup=False, highlight=False)
     failures = sum(len(report.failures) for report in reports)
     minutes = (time.monotonic() - begin) / 60
     verdict = f"{failures} promises broken" if failures else "Every promise held"

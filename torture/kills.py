@@ -17,7 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -49,20 +49,23 @@ UNSOLVED = {"rate": 0.0, "interval": (0.0, 1.0), "count": 1, "length": None}
 REPLACED: dict[str, Any] = {
     "time:perf_counter": lambda: 0.0,
     "unknot.mnist:cache_path": lambda: Path("no MNIST"),
+    "unknot.heads:cache_path": lambda: Path("no heads"),
+    "PIL.GifImagePlugin:_normalize_mode": lambda image: image.convert("L"),
     "joblib:parallel_config": lambda *_, **__: contextlib.nullcontext(),
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
     "unknot.experiments.common.runs:CHECKPOINT_EVERY": EVERY,
     "unknot.experiments.capacity_vae.generator:CHECKPOINT_EVERY": EVERY,
-    "unknot.experiments.multi_entity_vae.models:CHECKPOINT_EVERY": EVERY,
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
+    "unknot.experiments.mocogan.measures:CONTENTS": 4,
+    "unknot.experiments.mocogan.measures:MOTIONS": 4,
     "unknot.representation.metrics.dci:_trees": lambda categorical, seed, *_: _one_tree(categorical, seed),
     "unknot.representation.metrics.score:RESAMPLES": 10,
     "unknot.experiments.dynamics_content.measures:PlanningAgent": lambda *_, **__: StraightLineExpert(),
     "unknot.experiments.controllable_factors.planning:solve": lambda *_, **__: UNSOLVED,
 }
-"""What stands in for what in these runs: a clock that stands still, small digits, more checkpoints, and
-less of what takes long and writes no file, such as plans in untrained models."""
+"""What stands in for what in these runs: a clock that stands still, small digits, more checkpoints, grey
+animations, and less of what takes long and writes no file, such as plans in untrained models."""
 DEFAULTS: tuple[tuple[Any, str, int], ...] = (
     (train, "checkpoint_every", EVERY),
     (LocallyLinear.survey, "steps", 20),
@@ -110,7 +113,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "controllable-factors, digits": _experiment("controllable-factors", "digits", steps=4),
     "controllable-factors, planning": _experiment("controllable-factors", "planning", steps=4),
     "controllable-factors, reinforcement": _experiment(
-        "controllable-factors", "reinforcement", limit=256, episodes=4
+        "controllable-factors", "reinforcement", limit=256, episodes=2
     ),
     "covariance-penalty, xor": _experiment("covariance-penalty", "xor", steps=4),
     "covariance-penalty, projections": _experiment("covariance-penalty", "projections", steps=4),
@@ -124,8 +127,11 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "quantifying-beta": _experiment("quantifying-beta", steps=4, digit_steps=4),
     "multi-entity-vae": _experiment("multi-entity-vae", steps=4, many_steps=0, slot_steps=4),
     "causal-mechanisms": _experiment("causal-mechanisms", steps=4, identity_steps=2, baselines=0),
-    "jade": _experiment("jade"),
-    "agents": _experiment("agents"),
+    "jade": _experiment("jade", extended=0),
+    "mocogan": _experiment("mocogan", characters=False, baselines=0),
+    "video-prediction": _experiment("video-prediction", steps=4, street_steps=0),
+    "sd-gan": _experiment("sd-gan", steps=4, baselines=0),
+    "agents": _experiment("agents", episodes=1),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),
     "A2C": _agent("A2C", MAZE, set=ON_POLICY),
@@ -270,17 +276,27 @@ def _last_words(folder: Path) -> str:
 
 def _save_shown(figure: Any, file: Any, **_: Any) -> None:
     """Write what a figure shows as a tiny picture; to draw it takes longer than all the rest of a run."""
-    from matplotlib import collections, image, lines, text
     from PIL import Image
 
     shown = hashlib.sha256()
-    for artist in figure.findobj(text.Text):
-        shown.update(artist.get_text().encode())
-    for kind in (lines.Line2D, image.AxesImage, collections.Collection):
-        for artist in figure.findobj(kind):
-            values = artist.get_xydata() if kind is lines.Line2D else artist.get_array()
-            shown.update(np.asarray(values, float).tobytes())
+    for axes in figure.axes:
+        for words in _texts(axes):
+            shown.update(words.encode())
+        values = [line.get_xydata() for line in axes.lines]
+        values += [artist.get_array() for artist in (*axes.images, *axes.collections)]
+        for each in values:
+            shown.update(np.asarray(each, float).tobytes())
     Image.frombytes("L", (8, 4), shown.digest()).save(file, "png")
+
+
+def _texts(axes: Any) -> Iterator[str]:
+    """Yield what is written in axes, but for numbers along their sides: to make those takes long."""
+    legend = axes.get_legend()
+    for text in (axes.title, *axes.texts, *(legend.get_texts() if legend else [])):
+        yield text.get_text()
+    for axis in (axes.xaxis, axes.yaxis):
+        yield axis.get_label_text()
+        yield from getattr(axis.get_major_formatter(), "seq", [])  # labels that the figure chose
 
 
 # Files

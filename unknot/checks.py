@@ -8,6 +8,7 @@ import difflib
 import importlib.util
 import inspect
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
@@ -23,6 +24,7 @@ __all__ = [
     "finite",
     "flag",
     "generator",
+    "install",
     "one_of",
     "require",
     "settings_at_least",
@@ -38,10 +40,13 @@ MAY_BE_EMPTY: Mapping[str, Any] = {"may be empty": True}
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that NumPy and torch hold."""
 
-LISTED = 20
-"""The most names that an error lists."""
+NEWEST_PYTHON = {"pybullet": (3, 11), "pybullet_data": (3, 11)}
+"""The newest Python for which a module has wheels, where that is not the newest of all."""
+
 SHOWN = 200
 """The most characters of a refused value that an error shows."""
+LISTED = 20
+"""The most names that an error lists."""
 
 
 def require(extra: str, *modules: str) -> None:
@@ -56,9 +61,22 @@ def require(extra: str, *modules: str) -> None:
     """
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            raise ModuleNotFoundError(
-                f'this part of unknot needs {module}: pip install "unknot[{extra}]"', name=module
-            )
+            raise ModuleNotFoundError(f"this part of unknot needs {install(module, extra)}", name=module)
+
+
+def install(module: str, extra: str) -> str:
+    """Return a missing module's name, and how to install it, as the end of a sentence.
+
+    Args:
+        module: top-level module, such as "torch".
+        extra: the extra that brings it, such as "learn".
+    """
+    command = f'pip install "unknot[{extra}]"'
+    newest, this = NEWEST_PYTHON.get(module), sys.version_info[:2]
+    if newest is None or this <= newest:
+        return f"{module}: {command}"
+    versions = [f"{major}.{minor}" for major, minor in (newest, this)]
+    return f"{module}, which has wheels up to Python {versions[0]}, not for {versions[1]}: {command} there"
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
@@ -76,9 +94,8 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     near = [lowered[match] for match in matches]
     if near:
         return f"unknown {what} {shown(name)}; did you mean {' or '.join(map(repr, near))}?"
-    listed = ", ".join(map(repr, names[:LISTED])) or "none"
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"unknown {what} {shown(name)}; there is {listed}{more}"
+    return f"unknown {what} {shown(name)}; there is {', '.join(map(repr, names[:LISTED])) or 'none'}{more}"
 
 
 def shown(value: object) -> str:

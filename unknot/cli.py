@@ -1,5 +1,6 @@
 """The `unknot` command. It imports an experiment, and with it torch, only to run it."""
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -17,9 +18,9 @@ from rich.table import Table as RichTable
 from rich.text import Text
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from unknot import experiments, mnist
+from unknot import experiments, heads, mnist
 from unknot.agent_commands import collect, evaluate_agents, train_agent
-from unknot.checks import require, unknown
+from unknot.checks import install, require, unknown
 from unknot.files import (
     AGENT,
     CONFIG,
@@ -29,6 +30,7 @@ from unknot.files import (
     run_names,
     seed_folders,
 )
+from unknot.progress import heartbeat
 from unknot.report import Table, headline_table
 from unknot.running import (
     Shown,
@@ -57,6 +59,7 @@ EXTRAS = {
     "h5py": "agents",
     "pygame": "play",
     "pybullet": "grasp",
+    "pybullet_data": "grasp",
     "trimesh": "grasp",
     "joblib": "grasp",
     "ray": "cluster",
@@ -97,8 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     threading.excepthook = _thread_failed
+    task = shlex.join(["unknot", *words[:2]])
     try:
-        _dispatch(words)
+        with contextlib.nullcontext() if words[:1] == ["play"] else heartbeat(task):
+            _dispatch(words)
     except (UsageError, FileError, BrokenProcessPool) as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
@@ -112,10 +117,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         _fail(f"there is not enough memory for this: {str(error).splitlines()[0]}")
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").split(".")[0])
+        module = (error.name or "").split(".")[0]
+        extra = EXTRAS.get(module)
         if extra is None:
             raise
-        _fail(f'this needs {error.name}: pip install "unknot[{extra}]"')
+        _fail(f"this needs {install(module, extra)}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -276,14 +282,14 @@ def play(
         raise UsageError(unknown("environment", environment, _environments()))
     settings = dict(map(read_option, options))
     require("play", "pygame")
-    from gymnasium.utils.play import play
-
     try:
         env = gym.make(environment, render_mode="rgb_array", **settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     if not hasattr(env.unwrapped, "get_keys_to_action"):
         raise UsageError(f"no keys steer {environment}: its actions are {env.action_space}")
+    from gymnasium.utils.play import play  # it chooses a window's backend for matplotlib
+
     discrete = isinstance(env.action_space, gym.spaces.Discrete)  # perhaps none of its actions does nothing
     play(env, noop=np.zeros_like(env.action_space.sample()), wait_on_player=discrete)
     env.close()
@@ -293,8 +299,8 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     """Fetch a data set into the user's cache, once.
 
     Args:
-        data: its name: mnist; reviews, film snippets and product sentences with human valence; tags, a
-            lexicon of parts of speech.
+        data: its name: mnist; heads; reviews, film snippets and product sentences with human valence;
+            tags, a lexicon of parts of speech.
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
@@ -390,7 +396,7 @@ def _fetch_tags() -> Path:
     return RELEASE.fetch()
 
 
-DATA = {"mnist": mnist.fetch, "reviews": _fetch_reviews, "tags": _fetch_tags}
+DATA = {"mnist": mnist.fetch, "heads": heads.fetch, "reviews": _fetch_reviews, "tags": _fetch_tags}
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,

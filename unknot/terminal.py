@@ -16,6 +16,7 @@ PYTHON = {"True": True, "False": False, "None": None}
 PIPED = 200
 """Width in columns where there is no terminal, so that a table in a file is not cut to 80."""
 console = Console()
+"""Where the commands print."""
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = PIPED
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
+
+from unknot.envs.grasp.bullet import pybullet
 
 __all__ = ["AZIMUTHS", "ELEVATIONS", "PIXELS", "View", "look"]
 
@@ -13,8 +14,9 @@ PIXELS = 64
 """Height and width of the image."""
 
 ELEVATIONS = (10.0, 80.0)
+"""The range of the camera's angle above the table, degrees."""
 AZIMUTHS = (0.0, 360.0)
-"""The ranges of the camera's angles, degrees."""
+"""The range of its angle about the vertical, degrees."""
 
 TARGET = (0.0, 0.0, 0.09)
 """The point it looks at, metres."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from unknot.checks import shown
@@ -234,7 +235,7 @@ class GraspEnv(TabletopEnv, SimulationEnv):
         return sample_grasps(self.simulation.world(0), n, rng)
 
 
-class GraspVectorEnv(TabletopEnv, SimulationVectorEnv):
+class GraspVectorEnv(TabletopEnv, SimulationVectorEnv, VectorEnv[Any, Any, Any]):
     """Many tables in one process, one after the other: `GraspEnv`, batched.
 
     For several processes: `gym.make_vec("unknot/Grasp-v0", num_envs=n, vectorization_mode="async")`.

@@ -8,9 +8,10 @@ looks along -z with x to its right; unrotated, it points straight down.
 from typing import Any
 
 import numpy as np
-import pybullet
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
+
+from unknot.envs.grasp.bullet import pybullet
 
 __all__ = ["OPENING", "Gripper", "corners"]
 

@@ -30,6 +30,7 @@ CATEGORIES = tuple(CROCKERY)
 """The seven categories, in the order of the paper's tables."""
 
 SPLITS = ("train", "test", "all")
+"""The names of the parts of the 101 objects."""
 
 COUNT = 101
 TEST_COUNT = 3

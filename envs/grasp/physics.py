@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pybullet
 from numpy.typing import ArrayLike, NDArray
 
+from unknot.envs.grasp.bullet import pybullet
 from unknot.envs.grasp.gripper import OPENING, Gripper, make_shapes
 from unknot.envs.grasp.objects import GraspObject
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from unknot.checks import one_of, within
@@ -261,7 +262,7 @@ class GraspReachEnv(TabletopEnv, SimulationEnv):
         return keys
 
 
-class GraspReachVectorEnv(TabletopEnv, SimulationVectorEnv):
+class GraspReachVectorEnv(TabletopEnv, SimulationVectorEnv, VectorEnv[Any, Any, Any]):
     """Many tables in one process, one after the other: `GraspReachEnv`, batched.
 
     For several processes: `gym.make_vec("unknot/GraspReach-v0", num_envs=n, vectorization_mode="async")`.

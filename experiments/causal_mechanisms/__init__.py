@@ -31,11 +31,9 @@ from unknot.experiments.causal_mechanisms.figures import plot, save_pictures
 from unknot.experiments.causal_mechanisms.measures import (
     curve,
     floors,
-    load_stages,
     measure,
     measure_classifier,
     stages,
-    weights_at,
 )
 from unknot.experiments.causal_mechanisms.tables import (
     CLASSIFIER,
@@ -53,13 +51,13 @@ from unknot.experiments.causal_mechanisms.tables import (
     tabulate,
 )
 from unknot.experiments.common.digits import check_digits, keep_digits
-from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
+from unknot.experiments.common.runs import load_model, load_stages, models_in, run_models, train_model
 from unknot.mnist import find_source
 from unknot.models.image.classifier import Classifier
 from unknot.models.image.competition import CompetingExperts
 from unknot.models.image.routed import RoutedExperts
 from unknot.models.image.switch import SwitchExperts
-from unknot.representation import Trainable, save_learner
+from unknot.representation import Trainable
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
@@ -214,7 +212,7 @@ def _measure(
     classifier, samples = load_model(folder, CLASSIFIER, Classifier), _samples(settings, full)
     metrics = measure(learner, classifier, settings.pixels, samples)
     if name == OURS:
-        kept = load_stages(folder / OURS, settings.updates)
+        kept = load_stages(folder / OURS, stages(settings.updates), CompetingExperts)
         metrics["curve"] = [
             curve(updates, each, classifier, settings.pixels, samples) for updates, each in kept
         ]
@@ -235,12 +233,8 @@ def _collect(
 def _train(name: str, settings: Settings, folder: Path, seed: int, resume: bool) -> Trainable:
     batch_at = batches(settings.pixels, settings.batch, seed)
     updates = settings.steps if name == RANDOM else settings.updates
-    for stage in stages(updates) if name == OURS else ():
-        if not (resume and weights_at(folder, stage).exists()):
-            learner = train_model(lambda: _learner(name, settings), batch_at, stage, folder, seed, resume)
-            save_learner(learner, weights_at(folder, stage))
-            resume = True
-    return train_model(lambda: _learner(name, settings), batch_at, updates, folder, seed, resume)
+    keep = stages(updates) if name == OURS else ()
+    return train_model(lambda: _learner(name, settings), batch_at, updates, folder, seed, resume, keep)
 
 
 def _learner(name: str, settings: Settings) -> Trainable:

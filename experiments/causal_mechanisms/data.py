@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot.experiments.common.digits import block_means
 from unknot.mnist import load
 from unknot.models.data.grid import Factors
 from unknot.models.data.letters import letters
@@ -30,17 +31,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 def digits(split: str, pixels: int) -> tuple[Images, Labels]:
     """Return digits (n, pixels, pixels, 1) and their labels (n,), of MNIST or its replacement."""
     images, labels = load(split)
-    return reduced(images[..., None], pixels), labels
-
-
-def reduced(images: Images, pixels: int) -> Images:
-    """Return images (n, 28, 28, 1) as means of blocks: (n, pixels, pixels, 1)."""
-    block = SIDE // pixels
-    if block == 1:
-        return images
-    blocks = images.reshape(-1, pixels, block, pixels, block, 1)
-    means: Images = blocks.mean((2, 4), dtype=np.float32).round().astype(np.uint8)
-    return means
+    return block_means(images[..., None], pixels), labels
 
 
 @cache
@@ -57,10 +48,10 @@ def transformed(content: str, pixels: int) -> Transformed:
     """
     if content == "letters":
         images, labels = letters()
-        images = reduced(images, pixels)
+        images = block_means(images, pixels)
     elif content == "clothes":
         images, labels = load("test", folder=FASHION)
-        images = reduced(images[..., None], pixels)
+        images = block_means(images[..., None], pixels)
     else:
         images, labels = digits(content, pixels)
     if content == "train":

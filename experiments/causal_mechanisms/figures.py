@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.experiments.causal_mechanisms.data import contents, measured
-from unknot.experiments.causal_mechanisms.measures import load_stages, repair, undo
+from unknot.experiments.causal_mechanisms.measures import repair, stages, undo
 from unknot.experiments.causal_mechanisms.tables import CLASSIFIER, FEW, MANY, OURS, seeds_of
-from unknot.experiments.common.runs import load_model, model_folder
+from unknot.experiments.common.runs import load_model, load_stages, model_folder
 from unknot.models.data.mechanisms import MECHANISMS
 from unknot.models.image.competition import CompetingExperts
 from unknot.models.traversals import image_rows
@@ -56,7 +56,7 @@ def competition(folder: Path, pixels: int, updates: int) -> list[Images]:
     """Return frames of an animation: images above, and below what winners made of them at each stage."""
     factors, images, _ = measured("test", pixels, SHOWN)
     frames = []
-    for _, learner in load_stages(folder, updates):
+    for _, learner in load_stages(folder, stages(updates), CompetingExperts):
         outputs, _ = repair(learner, images, factors["mechanism"])
         rows = np.concatenate([np.concatenate(list(each[..., 0]), 1) for each in (images, outputs)])
         frames.append(rows.repeat(ENLARGED, 0).repeat(ENLARGED, 1))

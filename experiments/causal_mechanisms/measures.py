@@ -1,7 +1,5 @@
 """What models are measured by: who wins what, what a classifier reads, how near the originals are."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +10,10 @@ from sklearn.cluster import KMeans
 
 from unknot.agents.intervals import as_digits
 from unknot.experiments.causal_mechanisms.data import contents, measured, transformed
-from unknot.files import WEIGHTS
 from unknot.models.image.classifier import Classifier
 from unknot.models.image.competition import CompetingExperts
 from unknot.models.image.routed import RoutedExperts
-from unknot.representation import Trainable, load_learner
+from unknot.representation import Trainable
 from unknot.representation.metrics import assignment_matrix, hungarian_accuracy, one_to_one, psnr
 
 Images = NDArray[np.uint8]
@@ -37,18 +34,6 @@ CLUSTERED = 5000
 def stages(updates: int) -> list[int]:
     """Return the updates after which ours is kept."""
     return sorted({max(round(share * updates), 1) for share in STAGES})
-
-
-def weights_at(folder: Path, updates: int) -> Path:
-    """Return the file of a model as it was after so many updates."""
-    return folder / f"at-{updates}" / WEIGHTS
-
-
-def load_stages(folder: Path, updates: int) -> Iterator[tuple[int, CompetingExperts]]:
-    """Load a model as it was at each stage that the folder has, one after the other."""
-    for stage in stages(updates):
-        if (path := weights_at(folder, stage)).exists():
-            yield stage, load_learner(path, kind=CompetingExperts)
 
 
 # Measures
@@ -78,10 +63,11 @@ def measure(learner: Trainable, classifier: Classifier, pixels: int, samples: in
     share = np.bincount(experts, minlength=matrix.shape[1]) / samples
     own = _experts_of(matrix)
     right = classifier.classify(repaired) == factors["content"]
-    transfer = {"digits": _transfer(learner, truth, images, originals, own)}
+    transfer = {"digits": _transfer(learner, experts, truth, images, originals, own)}
     for content in contents():
         other, changed, true = measured(content, pixels, samples)
-        transfer[content] = _transfer(learner, other["mechanism"], changed, true, own)
+        winners = repair(learner, changed, other["mechanism"])[1]
+        transfer[content] = _transfer(learner, winners, other["mechanism"], changed, true, own)
     return {
         "matrix": matrix.tolist(),
         "hungarian": hungarian_accuracy(matrix),
@@ -121,15 +107,14 @@ def _experts_of(matrix: NDArray[np.float64]) -> Integers:
 
 
 def _transfer(
-    learner: Trainable, truth: Integers, images: Images, originals: Images, own: Integers
+    learner: Trainable, winners: Integers, truth: Integers, images: Images, originals: Images, own: Integers
 ) -> dict[str, Any]:
     """Return the share of images that their mechanism's expert wins, and what it makes of all of them."""
-    _, experts = repair(learner, images, truth)
     undone = np.empty_like(images)
     for mechanism, expert in enumerate(own.tolist()):
         at = truth == mechanism
         undone[at] = undo(learner, images[at], expert)
-    return {"routed": float((experts == own[truth]).mean()), "psnr": by_mechanism(undone, originals, truth)}
+    return {"routed": float((winners == own[truth]).mean()), "psnr": by_mechanism(undone, originals, truth)}
 
 
 def undo(learner: Trainable, images: Images, expert: int) -> Images:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from unknot.experiments.common.digits import digits_of
 from unknot.experiments.common.tables import (
     INTERVALS,
     cell,
     how_many,
     over_seeds,
+    percents,
     success_cell,
     where_measured,
 )
@@ -87,7 +89,7 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
                     how_many(specialised(models)),
                     PUBLISHED.get(name, ""),
                     mean_std([sum(model["own"]) for model in models], 1),
-                    mean_std([100 * each for each in over_seeds(models, "hungarian")], 1),
+                    mean_std(percents(models, "hungarian"), 1),
                     mean_std(over_seeds(models, "used"), 1),
                     _undone(models, oracles),
                     _accuracy(models),
@@ -95,7 +97,7 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
                 )
             )
     bounds = over_seeds(seeds, "bounds")
-    clusters = mean_std([100 * each["clusters"]["hungarian"] for each in bounds], 1)
+    clusters = mean_std(percents(bounds, "clusters", "hungarian"), 1)
     inputs = [each["input"] for each in bounds]
     rows.append(("k-means of the pixels", "", "", "", clusters, *[""] * 6))
     rows.append(("images as they are", *[""] * 5, _undone(inputs, oracles), _percent(inputs)))
@@ -108,7 +110,7 @@ def _models_table(seeds: list[dict[str, Any]]) -> Table:
         tuple(rows),
         (
             f"Mean ± standard deviation over seeds: {len(seeds)} of {', '.join(EVERY_SEED)} and the oracle, "
-            f"{len(seeds_of(seeds, MANY))} of the others. Digits are {_source(seeds)}.",
+            f"{len(seeds_of(seeds, MANY))} of the others. Digits are {digits_of(seeds)}.",
             "One-to-one: every mechanism has an expert that wins at least 95% of its test images, and most "
             "of no other's. Sorted: images won by the expert matched to their mechanism (Hungarian). Used: "
             "experts that win over 1% of all images. Undone: mechanisms on which the classifier is at most "
@@ -130,16 +132,11 @@ def _accuracy(models: Sequence[dict[str, Any]]) -> str:
 
 
 def _percent(models: Sequence[dict[str, Any]]) -> str:
-    return mean_std([100 * each for each in over_seeds(models, "accuracy")], 1)
+    return mean_std(percents(models, "accuracy"), 1)
 
 
 def _clean(seeds: list[dict[str, Any]]) -> str:
     return _percent(seeds_of(seeds, CLASSIFIER))
-
-
-def _source(seeds: list[dict[str, Any]]) -> str:
-    names = {"mnist": "MNIST's", "digits": "scikit-learn's 8 × 8 digits, which stand in for MNIST"}
-    return " and ".join(names[source] for source in sorted({seed["source"] for seed in seeds}))
 
 
 def _classifier_table(seeds: list[dict[str, Any]]) -> Table:
@@ -158,7 +155,7 @@ def _transfer_table(seeds: list[dict[str, Any]]) -> Table:
     for name in (OURS, PAPER, ORACLE):
         models = seeds_of(seeds, name)
         for content in models[0]["transfer"] if models else ():
-            routed = mean_std([100 * each for each in over_seeds(models, "transfer", content, "routed")], 1)
+            routed = mean_std(percents(models, "transfer", content, "routed"), 1)
             rows.append((TITLES[name], content, routed, *_psnr(models, "transfer", content)))
     return Table(
         "Experts on images of other content",

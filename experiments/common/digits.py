@@ -1,13 +1,32 @@
 """Whose digits an experiment's models learn from and are measured on: MNIST's, or those that replace it."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unknot.files import SOURCE, FileError, read_object, write_json
 from unknot.mnist import HOW, VARIABLE, find_source
 
-__all__ = ["OtherDigitsError", "check_digits", "keep_digits"]
+__all__ = ["OtherDigitsError", "block_means", "check_digits", "digits_of", "keep_digits"]
 
 NAMES = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits"}
+
+
+def digits_of(seeds: Iterable[Mapping[str, Any]]) -> str:
+    """Return whose digits the metrics of seeds are of, by their `source`, for the note of a table."""
+    names = NAMES | {"digits": f"{NAMES['digits']}, which stand in for MNIST"}
+    return " and ".join(names[source] for source in sorted({each["source"] for each in seeds}))
+
+
+def block_means(images: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    """Return images (n, side, side, ...) as means of square blocks: (n, pixels, pixels, ...)."""
+    block = images.shape[1] // pixels
+    blocks = images.reshape(-1, pixels, block, pixels, block, *images.shape[3:])
+    means: NDArray[np.uint8] = blocks.mean((2, 4), dtype=np.float32).round().astype(np.uint8)
+    return means
 
 
 class OtherDigitsError(FileError):

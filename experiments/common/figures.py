@@ -13,6 +13,9 @@ from unknot.representation.metrics import hinton
 ERRORS = {"nats": "-log p(x | z) in nats", "error": "squared error of a pixel"}
 """The reconstruction errors that `study.measure` returns, by name."""
 
+ENLARGED = 2
+"""Pixels of a grid of videos for each of a video."""
+
 
 def hinton_figure(
     matrices: Mapping[str, NDArray[np.float64]],
@@ -74,3 +77,15 @@ def tradeoff(
     panels[0, 0].legend(fontsize=8)
     panels[0, 0].set_xlim(0, 1.1 * max(errors.values()))
     return figure
+
+
+def video_grid(videos: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Return frames of one animation of videos (n, t, h, w, c) side by side, so many in a row, enlarged."""
+    n, frames, height, width, channels = videos.shape
+    rows = -(-n // columns)
+    padded = np.zeros((rows * columns, frames, height + 1, width + 1, channels), np.uint8)
+    padded[..., -1, :, :], padded[..., -1, :] = 128, 128  # grey lines between videos
+    padded[:n, :, :-1, :-1] = videos
+    arranged = padded.reshape(rows, columns, *padded.shape[1:]).transpose(2, 0, 3, 1, 4, 5)
+    whole = arranged.reshape(frames, rows * (height + 1), columns * (width + 1), channels)
+    return whole.repeat(ENLARGED, 1).repeat(ENLARGED, 2)

@@ -1,6 +1,6 @@
 """Run the models of a seed, each in a folder of its name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -47,8 +47,9 @@ def train_model(
     folder: Path,
     seed: int,
     resume: bool,
+    keep: Iterable[int] = (),
 ) -> T:
-    """Make a model and train it; one whose folder is called `UNTRAINED` is saved as it starts.
+    """Make a model and train it; one whose folder's name has `UNTRAINED` in it is saved as it starts.
 
     Args:
         make: makes the model; its random weights depend on the seed.
@@ -57,15 +58,40 @@ def train_model(
         folder: the model's. The progress bar shows its name.
         seed: of torch.
         resume: go on with what is in the folder.
+        keep: updates after which the weights are kept, too, rising; see `load_stages`.
     """
     torch.manual_seed(seed)
     learner = make()
-    if folder.name == UNTRAINED:
+    if UNTRAINED in folder.name:
         save_learner(learner.eval(), folder / WEIGHTS)
         return learner
-    options: dict[str, Any] = {"folder": folder, "resume": resume, "checkpoint_every": CHECKPOINT_EVERY}
-    train(learner, batch_at, steps, **options, description=f"seed {seed}: {folder.name}")
+    options: dict[str, Any] = {"folder": folder, "checkpoint_every": CHECKPOINT_EVERY}
+    options["description"] = f"seed {seed}: {folder.name}"
+    for updates in keep:
+        path = _stage(folder, updates)
+        if not (resume and path.exists()):
+            train(learner, batch_at, updates, resume=resume, **options)
+            save_learner(learner, path)
+            resume = True
+    train(learner, batch_at, steps, resume=resume, **options)
     return learner
+
+
+def load_stages(folder: Path, stages: Iterable[int], kind: type[T]) -> Iterator[tuple[int, T]]:
+    """Load a model as it was after so many updates, one stage after the other, where it was kept then.
+
+    Args:
+        folder: the model's.
+        stages: the updates.
+        kind: the class that it must be of.
+    """
+    for updates in stages:
+        if (path := _stage(folder, updates)).exists():
+            yield updates, load_learner(path, kind=kind)
+
+
+def _stage(folder: Path, updates: int) -> Path:
+    return folder / f"at-{updates}" / WEIGHTS
 
 
 @overload

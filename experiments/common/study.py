@@ -19,6 +19,7 @@ from unknot.checks import above, settings_at_least
 from unknot.experiments.common.codes import oracle, sample_images, votes_for
 from unknot.experiments.common.figures import hinton_figure
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models, train_model
+from unknot.experiments.common.seeds import seeded
 from unknot.models.data.stream import stream
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE, VariationalAutoencoder
@@ -226,8 +227,7 @@ def reconstruction(learner: Learner, images: Images) -> dict[str, Any]:
     error = float((learner.decode(codes) - target).square().mean())
     if isinstance(learner, PCA):
         return {"error": error, "nats": None, "kl": None}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         z = learner.posterior(images).sample()
     decoded, least = learner.decoder(z), target.clamp(1e-6, 1 - 1e-6).logit()
     grey = target.movedim(-1, 1)

@@ -25,6 +25,16 @@ def over_seeds(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
     return values
 
 
+def percents(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[float]:
+    """Return the shares below these keys in the metrics of each seed, in percent."""
+    return [100 * share for share in over_seeds(seeds, *keys)]
+
+
+def percent_cell(shares: Sequence[float]) -> str:
+    """Return "mean ± standard deviation" of a share of each seed, in percent."""
+    return mean_std([100 * share for share in shares], 1)
+
+
 def where_measured(seeds: Sequence[Mapping[str, Any]], *keys: str) -> list[Any]:
     """Return the values below these keys, of the seeds that have all of them."""
     values: list[Any] = list(seeds)
@@ -39,9 +49,9 @@ def mean(seeds: Sequence[Mapping[str, Any]], *keys: str) -> float:
 
 
 def cell(seeds: Sequence[Mapping[str, Any]], *keys: str, digits: int = 2) -> str:
-    """Return "mean ± standard deviation" of the values below these keys, "–" where they are None."""
+    """Return "mean ± standard deviation" of the values below these keys, "–" where one is None."""
     values = over_seeds(seeds, *keys)
-    return "–" if values[0] is None else mean_std(values, digits)
+    return "–" if None in values else mean_std(values, digits)
 
 
 INTERVALS = (

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 import unknot  # noqa: F401  (registers the environments)
 from unknot.checks import settings_at_least
-from unknot.experiments.common.digits import check_digits, keep_digits
+from unknot.experiments.common.digits import check_digits, digits_of, keep_digits
 from unknot.experiments.common.tables import cell, how_many, where_measured
 from unknot.report import Headline, Table, save_figure
 from unknot.representation import WEIGHTS, Learner, load_learner, save_learner, train
@@ -244,15 +244,14 @@ def _factor_table(seeds: list[dict[str, Any]]) -> Table:
         r = (cell(models, "correlation", factor, digits=3) for factor in FACTORS)
         reached = (how_many(_reached(models, bar)) for bar in (BAR, AIM))
         rows.append((title, *r, cell(models, "least", digits=3), *reached, cell(models, "dci")))
-    names = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits"}
-    sources = " and ".join(names[source] for source in sorted({each["source"] for each in seeds}))
     return Table(
         "Digits: |correlation| of the best latent with each factor",
         ("model", "x₁", "y₁", "x₂", "y₂", "least", f"seeds ≥ {BAR}", f"seeds ≥ {AIM}", "DCI"),
         tuple(rows),
         (
             f"Mean ± standard deviation over {len(seeds)} seeds; {seeds[0]['scenes']} scenes with digits of "
-            f"the test split, which no training saw. Digits are {sources}. DCI: disentanglement of the four.",
+            f"the test split, which no training saw. Digits are {digits_of(seeds)}. DCI: "
+            "disentanglement of the four.",
             "Trivial baseline: the random encoder. Upper bound: 1. A seed counts if all four factors do.",
             f"Target: at least {BAR} for all four, in 9 of 10 seeds; hoped for: {AIM}.",
             "The paper shows at least one latent that follows each factor nearly linearly (B.1, Fig. 4), "

@@ -49,19 +49,12 @@ def _exchanges(model: JADE, data: Data) -> Figure:
         [np.flatnonzero(data.other_test.labels == d)[0] for d in range(CLASSES)]
     ]
     styles = data.test.images[:SHOWN]
-    content, style = model.encode_other(contents), model.encode(styles)
-    figure = Figure(figsize=(0.7 * (SHOWN + 1), 0.7 * (CLASSES + 1)))
-    panels = figure.subplots(CLASSES + 1, SHOWN + 1)
-    for panel in panels.flat:
-        panel.axis("off")
-    for panel, image in zip(panels[0, 1:], styles, strict=True):
-        panel.imshow(image)
-    for row, image, each in zip(panels[1:], contents, content, strict=True):
-        row[0].imshow(image[..., 0], cmap="gray")
-        made = exchanged(model.decode, each.expand(SHOWN, -1), style, model.latent_dim)
-        for panel, picture in zip(row[1:], made, strict=True):
-            panel.imshow(picture)
-    return figure
+    codes, style = model.encode_other(contents), model.encode(styles)
+    rows = {"styles": np.concatenate([np.full_like(styles[:1], 255), styles])}
+    for digit, (image, code) in enumerate(zip(contents, codes, strict=True)):
+        made = exchanged(model.decode, code.expand(SHOWN, -1), style, model.latent_dim)
+        rows[str(digit)] = np.concatenate([image[None].repeat(3, -1), made])
+    return image_rows(rows)
 
 
 @torch.no_grad()

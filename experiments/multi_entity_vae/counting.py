@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from unknot.agents.intervals import as_digits
-from unknot.experiments.multi_entity_vae.reading import Images, batches, information
+from unknot.experiments.multi_entity_vae.reading import Factors, Images, batches, information, parts
 from unknot.models.data.scenes import Scenes
 from unknot.representation import Learner
 from unknot.representation.metrics.objects import best_threshold, counts_above
@@ -55,7 +55,7 @@ def count_by_threshold(learner: Learner, source: Scenes, settings: "Settings", s
     return {
         "threshold": threshold,
         "chosen": float((counts_above(values, threshold) == counts).mean()),
-        **accuracy(counts_above(others, threshold), source, counted),
+        **accuracy(counts_above(others, threshold), counted, overlapping(source, counted)),
     }
 
 
@@ -69,20 +69,28 @@ def count_by_rules(source: Scenes, settings: "Settings", share: int) -> dict[str
         counts[MAJORITY].append(np.full(len(images), usual))
         counts[BLOBS].append(np.array([blobs(image)[1] for image in images]))
         counts[COLOURS].append(np.array([colours(image) for image in images]))
-    return {name: accuracy(np.concatenate(each), source, factors) for name, each in counts.items()}
+    overlap = overlapping(source, factors)
+    return {name: accuracy(np.concatenate(each), factors, overlap) for name, each in counts.items()}
 
 
-def accuracy(counts: Counts, source: Scenes, factors: dict[str, NDArray[Any]]) -> dict[str, Any]:
+def overlapping(source: Scenes, factors: Factors) -> NDArray[np.bool_]:
+    """Return in which scenes, (n,), some pixel is covered twice."""
+    return np.concatenate([(source.masks(some).sum(1) > 1).any((1, 2)) for some in parts(factors)])
+
+
+def accuracy(counts: Counts, factors: Factors, overlap: NDArray[np.bool_]) -> dict[str, Any]:
     """Return how often counts are right.
+
+    Args:
+        counts: (n,).
+        factors: of the scenes.
+        overlap: in which of them some pixel is covered twice, (n,).
 
     Returns:
         `accuracy`, a share; `apart` and `overlapping`, the same where no pixel or some pixel is covered
         twice, None where there is no such scene; `outcomes`, of each scene.
     """
     right = counts == factors["present"].sum(1)
-    overlap = np.concatenate(
-        [(source.masks(some).sum(1) > 1).any((1, 2)) for some, _ in batches(source, factors)]
-    )
 
     def share(rows: NDArray[np.bool_]) -> float | None:
         return float(right[rows].mean()) if rows.any() else None

@@ -47,8 +47,7 @@ def save_pictures(learner: Learner, source: Scenes, folder: Path) -> None:
         figures["traversals"] = traversals(learner, images)
     if isinstance(learner, MultiEntityVAE):
         figures["sequential"] = sequential(learner, images)
-        early = [load_early(folder)] if (folder / "early").is_dir() else []
-        figures["kl-maps"] = kl_maps([*early, learner], images)
+        figures["kl-maps"] = kl_maps([*load_early(folder, learner.steps), learner], images)
     with SummaryWriter(str(folder)) as writer:
         for name, figure in figures.items():
             save_figure(figure, folder / "figures" / f"{name}.png", writer)

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from unknot.agents.intervals import as_digits
+from unknot.experiments.common.seeds import seeded
 from unknot.experiments.multi_entity_vae.counting import blobs, count_by_threshold, sample
 from unknot.experiments.multi_entity_vae.reading import (
     Factors,
@@ -18,6 +19,7 @@ from unknot.experiments.multi_entity_vae.reading import (
     read,
 )
 from unknot.models.data.scenes import Scenes
+from unknot.models.image.networks import gaussian_kl
 from unknot.models.objects.entity import EntityAutoencoder
 from unknot.models.objects.multi_entity import MultiEntityVAE
 from unknot.models.objects.slot_attention import SlotAttention
@@ -128,8 +130,7 @@ def bound(learner: EntityAutoencoder, source: Scenes, factors: Factors) -> dict[
     vectors that are decoded. `others`: of the candidates that are not, 0 where there are none.
     """
     missing, kl, others = [], [], []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         for _, images in batches(source, factors):
             target = torch.from_numpy(images).movedim(-1, 1).double() / 255
             grey = -torch.special.entr(target) - torch.special.entr(1 - target)
@@ -269,7 +270,7 @@ def touched(learner: EntityAutoencoder, source: Scenes, factors: Factors) -> flo
 def traversed_dimensions(learner: EntityAutoencoder, images: Images) -> list[int]:
     """Return the dimensions to traverse, those with the most KL first."""
     found = learner.entities_of(images)
-    kl = (found.mean.square() + found.log_variance.exp() - 1 - found.log_variance)[:, 0].mean(0) / 2
+    kl = gaussian_kl(found.mean, found.log_variance)[:, 0].mean(0)
     most = DIMENSIONS if isinstance(learner, SceneVAE) else len(kl)
     dimensions: list[int] = kl.argsort(descending=True)[:most].tolist()
     return dimensions

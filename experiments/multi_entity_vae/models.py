@@ -5,16 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from unknot.experiments.common.runs import CHECKPOINT_EVERY, UNTRAINED
-from unknot.files import WEIGHTS
+from unknot.experiments.common.runs import UNTRAINED, load_stages, train_model
 from unknot.models.data.scenes import Scenes
 from unknot.models.data.stream import stream
 from unknot.models.objects.multi_entity import MultiEntityVAE
 from unknot.models.objects.slot_attention import SlotAttention
 from unknot.models.objects.whole_scene import SceneVAE
-from unknot.representation import Learner, load_learner, save_learner, train
+from unknot.representation import Learner
 
 if TYPE_CHECKING:
     from unknot.experiments.multi_entity_vae import Settings
@@ -27,8 +24,8 @@ OURS, LITERAL, PLAIN, SLOTS = "mvae", "literal", "vae", "slots"
 """Kinds of models; a model is called KIND-SPRITES."""
 SIDE = 64
 """Side of the images in the paper."""
-EARLY, EARLY_SHARE = "early", 0.02
-"""The folder in a model's with what it was like after so much of its training (Fig. 2b)."""
+EARLY = 0.02
+"""Share of the updates after which a model is kept, to show what it was like early on (Fig. 2b)."""
 
 
 def source(settings: "Settings", objects: int) -> Scenes:
@@ -76,24 +73,15 @@ def maker(name: str, settings: "Settings") -> Callable[[], Learner]:
 
 def train_scenes(name: str, settings: "Settings", folder: Path, seed: int, resume: bool) -> Learner:
     """Train a model on fresh scenes, and keep it early in training, too; the untrained one as it starts."""
-    torch.manual_seed(seed)
-    learner = maker(name, settings)()
-    kind, objects = kind_of(name)
-    if kind == UNTRAINED:
-        save_learner(learner.eval(), folder / WEIGHTS)
-        return learner
-    batches, steps = stream(source(settings, objects), settings.batch, seed), steps_of(name, settings)
-    options: dict[str, Any] = {"folder": folder, "checkpoint_every": CHECKPOINT_EVERY}
-    options["description"] = f"seed {seed}: {name}"
-    kept, early = folder / EARLY / WEIGHTS, max(int(EARLY_SHARE * steps), 1)
-    if not (resume and kept.exists()):
-        train(learner, batches, early, resume=resume, **options)
-        save_learner(learner, kept)
-        resume = True
-    train(learner, batches, steps, resume=resume, **options)
-    return learner
+    scenes, steps = source(settings, kind_of(name)[1]), steps_of(name, settings)
+    batches = stream(scenes, settings.batch, seed)
+    return train_model(maker(name, settings), batches, steps, folder, seed, resume, [_early(steps)])
 
 
-def load_early(folder: Path) -> MultiEntityVAE:
-    """Load what a multi-entity VAE was like early in training, from the model's folder."""
-    return load_learner(folder / EARLY / WEIGHTS, kind=MultiEntityVAE)
+def load_early(folder: Path, steps: int) -> list[MultiEntityVAE]:
+    """Load what a multi-entity VAE was like early in its updates, from its folder, if that was kept."""
+    return [learner for _, learner in load_stages(folder, [_early(steps)], MultiEntityVAE)]
+
+
+def _early(steps: int) -> int:
+    return max(int(EARLY * steps), 1)

@@ -36,10 +36,15 @@ class Reading:
     """Which pixels each slot visibly paints, (n, slots, h, w)."""
 
 
+def parts(factors: Factors) -> Iterator[Factors]:
+    """Yield factors, some scenes at a time."""
+    for start in range(0, len(factors["present"]), BATCH):
+        yield {name: each[start : start + BATCH] for name, each in factors.items()}
+
+
 def batches(source: Scenes, factors: Factors) -> Iterator[tuple[Factors, Images]]:
     """Yield factors and their images, some scenes at a time."""
-    for start in range(0, len(factors["present"]), BATCH):
-        some = {name: each[start : start + BATCH] for name, each in factors.items()}
+    for some in parts(factors):
         yield some, source.render_factors(some)
 
 

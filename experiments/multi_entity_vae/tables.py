@@ -10,6 +10,7 @@ from unknot.experiments.common.tables import (
     INTERVALS,
     cell,
     over_seeds,
+    percents,
     success_cell,
     where_measured,
 )
@@ -67,8 +68,8 @@ def headlines(seeds: Seeds) -> tuple[Headline, ...]:
 
 
 def _counted(seeds: Seeds, objects: int) -> Headline:
-    right = _percent(_found(seeds, f"{OURS}-{objects}"), "counting", "accuracy")
-    floor, oracle = (_percent(_rules(seeds, objects), rule, "accuracy") for rule in (BLOBS, COLOURS))
+    right = percents(_found(seeds, f"{OURS}-{objects}"), "counting", "accuracy")
+    floor, oracle = (percents(_rules(seeds, objects), rule, "accuracy") for rule in (BLOBS, COLOURS))
     target = COUNTED[objects]
     met = np.mean(right) >= target and np.mean(right) - np.mean(floor) >= LEAD
     return Headline(
@@ -83,16 +84,12 @@ def _counted(seeds: Seeds, objects: int) -> Headline:
 
 
 def _exchanged(seeds: Seeds) -> Headline:
-    right = _percent(_found(seeds, f"{OURS}-{FEW}"), "exchange", "rate")
-    floor = _percent(_found(seeds, f"{UNTRAINED}-{FEW}"), "exchange", "rate")
-    return Headline(
-        measure="Exchanged objects that are right, %",
-        paper="pictures",
-        ours=mean_std(right, 1),
-        floor=f"{_mean_or_zero(floor):.1f}, untrained",
-        ceiling="100, re-rendered from true factors",
-        target=f"at least {EXCHANGED:g}",
-        met=bool(np.mean(right) >= EXCHANGED),
+    return _scenes(
+        seeds,
+        "exchange",
+        "Exchanged objects that are right, %",
+        "100, re-rendered from true factors",
+        EXCHANGED,
     )
 
 
@@ -128,16 +125,22 @@ def _bound(seeds: Seeds) -> Headline:
 
 
 def _quiet(seeds: Seeds) -> Headline:
-    silent = _percent(_found(seeds, f"{OURS}-{FEW}"), "sequence", "rate")
-    floor = _percent(_found(seeds, f"{UNTRAINED}-{FEW}"), "sequence", "rate")
+    return _scenes(
+        seeds, "sequence", "Scenes decoded one by one, with silent surplus vectors, %", "100", QUIET
+    )
+
+
+def _scenes(seeds: Seeds, key: str, measure: str, ceiling: str, target: float) -> Headline:
+    """Return the line of a share of scenes that are right."""
+    right, floor = (percents(_found(seeds, f"{kind}-{FEW}"), key, "rate") for kind in (OURS, UNTRAINED))
     return Headline(
-        measure="Scenes decoded one by one, with silent surplus vectors, %",
+        measure=measure,
         paper="pictures",
-        ours=mean_std(silent, 1),
+        ours=mean_std(right, 1),
         floor=f"{_mean_or_zero(floor):.1f}, untrained",
-        ceiling="100",
-        target=f"at least {QUIET:g}",
-        met=bool(np.mean(silent) >= QUIET),
+        ceiling=ceiling,
+        target=f"at least {target:g}",
+        met=bool(np.mean(right) >= target),
     )
 
 
@@ -156,7 +159,7 @@ def _counting(seeds: Seeds) -> Table:
         for kind, title in TITLES.items():
             counting = where_measured(_found(seeds, f"{kind}-{objects}"), "counting")
             if counting:
-                chosen = mean_std(_percent(counting, "chosen"), 1)
+                chosen = mean_std(percents(counting, "chosen"), 1)
                 rows.append(
                     (title, str(objects), cell(counting, "threshold"), chosen, *_accuracies(counting))
                 )
@@ -268,10 +271,6 @@ def _found(seeds: Seeds, name: str) -> list[Any]:
 
 def _rules(seeds: Seeds, objects: int) -> list[Any]:
     return where_measured(seeds, "rules", str(objects))
-
-
-def _percent(rows: Sequence[Mapping[str, Any]], *keys: str) -> list[float]:
-    return [100 * value for value in over_seeds(rows, *keys)]
 
 
 def _mean_or_zero(values: Sequence[float]) -> float:

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from unknot.experiments.common.digits import block_means
 from unknot.mnist import load
 from unknot.models.data.shapes2d import Shapes2D
 from unknot.models.data.splits import stratified_split
@@ -35,8 +36,6 @@ def split(orientations: int, positions: int) -> list[NDArray[np.int64]]:
 def digits(split: str, pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return images (n, pixels, pixels, 1) and labels (n,) of MNIST's split, or of its replacement."""
     images, labels = load(split)
-    edge, block = (DIGIT_SIDE - images.shape[1]) // 2, DIGIT_SIDE // pixels
+    edge = (DIGIT_SIDE - images.shape[1]) // 2
     padded = np.pad(images, ((0, 0), (edge, edge), (edge, edge)))
-    blocks = padded.reshape(-1, pixels, block, pixels, block)
-    means = blocks.mean((2, 4), dtype=np.float32)
-    return means.round().astype(np.uint8)[..., None], labels
+    return block_means(padded[..., None], pixels), labels

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unknot.experiments.common.digits import digits_of
 from unknot.experiments.common.study import BOUNDS, CEILING, PCA_MODEL
 from unknot.experiments.common.tables import cell, how_many, over_seeds, score_cells, title
 from unknot.report import Headline, Table, mean_std, verdict
@@ -144,16 +145,14 @@ def _digits_table(seeds: list[dict[str, Any]]) -> Table:
     def cells(model: list[Any]) -> tuple[str, ...]:
         return tuple(cell(model, "accuracy", share, digits=3) for share in shares)
 
-    names = {"mnist": "MNIST", "digits": "scikit-learn's 8 × 8 digits, which stand in for MNIST"}
-    sources = " and ".join(names[source] for source in sorted({seed["source"] for seed in seeds}))
     return Table(
         "Digits: accuracy of a support vector machine on codes",
         ("autoencoder", "β", *(f"{100 * float(share):g}% of labels" for share in shares)),
         _rows(seeds, "digits", cells),
         (
-            f"Mean ± standard deviation over {len(seeds)} seeds. Digits are {sources}. Trivial baselines: "
-            "one class for all, and as many principal components as codes have dimensions; for comparison, "
-            "the pixels.",
+            f"Mean ± standard deviation over {len(seeds)} seeds. Digits are {digits_of(seeds)}. "
+            "Trivial baselines: one class for all, and as many principal components as codes have "
+            "dimensions; for comparison, the pixels.",
             "The paper's Fig. 2 has curves, no numbers: accuracy leaps from β = 0 to 0.1, then falls as β "
             "grows.",
             *_leaps({share: of_models(seeds, "digits", "accuracy", share) for share in shares}),

@@ -14,7 +14,9 @@ from unknot.checks import count
 __all__ = ["Factors", "GridSource", "Images", "check_factors"]
 
 Images = NDArray[np.uint8]
+"""Images (n, height, width, channels)."""
 Factors = dict[str, NDArray[Any]]
+"""Factors by name, as arrays whose first axis is the sample."""
 
 BATCH = 1000
 """Images rendered at a time when all combinations are rendered."""

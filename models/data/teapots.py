@@ -70,6 +70,7 @@ DEPTH_STEPS = 2.0**20
 """Resolution of a unit of depth; a float keeps NumPy 1 in single precision."""
 
 PARTS = ("all", "seen", "gap")
+"""The parts of the factors' range that teapots are sampled from."""
 
 
 class Teapots(GridSource):

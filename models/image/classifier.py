@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from unknot.checks import above, count
 from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["Classifier"]
 
@@ -35,11 +36,9 @@ class Classifier(Learner):
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
-        count(4, side=min(shape[:2]))
-        count(1, channels=shape[2])
         count(1, classes=classes, width=width)
         above(0, learning_rate=learning_rate)
-        self.shape = (shape[0], shape[1], shape[2])
+        self.shape = image_shape(shape, 4)
         layers: list[nn.Module] = []
         for before, after in ((shape[2], width), (width, 2 * width)):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]

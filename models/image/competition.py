@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count, one_of, within
+from unknot.models.adversarial import discriminator_loss
 from unknot.models.image.experts import DISCRIMINATORS, NORMS, Experts
 from unknot.representation.learner import Learner, as_images, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["IDENTITIES", "CompetingExperts", "Repaired"]
 
@@ -27,8 +29,10 @@ IDLE, GREEDY = 0.5, 1.5
 """Shares of wins below and above which an expert is idle and greedy, in units of a fair share."""
 SAME = 0.1
 """Two experts do the same to images if their outputs differ by less than this share of the squared change."""
+FALL = 0.75
+"""The last share of the updates, in which learning rates fall to 0."""
 LAST = 0.25
-"""The last share of the updates, in which learning rates fall to 0 and experts are no longer revived."""
+"""The last share of the updates, in which experts are no longer revived."""
 
 
 class Repaired(NamedTuple):
@@ -62,10 +66,10 @@ class CompetingExperts(Learner):
     - every `revive_every` updates a copy of the expert that wins most, weights and moments, replaces one that
       wins next to nothing. In the last quarter an expert is retired instead, so that it wins nothing, if one
       that wins more does the same to its images;
-    - learning rates fall to 0 over that quarter (`decay`), and D's slope has a penalty (`r1`).
+    - learning rates fall to 0 after the first quarter (`decay`), and D's slope has a penalty (`r1`).
 
     Args:
-        shape: (height, width, channels) of the images.
+        shape: (height, width, channels) of the images, at least 8 pixels each way.
         experts: how many.
         width: channels of an expert's convolutions.
         layers: an expert's convolutions, of 3 × 3, at least 2; they must reach as far as mechanisms do.
@@ -80,7 +84,7 @@ class CompetingExperts(Learner):
         handicap: log odds that an expert loses, in training, for each factor of e by which it wins more than
             a fair share; 0 in the paper.
         revive_every: updates from one revival, or retirement, to the next; 0 for never.
-        decay: whether learning rates fall to 0 over the last quarter of `steps`.
+        decay: whether learning rates fall to 0 over the last three quarters of `steps`.
         r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
         learning_rate: Adam's, of the experts.
         discriminator_rate: Adam's, of D.
@@ -129,16 +133,14 @@ class CompetingExperts(Learner):
         at_least(0, r1=r1, handicap=handicap)
         above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.999, momentum=momentum)
-        self.shape = (shape[0], shape[1], shape[2])
-        count(1, channels=shape[2])
-        count(8, side=min(shape[:2]))
+        self.shape = image_shape(shape, 8)
         self.identity, self.identity_steps = identity, identity_steps if identity != "none" else 0
         self.steps, self.losers, self.revive_every = steps, min(losers, experts - 1), revive_every
         self.decay, self.r1, self.handicap = decay, r1, handicap
         self.experts = Experts(experts, shape[2], width, layers, norm)
         self.discriminator = DISCRIMINATORS[discriminator](self.shape, discriminator_width)
         self.rates = {"experts": learning_rate, "discriminator": discriminator_rate}
-        betas = (momentum, 0.999)
+        betas = (float(momentum), 0.999)
         self.optimizers = {
             name: torch.optim.Adam(getattr(self, name).parameters(), rate, betas=betas, fused=True)
             for name, rate in self.rates.items()
@@ -224,8 +226,8 @@ class CompetingExperts(Learner):
         return {"identity": torch.stack(errors).mean().detach()}
 
     def _set_rates(self, done: int) -> None:
-        """Set learning rates: constant, then falling to 0 over the last quarter."""
-        left = (self.steps - done) / (LAST * self.steps) if self.decay else 1.0
+        """Set learning rates: constant in the first quarter, then falling to 0."""
+        left = (self.steps - done) / (FALL * self.steps) if self.decay else 1.0
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.rates[name] * min(max(left, 0.0), 1.0)
@@ -262,7 +264,7 @@ class CompetingExperts(Learner):
         real = canonical.requires_grad_(self.r1 > 0)
         scores = self.discriminator(torch.cat([real, fakes]))[:, 0]
         own = scores[: len(real)]
-        loss = functional.softplus(-own).mean() + functional.softplus(scores[len(real) :]).mean()
+        loss = discriminator_loss(own, scores[len(real) :])
         penalty = loss.new_zeros(())
         if self.r1:
             (slope,) = torch.autograd.grad(own.sum(), real, create_graph=True)

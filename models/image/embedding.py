@@ -18,6 +18,7 @@ from unknot.representation.networks import image_shape
 __all__ = ["LOSSES", "Embedding"]
 
 LOSSES = ("f_statistic", "triplet", "histogram", "binomial_deviance")
+"""The losses by name."""
 ON_SPHERE = ("histogram", "binomial_deviance")
 """Losses of angles, whose embeddings lie on the unit sphere."""
 

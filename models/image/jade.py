@@ -18,23 +18,23 @@ from unknot.models.image.bottleneck_networks import (
     secondary_widths,
 )
 from unknot.models.image.networks import gaussian_kl
+from unknot.representation.gaussian import Gaussian
 from unknot.representation.learner import descend, image_tensor
 from unknot.representation.networks import image_shape
 
-__all__ = ["JADE", "kl_between"]
+__all__ = ["JADE"]
 
 
 FIRST_LOG_VARIANCE = -2.0
 
 
 class _Bound(NamedTuple):
-    """The terms of a lower bound on log p(x, l), (n,) each in nats, and q(z2 | x), (n, latent_dim) each."""
+    """The terms of a lower bound on log p(x, l), (n,) each in nats, and q(z2 | x)."""
 
     reconstruction: Tensor
     label: Tensor
     kl: Tensor
-    mean: Tensor
-    log_variance: Tensor
+    content: Gaussian
 
 
 class JADE(BottleneckClassifier):
@@ -141,8 +141,7 @@ class JADE(BottleneckClassifier):
         x = self._bound(self.encoder, self.decoder, images, batch["label"])
         y = self._bound(self.other_encoder, self.other_decoder, others, batch["other_label"])
         pairs = (batch["label"] == batch["other_label"]).float()
-        distance = kl_between(x.mean, x.log_variance, y.mean, y.log_variance).sum(1)
-        match = (pairs * distance).sum() / pairs.sum().clamp(min=1)
+        match = (pairs * x.content.kl(y.content)).sum() / pairs.sum().clamp(min=1)
         terms = {}
         for prefix, bound in (("", x), ("other_", y)):
             terms[f"{prefix}reconstruction"] = bound.reconstruction.mean()
@@ -167,15 +166,14 @@ class JADE(BottleneckClassifier):
     ) -> _Bound:
         """Return the terms of eq. 1 of images (n, c, h, w) with labels (n,), from one sample of the code."""
         mean, log_variance = self._moments(encode, images)
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        z = Gaussian(mean, log_variance).sample()
         errors = (decode(z).sigmoid() - images).square().flatten(1).sum(1) / (2 * self.variance)
         content = slice(0, self.latent_dim)
         return _Bound(
             errors,
             functional.cross_entropy(self.labels(z[:, content]), labels, reduction="none"),
             gaussian_kl(mean, log_variance).sum(1),
-            mean[:, content],
-            log_variance[:, content],
+            Gaussian(mean[:, content], log_variance[:, content]),
         )
 
     def _moments(self, encode: torch.nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -192,11 +190,3 @@ def _start_precise(last: torch.nn.Module, codes: int) -> None:
     assert isinstance(last, torch.nn.Linear)
     last.weight[codes:] = 0
     last.bias[codes:] = FIRST_LOG_VARIANCE
-
-
-def kl_between(mean: Tensor, log_variance: Tensor, other_mean: Tensor, other_log_variance: Tensor) -> Tensor:
-    """Return KL(N(mean, variance) || N(other mean, other variance)) in nats for each dimension."""
-    difference = log_variance - other_log_variance
-    return (
-        difference.exp() + (mean - other_mean).square() * (-other_log_variance).exp() - 1 - difference
-    ) / 2

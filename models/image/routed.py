@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from unknot.checks import above, count, one_of
 from unknot.models.image.experts import NORMS, Experts
-from unknot.representation.learner import Trainable, as_images, descend, image_tensor
+from unknot.representation.learner import Trainable, anneal, as_images, descend, image_tensor
+from unknot.representation.networks import image_shape
 
 __all__ = ["RoutedExperts"]
 
@@ -50,7 +51,7 @@ class RoutedExperts(Trainable):
         count(2, layers=layers)
         one_of("norm", norm, NORMS)
         above(0, learning_rate=learning_rate)
-        self.shape = (shape[0], shape[1], shape[2])
+        self.shape = image_shape(shape)
         self.steps, self.learning_rate = steps, learning_rate
         self.experts = Experts(experts, shape[2], width, layers, norm)
         self.optimizers = {"adam": torch.optim.Adam(self.experts.parameters(), learning_rate, fused=True)}
@@ -73,9 +74,7 @@ class RoutedExperts(Trainable):
         Returns:
             `error`, the squared error of a pixel.
         """
-        left = max(1 - int(self.step) / self.steps, 0.0)
-        for group in self.optimizers["adam"].param_groups:
-            group["lr"] = self.learning_rate * (1 - np.cos(np.pi * left)) / 2
+        anneal(self.optimizers["adam"], int(self.step), self.steps, self.learning_rate)
         self.step += 1
         images, originals = (
             image_tensor(batch[name], self.step.device, self.shape) for name in ("observation", "original")

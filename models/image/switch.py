@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import at_least, count
+from unknot.models.adversarial import generator_loss
 from unknot.models.image.competition import CompetingExperts, Repaired
 from unknot.models.image.experts import strided_discriminator
 from unknot.representation.learner import as_images
@@ -31,7 +32,8 @@ class SwitchExperts(CompetingExperts):
     """
 
     def __init__(self, *, balance: float = 0.01, router_width: int = 16, **settings: Any) -> None:
-        super().__init__(**{**settings, "revive_every": 0, "handicap": 0.0})
+        super().__init__(**settings)
+        self.revive_every, self.handicap = 0, 0.0  # the router keeps all in use
         at_least(0, balance=balance)
         count(1, router_width=router_width)
         self.balance = balance
@@ -68,7 +70,7 @@ class SwitchExperts(CompetingExperts):
         loss = self._discriminate(canonical, mixed.detach())
         scores = self.discriminator(mixed)[:, 0]
         balance = self.balance * load_balance(chosen, shares)
-        self._step(functional.softplus(-scores).mean() + balance, chosen, self.router)
+        self._step(generator_loss(scores) + balance, chosen, self.router)
         return self._count(chosen) | {"discriminator": loss, "winners": scores.mean().detach()}
 
 

@@ -15,6 +15,7 @@ from torch.distributions import Independent, Normal
 from unknot.checks import above, at_least, count, one_of, within
 from unknot.models.image.networks import LIKELIHOODS, NETWORKS, flipped, gaussian_kl, he_initialise
 from unknot.models.image.warm_up import FROZEN_UPDATES, WARM_UP_PIXEL_WEIGHT, end_warm_up
+from unknot.representation.gaussian import Gaussian
 from unknot.representation.learner import Learner, descend, image_tensor
 from unknot.representation.networks import image_shape
 
@@ -133,7 +134,7 @@ class VariationalAutoencoder(Learner):
         self._continue_warm_up(images)
         pixel_weight = WARM_UP_PIXEL_WEIGHT if self.warming else 1.0
         mean, log_variance = self._moments(flipped(images, self.noise) if self.noise else images)
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        z = Gaussian(mean, log_variance).sample()
         reconstruction = self.error(self.decoder(z), images).mean()
         penalty, terms = self.penalty(mean, log_variance, z)
         descend(pixel_weight * reconstruction + penalty, self.optimizers["adam"])

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from unknot.checks import above, count
 from unknot.models.image.networks import bernoulli, gaussian_kl, he_initialise
-from unknot.models.objects.networks import SceneEncoder, anneal, object_decoder, renderer
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.models.objects.networks import SceneEncoder, object_decoder, renderer
+from unknot.representation.learner import Learner, anneal, descend, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["Entities", "EntityAutoencoder"]
@@ -190,11 +190,6 @@ class EntityAutoencoder(Learner):
 def _pooled(maps: Tensor) -> Tensor:
     """Return the maximum over objects' maps (n, k, c, h, w) and an empty one, which is 0."""
     return maps.amax(1).clamp(min=0)
-
-
-def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Sample Gaussians, differentiably."""
-    return mean + (log_variance / 2).exp() * torch.randn_like(mean)
 
 
 def kl_of(mean: Tensor, log_variance: Tensor) -> Tensor:

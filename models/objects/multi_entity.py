@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import flag, one_of
-from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of, sampled
+from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of
+from unknot.representation.gaussian import Gaussian
 
 __all__ = ["BOUNDS", "MultiEntityVAE"]
 
@@ -72,5 +73,5 @@ class MultiEntityVAE(EntityAutoencoder):
         rows = torch.arange(len(kl), device=kl.device)[:, None]
         selected, every = kl[rows, chosen].sum(1), kl.sum(1)
         paid = every if self.bound == "all" else selected
-        z = sampled(mean[rows, chosen], log_variance[rows, chosen])
+        z = Gaussian(mean[rows, chosen], log_variance[rows, chosen]).sample()
         return z, paid, {"kl_selected": selected.mean(), "kl_others": (every - selected).mean()}

@@ -1,12 +1,11 @@
-"""Networks of models of scenes: an encoder that keeps places, decoders of one object, a renderer, a rate."""
+"""Networks of models of scenes: an encoder that keeps places, decoders of one object, a renderer."""
 
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-__all__ = ["SceneEncoder", "anneal", "cells_of", "coordinates", "object_decoder", "renderer"]
+__all__ = ["SceneEncoder", "cells_of", "coordinates", "object_decoder", "renderer"]
 
 Shape = tuple[int, int, int]
 
@@ -108,10 +107,3 @@ def renderer(channels: int, width: int, maps: int) -> nn.Sequential:
 
 def _doubled() -> nn.Upsample:
     return nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
-
-
-def anneal(optimizer: Optimizer, done: int, steps: int, first: float, last: float) -> None:
-    """Set an optimiser's rate along half a cosine: `first` before any update, `last` after `steps`."""
-    share = min(done / steps, 1.0)
-    for group in optimizer.param_groups:
-        group["lr"] = last + (first - last) * (1 + math.cos(math.pi * share)) / 2

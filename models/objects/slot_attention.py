@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from unknot.checks import above, count
 from unknot.models.image.networks import he_initialise
-from unknot.models.objects.networks import anneal, coordinates
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.models.objects.networks import coordinates
+from unknot.representation.learner import Learner, anneal, descend, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["SlotAttention", "SlotParts"]

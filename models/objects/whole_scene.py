@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of, sampled
+from unknot.models.objects.entity import Entities, EntityAutoencoder, Images, kl_of
+from unknot.representation.gaussian import Gaussian
 
 __all__ = ["SceneVAE"]
 
@@ -42,4 +43,4 @@ class SceneVAE(EntityAutoencoder):
 
     def _bound(self, images: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         mean, log_variance = self._scene(images)
-        return sampled(mean, log_variance), kl_of(mean, log_variance).sum(1), {}
+        return Gaussian(mean, log_variance).sample(), kl_of(mean, log_variance).sum(1), {}

@@ -166,3 +166,21 @@ def test_evaluate_policy_counts_its_episodes() -> None:
     model = PPO("MultiInputPolicy", venv, n_steps=4, batch_size=12, device="cpu", seed=0)
     lengths = evaluate_policy(model, venv, n_eval_episodes=6, return_episode_rewards=True)[1]
     assert lengths == [5] * 6
+
+
+@pytest.mark.parametrize("build", [make, make_dummy])
+def test_action_masks_are_found_as_maskable_ppo_looks_for_them(build: Any) -> None:
+    venv = build("unknot/Maze-v0", layout="open")
+    assert venv.has_attr("action_masks")
+    venv.seed(2)
+    venv.reset()
+    masks = np.stack(venv.env_method("action_masks"))
+    assert masks.shape == (N, venv.action_space.n)
+    assert masks.dtype == np.bool_
+    cells = np.array([info["factors"]["agent"] for info in venv.reset_infos])
+    inside = np.stack([cells[:, 0] < 3, cells[:, 1] > 0, cells[:, 1] < 3, cells[:, 0] > 0], axis=1)
+    assert np.array_equal(masks[:, :4], inside)  # down, left, right, up
+    assert not inside.all()
+    infos = venv.step(np.full(N, 4))[3]
+    assert equal(list(venv.env_method("action_masks")), [info["action_mask"] == 1 for info in infos])
+    assert not build("unknot/Planar-v0").has_attr("action_masks")

@@ -53,6 +53,7 @@ def test_the_simulation_has_the_required_settings(name: str) -> None:
         env = make(name, **settings)
     except TypeError as error:
         pytest.fail(f"the simulation must take max_steps and terminate_on_success ({error})")
+    assert getattr(env.simulation, "max_steps", None) == 1, "the simulation must have the attribute max_steps"
     env.reset(seed=0)
     _, _, terminated, truncated, _ = env.step(env.action_space.sample())
     assert terminated or truncated, "with max_steps=1 the first step must end the episode"

@@ -1,5 +1,6 @@
 """The grasping environments: one pose per attempt, and a gripper to steer."""
 
+import subprocess
 import sys
 from typing import Any
 
@@ -16,11 +17,33 @@ from unknot.envs import FactorObservation, FactorVectorObservation
 
 def test_without_pybullet_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pybullet", None)
+    monkeypatch.setattr(sys, "version_info", (3, 11, 7, "final", 0))
     for name in ("unknot/Grasp-v0", "unknot/GraspReach-v0"):
         with pytest.raises(ModuleNotFoundError, match=r'pybullet: pip install "unknot\[grasp\]"'):
             gym.make(name)
     with pytest.raises(SystemExit):
         main(["play", "unknot/GraspReach-v0"])
+
+
+def test_where_pybullet_has_no_wheels_the_error_names_the_python(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pybullet", None)
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0, "final", 0))
+    words = 'pybullet, which has wheels up to Python 3.11, not for 3.13: pip install "unknot[grasp]" there'
+    with pytest.raises(ModuleNotFoundError) as caught:
+        gym.make("unknot/Grasp-v0")
+    assert words in str(caught.value)
+    with pytest.raises(SystemExit):
+        main(["collect-grasps", "grasps"])
+    assert words in capsys.readouterr().err
+
+
+def test_importing_pybullet_prints_nothing() -> None:
+    pytest.importorskip("pybullet", reason="PyBullet has no wheels for this Python")
+    code = "import os, unknot.envs.grasp.world; os.write(2, b'seen')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "seen")
 
 
 pytest.importorskip("pybullet", reason="PyBullet is not installed")

@@ -52,6 +52,20 @@ PICTURES = {
         "seed-0/experts/figures/repaired-letters.png",
         "seed-0/experts/figures/competition.gif",
     ],
+    "mocogan": [
+        "figures/collapse.png",
+        "seed-0/shapes-mocogan/figures/contents.png",
+        "seed-0/shapes-mocogan/figures/longer.gif",
+        "seed-0/shapes-vgan/figures/videos.gif",
+        "seed-0/characters-mocogan/figures/combined.gif",
+    ],
+    "video-prediction": [
+        "figures/prediction-digits.png",
+        "seed-0/digits-factored/figures/correlations.png",
+        "seed-0/digits-entangled/figures/variations.gif",
+        "seed-0/street-factored/figures/variations.png",
+        "seed-0/street-slots/figures/changes.gif",
+    ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "jade": [
         "figures/errors.png",
@@ -65,7 +79,15 @@ PICTURES = {
 
 SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
-LONG = ("capacity-vae", "controllable-factors", "factor-vae", "grasping")
+LONG = (
+    "capacity-vae",
+    "controllable-factors",
+    "dynamics-content",
+    "factor-vae",
+    "grasping",
+    "quantifying-beta",
+    "video-prediction",
+)
 """Experiments whose evaluation takes so long that `make test-all` alone has it."""
 
 

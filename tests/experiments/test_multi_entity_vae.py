@@ -44,7 +44,8 @@ def test_accuracy_is_split_by_overlap() -> None:
     factors["present"][:] = 1
     factors["x"][:20] = factors["y"][:20] = 0.5  # overlap
     factors["x"][20:], factors["y"][20:] = [0.0, 1.0], [0.0, 1.0]
-    found = counting.accuracy(np.array([1] * 20 + [2] * 19 + [3]), source, factors)
+    overlap = counting.overlapping(source, factors)
+    found = counting.accuracy(np.array([1] * 20 + [2] * 19 + [3]), factors, overlap)
     assert found["overlapping"] == 0
     assert found["apart"] == pytest.approx(0.95)
     assert found["accuracy"] == pytest.approx(19 / 40)
@@ -128,7 +129,7 @@ def test_the_early_model_is_kept_and_a_resume_ends_with_the_same_weights(tmp_pat
     settings = multi_entity_vae.PRESETS["smoke"]
     name = f"{models.OURS}-{models.FEW}"
     whole = models.train_scenes(name, settings, tmp_path, 0, resume=False)
-    early = models.load_early(tmp_path)
+    (early,) = models.load_early(tmp_path, settings.steps)
     assert int(early.updates) == 1
     assert isinstance(whole, MultiEntityVAE)
     assert int(whole.updates) == 2

@@ -6,7 +6,12 @@ from torch import Tensor, nn
 
 from unknot.models.adversarial import (
     density_ratio_loss,
+    discriminator_loss,
+    generator_loss,
     gradient_penalty,
+    moving_average,
+    r1_penalty,
+    translated,
     wasserstein_distance,
     wasserstein_generator_loss,
 )
@@ -29,6 +34,51 @@ def test_the_density_ratio_loss_is_a_cross_entropy_and_least_at_the_log_ratio() 
         density_ratio_loss(log_odds[kinds_of_p], log_odds[kinds_of_q]), log_odds
     )
     torch.testing.assert_close(gradient, torch.zeros(2), atol=1e-6, rtol=0)
+
+
+def test_the_losses_of_the_game_are_log_probabilities() -> None:
+    real, generated = torch.tensor([0.5, -1.0]), torch.tensor([2.0])
+    by_hand = -real.sigmoid().log().mean() - (1 - generated.sigmoid()).log().mean()
+    torch.testing.assert_close(discriminator_loss(real, generated), by_hand)
+    torch.testing.assert_close(generator_loss(generated), -generated.sigmoid().log().mean())
+
+
+def test_r1_is_half_the_squared_slope_at_real_samples() -> None:
+    weights = torch.tensor([3.0, 4.0])
+    assert r1_penalty(lambda x: x @ weights, torch.zeros(5, 2)).item() == pytest.approx(12.5)
+    real = torch.tensor([[3.0, 4.0], [0.0, 1.0]])  # the slope of x² / 2 is x
+    assert r1_penalty(lambda x: x.square().sum(1) / 2, real).item() == pytest.approx((25 + 1) / 4)
+
+
+def test_translation_moves_whole_images_and_repeats_their_edges() -> None:
+    torch.manual_seed(0)
+    image = torch.arange(16.0).view(1, 1, 4, 4).expand(200, 1, 4, 4)
+    moved = translated(image, 1)
+    corners = set(moved[:, 0, 1, 1].tolist())
+    assert corners == {0, 1, 2, 4, 5, 6, 8, 9, 10}  # 5 moved by up to one pixel each way
+    still = moved[moved[:, 0, 1, 1] == 5]
+    assert torch.equal(still, image[: len(still)])
+    up = moved[(moved[:, 0, 1, 1] == 9)]
+    assert (up[:, 0, -1] == image[0, 0, -1]).all()
+
+
+def test_a_moving_average_forgets_how_the_network_began_and_keeps_counts_whole() -> None:
+    network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
+    average, plain = moving_average(network, 0.99), moving_average(network, 0.0)
+    seen = []
+    for value in (1.0, 2.0, 3.0):
+        nn.init.constant_(network[0].weight, value)  # type: ignore[arg-type]
+        network(torch.randn(4, 1))
+        for each in (average, plain):
+            each.update_parameters(network)
+        seen.append(next(average.parameters()).item())
+    second = 1 + (2 - 1) * 9 / 11
+    assert seen == pytest.approx([1, second, second + (3 - second) * 9 / 12])
+    assert next(plain.parameters()).item() == 3
+    assert int(average.state_dict()["module.1.num_batches_tracked"]) == 3
+    average.n_averaged.fill_(10_000)
+    average.update_parameters(network)
+    assert next(average.parameters()).item() == pytest.approx(0.99 * seen[-1] + 0.01 * 3)
 
 
 def test_the_penalty_of_a_plane_is_its_slopes_distance_from_one() -> None:

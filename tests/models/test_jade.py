@@ -14,8 +14,9 @@ from unknot.models.image.bottleneck_classifiers import (
     contrastive_alignment,
 )
 from unknot.models.image.bottleneck_networks import encoder, mirrored_decoder, primary_widths
-from unknot.models.image.jade import JADE, kl_between
+from unknot.models.image.jade import JADE
 from unknot.representation import train
+from unknot.representation.gaussian import Gaussian
 
 SMALL: dict[str, Any] = {"shape": (8, 8, 3), "classes": 2, "width": 8, "hidden": 16, "latent_dim": 2}
 PAIRED: dict[str, Any] = SMALL | {"other_shape": (8, 8, 1)}
@@ -41,10 +42,10 @@ def test_networks_have_the_papers_layers() -> None:
 
 
 def test_the_divergence_of_two_gaussians_by_hand() -> None:
-    mean, log_variance = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0])
-    other, other_log_variance = torch.tensor([0.0, 0.0]), torch.tensor([math.log(4), 0.0])
+    ours = Gaussian(torch.tensor([[1.0], [0.0]]), torch.zeros(2, 1))
+    theirs = Gaussian(torch.zeros(2, 1), torch.tensor([[math.log(4)], [0.0]]))
     expected = [math.log(2) + (1 + 1) / 8 - 0.5, 0]
-    assert kl_between(mean, log_variance, other, other_log_variance).tolist() == pytest.approx(expected)
+    assert ours.kl(theirs).tolist() == pytest.approx(expected)
 
 
 def constant(network: nn.Sequential, values: list[float]) -> None:

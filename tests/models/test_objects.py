@@ -12,10 +12,10 @@ from unknot.models.data.stream import stream
 from unknot.models.image.networks import bernoulli
 from unknot.models.objects.entity import EntityAutoencoder
 from unknot.models.objects.multi_entity import MultiEntityVAE
-from unknot.models.objects.networks import anneal
 from unknot.models.objects.slot_attention import SlotAttention
 from unknot.models.objects.whole_scene import SceneVAE
 from unknot.representation import train
+from unknot.representation.learner import anneal
 
 SMALL: dict[str, Any] = {"shape": (16, 16, 3), "entities": 3, "entity_dim": 4, "grid": 4, "width": 8}
 SMALL |= {"hidden": 16, "maps": 4}

@@ -41,5 +41,5 @@ def test_the_figure_has_rows_for_images_reconstructions_and_dimensions_in_order_
     last: Any = learner.encoder[-1]
     last.bias.data[3:] = torch.tensor([0.0, -4.0, -1.0])  # log variances: KLs of about 0, 1.5 and 0.2 nats
     figure = traversal_figure(learner, np.zeros((4, 8, 8, 1), np.uint8))
-    labels = [panel.get_ylabel().partition(":")[0] for panel in figure.axes]
+    labels = [label.get_text().partition(":")[0] for label in figure.axes[0].get_yticklabels()]
     assert labels == ["images", "reconstructed", "z1", "z2", "z0"]

@@ -19,7 +19,8 @@ LEAST: dict[Any, int] = {
 }  # fmt: skip
 """Sizes whose least value is not 1, everywhere or in a learner."""
 MAY_BE_ZERO = [
-    (name, "noise") for name in ("VAE", "CapacityVAE", "DIPVAE", "FactorVAE", "BetaTCVAE", "LatentMoves")
+    (name, "noise")
+    for name in ("VAE", "CapacityVAE", "DIPVAE", "FactorVAE", "BetaTCVAE", "AdaGVAE", "LatentMoves")
 ] + [("LatentMoves", "actions")]
 KERNEL_WIDTHS = [(name, "width") for name in ("Selectivity", "SceneSelectivity", "MultistepSelectivity")]
 """Widths that are no number of units."""
@@ -29,6 +30,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "MultistepSelectivity": {"actions": 4},
     "LatentMoves": {"moves": 3, "actions": 4, "centre": [0.0, 0.0]},
     "FactorGenerator": {"factors": {"x": (0.0, 1.0)}},
+    "FactorReader": {"sizes": {"yaw": 3}},
     "StackedNetworks": {"sizes": [2, 2, 2], "weights": [1.0], "penalties": ["l1"], "steps": 1},
 }
 """Arguments that have no default."""

@@ -119,6 +119,14 @@ def pairs(step: int) -> Batch:
     return batch | {"other_label": labels}
 
 
+def of_one_identity(step: int) -> Batch:
+    return still(4, 16, 16, 3)(step) | {"other": images(step + 100, 4, 16, 16, 3)}
+
+
+def read(step: int) -> Batch:
+    return still(6, 8, 8, 3)(step) | {"yaw": torch.tensor([0, 0, 1, 1, 2, 2]), "light": torch.arange(6) % 2}
+
+
 def factors(step: int) -> Batch:
     values = np.random.default_rng(step).uniform(size=(2, 8)).astype(np.float32)
     return still(8, 8, 8, 1)(step) | {"x": torch.from_numpy(values[0]), "y": torch.from_numpy(values[1])}
@@ -132,6 +140,10 @@ def sentences(step: int) -> Batch:
     return {"observation": torch.from_numpy(tokens), "label": torch.arange(8) % 2}
 
 
+def videos(step: int) -> Batch:
+    return {"observation": images(step, 4, 3, 8, 8, 3), "category": torch.tensor([0, 1, 1, 0])}
+
+
 def vectors(step: int) -> Batch:
     inputs = torch.from_numpy(np.random.default_rng(step).normal(size=(8, 2, 4)).astype(np.float32))
     return {"input": inputs, "target": inputs}
@@ -140,6 +152,7 @@ def vectors(step: int) -> Batch:
 EXPERTS: dict[str, Any] = {"shape": (8, 8, 1), "experts": 3, "width": 2, "layers": 2}
 EXPERTS |= {"discriminator_width": 2, "identity_steps": 1, "steps": 4}
 AUTOENCODER: dict[str, Any] = {"shape": (8, 8, 1), "latent_dim": 3, "width": 2, "hidden": 4}
+IDENTITIES: dict[str, Any] = {"shape": (16, 16, 3), "identity_dim": 2, "observation_dim": 3, "width": 2}
 PLANE: dict[str, Any] = {"shape": (8, 12, 1), "landmarks": 4, "steps": 4}
 SCENE: dict[str, Any] = {"shape": (16, 16, 3), "entities": 2, "entity_dim": 2, "grid": 4, "width": 4}
 SCENE |= {"hidden": 4, "maps": 2, "steps": 4}
@@ -147,6 +160,8 @@ CLASSIFIER: dict[str, Any] = {"shape": (8, 8, 3), "latent_dim": 2, "classes": 2,
 PAIRED: dict[str, Any] = CLASSIFIER | {"other_shape": (8, 8, 1)}
 SELECTIVE: dict[str, Any] = {"actions": 4, "shape": (16, 16, 3), "factors": 4, "steps": 4}
 TEXT: dict[str, Any] = {"vocabulary": ("a", "b", "c", "d"), "longest": 5, "embedding": 4}
+
+VIDEO: dict[str, Any] = {"shape": (8, 8, 3), "frames": 2, "clips": 2, "width": 2, "discriminator_width": 2}
 
 CASES: dict[str, Case] = {
     "RCE": Case(PLANE | {"content_dim": 2, "sets": 2, "views": True}, triples_of_two_sets),
@@ -196,6 +211,9 @@ CASES: dict[str, Case] = {
     "SlotAttention": Case(
         {"shape": (16, 16, 3), "slots": 2, "slot_dim": 4, "width": 4, "steps": 4}, still(4, 16, 16, 3)
     ),
+    "IndependentPredictor": Case(
+        {"shape": (8, 8, 3), "factor_dim": 2, "width": 2, "hidden": 4, "warm_up": 3}, still(4, 3, 8, 8, 3)
+    ),
     "CompetingExperts": Case(
         EXPERTS | {"identity": "each", "revive_every": 2, "r1": 0.1, "losers": 1}, changed_and_canonical
     ),
@@ -204,6 +222,14 @@ CASES: dict[str, Case] = {
         {"shape": (8, 8, 1), "experts": 2, "width": 2, "layers": 2, "steps": 4}, changed_and_canonical
     ),
     "Classifier": Case({"shape": (8, 8, 3), "classes": 2, "width": 2}, labelled),
+    "SDGAN": Case(IDENTITIES | {"norm": True}, of_one_identity),
+    "SDBEGAN": Case(IDENTITIES | {"halve_every": 2}, of_one_identity),
+    "AdaGVAE": Case(
+        {"shape": (16, 16, 3), "latent_dim": 3, "width": 2, "hidden": 4, "beta": 2.0}, of_one_identity
+    ),
+    "FactorReader": Case(
+        {"sizes": {"yaw": 3, "light": 2}, "shape": (8, 8, 3), "width": 2, "hidden": 4}, read
+    ),
     "Embedding": Case(
         {"shape": (8, 8, 3), "latent_dim": 3, "dimensions": 2, "width": 2, "hidden": 4}, labelled
     ),
@@ -213,6 +239,8 @@ CASES: dict[str, Case] = {
     "LanguageModel": Case(TEXT | {"hidden": 4}, sentences),
     "SentenceClassifier": Case(TEXT | {"filters": 2, "hidden": 4}, sentences),
     "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
+    "MoCoGAN": Case(VIDEO | {"categories": 2, "warm_up": 1, "length": 3, "weight_decay": 0.1}, videos),
+    "VGAN": Case(VIDEO | {"latent_dim": 2}, videos),
 }
 """By class name."""
 

@@ -1,0 +1,127 @@
+"""Draw the site's pictures: a problem of each environment and its expert's way, and papers without results.
+
+`draw` is called by the site's build, and draws again what is older than the code.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from unknot.agents.evaluation import play
+from unknot.agents.named import EXPERTS
+from unknot.envs import ENVIRONMENTS
+from unknot.models import (
+    MECHANISMS,
+    Characters,
+    Scenes,
+    ShapeMotion,
+    Street,
+    StreetDigits,
+    apply_mechanism,
+    letters,
+)
+from unknot.models.traversals import image_rows
+from unknot.report import save_figure, save_gif
+
+Images = NDArray[np.uint8]
+ROOT = Path(__file__).resolve().parent.parent
+EPISODES = {"unknot/Grasp-v0": 8, "unknot/GraspReach-v0": 2}
+"""How many an animation shows, where not four."""
+FPS = {"unknot/Grasp-v0": 1, "unknot/MnistGrid-v0": 2, "unknot/Maze-v0": 4}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "unknot/GraspReach-v0": {"terminate_on_success": True},
+    "unknot/Maze-v0": {"terminate_on_success": True},
+    "unknot/MnistGrid-v0": {"terminate_on_success": True},
+    "unknot/Planar-v0": {"collision": "solid", "task": "anywhere", "terminate_on_success": True},
+}
+"""Of the environments that are shown."""
+
+
+def draw(folder: Path) -> None:
+    """Draw the pictures that a folder lacks, and those older than the code."""
+    code = [path for room in ("envs", "models") for path in (ROOT / room).rglob("*.py")]
+    newest = max(path.stat().st_mtime for path in [*code, Path(__file__)])
+    drawings: dict[str, Callable[[Path], None]] = {
+        f"{name.rpartition('/')[2]}.gif": partial(draw_environment, name) for name in ENVIRONMENTS
+    }
+    drawings |= {f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()}
+    folder.mkdir(exist_ok=True)
+    for name, drawing in drawings.items():
+        path = folder / name
+        if not path.exists() or path.stat().st_mtime < newest:
+            drawing(path)
+
+
+def draw_environment(name: str, path: Path) -> None:
+    """Draw an environment's expert as an animation, and its first frame as a PNG beside that."""
+    shown = list(frames(name))
+    Image.fromarray(shown[0]).save(path.with_suffix(".png"))
+    save_gif(shown, path, fps=FPS.get(name, 10))
+
+
+def frames(name: str) -> Iterator[Images]:
+    """Render the expert's episodes, uint8 (height, width, 3) each, beginning with the first problem."""
+    vector: Any = gym.make_vec(name, num_envs=1, **OPTIONS.get(name, {}))
+    expert = EXPERTS[name](vector.unwrapped)
+    for seed in range(EPISODES.get(name, 4)):
+        vector.reset(seed=seed)
+        yield vector.unwrapped.simulation.frame(0)
+        for _ in play(expert, vector, seed):
+            yield vector.unwrapped.simulation.frame(0)
+    vector.close()
+
+
+def draw_rows(rows: Callable[[], Mapping[str, Images]], path: Path) -> None:
+    """Draw labelled rows of images."""
+    save_figure(image_rows(rows()), path)
+
+
+def _scenes() -> dict[str, Images]:
+    source = Scenes(objects=5, presence=0.6)
+    return {f"{k + 1}": _sampled(source, 8, k) for k in range(4)}
+
+
+def _mechanisms() -> dict[str, Images]:
+    clean = letters()[0][::31][:8]
+    return {"clean": clean} | {name: apply_mechanism(name, clean) for name in MECHANISMS[-4:]}
+
+
+def _street_digits() -> dict[str, Images]:
+    return {f"{k + 1}": _sampled(StreetDigits(), 8, k) for k in range(4)}
+
+
+def _motions() -> dict[str, Images]:
+    return {f"{k + 1}": _sampled(ShapeMotion(frames=8), 1, k)[0] for k in range(4)}
+
+
+def _street() -> dict[str, Images]:
+    return {f"{k + 1}": _sampled(Street(frames=8), 1, k)[0] for k in range(4)}
+
+
+def _identities() -> dict[str, Images]:
+    source = Characters(pixels=64)
+    factors = source.sample_factors(32, np.random.default_rng(0))
+    factors["identity"] = np.repeat(factors["identity"][:4], 8)
+    return {f"{k + 1}": row for k, row in enumerate(np.split(source.render_factors(factors), 4))}
+
+
+def _sampled(source: Any, n: int, seed: int) -> Images:
+    images: Images = source.render_factors(source.sample_factors(n, np.random.default_rng(seed)))
+    return images
+
+
+SAMPLES = {
+    "multi-entity-vae": _scenes,
+    "causal-mechanisms": _mechanisms,
+    "jade": _street_digits,
+    "mocogan": _motions,
+    "video-prediction": _street,
+    "sd-gan": _identities,
+}
+"""Rows of images that a paper is about, for those without results."""

@@ -1,0 +1,200 @@
+"""What is measured of videos: Table 1 of the paper, what ACD can't see, collapse, control, longer videos."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from unknot.agents.intervals import as_digits
+from unknot.experiments.common.seeds import seeded
+from unknot.experiments.mocogan.characters import action_of, reader
+from unknot.experiments.mocogan.data import (
+    CATEGORIES,
+    CHARACTERS,
+    FRAMES,
+    SHAPES,
+    real_videos,
+)
+from unknot.experiments.mocogan.reading import CELLS, HUES, Reading, read, true_cells
+from unknot.models.data.videos import ShapeMotion
+from unknot.models.video.game import VideoGAN
+from unknot.models.video.mocogan import MoCoGAN
+from unknot.representation.metrics.assignment import assignment_matrix
+from unknot.representation.metrics.histograms import cells_hit, histogram, histogram_distance
+from unknot.representation.metrics.videos import average_content_distance, displacement
+
+if TYPE_CHECKING:
+    from unknot.experiments.mocogan import Settings
+
+Videos = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+AT_ONCE = 100
+"""Videos generated at a time."""
+CONTENTS, MOTIONS = 20, 20
+"""Contents and motions that are combined with each other."""
+IDENTITIES = 128
+"""Videos of characters that are read, frame by frame, beside all renderings there are."""
+TRUE = 100_000
+"""Samples of the true factors, whose histogram is that of the data."""
+
+
+def generate(learner: VideoGAN, n: int, seed: int = 0) -> Videos:
+    """Generate n videos, uint8 (n, frames, h, w, c), the same for the same weights and seed."""
+    with seeded(seed):
+        parts = [learner.sample(min(AT_ONCE, n - start)) for start in range(0, n, AT_ONCE)]
+    return np.concatenate(parts)
+
+
+def measure(learner: VideoGAN, data: str, settings: "Settings", samples: int) -> dict[str, Any]:
+    """Return all that is measured of a model of a data set."""
+    n = samples if data == SHAPES else min(samples, IDENTITIES)
+    metrics = measure_videos(generate(learner, n), data, settings)
+    if isinstance(learner, MoCoGAN):
+        if data == SHAPES:
+            metrics |= {"control": control(learner), "longer": longer(learner, max(samples // 10, 10))}
+        if learner.categories:
+            metrics["score"] = motion_score(learner, data, settings, max(samples // 10, 10))
+    return metrics
+
+
+def measure_videos(videos: Videos, data: str, settings: "Settings") -> dict[str, Any]:
+    """Return what is measured of videos, real or generated."""
+    if data == SHAPES:
+        return shape_metrics(videos, settings)
+    if data == CHARACTERS:
+        return reader(settings.pixels).metrics(videos)
+    return own_metrics(videos)
+
+
+# Shapes
+
+
+def shape_metrics(videos: Videos, settings: "Settings") -> dict[str, Any]:
+    """Return measures of videos of moving shapes, uint8 (n, frames, h, w, 3).
+
+    Returns:
+        `acd`, the mean over videos in units of 0 to 255, and `valid_acd` over the valid ones; `frames`, the
+        share of valid frames; `valid`, of videos whose frames are all valid, with `outcomes`; `motions`, the
+        shares of the classes of motion; `moved`, the mean displacement in pixels; `hit` and `distance`, the
+        share of cells hit and the histogram's distance. None where there is nothing to measure.
+    """
+    found = read(videos)
+    acd, moved = average_content_distance(found.track.colour), displacement(found.track.centre)
+    return {
+        "acd": float(acd.mean()),
+        "valid_acd": _mean(acd[found.whole]),
+        "frames": float(found.valid.mean()),
+        "valid": float(found.whole.mean()),
+        "outcomes": as_digits(found.whole),
+        "motions": [float((found.motion == k).mean()) for k in range(len(CATEGORIES[SHAPES][1]))],
+        "moved": _mean(moved[np.isfinite(moved)]),
+        **collapse(found, settings),
+    }
+
+
+def collapse(found: Reading, settings: "Settings") -> dict[str, float]:
+    """Return the share of cells of the grid of factors that are hit, and the histogram's distance."""
+    distance = histogram_distance(found.cells, _expected(settings.pixels))
+    return {"hit": cells_hit(found.cells, CELLS), "distance": distance}
+
+
+@cache
+def _expected(pixels: int) -> Floats:
+    """Return the probabilities of the cells in the data."""
+    factors = ShapeMotion(pixels=pixels).sample_factors(TRUE, np.random.default_rng(0))
+    return histogram(true_cells(factors), CELLS)
+
+
+def control(learner: MoCoGAN) -> dict[str, float]:
+    """Return how well content stays under other motions, and motion under other contents (Fig. 2).
+
+    Returns:
+        `kept`: the share of videos whose shape, size and hue are the most frequent of their content.
+        `correlation`: of centres over time with those of the same motion, the mean over other contents; 0
+        for a video in which nothing is seen in a frame.
+    """
+    with seeded(1):
+        content, motion = learner.sample_codes(CONTENTS).content, learner.sample_codes(MOTIONS).motion
+    videos = combine(learner, content, motion)
+    found = read(videos)
+    looks = np.where(found.whole, found.kind * HUES + found.hue, -1).reshape(len(content), len(motion))
+    kept = [np.bincount(row[row >= 0], minlength=1).max() / len(row) for row in looks]
+    centres = found.track.centre.reshape(len(content), len(motion), -1, 2)
+    return {"kept": float(np.mean(kept)), "correlation": float(np.mean(correlations(centres)))}
+
+
+def combine(learner: MoCoGAN, content: torch.Tensor, motion: torch.Tensor) -> Videos:
+    """Return videos of every content with every motion, uint8 (contents × motions, frames, h, w, c)."""
+    rows = [learner.decode(each.expand(len(motion), -1), motion) for each in content]
+    return np.concatenate(rows)
+
+
+def correlations(centres: Floats) -> Floats:
+    """Return the mean correlation of each course with those of the same motion, (contents, motions).
+
+    Args:
+        centres: (contents, motions, frames, 2); NaN in a frame where nothing is seen.
+    """
+    moves = centres - centres.mean(2, keepdims=True)
+    moves = np.nan_to_num(moves).reshape(*centres.shape[:2], -1)
+    lengths = np.linalg.norm(moves, axis=-1, keepdims=True)
+    unit = np.divide(moves, lengths, out=np.zeros_like(moves), where=lengths > 0)
+    others: Floats = np.einsum("imd,jmd->im", unit, unit) - (unit**2).sum(-1)
+    return others / (len(centres) - 1)
+
+
+def longer(learner: MoCoGAN, n: int) -> float:
+    """Return the share of videos twice as long as clips whose frames are all valid."""
+    with seeded(2):
+        videos = [learner.sample(1, 2 * FRAMES) for _ in range(n)]
+    return float(read(np.concatenate(videos)).whole.mean())
+
+
+# All data
+
+
+def motion_score(learner: MoCoGAN, data: str, settings: "Settings", n: int) -> float:
+    """Return the motion control score: the share of videos whose motion is of the category asked for.
+
+    Tulyakov et al., "MoCoGAN", CVPR 2018. Categories are matched to the classes that are read (Hungarian).
+    """
+    category = torch.arange(n) % learner.categories
+    with seeded(3):
+        codes = learner.sample_codes(n, category=category)
+    motions = classes_of(learner.decode(codes.content, codes.motion), data, settings)
+    found = np.where(motions < 0, learner.categories, motions)  # the last column is of no class
+    matrix = assignment_matrix(category, found, learner.categories, learner.categories + 1)
+    rows, columns = linear_sum_assignment(matrix[:, :-1], maximize=True)
+    return float(matrix[rows, columns].mean())
+
+
+def classes_of(videos: Videos, data: str, settings: "Settings") -> Ints:
+    """Return the category of motion that videos show, (n,); -1 for none."""
+    if data == SHAPES:
+        return read(videos).motion
+    return action_of(reader(settings.pixels).read(videos).looks)
+
+
+def own_metrics(videos: Videos) -> dict[str, float]:
+    """Return the ACD of the frames' mean colour, and the mean change from a frame to the next, of 255."""
+    colours = videos.mean((2, 3))
+    change = np.abs(np.diff(videos.astype(np.int16), axis=1)).mean()
+    return {"acd": float(average_content_distance(colours).mean()), "change": float(change)}
+
+
+def floors(data: str, settings: "Settings", samples: int) -> dict[str, Any]:
+    """Return the measures of real videos, of their first frames frozen, and of black ones."""
+    n = samples if data == SHAPES else min(samples, IDENTITIES)
+    videos = real_videos(data, settings, n)
+    frozen = np.broadcast_to(videos[:, :1], videos.shape)
+    every = {"real": videos, "frozen": np.ascontiguousarray(frozen), "black": np.zeros_like(videos)}
+    return {name: measure_videos(each, data, settings) for name, each in every.items()}
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if len(values) else None

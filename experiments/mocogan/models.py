@@ -1,0 +1,89 @@
+"""The models of each data set: ours, the paper's own way, ablations, and a generator of one code."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unknot.experiments.common.runs import first_or_all, train_model
+from unknot.experiments.mocogan.data import CATEGORIES, CHARACTERS, FRAMES, OWN, SHAPES, batches
+from unknot.models.video.game import VideoGAN
+from unknot.models.video.mocogan import MoCoGAN
+from unknot.models.video.vgan import VGAN
+
+if TYPE_CHECKING:
+    from unknot.experiments.mocogan import Settings
+
+OURS, WHOLE, BLIND, PAPER_WAY, ONE_CODE = "mocogan", "frames", "no-image", "paper", "vgan"
+LABELLED, FOUND = "labels", "categories"
+OURS_OF_SHAPES = f"{SHAPES}-{OURS}"
+ROWS = {
+    SHAPES: (OURS, WHOLE, BLIND, LABELLED, FOUND, ONE_CODE, PAPER_WAY),
+    CHARACTERS: (OURS, LABELLED, ONE_CODE),
+    OWN: (OURS, ONE_CODE),
+}
+"""Models of each data set; seeds beyond `baselines` train the first alone."""
+PAPERS_WAY: dict[str, Any] = {
+    **{"generator": "transposed", "head": "frame", "length": FRAMES, "warm_up": 0},
+    **{"content_dim": 50, "motion_dim": 10, "noise_dim": 10, "r1": 0.0, "average": 0.0},
+    **{"learning_rate": 2e-4, "discriminator_rate": 2e-4, "momentum": 0.5, "weight_decay": 1e-5},
+}
+"""What the paper and its authors' code have in place of ours, but for widths and batches."""
+LAST = 1 / 3
+"""Share of the updates, the last, in which ours must not grow worse."""
+STAGES = 4
+"""How often ours is measured in it, its beginning and its end included."""
+
+
+def model_names(data: list[str], baselines: int, seed: int) -> list[str]:
+    """Return the models of a seed, DATA-ROW each."""
+    return [f"{name}-{row}" for name in data for row in first_or_all(ROWS[name], baselines, seed)]
+
+
+def parts_of(model: str) -> tuple[str, str]:
+    """Return the data set and the row of a model's name."""
+    data, _, row = model.partition("-")
+    return data, row
+
+
+def train_videos(model: str, settings: "Settings", folder: Path, seed: int, resume: bool) -> VideoGAN:
+    """Train a model; ours of shapes also leaves its weights at stages of the last third."""
+    data, row = parts_of(model)
+    batch_at = batches(data, settings, seed, labelled=row == LABELLED)
+    steps = steps_of(data, settings)
+    keep = stages(steps)[:-1] if model == OURS_OF_SHAPES else ()
+    return train_model(lambda: make(model, settings), batch_at, steps, folder, seed, resume, keep)
+
+
+def steps_of(data: str, settings: "Settings") -> int:
+    """Return how many updates the models of a data set have."""
+    return settings.steps if data == SHAPES else settings.other_steps
+
+
+def stages(steps: int) -> list[int]:
+    """Return the updates at which ours is measured, the last of them all."""
+    return sorted({max(round(steps * (1 - LAST * k / (STAGES - 1))), 1) for k in range(STAGES)})
+
+
+def make(model: str, settings: "Settings") -> VideoGAN:
+    """Make a model by its name, DATA-ROW."""
+    data, row = parts_of(model)
+    shared = ("clips", "discriminator_width", "r1", "learning_rate", "discriminator_rate", "width")
+    ours: dict[str, Any] = {name: getattr(settings, name) for name in shared}
+    ours |= {"shape": (settings.pixels, settings.pixels, 3), "frames": FRAMES}
+    if row == ONE_CODE:
+        return VGAN(**ours, latent_dim=settings.content_dim + settings.motion_dim)
+    own = ("content_dim", "motion_dim", "noise_dim", "warm_up")
+    ours |= {name: getattr(settings, name) for name in own} | {"length": 2 * FRAMES}
+    ours |= {"head": "colour" if data == SHAPES else "frame"}
+    changes: dict[str, dict[str, Any]] = {
+        OURS: {},
+        WHOLE: {"head": "frame"},
+        BLIND: {"image_discriminator": False},
+        LABELLED: {"categories": _categories(data)},
+        FOUND: {"categories": _categories(data)},
+        PAPER_WAY: PAPERS_WAY,
+    }
+    return MoCoGAN(**ours | changes[row])
+
+
+def _categories(data: str) -> int:
+    return len(CATEGORIES[data][1]) if data in CATEGORIES else 0
