@@ -65,9 +65,12 @@ from unknot.models.objects.multi_entity import MultiEntityVAE  # noqa: E402
 from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
 from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
+from unknot.models.text.arae import ARAE  # noqa: E402
 from unknot.models.text.autoencoder import SentenceAutoencoder  # noqa: E402
 from unknot.models.text.batches import length_batches  # noqa: E402
 from unknot.models.text.classifier import SentenceClassifier  # noqa: E402
+from unknot.models.text.cross_aligned import CrossAlignedAutoencoder  # noqa: E402
+from unknot.models.text.denoising import DenoisingAdversarialAutoencoder  # noqa: E402
 from unknot.models.text.language_model import LanguageModel  # noqa: E402
 from unknot.models.text.vocabulary import Vocabulary, tokenised  # noqa: E402
 from unknot.models.traversals import traversal_figure, traversal_frames, traverse  # noqa: E402
@@ -76,6 +79,7 @@ from unknot.models.video.mocogan import MoCoGAN  # noqa: E402
 from unknot.models.video.vgan import VGAN  # noqa: E402
 
 __all__ = [
+    "ARAE",
     "DIPVAE",
     "JADE",
     "MECHANISMS",
@@ -92,6 +96,8 @@ __all__ = [
     "Characters",
     "Classifier",
     "CompetingExperts",
+    "CrossAlignedAutoencoder",
+    "DenoisingAdversarialAutoencoder",
     "Embedding",
     "FactorGenerator",
     "FactorReader",

@@ -50,6 +50,9 @@ LEARNERS: dict[str, str] = {
     "SentenceAutoencoder": "unknot.models.text.autoencoder",
     "LanguageModel": "unknot.models.text.language_model",
     "SentenceClassifier": "unknot.models.text.classifier",
+    "ARAE": "unknot.models.text.arae",
+    "CrossAlignedAutoencoder": "unknot.models.text.cross_aligned",
+    "DenoisingAdversarialAutoencoder": "unknot.models.text.denoising",
 }
 """The module of each class, by the class's name."""
 

@@ -67,6 +67,7 @@ PICTURES = {
         "seed-0/street-slots/figures/changes.gif",
     ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
+    "arae": ["figures/tradeoff-sentiment.png", "seed-0/topics-arae/figures/codes.png"],
     "jade": [
         "figures/errors.png",
         "seed-0/jade/figures/exchanges.png",

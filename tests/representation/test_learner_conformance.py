@@ -238,6 +238,11 @@ CASES: dict[str, Case] = {
     "SentenceAutoencoder": Case(TEXT | {"hidden": 4}, sentences),
     "LanguageModel": Case(TEXT | {"hidden": 4}, sentences),
     "SentenceClassifier": Case(TEXT | {"filters": 2, "hidden": 4}, sentences),
+    "ARAE": Case(TEXT | {"hidden": 4, "noise_dim": 2, "width": 4, "steps": 4, "critic_steps": 2}, sentences),
+    "CrossAlignedAutoencoder": Case(TEXT | {"hidden": 4, "filters": 2, "steps": 4}, sentences),
+    "DenoisingAdversarialAutoencoder": Case(
+        TEXT | {"hidden": 4, "code_dim": 3, "width": 4, "steps": 4}, sentences
+    ),
     "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
     "MoCoGAN": Case(VIDEO | {"categories": 2, "warm_up": 1, "length": 3, "weight_decay": 0.1}, videos),
     "VGAN": Case(VIDEO | {"latent_dim": 2}, videos),

@@ -48,6 +48,18 @@ SMALL: dict[str, dict[str, Any]] = {
     "SentenceAutoencoder": {"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
     "LanguageModel": {"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
     "SentenceClassifier": {"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "filters": 2, "hidden": 2},
+    "ARAE": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"noise_dim": 2, "width": 2, "critic_steps": 1},
+    },
+    "CrossAlignedAutoencoder": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"attribute_dim": 2, "filters": 2},
+    },
+    "DenoisingAdversarialAutoencoder": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"code_dim": 2, "width": 2},
+    },
     "Classifier": {"shape": (8, 8, 1), "width": 2},
     "SingleClassifier": {"shape": (8, 8, 1), "width": 4, "hidden": 4},
     **{
