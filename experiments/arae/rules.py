@@ -116,11 +116,11 @@ class Template:
         return max(parts, key=lambda part: sum(map(len, part[1::2])))
 
     def _parted(self, sentence: str, value: int) -> list[list[str]]:
-        """Return words, marker, words, marker, …, words; the longest markers first come, first served."""
+        """Return words, marker, words, marker, …, words; from each place on, the shortest marker."""
         words, parts, k = sentence.split(), [[]], 0
         markers = self._markers[value]
         while k < len(words):
-            spans = (n for n in range(ORDERS, 0, -1) if tuple(words[k : k + n]) in markers)
+            spans = (n for n in range(1, ORDERS + 1) if tuple(words[k : k + n]) in markers)
             length = next((n for n in spans if k + n <= len(words)), 0)
             if length:
                 parts += [words[k : k + length], []]

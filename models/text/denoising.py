@@ -141,5 +141,5 @@ def drop_words(tokens: Tensor, share: float) -> Tensor:
     """Drop a share of the symbols (n, length), sampled by torch; marks stay, and PAD fills up the end."""
     dropped = (torch.rand(tokens.shape, device=tokens.device) < share) & (tokens >= UNKNOWN)
     kept = tokens.masked_fill(dropped, PAD)
-    order = dropped.byte().argsort(1, stable=True)
+    order = dropped.byte().argsort(dim=1, stable=True)
     return kept.gather(1, order)

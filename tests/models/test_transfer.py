@@ -34,10 +34,10 @@ def batches(size: int = 12) -> Any:
     return length_batches({"observation": VOCABULARY.encode(SENTENCES), "label": LABELS}, size, 0)
 
 
-def made(kind: type[Rewriter], steps: int, **changed: Any) -> Rewriter:
+def made(kind: type[Rewriter], updates: int, **changed: Any) -> Rewriter:
     torch.manual_seed(0)
-    learner = kind(**SMALL | KINDS[kind] | {"steps": max(steps, 1)} | changed)
-    train(learner, batches(), steps, progress=False)
+    learner = kind(**SMALL | KINDS[kind] | {"steps": max(updates, 1)} | changed)
+    train(learner, batches(), updates, progress=False)
     return learner
 
 
@@ -137,7 +137,7 @@ def test_the_encoder_climbs_down_the_critic_with_its_weight() -> None:
 
 
 def test_the_rate_falls_to_zero_and_the_course_is_in_the_weights(tmp_path: Path) -> None:
-    learner = made(ARAE, 4, steps=4)
+    learner = made(ARAE, 4)
     assert isinstance(learner, ARAE)
     save_learner(learner, tmp_path / "a.safetensors")
     again = load_learner(tmp_path / "a.safetensors", kind=ARAE)
@@ -190,8 +190,7 @@ def test_the_mean_difference_points_from_one_attribute_to_the_other() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_wish_is_taken_or_refused(kind: type[Rewriter]) -> None:
-    learner = made(kind, 1)
-    some = SENTENCES[:3]
+    learner, some = made(kind, 1).train(), SENTENCES[:3]
     assert learner.transfer(some, "positive") == learner.transfer(some, [1, 1, 1])
     assert learner.transfer(some, np.array([0, 1, 0]))[1] == learner.transfer(some[1:2], "positive")[0]
     assert learner.transfer([], "positive") == []
