@@ -33,7 +33,8 @@ def codes(model: Rewriter, task: Task) -> Figure:
     figure = Figure(figsize=(4, 4), layout="constrained")
     axis = figure.subplots()
     for value, name in enumerate(task.values):
-        axis.scatter(*plane[task.test.labels[: len(plane)] == value].T, s=4, label=name)
+        own = plane[task.test.labels[: len(plane)] == value]
+        axis.scatter(own[:, 0], own[:, 1], s=4, label=name)
     axis.set(xlabel="first principal component of codes", ylabel="second")
     axis.legend()
     return figure

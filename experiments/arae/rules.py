@@ -102,11 +102,12 @@ class Template:
         return written
 
     def _fill(self, written: list[str], rows: NDArray[np.int64], value: int) -> None:
-        parted = [self._own_parts(written[row], value) for row in rows]
-        if self._vectors[value] is None:
+        known = self._vectors[value]
+        if known is None:
             return
+        parted = [self._own_parts(written[row], value) for row in rows]
         vectors = self._similar.transform([_content(part) for part in parted])
-        nearest = np.asarray((vectors @ self._vectors[value].T).argmax(1)).ravel()
+        nearest = np.asarray((vectors @ known.T).argmax(1)).ravel()
         for row, part, near in zip(rows, parted, nearest, strict=True):
             if len(part) > 1:
                 written[row] = _filled(part, self._pool[value][near][1])
@@ -117,8 +118,9 @@ class Template:
 
     def _parted(self, sentence: str, value: int) -> list[list[str]]:
         """Return words, marker, words, marker, …, words; from each place on, the shortest marker."""
-        words, parts, k = sentence.split(), [[]], 0
-        markers = self._markers[value]
+        words, markers = sentence.split(), self._markers[value]
+        parts: list[list[str]] = [[]]
+        k = 0
         while k < len(words):
             spans = (n for n in range(1, ORDERS + 1) if tuple(words[k : k + n]) in markers)
             length = next((n for n in spans if k + n <= len(words)), 0)

@@ -87,12 +87,13 @@ def _systems(seeds: Seeds, task: str, rows: Rows) -> Table:
         figures = (f"{score[key]:.1f}" for key in ("references", "bleu", "perplexity"))
         lines.append((f"{name} (published)", f"{100 * score['transfer']:.1f}", *figures, "–", "–"))
     columns = ("", *head, "BLEU, original", "perplexity", "reverse perplexity", "paper, on Yelp")
-    return Table(f"ARAE: {NAMES[task]} (Table 1)", columns, tuple(lines), _notes(task))
+    which = "Table 1" if task in (SENTIMENT, YELP) else "Tables 3, 5 and 6"
+    return Table(f"ARAE: {NAMES[task]} ({which})", columns, tuple(lines), _notes(task))
 
 
 def _notes(task: str) -> tuple[str, ...]:
     notes = [
-        "In percent: of 1,000 test sentences, mean ± standard deviation over seeds; in brackets the 95% "
+        "In percent: of the test sentences, mean ± standard deviation over seeds; in brackets the 95% "
         "interval. Perplexity: of the outputs, by a language model of true sentences; reverse: of true "
         "sentences, by one of the outputs. The paper's column: transfer / BLEU / perplexity / reverse "
         "perplexity, by other judges on another test set."

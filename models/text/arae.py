@@ -105,6 +105,7 @@ class ARAE(Rewriter):
         self.critic = dense_discriminator(hidden, width, 2)
         self.classifier = _perceptron(hidden, width, values)
         self.register_buffer("updates", torch.tensor(0))
+        self.updates: Tensor
         autoencoder = [*self.encoder.parameters(), *self.decoders.parameters()]
         self.optimizers = {"adam": torch.optim.Adam(autoencoder, learning_rate)}
         for name in ("generator", "critic", "classifier"):

@@ -83,6 +83,7 @@ class CrossAlignedAutoencoder(Rewriter):
         self.attribute = nn.Embedding(values, attribute_dim)
         self.discriminators = nn.ModuleList(_StateDiscriminator(hidden, filters) for _ in range(values))
         self.register_buffer("updates", torch.tensor(0))
+        self.updates: Tensor
         parts = (self.encoder, self.decoder, self.attribute)
         autoencoder = [weight for part in parts for weight in part.parameters()]
         self.optimizers = {

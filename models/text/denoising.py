@@ -75,6 +75,7 @@ class DenoisingAdversarialAutoencoder(Rewriter):
         self.decoder = RNNDecoder(symbols, code_dim, embedding, hidden, feed_code=True)
         self.discriminator = dense_discriminator(code_dim, width, 1)
         self.register_buffer("updates", torch.tensor(0))
+        self.updates: Tensor
         self.register_buffer("means", torch.zeros(len(self.attributes), code_dim))
         self.means: Tensor
         autoencoder = [

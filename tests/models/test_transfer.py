@@ -173,7 +173,7 @@ def test_without_its_adversaries_it_is_a_plain_autoencoder_that_transfers_less()
 
 
 def test_the_mean_difference_points_from_one_attribute_to_the_other() -> None:
-    learner = made(DenoisingAdversarialAutoencoder, 200, adversary_weight=0.1)
+    learner = made(DenoisingAdversarialAutoencoder, 300, adversary_weight=0.1, stride=1.0)
     assert isinstance(learner, DenoisingAdversarialAutoencoder)
     codes = learner.encode(SENTENCES).detach()
     true = codes[LABELS == 1].mean(0) - codes[LABELS == 0].mean(0)
