@@ -11,11 +11,12 @@ from unknot.models.text.transfer import Rewriter
 if TYPE_CHECKING:
     from unknot.experiments.arae import Settings
 
-MAIN, PLAIN, CROSS, CLIPPED, TODAY = "arae", "autoencoder", "cross-aligned", "arae-clipping", "daae"
+MAIN, PLAIN, CROSS, TODAY = "arae", "autoencoder", "cross-aligned", "daae"
+STRONGER, CLIPPED = "arae-stronger", "arae-clipping"
 ROWS = {
-    SENTIMENT: (MAIN, PLAIN, CROSS, CLIPPED, TODAY),
+    SENTIMENT: (MAIN, PLAIN, CROSS, STRONGER, CLIPPED, TODAY),
     TOPICS: (MAIN, PLAIN),
-    YELP: (MAIN, PLAIN, CROSS, CLIPPED, TODAY),
+    YELP: (MAIN, PLAIN, CROSS, STRONGER, CLIPPED, TODAY),
     PRODUCTS: (MAIN, PLAIN),
 }
 """The models of each task."""
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Rewriter]] = {
 """Of what class a row is; all others are `ARAE`."""
 CHANGED: dict[str, dict[str, Any]] = {
     PLAIN: {"critic_weight": 0.0, "adversary_weight": 0.0},
+    STRONGER: {"critic_weight": 0.1},
     CLIPPED: {"lipschitz": "clipping", "critic_weight": 1.0},
 }
 """What rows have other than `ARAE`'s settings; the last is Algorithm 1 with its literal losses."""

@@ -1,8 +1,10 @@
 """The adversarially regularized autoencoder of sentences, with an attribute that its decoders know."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -126,7 +128,7 @@ class ARAE(Rewriter):
         return functional.normalize(self.generator(noise))
 
     @torch.no_grad()
-    def decode(self, codes: Tensor, to: str | list[int]) -> list[str]:
+    def decode(self, codes: Tensor, to: str | Sequence[int] | NDArray[Any]) -> list[str]:
         """Return the likeliest sentences of codes (n, hidden) with an attribute (see `transfer`)."""
         labels = self.labels(to, len(codes))
         written = self.decoders.generate(self.scale * codes.to(self.device), labels, self.longest + 1)

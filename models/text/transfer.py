@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unknot.checks import count, one_of, shown
@@ -41,7 +42,7 @@ class Rewriter(SentenceLearner):
             raise ValueError(f"attributes must be two or more different names, not {shown(attributes)}")
 
     @torch.no_grad()
-    def transfer(self, sentences: Sentences, to: str | Sequence[int]) -> list[str]:
+    def transfer(self, sentences: Sentences, to: str | Sequence[int] | NDArray[Any]) -> list[str]:
         """Write sentences anew, word by word the likeliest.
 
         Args:

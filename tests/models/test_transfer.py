@@ -14,7 +14,7 @@ from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder, drop_words
 from unknot.models.text.rnn import symbol_loss
 from unknot.models.text.transfer import AttributeDecoders, Rewriter
-from unknot.models.text.vocabulary import END, PAD, UNKNOWN, Vocabulary
+from unknot.models.text.vocabulary import END, PAD, UNKNOWN, Vocabulary, tokenised
 from unknot.representation import load_learner, save_learner, train
 
 SUBJECTS = ("soup", "film", "phone", "price", "actor", "view")
@@ -186,6 +186,30 @@ def test_the_mean_difference_points_from_one_attribute_to_the_other() -> None:
 
 
 # What they take
+
+
+def test_a_model_of_two_folders_of_sentences_is_used_in_three_lines(tmp_path: Path) -> None:
+    for name, rows in (("bad", slice(0, 6)), ("good", slice(6, 12))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.txt").write_text("\n".join(SENTENCES[rows]).replace(" !", "!"))
+    sentences: list[str] = []
+    labels: list[int] = []
+    for label, name in enumerate(("bad", "good")):
+        for file in sorted((tmp_path / name).glob("*.txt")):
+            found = [tokenised(line) for line in file.read_text().splitlines()]
+            sentences, labels = sentences + found, labels + [label] * len(found)
+    assert (sentences, labels) == (SENTENCES, LABELS.tolist())
+    vocabulary = Vocabulary.of(sentences)
+    own = ARAE(vocabulary=vocabulary.symbols, attributes=("bad", "good"), steps=3, hidden=8)
+    data = {"observation": vocabulary.encode(sentences, own.longest), "label": np.array(labels)}
+    train(own, length_batches(data, 4, 0), 3, progress=False)
+    save_learner(own, tmp_path / "own.safetensors")
+
+    again = load_learner(tmp_path / "own.safetensors", kind=ARAE)
+    codes = again.encode(["soup bad !"])
+    written = again.transfer(["soup bad !"], to="good")
+    assert codes.shape == (1, 8)
+    assert written == own.transfer(["soup bad !"], "good")
 
 
 @pytest.mark.parametrize("kind", KINDS)
