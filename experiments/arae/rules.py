@@ -117,18 +117,22 @@ class Template:
         return max(parts, key=lambda part: sum(map(len, part[1::2])))
 
     def _parted(self, sentence: str, value: int) -> list[list[str]]:
-        """Return words, marker, words, marker, …, words; from each place on, the shortest marker."""
-        words, markers = sentence.split(), self._markers[value]
+        """Return words, marker, words, marker, …, words; the shortest markers first, as most words stay."""
+        words, spans = sentence.split(), dict[int, int]()
+        free = set(range(len(words)))
+        for n in range(1, ORDERS + 1):
+            for k in range(len(words) - n + 1):
+                if tuple(words[k : k + n]) in self._markers[value] and free.issuperset(range(k, k + n)):
+                    spans[k] = n
+                    free -= set(range(k, k + n))
         parts: list[list[str]] = [[]]
         k = 0
         while k < len(words):
-            spans = (n for n in range(1, ORDERS + 1) if tuple(words[k : k + n]) in markers)
-            length = next((n for n in spans if k + n <= len(words)), 0)
-            if length:
-                parts += [words[k : k + length], []]
+            if k in spans:
+                parts += [words[k : k + spans[k]], []]
             else:
                 parts[-1].append(words[k])
-            k += max(length, 1)
+            k += spans.get(k, 1)
         return parts
 
 

@@ -103,12 +103,13 @@ class NgramJudge:
         require("learn", "sklearn")
         from sklearn.feature_extraction.text import CountVectorizer
         from sklearn.linear_model import LogisticRegression
+        from sklearn.multiclass import OneVsRestClassifier
         from sklearn.pipeline import make_pipeline
 
         ngrams = CountVectorizer(
             ngram_range=(1, words), token_pattern=r"\S+", min_df=2, binary=True, lowercase=True
         )
-        self.model = make_pipeline(ngrams, LogisticRegression(solver="liblinear"))
+        self.model = make_pipeline(ngrams, OneVsRestClassifier(LogisticRegression(solver="liblinear")))
         self.model.fit(as_sentences(sentences), np.asarray(labels))
 
     def classify(self, sentences: Sentences) -> NDArray[np.int64]:

@@ -76,6 +76,8 @@ def test_the_judge_of_ngrams_learns_words_and_neighbours() -> None:
     assert judge.classify(["not bad food", "good soup", "not good"]).tolist() == [1, 1, 0]
     with pytest.raises(ValueError, match="sentences must be a list of strings"):
         judge.classify("good")
+    topics = NgramJudge(["a soup", "a film", "a phone"] * 4, [0, 1, 2] * 4)
+    assert topics.classify(["phone", "the soup", "film"]).tolist() == [2, 0, 1]
 
 
 def test_the_reverse_perplexity_is_low_for_what_is_true_and_varied() -> None:
