@@ -33,7 +33,7 @@ TRANSFER, KEPT, BOTH, PROBE = 97.0, 90.0, 88.0, 65.0
 """Bars of the grammar, in percent."""
 YELP_TRANSFER, YELP_BLEU = 81.8, 20.2
 """Bars of Yelp: the paper's ARAE with λb."""
-CROSS_PUBLISHED = "CrossAligned"
+CROSS_PUBLISHED = "CrossAlignment_Shen"
 """The cross-aligned autoencoder among the published outputs."""
 NAMES = {
     SENTIMENT: "sentiment of reviews",
@@ -107,7 +107,8 @@ def _notes(task: str) -> tuple[str, ...]:
         )
     else:
         notes.append(
-            "Transferred: by a logistic regression on n-grams of sentences that no model learnt from. "
+            "Transferred: by a logistic regression on n-grams of sentences that no model learnt from; the "
+            "copy's share is its error. "
             "Copies have the highest BLEU with people's sentences of all, so that it says nothing by itself."
         )
     if task == YELP:
@@ -129,7 +130,7 @@ def _factors(task: str, rows: Rows) -> Table:
         for name, measured in rows.items()
     ]
     columns = ("", "grammatical", *names)
-    return Table(f"{NAMES[task].capitalize()}: what was kept, in percent", columns, tuple(lines))
+    return Table(f"{_heading(task)}: what was kept, in percent", columns, tuple(lines))
 
 
 def _codes(task: str, rows: Rows) -> Table:
@@ -144,7 +145,7 @@ def _codes(task: str, rows: Rows) -> Table:
         if "probe" in measured[0]
     ]
     return Table(
-        f"{NAMES[task].capitalize()}: codes, in percent",
+        f"{_heading(task)}: codes, in percent",
         ("", "linear probe", "MLP probe", "written again exactly"),
         tuple(lines),
         ("Probes are new classifiers that read the attribute off codes; what no code tells is chance.",),
@@ -166,7 +167,7 @@ def _generators(task: str, rows: Rows) -> Table:
             )
         )
     columns = ("", "grammatical", "asked value", "different", "perplexity", "reverse perplexity")
-    return Table(f"{NAMES[task].capitalize()}: sentences of the generator", columns, tuple(lines))
+    return Table(f"{_heading(task)}: sentences of the generator", columns, tuple(lines))
 
 
 def _outputs(seeds: Seeds, task: str, rows: Rows) -> Table:
@@ -179,7 +180,7 @@ def _outputs(seeds: Seeds, task: str, rows: Rows) -> Table:
         strict=True,
     )
     return Table(
-        f"{NAMES[task].capitalize()}: outputs (Tables 2 to 6)",
+        f"{_heading(task)}: outputs (Tables 2 to 6)",
         ("original", "to", *(TITLES[name] for name in chosen)),
         tuple(lines),
         ("At even distances in the test sentences of the first seed, none picked.",),
@@ -194,7 +195,7 @@ def _written(task: str, rows: Rows) -> Table:
         for number, between in enumerate(made["between"]):
             lines += [(f"{TITLES[name]}, interpolation {number + 1}", sentence) for sentence in between]
     return Table(
-        f"{NAMES[task].capitalize()}: samples and interpolations",
+        f"{_heading(task)}: samples and interpolations",
         ("", "sentence"),
         tuple(lines),
         ("Of the first seed, values in turn; between two inputs of the generator with the last value.",),
@@ -203,6 +204,10 @@ def _written(task: str, rows: Rows) -> Table:
 
 def _generating(rows: Rows) -> Rows:
     return {name: measured for name, measured in rows.items() if "generator" in measured[0]}
+
+
+def _heading(task: str) -> str:
+    return NAMES[task][0].upper() + NAMES[task][1:]
 
 
 def _share(measured: list[dict[str, Any]], key: str) -> str:

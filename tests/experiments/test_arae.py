@@ -62,7 +62,7 @@ def yelp(folder: Path) -> Path:
                 for k in range(n)
             ]
             (folder / f"sentiment.{part}.{label}").write_text("\n".join(lines) + "\n")
-    for name in ("data/yelp", "references/yelp", "outputs/yelp/CrossAligned"):
+    for name in ("data/yelp", "references/yelp", "outputs/yelp/CrossAlignment_Shen"):
         (folder / name).mkdir(parents=True)
     own = [[f"the pie is {word} ." for word in pair] for pair in words]
     for label in (0, 1):
@@ -70,7 +70,7 @@ def yelp(folder: Path) -> Path:
         (folder / f"data/yelp/test.{label}").write_text("\n".join(own[label]) + "\n")
         for k in range(4):
             (folder / f"references/yelp/reference{k}.{label}").write_text("\n".join(lines) + "\n")
-        path = folder / f"outputs/yelp/CrossAligned/test.{label}-{1 - label}.tsf"
+        path = folder / f"outputs/yelp/CrossAlignment_Shen/test.{label}-{1 - label}.tsf"
         path.write_text("\n".join(lines) + "\n")
     return folder
 
@@ -82,8 +82,8 @@ def test_yelps_sentences_for_judges_training_and_testing_are_different_ones(tmp_
     assert len(set().union(*parts)) == sum(map(len, parts))
     assert sorted(found.test.labels) == [0, 0, 1, 1]
     scores = published(found)
-    assert set(scores) == {"CrossAligned", *(f"person {k}" for k in range(1, 5))}
-    assert scores["CrossAligned"]["transfer"] == 1
+    assert set(scores) == {"CrossAlignment_Shen", *(f"person {k}" for k in range(1, 5))}
+    assert scores["CrossAlignment_Shen"]["transfer"] == 1
     assert scores["person 1"]["references"] == pytest.approx(100)
     assert rules_of(YELP) == (COPY, TEMPLATE)
     copied = judge(found.test.sentences, found)
@@ -206,7 +206,7 @@ def metrics(task: str, **shares: tuple[float, float, float]) -> dict[str, Any]:
                 **{"perplexity": 6.0, "reverse": 10.0, "examples": ["c"], "between": [["d", "e"]]},
             }
     rows.get(CROSS, {})["reverse"] = 20.0
-    others = {"CrossAligned": {"transfer": 0.73, "bleu": 20.7, "references": 17.9, "perplexity": 30.0}}
+    others = {"CrossAlignment_Shen": {"transfer": 0.73, "bleu": 20.7, "references": 17.9, "perplexity": 30.0}}
     shown = {"originals": ["x", "y"], "wanted": ["negative", "positive"]}
     return {"rows": rows, "published": others if task == YELP else {}, **shown}
 
@@ -241,7 +241,7 @@ def test_tables_have_every_row_and_every_output() -> None:
     assert len(outputs) == 3
     assert outputs[0].rows[0][:3] == ("x", "negative", "a")
     (systems,) = (table for table in tables if "Yelp" in table.title and "Table 1" in table.title)
-    assert systems.rows[-1][:4] == ("CrossAligned (published)", "73.0", "17.9", "20.7")
+    assert systems.rows[-1][:4] == ("CrossAlignment_Shen (published)", "73.0", "17.9", "20.7")
 
 
 def test_settings_are_checked() -> None:
