@@ -5,4 +5,7 @@ one length. `rnn` has the recurrent encoder and the decoder, with and without at
 convolutional encoder; `decoding` writes sentences with a decoder. `learner` is what all learners of sentences
 share: `autoencoder` has the plain one, `language_model` and `classifier` have two that also judge what others
 write (`judges`).
+
+`transfer` is what those share that rewrite sentences with another attribute: `arae`, `cross_aligned`,
+`denoising`.
 """
