@@ -59,7 +59,6 @@ REPLACED: dict[str, Any] = {
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,
     "unknot.experiments.mocogan.measures:CONTENTS": 4,
     "unknot.experiments.mocogan.measures:MOTIONS": 4,
-    "unknot.experiments.arae.measures:SAMPLES": 20,
     "unknot.representation.metrics.dci:_trees": lambda categorical, seed, *_: _one_tree(categorical, seed),
     "unknot.representation.metrics.score:RESAMPLES": 10,
     "unknot.experiments.dynamics_content.measures:PlanningAgent": lambda *_, **__: StraightLineExpert(),

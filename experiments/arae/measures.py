@@ -29,7 +29,7 @@ SHOWN = 50
 PROBED = 4000
 """Codes that a probe learns from, at most."""
 SAMPLES, PRINTED = 1000, 20
-"""Codes of the generator that are decoded, and how many sentences of them are printed."""
+"""Sentences of the generator that are judged, at most, and how many of them are printed."""
 PAIRS, POINTS = 4, 5
 """Pairs of codes with sentences between them, and how many, ends included."""
 
@@ -151,23 +151,22 @@ def sample(model: ARAE, task: Task, rewritten: int) -> dict[str, Any]:
     """Decode codes of the generator, with the attribute's values in turn.
 
     Returns:
-        Of 1,000 sentences: `asked`, the share with the value that was asked for; `different`, of different
+        Of 1,000 sentences, or as many as there are: `asked`, the share with the value that was asked for; `different`, of different
         ones; `perplexity`. `grammatical` is None for real sentences. `reverse`, the reverse perplexity;
         `examples` of each value in turn; `between`, sentences from one code to another.
     """
     random = torch.Generator().manual_seed(0)
-    number = max(SAMPLES, rewritten)
-    labels = np.arange(number) % len(task.values)
+    labels = np.arange(rewritten) % len(task.values)
     with torch.no_grad():
-        written = model.decode(model.sample_codes(number, random), labels.tolist())
+        written = model.decode(model.sample_codes(rewritten, random), labels.tolist())
     few = written[:SAMPLES]
     read = task.read(few)
     return {
-        "asked": float((read == labels[:SAMPLES]).mean()),
+        "asked": float((read == labels[: len(few)]).mean()),
         "grammatical": float((read >= 0).mean()) if task.exact else None,
         "different": len(set(few)) / len(few),
         "perplexity": task.language_model.perplexity(few),
-        "reverse": _reverse(written[:rewritten], task),
+        "reverse": _reverse(written, task),
         "examples": few[:PRINTED],
         "between": [_between(model, random) for _ in range(PAIRS)],
     }

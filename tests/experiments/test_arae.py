@@ -162,11 +162,10 @@ def test_probes_read_what_codes_tell() -> None:
     assert min(probe(told, found).values()) > 0.95
 
 
-def test_a_generators_sentences_are_those_of_its_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unknot.experiments.arae.measures.SAMPLES", 30)
+def test_a_generators_sentences_are_those_of_its_codes() -> None:
     found, model = task(), make(MAIN, task(), SMOKE)
     assert isinstance(model, ARAE)
-    made, again = (sample(model.eval(), found, 10) for _ in range(2))
+    made, again = (sample(model.eval(), found, 30) for _ in range(2))
     assert made == again
     assert made["grammatical"] == 0
     assert len(made["examples"]) == 20

@@ -81,6 +81,7 @@ PICTURES = {
 SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
 LONG = (
+    "arae",
     "capacity-vae",
     "controllable-factors",
     "dynamics-content",
