@@ -63,6 +63,8 @@ class Settings:
     """Units of encoders and decoders, and dimensions of codes."""
     learning_rate: float = 2e-3
     """Adam's for encoders and decoders."""
+    noise: float = 0.05
+    """Standard deviation, in each dimension, of noise on ARAE's codes in training."""
     sentences: int = 200_000
     """Sentences of the grammar that models learn from."""
     nouns: int = 24
@@ -86,7 +88,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         settings_at_least(self, steps=1, yelp_steps=1, batch=2, embedding=1, hidden=1, sentences=100)
-        settings_at_least(self, nouns=2, subjects=2, places=2, test=20, rewritten=10, judge_steps=1)
+        settings_at_least(self, noise=0, nouns=2, subjects=2, places=2, test=20, rewritten=10, judge_steps=1)
         above(0, learning_rate=self.learning_rate)
         self.source()
         if self.sentences < self.batch:

@@ -40,6 +40,8 @@ def make(row: str, task: Task, settings: "Settings") -> Rewriter:
     }
     chosen |= {"vocabulary": task.vocabulary, "attributes": task.values, "longest": LONGEST[task.name]}
     chosen["steps"] = updates(task.name, settings)
+    if row not in KINDS:
+        chosen["noise"] = settings.noise
     return KINDS.get(row, ARAE)(**chosen | CHANGED.get(row, {}))
 
 

@@ -176,7 +176,7 @@ def test_rows_are_of_their_classes_with_what_they_change() -> None:
     found = task()
     made = {row: make(row, found, SMOKE).settings() for row in ROWS[SENTIMENT]}
     assert made[PLAIN]["critic_weight"] == made[PLAIN]["adversary_weight"] == 0
-    assert made[MAIN]["critic_weight"] == 0.01
+    assert (made[MAIN]["critic_weight"], made[MAIN]["noise"]) == (0.01, SMOKE.noise)
     assert "filters" in made[CROSS]
     assert "stride" in made[TODAY]
     assert all(each["steps"] == SMOKE.steps for each in made.values())
