@@ -152,8 +152,9 @@ def sample(model: ARAE, task: Task, rewritten: int) -> dict[str, Any]:
 
     Returns:
         Of 1,000 sentences, or as many as there are: `asked`, the share with the value that was asked for;
-        `different`, of different ones; `perplexity`. `grammatical` is None for real sentences. `reverse`, the reverse perplexity;
-        `examples` of each value in turn; `between`, sentences from one code to another.
+        `different`, of different ones; `perplexity`. `grammatical` is None for real sentences. `reverse`,
+        the reverse perplexity; `examples` of each value in turn; `between`, sentences from one code to
+        another.
     """
     random = torch.Generator().manual_seed(0)
     labels = np.arange(rewritten) % len(task.values)
