@@ -1,4 +1,4 @@
-"""How many images per second does `train` learn from, compared with a bare torch loop of the same networks?
+"""How many images, or symbols of text, does `train` learn from in a second, compared with a bare torch loop?
 
 The bare loop has the networks of the learner, the same losses, and Adam; no checks, no scalars, no progress,
 no checkpoints. Batches wait in memory for both. Each measures a few updates at a time in turns, in seconds of
@@ -14,10 +14,11 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.models import JADE, CompetingExperts, MultiEntityVAE
+from unknot.models import JADE, CompetingExperts, LanguageModel, MultiEntityVAE
+from unknot.models.text.vocabulary import END, START
 from unknot.representation import Trainable, train
 
 Batch = dict[str, Tensor]
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="turns of each")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{'images a second':20}{'train':>10}{'bare loop':>12}{'ratio':>8}")
+    print(f"{'a second':20}{'train':>10}{'bare loop':>12}{'ratio':>8}")
     for name, (learner, batches, make_bare) in contenders().items():
         batch_at, bare = again(batches), make_bare(learner)
         seconds: tuple[list[float], list[float]] = ([], [])
@@ -48,7 +49,8 @@ def main() -> None:
             if turn:  # the first warms up
                 seconds[0].append(middle - start)
                 seconds[1].append(time.process_time() - middle)
-        count = options.updates * len(batches[0]["observation"])
+        first = batches[0]["observation"]
+        count = options.updates * (first.numel() if first.ndim == 2 else len(first))
         rates = [count / median(each) for each in seconds]
         print(f"{name:20}{rates[0]:10,.0f}{rates[1]:12,.0f}{rates[0] / rates[1]:8.2f}")
 
@@ -60,6 +62,8 @@ def contenders() -> dict[str, tuple[Trainable, list[Batch], Callable[[Any], Upda
     changed = [{"observation": images(32, 14, 1), "canonical": images(32, 14, 1)} for _ in range(BATCHES)]
     labels = {name: torch.arange(50) % 10 for name in ("label", "other_label")}
     paired = [{"observation": images(50, 32, 3), "other": images(50, 32, 1)} | labels for _ in range(BATCHES)]
+    words = tuple(f"word{k}" for k in range(5000))
+    written = [{"observation": symbols(64, 16, 4 + len(words))} for _ in range(BATCHES)]
     experts = CompetingExperts(
         shape=(14, 14, 1), width=16, layers=4, norm="none", discriminator="strided", identity="none"
     )
@@ -67,6 +71,7 @@ def contenders() -> dict[str, tuple[Trainable, list[Batch], Callable[[Any], Upda
         "MultiEntityVAE": (MultiEntityVAE(shape=(32, 32, 3)), scenes, bare_scenes),
         "CompetingExperts": (experts, changed, bare_experts),
         "JADE": (JADE(width=32), paired, bare_jade),
+        "LanguageModel": (LanguageModel(vocabulary=words, hidden=256), written, bare_language_model),
     }
 
 
@@ -78,6 +83,13 @@ def again(batches: list[Batch]) -> Callable[[int], Batch]:
 def images(count: int, side: int, channels: int) -> Tensor:
     """Return random images."""
     return torch.randint(256, (count, side, side, channels), dtype=torch.uint8)
+
+
+def symbols(count: int, length: int, kinds: int) -> Tensor:
+    """Return random sentences of one length, each with its END."""
+    tokens = torch.randint(4, kinds, (count, length))
+    tokens[:, -1] = END
+    return tokens
 
 
 def floats(batch: Tensor) -> Tensor:
@@ -160,6 +172,26 @@ def bare_jade(model: JADE) -> Update:
         loss = loss + ((difference.exp() + squares - 1 - difference) / 2).sum(1).mean()
         adam.zero_grad()
         torch.autograd.backward(loss)
+        adam.step()
+
+    return update
+
+
+def bare_language_model(model: LanguageModel) -> Update:
+    """Return an update of `torch.nn.LSTM` between an embedding and a linear layer, with the same dropout."""
+    known = model.decoder.embedding
+    embedding = nn.Embedding(known.num_embeddings, known.embedding_dim)
+    lstm = nn.LSTM(embedding.embedding_dim, model.decoder.rnn.hidden_size, batch_first=True)
+    output = nn.Linear(lstm.hidden_size, embedding.num_embeddings)
+    dropout = nn.Dropout(0.2)
+    adam = torch.optim.Adam(nn.ModuleList([embedding, lstm, output]).parameters(), 2e-3)
+
+    def update(batch: Batch) -> None:
+        tokens = batch["observation"]
+        before = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
+        scores = output(dropout(lstm(dropout(embedding(before)))[0]))
+        adam.zero_grad()
+        torch.autograd.backward(functional.cross_entropy(scores.flatten(0, 1), tokens.flatten()))
         adam.step()
 
     return update

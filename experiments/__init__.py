@@ -162,6 +162,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "video as factors that each predict their own future: moving digits, cars on a street",
         "Disentangling video with independent prediction, Whitney and Fergus, 2017",
     ),
+    "arae": Entry(
+        "unknot.experiments.arae",
+        "sentences with the opposite sentiment or another topic, by codes that do not tell it",
+        "Adversarially regularized autoencoders for unaligned text style-transfer, Zhao et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

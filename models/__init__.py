@@ -1,8 +1,8 @@
 """Models of data without actions, and sources of such data whose factors are known.
 
 `models.data` holds the sources, `models.image` the models of images, `models.objects` those of scenes of
-objects, `models.video` those of videos. Sources are factor sources, models are learners: every metric and
-every figure for environments and learners works for them too.
+objects, `models.text` those of sentences, `models.video` those of videos. Sources are factor sources, models
+are learners: every metric and every figure for environments and learners works for them too.
 """
 
 from unknot.checks import require
@@ -19,8 +19,16 @@ from unknot.models.data.mechanisms import MECHANISMS, Transformed, apply_mechani
 from unknot.models.data.moving_digits import MovingDigits  # noqa: E402
 from unknot.models.data.natural import natural_images  # noqa: E402
 from unknot.models.data.nuisance import Nuisance  # noqa: E402
+from unknot.models.data.parallel import read_europarl, read_multi30k  # noqa: E402
 from unknot.models.data.scenes import Scenes  # noqa: E402
 from unknot.models.data.selection import Selection  # noqa: E402
+from unknot.models.data.sentences import Reviews  # noqa: E402
+from unknot.models.data.sentiment import (  # noqa: E402
+    read_product_sentences,
+    read_rt_polarity,
+    read_yelp,
+    read_yelp_rewrites,
+)
 from unknot.models.data.shapes2d import Shapes2D  # noqa: E402
 from unknot.models.data.splits import stratified_split  # noqa: E402
 from unknot.models.data.sprites import Sprites  # noqa: E402
@@ -29,6 +37,7 @@ from unknot.models.data.street import Street  # noqa: E402
 from unknot.models.data.street_digits import StreetDigits  # noqa: E402
 from unknot.models.data.svhn import read_svhn  # noqa: E402
 from unknot.models.data.teapots import Teapots  # noqa: E402
+from unknot.models.data.valence import read_valence  # noqa: E402
 from unknot.models.data.video_files import OwnVideos, read_videos  # noqa: E402
 from unknot.models.data.videos import CharacterActions, ShapeMotion  # noqa: E402
 from unknot.models.image.ada_gvae import AdaGVAE  # noqa: E402
@@ -56,12 +65,21 @@ from unknot.models.objects.multi_entity import MultiEntityVAE  # noqa: E402
 from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
 from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
+from unknot.models.text.arae import ARAE  # noqa: E402
+from unknot.models.text.autoencoder import SentenceAutoencoder  # noqa: E402
+from unknot.models.text.batches import length_batches  # noqa: E402
+from unknot.models.text.classifier import SentenceClassifier  # noqa: E402
+from unknot.models.text.cross_aligned import CrossAlignedAutoencoder  # noqa: E402
+from unknot.models.text.denoising import DenoisingAdversarialAutoencoder  # noqa: E402
+from unknot.models.text.language_model import LanguageModel  # noqa: E402
+from unknot.models.text.vocabulary import Vocabulary, tokenised  # noqa: E402
 from unknot.models.traversals import Codec, traversal_figure, traversal_frames, traverse  # noqa: E402
 from unknot.models.video.independent_predictor import IndependentPredictor  # noqa: E402
 from unknot.models.video.mocogan import MoCoGAN  # noqa: E402
 from unknot.models.video.vgan import VGAN  # noqa: E402
 
 __all__ = [
+    "ARAE",
     "DIPVAE",
     "JADE",
     "MECHANISMS",
@@ -79,6 +97,8 @@ __all__ = [
     "Classifier",
     "Codec",
     "CompetingExperts",
+    "CrossAlignedAutoencoder",
+    "DenoisingAdversarialAutoencoder",
     "Embedding",
     "FactorGenerator",
     "FactorReader",
@@ -86,6 +106,7 @@ __all__ = [
     "Gallery",
     "IndependentPredictor",
     "InfoGAN",
+    "LanguageModel",
     "MoCoGAN",
     "MovingDigits",
     "MultiEntityVAE",
@@ -96,10 +117,13 @@ __all__ = [
     "PosteriorSamples",
     "RenderedHeads",
     "Repaired",
+    "Reviews",
     "RoutedExperts",
     "SceneVAE",
     "Scenes",
     "Selection",
+    "SentenceAutoencoder",
+    "SentenceClassifier",
     "ShapeMotion",
     "Shapes2D",
     "SingleClassifier",
@@ -113,17 +137,27 @@ __all__ = [
     "Transformed",
     "VariationalAutoencoder",
     "Verifier",
+    "Vocabulary",
     "apply_mechanism",
+    "length_batches",
     "letters",
     "natural_images",
     "read_dsprites",
+    "read_europarl",
     "read_images",
+    "read_multi30k",
+    "read_product_sentences",
+    "read_rt_polarity",
     "read_shapes3d",
     "read_svhn",
+    "read_valence",
     "read_videos",
+    "read_yelp",
+    "read_yelp_rewrites",
     "render_gallery",
     "stratified_split",
     "stream",
+    "tokenised",
     "traversal_figure",
     "traversal_frames",
     "traverse",

@@ -7,7 +7,7 @@ import inspect
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -176,9 +176,14 @@ def check_images(images: NDArray[np.uint8] | Tensor, shape: tuple[int, int, int]
 
 
 @torch.no_grad()
-def encode_all(learner: Learner, images: NDArray[np.uint8] | Tensor, batch: int = 256) -> Tensor:
-    """Encode uint8 images (n, h, w, c), a batch at a time; return codes (n, d) without gradient."""
-    return torch.cat([learner.encode(images[k : k + batch]) for k in range(0, len(images), batch)])
+def encode_all(learner: Learner, images: NDArray[Any] | Tensor | Sequence[str], batch: int = 256) -> Tensor:
+    """Encode what a learner takes, such as uint8 images (n, h, w, c) or n strings, a batch at a time.
+
+    Returns:
+        Codes (n, d), without gradient.
+    """
+    given: Any = images
+    return torch.cat([learner.encode(given[k : k + batch]) for k in range(0, len(given), batch)])
 
 
 def expand(step: Callable[[Tensor, Tensor], Tensor], z: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:

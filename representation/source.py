@@ -27,6 +27,7 @@ class FactorSource(Protocol):
     - images, uint8 (n, height, width, channels);
     - sequences of images, uint8 (n, time, height, width, channels);
     - sequences of tokens, int64 (n, length);
+    - sentences, str (n,);
     - a mapping of such arrays by name, where an encoder takes several together.
     """
 

@@ -293,7 +293,8 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     """Fetch a data set into the user's cache, once.
 
     Args:
-        data: its name: mnist or heads.
+        data: its name: mnist; heads; reviews, film snippets and product sentences with human valence;
+            tags, a lexicon of parts of speech.
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
@@ -344,7 +345,19 @@ def collect_grasps(
     print_tables([Table("Grasps", columns, rows, (note,))])
 
 
-DATA = {"mnist": mnist.fetch, "heads": heads.fetch}
+def _fetch_reviews() -> Path:
+    from unknot.models.data.valence import RELEASE
+
+    return RELEASE.fetch()
+
+
+def _fetch_tags() -> Path:
+    from unknot.models.data.tags import RELEASE
+
+    return RELEASE.fetch()
+
+
+DATA = {"mnist": mnist.fetch, "heads": heads.fetch, "reviews": _fetch_reviews, "tags": _fetch_tags}
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,

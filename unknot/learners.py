@@ -49,6 +49,12 @@ LEARNERS: dict[str, str] = {
     "SDBEGAN": "unknot.models.image.sdbegan",
     "AdaGVAE": "unknot.models.image.ada_gvae",
     "FactorReader": "unknot.models.image.factor_reader",
+    "SentenceAutoencoder": "unknot.models.text.autoencoder",
+    "LanguageModel": "unknot.models.text.language_model",
+    "SentenceClassifier": "unknot.models.text.classifier",
+    "ARAE": "unknot.models.text.arae",
+    "CrossAlignedAutoencoder": "unknot.models.text.cross_aligned",
+    "DenoisingAdversarialAutoencoder": "unknot.models.text.denoising",
 }
 """The module of each class, by the class's name."""
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.checks import count, flag
@@ -14,16 +16,23 @@ __all__ = ["stream"]
 
 
 def stream(
-    source: FactorSource, batch_size: int, seed: int, *, factors: bool = False
+    source: FactorSource,
+    batch_size: int,
+    seed: int,
+    *,
+    factors: bool = False,
+    convert: Callable[[Any], NDArray[Any]] | None = None,
 ) -> Callable[[int], dict[str, Tensor]]:
     """Make a function from steps to minibatches, each of fresh samples, as the training loop takes it.
 
     Args:
         source: an environment or a data set that renders arrays. They may be images, uint8 (n, h, w, c);
-            sequences of images, uint8 (n, t, h, w, c); or sequences of tokens, int64 (n, length).
+            sequences of images, uint8 (n, t, h, w, c); or sequences of tokens, int64 (n, length). One that
+            renders sentences needs `convert`.
         batch_size: samples in a batch.
         seed: of the samples.
         factors: include the factors.
+        convert: from what the source renders to an array; for sentences a vocabulary's `encode`.
 
     Returns:
         `batch_at(step)`, which returns the same tensors whenever it is called with the same step:
@@ -36,8 +45,7 @@ def stream(
     count(1, batch_size=batch_size)
     count(0, seed=seed)
     flag(factors=factors)
-
-    return _Stream(source, batch_size, seed, factors)
+    return _Stream(source, batch_size, seed, factors, convert)
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,12 @@ class _Stream:
     batch_size: int
     seed: int
     factors: bool
+    convert: Callable[[Any], NDArray[Any]] | None
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         sampled = self.source.sample_factors(self.batch_size, np.random.default_rng([self.seed, step]))
-        batch = {"observation": torch.from_numpy(self.source.render_factors(sampled))}
+        rendered = self.source.render_factors(sampled)
+        batch = {"observation": torch.from_numpy(self.convert(rendered) if self.convert else rendered)}
         if self.factors:
             batch |= {name: torch.from_numpy(values) for name, values in sampled.items()}
         return batch

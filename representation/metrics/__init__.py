@@ -12,6 +12,7 @@ from unknot.representation.metrics.assignment import (
     won,
 )
 from unknot.representation.metrics.attribute_auc import attribute_auc
+from unknot.representation.metrics.bleu import bleu
 from unknot.representation.metrics.covariance import cvr, mapc, tdv, ud90
 from unknot.representation.metrics.dci import completeness, dci, disentanglement
 from unknot.representation.metrics.evaluation import METRICS, evaluate_codes
@@ -36,6 +37,7 @@ __all__ = [
     "attribute_auc",
     "average_content_distance",
     "best_partition",
+    "bleu",
     "cells_hit",
     "completeness",
     "cvr",

@@ -74,6 +74,7 @@ PICTURES = {
         "seed-0/street-slots/figures/changes.gif",
     ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
+    "arae": ["figures/tradeoff-sentiment.png", "seed-0/topics-arae/figures/codes.png"],
     "jade": [
         "figures/errors.png",
         "seed-0/jade/figures/exchanges.png",
@@ -87,6 +88,7 @@ PICTURES = {
 SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
 LONG = (
+    "arae",
     "capacity-vae",
     "controllable-factors",
     "dynamics-content",

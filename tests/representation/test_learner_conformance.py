@@ -132,6 +132,14 @@ def factors(step: int) -> Batch:
     return still(8, 8, 8, 1)(step) | {"x": torch.from_numpy(values[0]), "y": torch.from_numpy(values[1])}
 
 
+def sentences(step: int) -> Batch:
+    """Return sentences of 1 to 5 of four words, as symbols that end with END, 2, and PAD, 0."""
+    rng = np.random.default_rng(step)
+    tokens = np.where(np.arange(6) < rng.integers(1, 6, (8, 1)), rng.integers(4, 8, (8, 6)), 0)
+    tokens[np.arange(8), (tokens > 0).sum(1)] = 2
+    return {"observation": torch.from_numpy(tokens), "label": torch.arange(8) % 2}
+
+
 def videos(step: int) -> Batch:
     return {"observation": images(step, 4, 3, 8, 8, 3), "category": torch.tensor([0, 1, 1, 0])}
 
@@ -151,6 +159,7 @@ SCENE |= {"hidden": 4, "maps": 2, "steps": 4}
 CLASSIFIER: dict[str, Any] = {"shape": (8, 8, 3), "latent_dim": 2, "classes": 2, "width": 4, "hidden": 4}
 PAIRED: dict[str, Any] = CLASSIFIER | {"other_shape": (8, 8, 1)}
 SELECTIVE: dict[str, Any] = {"actions": 4, "shape": (16, 16, 3), "factors": 4, "steps": 4}
+TEXT: dict[str, Any] = {"vocabulary": ("a", "b", "c", "d"), "longest": 5, "embedding": 4}
 
 VIDEO: dict[str, Any] = {"shape": (8, 8, 3), "frames": 2, "clips": 2, "width": 2, "discriminator_width": 2}
 
@@ -226,6 +235,14 @@ CASES: dict[str, Case] = {
     ),
     "SingleClassifier": Case(CLASSIFIER | {"batch_norm": True}, labelled),
     "PairedClassifier": Case(PAIRED | {"alignment": 0.5}, pairs),
+    "SentenceAutoencoder": Case(TEXT | {"hidden": 4}, sentences),
+    "LanguageModel": Case(TEXT | {"hidden": 4}, sentences),
+    "SentenceClassifier": Case(TEXT | {"filters": 2, "hidden": 4}, sentences),
+    "ARAE": Case(TEXT | {"hidden": 4, "noise_dim": 2, "width": 4, "steps": 4, "critic_steps": 2}, sentences),
+    "CrossAlignedAutoencoder": Case(TEXT | {"hidden": 4, "filters": 2, "steps": 4}, sentences),
+    "DenoisingAdversarialAutoencoder": Case(
+        TEXT | {"hidden": 4, "code_dim": 3, "width": 4, "steps": 4}, sentences
+    ),
     "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
     "MoCoGAN": Case(VIDEO | {"categories": 2, "warm_up": 1, "length": 3, "weight_decay": 0.1}, videos),
     "VGAN": Case(VIDEO | {"latent_dim": 2}, videos),

@@ -45,6 +45,21 @@ SMALL: dict[str, dict[str, Any]] = {
         for name in ("CompetingExperts", "SwitchExperts")
     },
     "RoutedExperts": {"shape": (8, 8, 1), "experts": 2, "width": 2, "layers": 2},
+    "SentenceAutoencoder": {"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+    "LanguageModel": {"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+    "SentenceClassifier": {"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "filters": 2, "hidden": 2},
+    "ARAE": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"noise_dim": 2, "width": 2, "critic_steps": 1},
+    },
+    "CrossAlignedAutoencoder": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"attribute_dim": 2, "filters": 2},
+    },
+    "DenoisingAdversarialAutoencoder": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"code_dim": 2, "width": 2},
+    },
     "Classifier": {"shape": (8, 8, 1), "width": 2},
     "SingleClassifier": {"shape": (8, 8, 1), "width": 4, "hidden": 4},
     **{
@@ -149,6 +164,8 @@ IMAGES = np.arange(2 * 8 * 8, dtype=np.uint8).reshape(2, 8, 8, 1)
 def _encode(learner: Any, rng: np.random.Generator) -> None:
     if learner.entries:
         return _look(learner, rng)
+    if hasattr(learner, "vocabulary"):
+        return _read(learner, rng)
     shape = getattr(learner, "shape", (32, 32, 3))
     good: Any = rng.integers(256, size=(2, *shape)).astype(np.uint8)
     images = pick(
@@ -165,6 +182,18 @@ def _encode(learner: Any, rng: np.random.Generator) -> None:
                 value, before[name], rtol=0, atol=0, equal_nan=True, msg=f"{name} has changed"
             )
     assert len(codes) == len(images), "not a code for each image"
+    assert bool(codes.isfinite().all()), "a code is not finite"
+
+
+def _read(learner: Learner, rng: np.random.Generator) -> None:
+    """Encode strings, or symbols, with something odd about them."""
+    strings, symbols = ["a b", ""], torch.tensor([[4, 5, 2], [5, 2, 0]])
+    sentences = pick(
+        rng, strings, strings, symbols, symbols[:, :0], symbols[0], symbols + 5, symbols.float(), [1, 2],
+        "a b", np.array(strings), np.array([strings]), [["a"]], tuple(strings), symbols.numpy(), nonsense=0.2,
+    )  # fmt: skip
+    codes = learner.encode(sentences)
+    assert len(codes) == len(sentences), "not a code for each sentence"
     assert bool(codes.isfinite().all()), "a code is not finite"
 
 

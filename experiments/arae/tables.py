@@ -1,0 +1,328 @@
+"""The tables and the headlines, from the metrics of each seed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from unknot.experiments.arae.data import PRODUCTS, SENTIMENT, TOPICS, YELP
+from unknot.experiments.arae.models import CLIPPED, CROSS, MAIN, PLAIN, STRONGER, TODAY
+from unknot.experiments.arae.rules import COPY, ORACLE, TEMPLATE
+from unknot.experiments.common.tables import cell, over_seeds, percent_cell, success_cell
+from unknot.report import Headline, Table, mean_std
+
+TITLES = {
+    COPY: "copy (floor)",
+    TEMPLATE: "template of counted words (no training)",
+    ORACLE: "true factors (oracle)",
+    PLAIN: "autoencoder",
+    CROSS: "cross-aligned autoencoder",
+    MAIN: "ARAE",
+    STRONGER: "ARAE, λ1 = 0.1",
+    CLIPPED: "ARAE, weight clipping, λ1 = 1",
+    TODAY: "denoising AAE, mean difference (today)",
+}
+PAPER = {
+    CROSS: "77.1 / 17.75 / 65.9 / 124.2",
+    PLAIN: "59.3 / 37.28 / 31.9 / 68.9",
+    MAIN: "73.4 / 31.15 / 29.7 / 70.1",
+    STRONGER: "81.8 / 20.18 / 27.7 / 77.0",
+}
+"""Table 1 of the paper, on Yelp: transfer / BLEU / perplexity / reverse perplexity; ARAE's with λa and λb."""
+TRANSFER, KEPT, BOTH, PROBE = 97.0, 90.0, 88.0, 65.0
+"""Bars of the grammar, in percent."""
+YELP_TRANSFER, YELP_BLEU = 81.8, 20.2
+"""Bars of Yelp: the paper's ARAE with λb."""
+CROSS_PUBLISHED = "CrossAlignment_Shen"
+"""The cross-aligned autoencoder among the published outputs."""
+NAMES = {
+    SENTIMENT: "sentiment of reviews",
+    TOPICS: "topics of reviews",
+    YELP: "sentiment of Yelp's sentences",
+    PRODUCTS: "topics of product sentences",
+}
+
+Seeds = list[dict[str, Any]]
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def rows_of(seeds: Seeds, task: str) -> Rows:
+    """Return the metrics of each row of a task, by seed, in the order of `TITLES`."""
+    each = over_seeds(seeds, "tasks", task, "rows")
+    return {name: [rows[name] for rows in each] for name in TITLES if all(name in rows for rows in each)}
+
+
+def mean_of(measured: Sequence[Mapping[str, Any]], *keys: str) -> float:
+    """Return the mean of a value of a row over the seeds."""
+    return float(np.mean(over_seeds(measured, *keys)))
+
+
+def tabulate(seeds: Seeds) -> list[Table]:
+    """Make all tables: of each task the systems, what was kept, what codes tell; sentences."""
+    tables = []
+    for task in seeds[0]["tasks"]:
+        rows = rows_of(seeds, task)
+        tables.append(_systems(seeds, task, rows))
+        if task in (SENTIMENT, TOPICS):
+            tables.append(_factors(task, rows))
+        tables += [_codes(task, rows), _generators(task, rows)]
+    for task in seeds[0]["tasks"]:
+        rows = rows_of(seeds, task)
+        tables += [_outputs(seeds, task, rows), _written(task, rows)]
+    return tables
+
+
+def _systems(seeds: Seeds, task: str, rows: Rows) -> Table:
+    exact = task in (SENTIMENT, TOPICS)
+    head = ("transferred", "all else kept", "both") if exact else ("transferred", "BLEU, people")
+    lines = []
+    for name, measured in rows.items():
+        shown = [_share(measured, "transfer")]
+        shown += (
+            [percent_cell(over_seeds(measured, "kept")), _share(measured, "both")]
+            if exact
+            else [_optional(measured, "references")]
+        )
+        shown += [cell(measured, key, digits=1) for key in ("bleu", "perplexity", "reverse")]
+        lines.append((TITLES[name], *shown, PAPER.get(name, "–") if task in (SENTIMENT, YELP) else "–"))
+    for name, score in seeds[0]["tasks"][task]["published"].items():
+        figures = (f"{score[key]:.1f}" for key in ("references", "bleu", "perplexity"))
+        lines.append((f"{name} (published)", f"{100 * score['transfer']:.1f}", *figures, "–", "–"))
+    columns = ("", *head, "BLEU, original", "perplexity", "reverse perplexity", "paper, on Yelp")
+    which = "Table 1" if task in (SENTIMENT, YELP) else "Tables 3, 5 and 6"
+    return Table(f"ARAE: {NAMES[task]} ({which})", columns, tuple(lines), _notes(task))
+
+
+def _notes(task: str) -> tuple[str, ...]:
+    notes = [
+        "In percent: of the test sentences, mean ± standard deviation over seeds; in brackets the 95% "
+        "interval. Perplexity: of the outputs, by a language model of true sentences; reverse: of true "
+        "sentences, by one of the outputs. The paper's column: transfer / BLEU / perplexity / reverse "
+        "perplexity, by other judges on another test set."
+    ]
+    if task in (SENTIMENT, TOPICS):
+        notes.append(
+            "A reader of the grammar says what was transferred and kept; a sentence that the grammar can't "
+            "write is neither. A topic has nouns of its own, which are not compared."
+        )
+    else:
+        notes.append(
+            "Transferred: by a logistic regression on n-grams of sentences that no model learnt from; the "
+            "copy's share is its error. "
+            "Copies have the highest BLEU with people's sentences of all, so that it says nothing by itself."
+        )
+    if task == YELP:
+        notes.append(
+            "Models of a single code do not reach rules that leave words where they are, nor models with "
+            "attention, among the published outputs."
+        )
+    return tuple(notes)
+
+
+def _factors(task: str, rows: Rows) -> Table:
+    names = list(next(iter(rows.values()))[0]["factors"])
+    lines = [
+        (
+            TITLES[name],
+            percent_cell(over_seeds(measured, "grammatical")),
+            *(percent_cell(over_seeds(measured, "factors", factor)) for factor in names),
+        )
+        for name, measured in rows.items()
+    ]
+    columns = ("", "grammatical", *names)
+    return Table(f"{_heading(task)}: what was kept, in percent", columns, tuple(lines))
+
+
+def _codes(task: str, rows: Rows) -> Table:
+    lines = [
+        (
+            TITLES[name],
+            percent_cell(over_seeds(measured, "probe", "linear")),
+            percent_cell(over_seeds(measured, "probe", "mlp")),
+            "–" if measured[0]["exact"] is None else percent_cell(over_seeds(measured, "exact")),
+        )
+        for name, measured in rows.items()
+        if "probe" in measured[0]
+    ]
+    return Table(
+        f"{_heading(task)}: codes, in percent",
+        ("", "linear probe", "MLP probe", "written again exactly"),
+        tuple(lines),
+        ("Probes are new classifiers that read the attribute off codes; what no code tells is chance.",),
+    )
+
+
+def _generators(task: str, rows: Rows) -> Table:
+    lines = []
+    for name, measured in _generating(rows).items():
+        shown = [cell(measured, "generator", key) for key in ("perplexity", "reverse")]
+        known = measured[0]["generator"]["grammatical"] is not None
+        lines.append(
+            (
+                TITLES[name],
+                percent_cell(over_seeds(measured, "generator", "grammatical")) if known else "–",
+                percent_cell(over_seeds(measured, "generator", "asked")),
+                percent_cell(over_seeds(measured, "generator", "different")),
+                *shown,
+            )
+        )
+    columns = ("", "grammatical", "asked value", "different", "perplexity", "reverse perplexity")
+    return Table(f"{_heading(task)}: sentences of the generator", columns, tuple(lines))
+
+
+def _outputs(seeds: Seeds, task: str, rows: Rows) -> Table:
+    first = seeds[0]["tasks"][task]
+    chosen = [name for name in rows if name not in (COPY, ORACLE)]
+    lines = zip(
+        first["originals"],
+        first["wanted"],
+        *(rows[name][0]["examples"] for name in chosen),
+        strict=True,
+    )
+    return Table(
+        f"{_heading(task)}: outputs (Tables 2 to 6)",
+        ("original", "to", *(TITLES[name] for name in chosen)),
+        tuple(lines),
+        ("At even distances in the test sentences of the first seed, none picked.",),
+    )
+
+
+def _written(task: str, rows: Rows) -> Table:
+    lines = []
+    for name, measured in _generating(rows).items():
+        made = measured[0]["generator"]
+        lines += [(f"{TITLES[name]}, sample", sentence) for sentence in made["examples"]]
+        for number, between in enumerate(made["between"]):
+            lines += [(f"{TITLES[name]}, interpolation {number + 1}", sentence) for sentence in between]
+    return Table(
+        f"{_heading(task)}: samples and interpolations",
+        ("", "sentence"),
+        tuple(lines),
+        ("Of the first seed, values in turn; between two inputs of the generator with the last value.",),
+    )
+
+
+def _generating(rows: Rows) -> Rows:
+    return {name: measured for name, measured in rows.items() if "generator" in measured[0]}
+
+
+def _heading(task: str) -> str:
+    return NAMES[task][0].upper() + NAMES[task][1:]
+
+
+def _share(measured: list[dict[str, Any]], key: str) -> str:
+    """Return a share in percent with its interval."""
+    outcomes = over_seeds(measured, "outcomes", key)
+    return success_cell(over_seeds(measured, key), [len(each) for each in outcomes], outcomes)
+
+
+def _optional(measured: list[dict[str, Any]], key: str) -> str:
+    return cell(measured, key, digits=1) if key in measured[0] else "–"
+
+
+# Headlines
+
+
+def headlines(seeds: Seeds) -> tuple[Headline, ...]:
+    """Return the main figures: the bars of the grammar, Yelp where it was run, today's choice."""
+    rows = rows_of(seeds, SENTIMENT)
+    lines = [_grammar(rows), _probe(rows), _reverse(rows), _topics(rows_of(seeds, TOPICS))]
+    if YELP in seeds[0]["tasks"]:
+        lines.append(_yelp(seeds))
+    return (*lines, _today(rows))
+
+
+def _grammar(rows: Rows) -> Headline:
+    shares = {key: 100 * mean_of(rows[MAIN], key) for key in ("transfer", "kept", "both")}
+    ours = " / ".join(percent_cell(over_seeds(rows[MAIN], key)) for key in shares)
+    return Headline(
+        measure="Sentiment of the grammar, ARAE: transferred / all other factors kept / both, %",
+        paper="none",
+        ours=ours,
+        floor=f"{_three(rows, COPY)} (copy); {_three(rows, TEMPLATE)} (template)",
+        ceiling=f"{_three(rows, ORACLE)} (true factors)",
+        target=f"at least {TRANSFER:g} / {KEPT:g} / {BOTH:g}",
+        met=shares["transfer"] >= TRANSFER and shares["kept"] >= KEPT and shares["both"] >= BOTH,
+    )
+
+
+def _three(rows: Rows, name: str) -> str:
+    return " / ".join(f"{100 * mean_of(rows[name], key):.1f}" for key in ("transfer", "kept", "both"))
+
+
+def _probe(rows: Rows) -> Headline:
+    best = {
+        name: [100 * max(each["probe"].values()) for each in measured]
+        for name, measured in rows.items()
+        if "probe" in measured[0]
+    }
+    return Headline(
+        measure="Sentiment that a new probe reads off ARAE's codes, %",
+        paper="none",
+        ours=mean_std(best[MAIN], 1),
+        floor=f"{mean_std(best[PLAIN], 1)} (plain autoencoder)",
+        ceiling="50 (chance)",
+        target=f"at most {PROBE:g}",
+        met=bool(np.mean(best[MAIN]) <= PROBE),
+    )
+
+
+def _reverse(rows: Rows) -> Headline:
+    ours, cross = (mean_of(rows[name], "reverse") for name in (MAIN, CROSS))
+    return Headline(
+        measure="Reverse perplexity of ARAE's outputs, on the grammar",
+        paper="77.0, cross-aligned 124.2 (Yelp)",
+        ours=cell(rows[MAIN], "reverse", digits=1),
+        floor=f"{cell(rows[CROSS], 'reverse', digits=1)} (cross-aligned)",
+        ceiling=f"{cell(rows[ORACLE], 'reverse', digits=1)} (true factors)",
+        target="below the cross-aligned autoencoder's",
+        met=ours < cross,
+    )
+
+
+def _topics(rows: Rows) -> Headline:
+    ours, template = (mean_of(rows[name], "both") for name in (MAIN, TEMPLATE))
+    return Headline(
+        measure="Three topics of the grammar, ARAE: transferred / all else kept / both, %",
+        paper="examples, no number",
+        ours=_three(rows, MAIN),
+        floor=f"{_three(rows, COPY)} (copy); {_three(rows, TEMPLATE)} (template)",
+        ceiling=f"{_three(rows, ORACLE)} (true factors)",
+        target="more of both than the template",
+        met=ours > template,
+    )
+
+
+def _yelp(seeds: Seeds) -> Headline:
+    rows = rows_of(seeds, YELP)
+    transfer, kept = 100 * mean_of(rows[MAIN], "transfer"), mean_of(rows[MAIN], "bleu")
+    published = seeds[0]["tasks"][YELP]["published"].get(CROSS_PUBLISHED)
+    cross = 100 * published["transfer"] * published["bleu"] if published else 0.0
+    reached = transfer >= YELP_TRANSFER and kept >= YELP_BLEU
+    return Headline(
+        measure="Sentiment of Yelp's sentences, ARAE: transferred, % / BLEU with the original",
+        paper="81.8 / 20.2 (other judge and test set)",
+        ours=f"{percent_cell(over_seeds(rows[MAIN], 'transfer'))} / {cell(rows[MAIN], 'bleu', digits=1)}",
+        floor=f"{_yelp_cell(rows, COPY)} (copy); {_yelp_cell(rows, TEMPLATE)} (template)",
+        ceiling="72 to 77 / 32 to 42 (people)",
+        target=f"at least {YELP_TRANSFER} / {YELP_BLEU}, their product above that of the published "
+        f"cross-aligned outputs ({cross:.0f})",
+        met=bool(reached and transfer * kept > cross),
+    )
+
+
+def _yelp_cell(rows: Rows, name: str) -> str:
+    return f"{100 * mean_of(rows[name], 'transfer'):.1f} / {mean_of(rows[name], 'bleu'):.1f}"
+
+
+def _today(rows: Rows) -> Headline:
+    ours, today = (100 * mean_of(rows[name], "both") for name in (MAIN, TODAY))
+    return Headline(
+        measure="Transferred and all else kept, ARAE less the denoising AAE, points",
+        paper="none",
+        ours=f"{ours - today:+.1f}; {today:.1f} % is the latter's",
+        floor="0 (no difference)",
+        ceiling=f"{100 * mean_of(rows[ORACLE], 'both'):.1f} % (true factors)",
+        target="above 0",
+        met=ours > today,
+    )
