@@ -67,9 +67,8 @@ class LanguageModel(SentenceLearner):
         sums, counts = [], []
         for tokens in self.parts(sentences):
             scores = self.decoder(self._no_code(len(tokens)), tokens).scores
-            nats = functional.cross_entropy(
-                scores.transpose(1, 2), tokens, ignore_index=PAD, reduction="none"
-            )
+            flat = scores.flatten(0, 1), tokens.flatten()
+            nats = functional.cross_entropy(*flat, ignore_index=PAD, reduction="none").view_as(tokens)
             sums.append(-nats.sum(1).double())
             counts.append((tokens != PAD).sum(1))
         if not sums:
