@@ -209,22 +209,36 @@ def _file_name(name: str) -> str:
 
 
 def chart(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]], metrics: tuple[str, ...]) -> Figure:
-    """Plot the scores: one row per encoder, one column per metric; white is 0, black 1."""
-    rows = {
-        f"{environment}: {name}": [scores[metric].value for metric in metrics]
-        for environment, each in encoders.items()
-        for name, scores in each.items()
-    }
-    figure = Figure(figsize=(0.6 * len(metrics) + 4, 0.35 * len(rows) + 1.5), layout="constrained")
-    panel = figure.subplots()
-    values = np.array(list(rows.values()))
-    panel.imshow(values, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        shade = "white" if value > 0.5 else "black"
-        panel.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=shade)
-    panel.set_yticks(range(len(rows)), list(rows), fontsize=8)
-    panel.set_xticks(range(len(metrics)), metrics, rotation=60, ha="right", fontsize=8)
+    """Plot the scores, from white, 0, to blue, 1: a panel an environment, with a row for each encoder."""
+    half = (sum(map(len, encoders.values())) + 2 * len(encoders)) / 2
+    columns: tuple[list[str], list[str]] = ([], [])
+    height = 0
+    for environment, rows in encoders.items():
+        columns[height >= half].append(environment)
+        height += len(rows) + 2
+    figure = Figure(figsize=(0.9 * len(metrics) + 7, 0.15 * half + 2.5), layout="constrained")
+    for part, names in zip(figure.subfigures(1, 2), columns, strict=True):
+        if names:
+            ratios = [len(encoders[name]) for name in names]
+            panels = part.subplots(len(names), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
+            for panel, name in zip(panels, names, strict=True):
+                _plot_scores(panel, name, encoders[name], metrics)
+            panels[-1].set_xticks(range(len(metrics)), metrics, rotation=60, ha="right")
     return figure
+
+
+def _plot_scores(
+    panel: Any, environment: str, encoders: Mapping[str, Mapping[str, Score]], metrics: tuple[str, ...]
+) -> None:
+    values = np.array([[scores[metric].value for metric in metrics] for scores in encoders.values()])
+    panel.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        shade = "white" if value > 0.6 else "black"
+        panel.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=6, color=shade)
+    panel.set_yticks(range(len(encoders)), list(encoders), fontsize=7)
+    panel.set_title(environment, fontsize=9, loc="left")
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
 
 
 def diagrams(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]]) -> dict[str, Figure]:

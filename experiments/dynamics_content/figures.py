@@ -43,21 +43,25 @@ def save_pictures(learner: LocallyLinear, sets: Mapping[str, str], problems: Pro
 def latent_maps(
     learner: LocallyLinear, sets: Mapping[str, str], env: Mapping[str, Any], count: int = 2000
 ) -> Figure:
-    """Plot where true positions lie in the latent space of each set (the paper's Fig. 3a)."""
+    """Plot where true positions lie in the latent space of each set (the paper's Fig. 3a).
+
+    A point has the colour of its true position in all panels.
+    """
     positions = make_planar(env).sample_free(count, np.random.default_rng(0))
     colours = np.c_[positions / 40, np.full(count, 0.5)]
-    figure = Figure(figsize=(10, 3.6))
+    figure = Figure(figsize=(10, 3.9), layout="constrained")
     panels = figure.subplots(1, 3)
     panels[0].scatter(positions[:, 1], positions[:, 0], c=colours, s=3)
-    panels[0].set_title("true positions")
+    panels[0].set(title="true positions", xlabel="column, pixels", ylabel="row, pixels")
     for panel, (name, appearance) in zip(panels[1:], sets.items(), strict=True):
         images = make_planar(env, appearance).render_factors({"position": positions})
         z = learner.encode_all(images).numpy(force=True)
         panel.scatter(z[:, 1], z[:, 0], c=colours, s=3)
-        panel.set_title(f"latent map of {name} ({appearance})")
+        panel.set(title=f"latent map of {name} ({appearance})", xlabel="$z_1$", ylabel="$z_0$")
     for panel in panels:
         panel.set_aspect("equal")
         panel.invert_yaxis()
+    figure.supxlabel("A point has the colour of its true position in all panels.", fontsize=9)
     return figure
 
 
