@@ -217,7 +217,8 @@ def chart(encoders: Mapping[str, Mapping[str, Mapping[str, Score]]], metrics: tu
         columns[height >= half].append(environment)
         height += len(rows) + 2
     figure = Figure(figsize=(0.9 * len(metrics) + 7, 0.15 * half + 2.5), layout="constrained")
-    for part, names in zip(figure.subfigures(1, 2), columns, strict=True):
+    parts: Any = figure.subfigures(1, 2)
+    for part, names in zip(parts, columns, strict=True):
         if names:
             ratios = [len(encoders[name]) for name in names]
             panels = part.subplots(len(names), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
