@@ -64,6 +64,7 @@ def test_yelps_files_are_read_plain_and_compressed(tmp_path: Path) -> None:
         (gzip.compress(b"a sentence .\n" * 100)[:-9], "a.gz", "or damaged"),
         (gzip.compress(bytes(10**7)), "a.gz", "no sentence"),
     ],
+    ids=["empty", "no text", "zero byte", "one long line", "no gzip", "cut gzip", "gzip bomb"],
 )
 def test_what_is_no_text_is_refused_in_a_sentence(
     tmp_path: Path, content: bytes, name: str, reason: str
