@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -19,6 +20,7 @@ from unknot.envs import ENVIRONMENTS
 from unknot.models import (
     MECHANISMS,
     Characters,
+    Reviews,
     Scenes,
     ShapeMotion,
     Street,
@@ -50,6 +52,7 @@ def draw(folder: Path) -> None:
         f"{name.rpartition('/')[2]}.gif": partial(draw_environment, name) for name in ENVIRONMENTS
     }
     drawings |= {f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()}
+    drawings["arae.png"] = draw_sentences
     folder.mkdir(exist_ok=True)
     for name, drawing in drawings.items():
         path = folder / name
@@ -79,6 +82,20 @@ def frames(name: str) -> Iterator[Images]:
 def draw_rows(rows: Callable[[], Mapping[str, Images]], path: Path) -> None:
     """Draw labelled rows of images."""
     save_figure(image_rows(rows()), path)
+
+
+def draw_sentences(path: Path) -> None:
+    """Draw sentences of the grammar, and the same with the other sentiment."""
+    source = Reviews()
+    factors = source.sample_factors(5, np.random.default_rng(0))
+    pairs = [
+        source.render_factors(each) for each in (factors, factors | {"sentiment": 1 - factors["sentiment"]})
+    ]
+    figure = Figure(figsize=(7, 3))
+    for line, (one, other) in enumerate(zip(*pairs, strict=True)):
+        figure.text(0.01, 0.92 - 0.2 * line, str(one), fontsize=9)
+        figure.text(0.01, 0.84 - 0.2 * line, str(other), fontsize=9, color="#0072B2")
+    save_figure(figure, path)
 
 
 def _scenes() -> dict[str, Images]:

@@ -64,7 +64,7 @@ class DenoisingAdversarialAutoencoder(Rewriter):
         super().__init__(vocabulary, attributes, characters=characters, longest=longest)
         count(1, code_dim=code_dim, width=width, steps=steps)
         within(0, 1, dropping=dropping)
-        at_least(0, adversary_weight=adversary_weight)
+        at_least(0, adversary_weight=adversary_weight, stride=stride)
         finite(stride=stride)
         above(0, learning_rate=learning_rate, adversary_rate=adversary_rate)
         self.code_dim, self.dropping, self.stride = code_dim, dropping, stride

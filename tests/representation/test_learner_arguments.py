@@ -21,9 +21,10 @@ LEAST: dict[Any, int] = {
 MAY_BE_ZERO = [
     (name, "noise")
     for name in ("VAE", "CapacityVAE", "DIPVAE", "FactorVAE", "BetaTCVAE", "AdaGVAE", "LatentMoves")
-] + [("LatentMoves", "actions")]
+] + [("LatentMoves", "actions"), ("SentenceAutoencoder", "noise"), ("ARAE", "noise")]
 KERNEL_WIDTHS = [(name, "width") for name in ("Selectivity", "SceneSelectivity", "MultistepSelectivity")]
 """Widths that are no number of units."""
+SENTENCES = [name for name, module in LEARNERS.items() if module.startswith("unknot.models.text.")]
 REQUIRED: dict[str, dict[str, Any]] = {
     "Selectivity": {"actions": 4},
     "SceneSelectivity": {"actions": 4},
@@ -31,6 +32,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "LatentMoves": {"moves": 3, "actions": 4, "centre": [0.0, 0.0]},
     "FactorGenerator": {"factors": {"x": (0.0, 1.0)}},
     "FactorReader": {"sizes": {"yaw": 3}},
+    **{name: {"vocabulary": (".", "a", "b")} for name in SENTENCES},
     "StackedNetworks": {"sizes": [2, 2, 2], "weights": [1.0], "penalties": ["l1"], "steps": 1},
 }
 """Arguments that have no default."""
