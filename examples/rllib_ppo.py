@@ -6,9 +6,13 @@ python examples/rllib_ppo.py
 from typing import Any
 
 import gymnasium as gym
-import ray
-from ray.rllib.algorithms.ppo import PPOConfig
-from ray.tune.registry import register_env
+
+try:
+    import ray
+    from ray.rllib.algorithms.ppo import PPOConfig
+    from ray.tune.registry import register_env
+except ModuleNotFoundError as error:
+    raise SystemExit(f'this example needs {error.name}: pip install "unknot[rllib]"') from error
 
 from unknot.envs import FactorObservation
 

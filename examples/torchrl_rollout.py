@@ -4,9 +4,13 @@ python examples/torchrl_rollout.py
 """
 
 import torch
-from tensordict.nn import TensorDictModule
 from torch import Tensor, nn
-from torchrl.envs import GymEnv, check_env_specs
+
+try:
+    from tensordict.nn import TensorDictModule
+    from torchrl.envs import GymEnv, check_env_specs
+except ModuleNotFoundError as error:
+    raise SystemExit(f"this example needs {error.name}: pip install torchrl") from error
 
 import unknot  # noqa: F401  registers the environments
 

@@ -171,7 +171,10 @@ def check_images(images: NDArray[np.uint8] | Tensor, shape: tuple[int, int, int]
             f"images must be uint8 (n, height, width, channels), not {tensor.dtype} {tuple(tensor.shape)}"
         )
     if shape and tuple(tensor.shape[1:]) != shape:
-        raise ValueError(f"images must be (n, height, width, channels) of {shape}, not {tuple(tensor.shape)}")
+        raise ValueError(
+            f"images must be (n, height, width, channels) of {shape}, not {tuple(tensor.shape)}: "
+            "resize them, or take a source that renders that size"
+        )
     return tensor
 
 
