@@ -35,6 +35,7 @@ from unknot.files import (
     write_json,
     write_text,
 )
+from unknot.progress import progress_bar
 from unknot.report import Headline, Table, save_figures
 from unknot.run_folders import RUNS, find_seeds
 from unknot.style import styled
@@ -227,7 +228,12 @@ def evaluate_run(run: str | Path, full: bool) -> list[Table]:
     experiment = load_experiment(_experiment_of(*folders))
     for folder in folders:
         check_weights(folder)
-    metrics = [evaluate_seed(folder, full) for folder in folders]
+    metrics = []
+    with progress_bar(True) as bar:
+        task = bar.add_task(f"evaluating {run}, seeds", total=len(folders))
+        for folder in folders:
+            metrics.append(evaluate_seed(folder, full))
+            bar.advance(task)
     with _measured(folders):
         return experiment.tabulate(metrics)
 
