@@ -23,7 +23,7 @@ from unknot.checks import arguments as check_arguments
 from unknot.checks import unknown
 from unknot.files import BFLOAT16, WEIGHTS, WeightsError, load_weights, plain, save_weights
 from unknot.learners import LEARNERS
-from unknot.run_folders import find_seed
+from unknot.run_folders import split_run
 
 __all__ = [
     "Learner",
@@ -341,17 +341,16 @@ def find_weights(name: str | Path) -> Path:
     for file in (path, path / WEIGHTS):
         if file.is_file():
             return file
-    for run in (str(name), *map(str, path.parents)):
-        try:
-            folder = find_seed(run)
-        except FileNotFoundError:
-            continue
-        found = sorted((folder / path.relative_to(run)).rglob(WEIGHTS))
-        if len(found) == 1:
-            return found[0]
-        models = [f"{run}/{weights.parent.relative_to(folder)}" for weights in sorted(folder.rglob(WEIGHTS))]
-        raise FileNotFoundError(unknown("learner", str(name), models))
-    raise FileNotFoundError(f"no learner {str(name)!r}: neither a weight file nor a run, nor RUN/MODEL")
+    try:
+        run, folder, model = split_run(name)
+    except FileNotFoundError:
+        words = f"no learner {str(name)!r}: neither a weight file nor a run, nor RUN/MODEL"
+        raise FileNotFoundError(words) from None
+    found = sorted((folder / model).rglob(WEIGHTS))
+    if len(found) == 1:
+        return found[0]
+    models = [f"{run}/{weights.parent.relative_to(folder)}" for weights in sorted(folder.rglob(WEIGHTS))]
+    raise FileNotFoundError(unknown("learner", str(name), models))
 
 
 def arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ __all__ = [
     "pretrained_names",
     "run_names",
     "seed_folders",
+    "split_run",
 ]
 
 PRETRAINED = "pretrained"
@@ -84,6 +85,25 @@ def find_seed(run: str | Path, seed: int | None = None) -> Path:
     )
 
 
+def split_run(name: str | Path, seed: int | None = None) -> tuple[Path, Path, Path]:
+    """Find the run that a name begins with: "RUN", or "RUN/MODEL".
+
+    Args:
+        name: a run as in `find_seeds`, or something below one of its seeds.
+        seed: which; None for the lowest.
+
+    Returns:
+        The run, the folder of its seed, and the rest of the name, `Path()` if nothing is left.
+
+    Raises:
+        FileNotFoundError: the name begins with no run, or the run has no such seed.
+    """
+    for run in (Path(name), *Path(name).parents):
+        with contextlib.suppress(FileNotFoundError):
+            return run, find_seed(run, seed), Path(name).relative_to(run)
+    return Path(name), find_seed(name, seed), Path()  # raises the error that says what there is
+
+
 def find_model(name: str | Path, seed: int | None = None) -> tuple[Path, str | None]:
     """Find the seed folder of "RUN" or of "RUN/MODEL", and the model if one is named.
 
@@ -95,15 +115,10 @@ def find_model(name: str | Path, seed: int | None = None) -> tuple[Path, str | N
     Raises:
         FileNotFoundError: no such run, seed or model.
     """
-    for run in (Path(name), *Path(name).parents):
-        with contextlib.suppress(FileNotFoundError):
-            folder = find_seed(run, seed)
-            model = str(Path(name).relative_to(run))
-            if model == ".":
-                return folder, None
-            if (folder / model).is_dir():
-                return folder, model
-    return find_seed(name, seed), None  # raises the error that says what there is
+    _, folder, model = split_run(name, seed)
+    if not (folder / model).is_dir():
+        find_seed(name, seed)  # raises the error that says what there is
+    return folder, str(model) if model.parts else None
 
 
 def _pretrained() -> Path:
