@@ -3,7 +3,7 @@
 `draw` is called by the site's build, and draws again what is older than the code.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from unknot.agents.evaluation import play
 from unknot.agents.named import EXPERTS
 from unknot.envs import ENVIRONMENTS
+from unknot.films import film
 from unknot.models import (
     MECHANISMS,
     Characters,
@@ -30,6 +30,7 @@ from unknot.models import (
 )
 from unknot.models.traversals import image_rows
 from unknot.report import save_figure, save_gif
+from unknot.style import COLOURS
 
 Images = NDArray[np.uint8]
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,21 +63,13 @@ def draw(folder: Path) -> None:
 
 def draw_environment(name: str, path: Path) -> None:
     """Draw an environment's expert as an animation, and its first frame as a PNG beside that."""
-    shown = list(frames(name))
-    Image.fromarray(shown[0]).save(path.with_suffix(".png"))
-    save_gif(shown, path, fps=gym.make_vec(name, num_envs=1).metadata["render_fps"])
-
-
-def frames(name: str) -> Iterator[Images]:
-    """Render the expert's episodes, uint8 (height, width, 3) each, beginning with the first problem."""
-    vector: Any = gym.make_vec(name, num_envs=1, **OPTIONS.get(name, {}))
+    vector: Any = gym.make_vec(name, num_envs=1, render_mode="rgb_array", **OPTIONS.get(name, {}))
     expert = EXPERTS[name](vector.unwrapped)
-    for seed in range(EPISODES.get(name, 4)):
-        vector.reset(seed=seed)
-        yield vector.unwrapped.simulation.frame(0)
-        for _ in play(expert, vector, seed):
-            yield vector.unwrapped.simulation.frame(0)
+    episodes = [film(expert, vector, seed) for seed in range(EPISODES.get(name, 4))]
     vector.close()
+    shown = np.concatenate([episode.frames for episode in episodes])
+    Image.fromarray(shown[0]).save(path.with_suffix(".png"))
+    save_gif(shown, path, fps=episodes[0].frames_per_second)
 
 
 def draw_rows(rows: Callable[[], Mapping[str, Images]], path: Path) -> None:
@@ -94,7 +87,7 @@ def draw_sentences(path: Path) -> None:
     figure = Figure(figsize=(7, 3))
     for line, (one, other) in enumerate(zip(*pairs, strict=True)):
         figure.text(0.01, 0.92 - 0.2 * line, str(one), fontsize=9)
-        figure.text(0.01, 0.84 - 0.2 * line, str(other), fontsize=9, color="#0072B2")
+        figure.text(0.01, 0.84 - 0.2 * line, str(other), fontsize=9, color=COLOURS[0])
     save_figure(figure, path)
 
 
