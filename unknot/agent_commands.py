@@ -145,10 +145,7 @@ def evaluate_agents(
     if not agents:
         raise UsageError('name an agent: a run, "random" or "expert"')
     try:
-        chosen = _read(options)
-        if env is None:
-            env, known = _home(agents)
-            chosen = {**known, **chosen}
+        env, chosen = _place(agents, env, options)
         results = compare_agents(
             agents,
             env,
@@ -193,10 +190,7 @@ def watch(
         require("play", "pygame")
         check_display()
     try:
-        chosen = _read(options)
-        if env is None:
-            env, known = _home([agent])
-            chosen = {**known, **chosen}
+        env, chosen = _place([agent], env, options)
         films.check_film(out)
         result, shown = films.watch(agent, env, chosen, episodes=episodes, seed=seed)
     except ValueError as error:
@@ -272,6 +266,14 @@ def tabulate(
             "reached, in episodes that reached it; time of a decision when all episodes run in one batch.",
         ),
     )
+
+
+def _place(agents: Sequence[str], env: str | None, options: Options) -> tuple[str, dict[str, Any]]:
+    """Return where agents act: the environment and the options that are given, else those they know."""
+    if env is not None:
+        return env, _read(options)
+    env, known = _home(agents)
+    return env, {**known, **_read(options)}
 
 
 def _home(agents: Sequence[str]) -> tuple[str, dict[str, Any]]:

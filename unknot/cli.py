@@ -279,7 +279,6 @@ def play(
     if environment not in listing.environments():
         raise UsageError(unknown("environment", environment, listing.environments()))
     settings = dict(map(read_option, options))
-    require("play", "pygame", "PIL")
     try:
         env = gym.make(environment, render_mode="rgb_array", **settings)
     except (TypeError, ValueError) as error:

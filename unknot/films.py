@@ -64,13 +64,13 @@ def watch(
     """
     count(1, episodes=episodes)
     tried = max(TRIED, episodes)
-    agent, vector = find_agent(name, environment, options, seed=seed)(copies_for(environment, tried))
+    opened = find_agent(name, environment, {**options, "render_mode": "rgb_array"}, seed=seed)
+    agent, vector = opened(copies_for(environment, tried))
     result = evaluate_agent(agent, vector, tried, seed)
     vector.close()
-    filmed = find_agent(name, environment, {**options, "render_mode": "rgb_array"}, seed=seed)
     shown = []
     for k in typical(result, episodes):
-        agent, vector = filmed(1)  # anew: a random agent's actions are those of its first episode
+        agent, vector = opened(1)  # anew: a random agent's actions are those of its first episode
         shown.append(film(agent, vector, seed + k))
         vector.close()
     return result, shown

@@ -38,8 +38,8 @@ def tables() -> Iterator[RichTable]:
 
 def _table(title: str, rows: Sequence[tuple[str, ...]], use: str) -> RichTable:
     """Make a table without lines; its last column wraps."""
-    table = RichTable(title=f"{title} ({use})", title_justify="left", title_style="bold", box=None)
-    table.show_header = False
+    title = f"{title} ({use})"
+    table = RichTable(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
     for *short, words in rows:
         table.add_row(*(Text(word, no_wrap=True) for word in short), Text(words))
     return table
