@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from unknot.checks import above, at_least, count, finite, within
+from unknot.checks import above, at_least, count, within
 from unknot.models.adversarial import dense_discriminator, discriminator_loss, generator_loss
 from unknot.models.text.decoding import generate
 from unknot.models.text.rnn import RNNDecoder, RNNEncoder, symbol_loss
@@ -65,7 +65,6 @@ class DenoisingAdversarialAutoencoder(Rewriter):
         count(1, code_dim=code_dim, width=width, steps=steps)
         within(0, 1, dropping=dropping)
         at_least(0, adversary_weight=adversary_weight, stride=stride)
-        finite(stride=stride)
         above(0, learning_rate=learning_rate, adversary_rate=adversary_rate)
         self.code_dim, self.dropping, self.stride = code_dim, dropping, stride
         self.adversary_weight, self.learning_rate, self.steps = adversary_weight, learning_rate, steps
