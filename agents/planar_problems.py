@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import unknot  # noqa: F401  (registers the environments)
 from unknot.envs.planar import MAX_ACTION, NEAR, STAY
 from unknot.files import read_json, write_json
+from unknot.progress import progress_bar
 
 from .evaluation import Agent, play
 from .experts import GridExpert, ShakenLineExpert, StraightLineExpert
@@ -95,7 +96,9 @@ def pc3_problems(starts: int, seed: int) -> Problems:
     return Problems("pc3", {}, places.repeat(len(CORNERS), 0), np.tile(CORNERS, (starts, 1)))
 
 
-def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed: int = 0) -> Rollout:
+def roll_out(
+    agent: Agent, problems: Problems, appearance: str, steps: int, seed: int = 0, *, task: str = ""
+) -> Rollout:
     """Let an agent act for `steps` steps on all problems at once.
 
     Args:
@@ -104,14 +107,18 @@ def roll_out(agent: Agent, problems: Problems, appearance: str, steps: int, seed
         appearance: of the agent in the images, as `unknot/Planar-v0` takes it.
         steps: that all runs take, whether they reach their goals or not.
         seed: of the process noise.
+        task: what the display of progress calls it; without, there is none.
     """
     shown = {**problems.env, "appearance": appearance, "max_steps": steps + 1}
     vector = gym.make_vec("unknot/Planar-v0", num_envs=len(problems.starts), **shown)
     options = {"factors": {"position": problems.starts}, "goal": {"position": problems.goals}}
     positions, actions = [problems.starts], []
-    for step in play(agent, vector, seed, options=options, max_steps=steps):
-        positions.append(step.infos["factors"]["position"])
-        actions.append(np.clip(step.actions, -MAX_ACTION, MAX_ACTION).astype(float))
+    with progress_bar(bool(task)) as bar:
+        taken = bar.add_task(task, total=steps)
+        for step in play(agent, vector, seed, options=options, max_steps=steps):
+            positions.append(step.infos["factors"]["position"])
+            actions.append(np.clip(step.actions, -MAX_ACTION, MAX_ACTION).astype(float))
+            bar.advance(taken)
     vector.close()
     return Rollout(np.stack(positions), np.stack(actions))
 

@@ -55,8 +55,8 @@ def measure(
     for images in SETS:
         result[images] = _losses(learner, model, images, seed)
         for task, posed in tasks.items():
-            announce(f"seed {seed}: planning in {images}, {task}: {len(posed.starts)} problems")
-            result[images][task] = _plan(learner, posed, model.sets[images], cache, seed)
+            name = f"seed {seed}: planning in {images}, {task}, {len(posed.starts)} problems: steps"
+            result[images][task] = _plan(learner, posed, model.sets[images], cache, seed, name)
         result[images]["map_error"] = errors[images]
     if model.part == "split":
         announce(f"seed {seed}: plans made once, and PC3's protocol")
@@ -128,11 +128,11 @@ def _map_errors(learner: LocallyLinear, model: Model) -> dict[str, float]:
 
 
 def _plan(
-    learner: LocallyLinear, problems: Problems, appearance: str, cache: Path, seed: int
+    learner: LocallyLinear, problems: Problems, appearance: str, cache: Path, seed: int, task: str
 ) -> dict[str, Any]:
     known = reference(problems, cache)
     longest = max(HORIZON, int(known.steps.max()))
-    rollout = roll_out(PlanningAgent(learner), problems, appearance, longest, seed)
+    rollout = roll_out(PlanningAgent(learner), problems, appearance, longest, seed, task=task)
     loss = planning_loss(rollout, problems.goals)
     solved = successes(rollout, problems.goals, known.steps)
     ratio = float(loss.mean() / known.best_loss.mean())
