@@ -200,12 +200,8 @@ def there_and_back(
     codes: Tensor,
     values: NDArray[np.float64],
     dims: Sequence[int] | None = None,
-    letter: str = "z",
 ) -> Images:
-    """Return `traverse` over the values and back, as frames like those of `traversal_frames`.
-
-    A column is called by `letter` and its dimension.
-    """
+    """Return `traverse` over the values and back, as frames like those of `traversal_frames`."""
     dims = range(codes.shape[1]) if dims is None else dims
     images = traverse(learner, codes, np.concatenate([values, values[..., -2:0:-1]], -1), dims)
     frames = images.transpose(1, 2, 3, 0, 4, 5)  # k, n, h, d, w, c
@@ -213,7 +209,7 @@ def there_and_back(
     frames = frames.reshape(count, rows * height, columns * width, channels)
     scale = -(-LEAST // min(height, width))
     frames = frames.repeat(scale, axis=1).repeat(scale, axis=2).repeat(3 // channels, axis=3)
-    names = _names([f"{letter}{dim}" for dim in dims], width * scale)
+    names = _names([f"z{dim}" for dim in dims], width * scale)
     return np.concatenate([names[None].repeat(count, axis=0), frames], axis=1)
 
 

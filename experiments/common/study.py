@@ -23,7 +23,7 @@ from unknot.experiments.common.seeds import seeded
 from unknot.models.data.stream import stream
 from unknot.models.image.pca import PCA
 from unknot.models.image.vae import VAE, VariationalAutoencoder
-from unknot.models.traversals import COLUMNS, traversal_figure, traversal_frames
+from unknot.models.traversals import COLUMNS, EncoderDecoder, traversal_figure, traversal_frames
 from unknot.report import save_figure, save_gif
 from unknot.representation import Learner
 from unknot.representation.metrics import Score, evaluate_codes
@@ -255,9 +255,7 @@ def save_pictures(learner: Learner, source: FactorSource, folder: Path, dci: Sco
             save_figure(figure, folder / "figures/hinton.png", writer)
 
 
-def save_traversals(
-    learner: VariationalAutoencoder, images: Images, folder: Path, writer: SummaryWriter
-) -> None:
+def save_traversals(model: EncoderDecoder, images: Images, folder: Path, writer: SummaryWriter) -> None:
     """Write traversals that begin with images, a picture and a GIF, to `figures/` in a model's folder."""
-    save_figure(traversal_figure(learner, images), folder / "figures/traversals.png", writer)
-    save_gif(traversal_frames(learner, images[:4]), folder / "figures/traversals.gif", writer)
+    save_figure(traversal_figure(model, images), folder / "figures/traversals.png", writer)
+    save_gif(traversal_frames(model, images[:4]), folder / "figures/traversals.gif", writer)
