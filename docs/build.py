@@ -65,8 +65,10 @@ def environments_page() -> str:
 
 
 def environment_page(name: str) -> str:
-    """Return the page of an environment: its id, its docstring and the arguments of its simulation."""
-    parts = [f"# {name}\n", f"{markdown(_docstring(name))}\n"]
+    """Return the page of an environment: its id, pictures, docstring and the arguments of its simulation."""
+    short = name.rpartition("/")[2]
+    parts = [f"# {name}\n", f"![A problem]({short}.png) ![Its expert]({short}.gif)\n"]
+    parts.append(f"{markdown(_docstring(name))}\n")
     settings = inspect.getdoc(_environment(name).simulation_class) or ""
     parts += [f"{markdown(part)}\n" for part in settings.split("\n\n") if part.startswith("Args:")]
     return "\n".join([*parts, f"{MADE}\n"])

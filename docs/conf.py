@@ -86,19 +86,10 @@ python_maximum_signature_line_length = 90
 
 
 def setup(app: "Sphinx") -> None:
-    """Draw pictures before the build; change pages and docstrings as Sphinx reads them."""
+    """Draw pictures before the build; change docstrings as Sphinx reads them."""
     app.connect("builder-inited", lambda app: PICTURES["draw"](DOCS / "pictures"))
-    app.connect("source-read", show_environment)
     app.connect("autodoc-process-docstring", describe_constant, priority=1)
     app.connect("autodoc-process-docstring", read_markdown, priority=2)  # before Napoleon reads its sections
-
-
-def show_environment(app: "Sphinx", page: str, source: list[str]) -> None:
-    """Put an environment's picture and animation under the title of its page."""
-    if page.startswith("environments/"):
-        name = page.rpartition("/")[2]
-        shown = f"![A problem](../pictures/{name}.png) ![Its expert](../pictures/{name}.gif)"
-        source[0] = source[0].replace("\n\n", f"\n\n{shown}\n\n", 1)
 
 
 def describe_constant(app: "Sphinx", what: str, name: str, value: Any, _: Any, lines: list[str]) -> None:

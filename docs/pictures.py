@@ -1,6 +1,9 @@
-"""Draw the site's pictures: a problem of each environment and its expert's way, and papers without results.
+"""Draw the pictures of environments, and of papers without results.
 
-`draw` is called by the site's build, and draws again what is older than the code.
+    python docs/pictures.py
+
+draws a problem of each environment and its expert's way, into docs/environments/. The site's build calls
+`draw`, which draws what each paper without results is about, where that is older than the code.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,13 +50,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def draw(folder: Path) -> None:
     """Draw the pictures that a folder lacks, and those older than the code."""
-    code = [path for room in ("envs", "models") for path in (ROOT / room).rglob("*.py")]
-    newest = max(path.stat().st_mtime for path in [*code, Path(__file__)])
+    newest = max(path.stat().st_mtime for path in [*(ROOT / "models").rglob("*.py"), Path(__file__)])
     drawings: dict[str, Callable[[Path], None]] = {
-        f"{name.rpartition('/')[2]}.gif": partial(draw_environment, name) for name in ENVIRONMENTS
-    }
-    drawings |= {f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()}
-    drawings["arae.png"] = draw_sentences
+        f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()
+    } | {"arae.png": draw_sentences}
     folder.mkdir(exist_ok=True)
     for name, drawing in drawings.items():
         path = folder / name
@@ -134,3 +134,7 @@ SAMPLES = {
     "sd-gan": _identities,
 }
 """Rows of images that a paper is about, for those without results."""
+
+if __name__ == "__main__":
+    for name in ENVIRONMENTS:
+        draw_environment(name, ROOT / "docs/environments" / f"{name.rpartition('/')[2]}.gif")
