@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unknot.planners.base import Dynamics, moved
 
-_CPU_ROWS = 1024
+_CPU_ROWS = 2048
 """Rows computed at once on a CPU: the hidden layers of so many rows fit into its cache."""
 
 
@@ -78,9 +78,14 @@ def rows_jacobian(output: Tensor, inputs: tuple[Tensor, ...]) -> list[Tensor]:
         return [x.new_zeros(*x.shape[:-1], size, x.shape[-1]) for x in inputs]
     passes = [
         torch.autograd.grad(
-            output[..., i].sum(), inputs, retain_graph=True, materialize_grads=True, allow_unused=True
+            output,
+            inputs,
+            one.expand_as(output),
+            retain_graph=True,
+            materialize_grads=True,
+            allow_unused=True,
         )
-        for i in range(size)
+        for one in torch.eye(size).to(output)
     ]
     return [torch.stack(columns, -2).detach() for columns in zip(*passes, strict=True)]
 

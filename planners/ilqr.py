@@ -29,6 +29,7 @@ from unknot.planners.base import (
 )
 from unknot.planners.costs import RowCost, as_row_cost
 from unknot.planners.derivatives import linearize
+from unknot.planners.riccati import as_array, solve
 
 # In this module the batch is the last axis: products of many small matrices are then sums of a few long
 # products, several times faster on a CPU than batched matrix multiplication.
@@ -63,7 +64,10 @@ class _Work:
 
 @dataclass
 class _Step:
-    """An affine change of plan, u + a k + K (z - x), and the decrease in cost that its model predicts."""
+    """An affine change of plan, u + a k + K (z - x), and the decrease in cost that its model predicts.
+
+    The decrease is NaN where a control Hessian is not positive definite: it needs more damping.
+    """
 
     k: Tensor
     K: Tensor
@@ -238,128 +242,11 @@ def _model(dynamics: Dynamics, cost: RowCost, work: _Work) -> tuple[Tensor, Tens
 def _backward(
     model: tuple[Tensor, Tensor, Tensor], work: _Work, limits: tuple[Tensor, Tensor] | None
 ) -> _Step:
-    """Solve the linear-quadratic problem around the plans, every action within its limits.
-
-    The predicted decrease is NaN where a control Hessian is not positive definite: it needs more damping.
-    """
-    F, gradient, hessian = model
-    n = F.shape[1]
-    rooms = None if limits is None else (limits[0] - work.u, limits[1] - work.u)
-    eye = torch.eye(F.shape[2] - n, dtype=F.dtype, device=F.device)[..., None]
-    damped = bool((work.damping > 0).any())
-    value = _beside(hessian[-1, :n, :n], gradient[-1, :n])
-    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    for t in range(len(F) - 1, -1, -1):
-        ahead = (F[t][:, :, None] * value[:, None]).sum(0)
-        Q = hessian[t] + (ahead[:, :n, None] * F[t]).sum(1)
-        q = gradient[t] + ahead[:, n]
-        Quu, S = Q[n:, n:], _beside(Q[n:, :n], q[n:])
-        if damped:
-            damping = work.damping * (Quu * eye).sum(0).abs().mean(0)
-            Quu = Quu + damping * eye
-        P, law = _control(Quu, S, None if rooms is None else (rooms[0][t], rooms[1][t]))
-        parts.append((P[:, n], law, S[:, n], Quu))
-        # Where the action is free, Quu P = -S; where a limit holds it, its slope K is zero. So
-        # [V v] = [Qxx qx] + S_x' P + K' S + K' Quu P, without the damping, reduces to this.
-        undamped = S[:, :n] - damping * P[:, :n] if damped else S[:, :n]
-        value = _beside(Q[:n, :n], q[:n]) + (undamped[:, :, None] * P[:, None]).sum(0)
-    k, law, slope, curvature = (torch.stack(part) for part in zip(*reversed(parts), strict=True))
-    curved = (curvature * k[:, None]).sum(2)
-    decrease = -(k * (slope + curved / 2)).sum((0, 1))
-    return _Step(law[:, :, n], law[:, :, :n], torch.where(_positive(curvature), decrease, torch.nan))
-
-
-def _beside(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Return [matrix vector]: a linear function of the state and its constant are solved for together."""
-    return torch.cat([matrix, vector[:, None]], 1)
-
-
-def _control(Quu: Tensor, S: Tensor, room: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
-    """Minimise k' Quu k / 2 + k' q with k within `room`, where S = [Qux q].
-
-    Returns:
-        [K k], (m, n + 1, rows): the control and its slope by the state, which is zero where a limit holds
-        the control; and the control law: the same, except that a held control gets the value it would have
-        without its limit. Clipping restores the limit, unless the state is far enough from the old plan.
-    """
-    P = -(_inverse(Quu)[:, :, None] * S).sum(1)
-    if room is None:
-        return P, P
-    k = torch.clamp(P[:, -1], *room)
-    if torch.equal(k, P[:, -1]):
-        return P, P
-    box = _box_of_two if len(k) <= 2 else _box_of_many
-    k, K = box(Quu, S, P, k, *room)
-    free, slope = _free(Quu, S[:, -1], k, *room)
-    diagonal = torch.stack([Quu[i, i] for i in range(len(k))])
-    lifted = _beside(-S[:, :-1] / diagonal[:, None], k - slope / diagonal)
-    return _beside(K * free[:, None], k), torch.where(free[:, None], _beside(K, k), lifted)
-
-
-def _box_of_two(
-    Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return k and K for at most two controls, exactly, from the free optimum P and its clipped value k.
-
-    At least one control of k is then optimal, and one step of the other along its own axis finds the
-    optimum.
-    """
-    diagonal = torch.stack([Quu[i, i] for i in range(len(k))])
-    free, slope = _free(Quu, S[:, -1], k, low, high)
-    k = torch.clamp(k - free * slope / diagonal, low, high)
-    free, _ = _free(Quu, S[:, -1], k, low, high)
-    return k, torch.where(free.all(0), P[:, :-1], -S[:, :-1] / diagonal[:, None])
-
-
-def _box_of_many(
-    Quu: Tensor, S: Tensor, P: Tensor, k: Tensor, low: Tensor, high: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return k and K by projected Newton steps from k (Tassa et al. 2014, their algorithm 1)."""
-    eye = torch.eye(len(k), dtype=k.dtype, device=k.device)[..., None]
-    fractions = k.new_tensor([1.0, 0.5, 0.1, 0.01, 0.0])[:, None, None]
-    for _ in range(4 * len(k)):
-        free, slope = _free(Quu, S[:, -1], k, low, high)
-        inverse = _inverse(torch.where(free[:, None] & free, Quu, eye))
-        change = -(inverse * (slope * free)).sum(1) * free
-        tries = torch.clamp(k + fractions * change, low, high)
-        values = (tries * ((Quu * tries[:, None]).sum(2) / 2 + S[:, -1])).sum(1)
-        k = tries.gather(0, values.argmin(0).expand(1, *k.shape))[0]
-    free, _ = _free(Quu, S[:, -1], k, low, high)
-    inverse = _inverse(torch.where(free[:, None] & free, Quu, eye))
-    return k, -(inverse[:, :, None] * (S[:, :-1] * free[:, None])).sum(1)
-
-
-def _free(Quu: Tensor, q: Tensor, k: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Return which controls are held by no limit, and the slope of the cost at k."""
-    slope = q + (Quu * k).sum(1)
-    return ~(((k <= low) & (slope > 0)) | ((k >= high) & (slope < 0))), slope
-
-
-def _inverse(matrices: Tensor) -> Tensor:
-    """Invert symmetric matrices (m, m, rows); the result for singular ones is undefined."""
-    m = len(matrices)
-    if m == 1:
-        return matrices.reciprocal()
-    if m == 2:
-        a, b, c = matrices[0, 0], matrices[0, 1], matrices[1, 1]
-        adjugate = torch.stack([c, -b, -b, a]).view(2, 2, -1)
-        return adjugate / (a * c - b * b)
-    inverse: Tensor = torch.linalg.inv_ex(matrices.permute(2, 0, 1)).inverse
-    return inverse.permute(1, 2, 0)
-
-
-def _positive(matrices: Tensor) -> Tensor:
-    """Return, for each row, whether all its matrices (T, m, m, rows) are positive definite."""
-    m = matrices.shape[1]
-    if m == 1:
-        return (matrices[:, 0, 0] > 0).all(0)
-    if m == 2:
-        a, b, c = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1]
-        return ((a > 0) & (a * c - b * b > 0)).all(0)
-    finite = matrices.isfinite().all(1).all(1)
-    safe = torch.where(finite[:, None, None], matrices, 0.0)
-    info: Tensor = torch.linalg.cholesky_ex(safe.permute(0, 3, 1, 2)).info
-    return (info == 0).all(0)
+    """Solve the linear-quadratic problem around the plans, every action within its limits."""
+    F, gradient, hessian = map(as_array, model)
+    room = limits and (as_array(limits[0] - work.u), as_array(limits[1] - work.u))
+    law = solve(F, gradient, hessian, as_array(work.damping), room)
+    return _Step(*(torch.from_numpy(part).to(work.u) for part in law))
 
 
 def _shorten(
@@ -401,9 +288,8 @@ def _forward(
     """Roll out u + k + K (z - x), within the limits."""
     z = x[0].T.contiguous()
     states, actions = [z], []
-    aim = u + k
-    for t in range(len(u)):
-        action = aim[t] + (K[t] * (z.T - x[t])).sum(1)
+    for aim, slope, planned in zip((u + k).unbind(), K.unbind(), x.unbind(), strict=False):
+        action = aim + (slope * (z.T - planned)).sum(1)
         if limits is not None:
             action = torch.clamp(action, *limits)
         z = moved(dynamics, z, action.T)

@@ -23,6 +23,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "planners/ilqr.py": (f"{_PLANNERS}ilqr.py", f"{_PLANNERS}planner_conformance.py"),
     "planners/mpc.py": (f"{_PLANNERS}receding_horizon.py",),
     "planners/pose_search.py": (f"{_PLANNERS}pose_search.py",),
+    "planners/riccati.py": (f"{_PLANNERS}ilqr.py",),
     "planners/roadmap.py": (f"{_PLANNERS}roadmap.py",),
     "planners/search.py": (f"{_PLANNERS}search.py",),
     "representation/metrics/attribute_auc.py": _codes("attribute_auc or areas"),
