@@ -96,6 +96,8 @@ class Settings:
     """Log odds that an expert loses for each factor of e by which it wins more than a fair share, in ours."""
     push: float = 0.3
     """Weight of the push of runners-up in ours."""
+    own: float = 3.0
+    """Weight of the losses of the discriminator's outputs for single experts in ours."""
     revive_every: int = 100
     """Updates between revivals of idle experts in ours."""
     paper_rate: float = 1e-3
@@ -118,9 +120,8 @@ class Settings:
         )
         settings_at_least(self, width=1, layers=2, discriminator_width=1, identity_steps=1, steps=1, batch=2)
         settings_at_least(self, paper_batch=2, paper_steps=1)
-        settings_at_least(
-            self, r1=0, handicap=0, push=0, revive_every=1, classifier_steps=1, baselines=0, samples=100
-        )
+        settings_at_least(self, r1=0, handicap=0, push=0, own=0, revive_every=1)
+        settings_at_least(self, classifier_steps=1, baselines=0, samples=100)
         within(0, 0.999, momentum=self.momentum)
         if self.pixels not in (SIDE // 2, SIDE):
             raise ValueError(f"pixels must be {SIDE // 2} or {SIDE}, not {self.pixels}")
@@ -261,17 +262,8 @@ def _learner(name: str, settings: Settings) -> Trainable:
     if name in (PAPER, RANDOM):
         game |= _papers_way(settings)
         return CompetingExperts(**game, identity="each" if name == PAPER else "none")
-    own = (
-        "norm",
-        "learning_rate",
-        "discriminator_rate",
-        "momentum",
-        "r1",
-        "handicap",
-        "push",
-        "revive_every",
-    )
-    game |= {each: getattr(settings, each) for each in own}
+    ours = ("norm", "learning_rate", "discriminator_rate", "momentum", "r1", "handicap", "push", "own")
+    game |= {each: getattr(settings, each) for each in (*ours, "revive_every")}
     changes: dict[str, dict[str, Any]] = {
         OURS: {},
         NO_REVIVAL: {"revive_every": 0},
@@ -292,6 +284,7 @@ def _papers_way(settings: Settings) -> dict[str, Any]:
         "losers": 9,
         "handicap": 0.0,
         "push": 0.0,
+        "own": 0.0,
         "revive_every": 0,
         "decay": False,
         "r1": 0.0,

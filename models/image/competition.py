@@ -63,6 +63,9 @@ class CompetingExperts(Learner):
 
     - experts begin as copies of one that learnt the identity (`identity`);
     - D learns from the winners and some of the losers (`losers`);
+    - D has an output for each expert beside the one that judges the competition. It tells canonical images
+      from what the expert made of those it won, and the expert learns from it (`own`): one output for all
+      finds little in which ten experts' faults differ from canonical images;
     - an expert that wins more than a fair share has a `handicap`, so that it does not take the images of one
       that does the same to them;
     - the runner-up for an image learns to do it worse, if D scores its output within a `margin` of the
@@ -85,6 +88,8 @@ class CompetingExperts(Learner):
         steps: updates of the competition, after these.
         losers: experts whose outputs D learns from beside the winner's, for each image, chosen at random; all
             in the paper.
+        own: weight of the losses of D's outputs for single experts, their mean, at least 0. With 0, as in the
+            paper, D has one output, from which all experts learn.
         handicap: log odds that an expert loses, in training, for each factor of e by which it wins more than
             a fair share; 0 in the paper.
         push: weight of what the runner-up's log odds lack of being `margin` below the winner's, the mean over
@@ -122,6 +127,7 @@ class CompetingExperts(Learner):
         identity_steps: int = 200,
         steps: int = 2000,
         losers: int = 1,
+        own: float = 3.0,
         handicap: float = 2.0,
         push: float = 0.3,
         margin: float = 1.0,
@@ -139,7 +145,7 @@ class CompetingExperts(Learner):
         one_of("norm", norm, NORMS)
         one_of("discriminator", discriminator, DISCRIMINATORS)
         one_of("identity", identity, IDENTITIES)
-        at_least(0, r1=r1, handicap=handicap, push=push)
+        at_least(0, r1=r1, handicap=handicap, push=push, own=own)
         above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate, margin=margin)
         within(0, 0.999, momentum=momentum)
         self.shape = image_shape(shape, 8)
@@ -147,8 +153,10 @@ class CompetingExperts(Learner):
         self.steps, self.losers, self.revive_every = steps, min(losers, experts - 1), revive_every
         self.decay, self.r1, self.handicap = decay, r1, handicap
         self.push, self.margin = push if experts > 1 else 0.0, margin
+        self.own = own if experts > 1 else 0.0
         self.experts = Experts(experts, shape[2], width, layers, norm)
-        self.discriminator = DISCRIMINATORS[discriminator](self.shape, discriminator_width)
+        outputs = 1 + experts if self.own else 1
+        self.discriminator = DISCRIMINATORS[discriminator](self.shape, discriminator_width, outputs)
         self.rates = {"experts": learning_rate, "discriminator": discriminator_rate}
         betas = (float(momentum), 0.999)
         self.optimizers = {
@@ -192,7 +200,7 @@ class CompetingExperts(Learner):
 
     def _score(self, outputs: Tensor) -> Tensor:
         """Return log odds (experts, n) of outputs (experts, n, channels, h, w)."""
-        scores: Tensor = self.discriminator(outputs.flatten(0, 1))
+        scores: Tensor = self.discriminator(outputs.flatten(0, 1))[:, 0]
         return scores.view(outputs.shape[:2]).masked_fill(self.retired[:, None], -torch.inf)
 
     # Training
@@ -248,7 +256,7 @@ class CompetingExperts(Learner):
             outputs = self.experts(transformed)
             raw = self._score(outputs)
             scores, winners = self._handicapped(raw).max(0)
-        loss = self._discriminate(canonical, self._fakes(outputs, winners))
+        loss = self._discriminate(canonical, self._fakes(outputs, winners), winners)
         self._learn(transformed, winners, raw)
         return self._count(winners) | {"discriminator": loss, "winners": scores.mean()}
 
@@ -263,25 +271,51 @@ class CompetingExperts(Learner):
         return {"idle": (self._fair_share() < IDLE).sum()}
 
     def _fakes(self, outputs: Tensor, winners: Tensor) -> Tensor:
-        """Return the outputs that D learns from: each image's winner's, and those of some others."""
+        """Return the outputs that D learns from: each image's winner's first, then those of some others."""
         order = torch.rand(outputs.shape[:2], device=outputs.device)
         rows = torch.arange(len(winners), device=winners.device)
         order[winners, rows] = -1.0
         chosen = order.argsort(0)[: 1 + self.losers]
         return outputs[chosen, rows].flatten(0, 1)
 
-    def _discriminate(self, canonical: Tensor, fakes: Tensor) -> Tensor:
-        """Do one step of D; return its loss."""
+    def _discriminate(self, canonical: Tensor, fakes: Tensor, winners: Tensor) -> Tensor:
+        """Do one step of D; return the loss of the output that judges the competition.
+
+        Args:
+            canonical: (n, channels, h, w).
+            fakes: (m, channels, h, w), first what the winners made.
+            winners: (up to m,).
+        """
         real = canonical.requires_grad_(self.r1 > 0)
-        scores = self.discriminator(torch.cat([real, fakes]))[:, 0]
-        own = scores[: len(real)]
-        loss = discriminator_loss(own, scores[len(real) :])
-        penalty = loss.new_zeros(())
+        on_real, on_fakes = self.discriminator(torch.cat([real, fakes])).split([len(real), len(fakes)])
+        loss = discriminator_loss(on_real[:, 0], on_fakes[:, 0])
+        total = loss
+        if self.own:
+            total = total + self.own * self._own_loss(on_real[:, 1:], on_fakes[: len(winners), 1:], winners)
         if self.r1:
-            (slope,) = torch.autograd.grad(own.sum(), real, create_graph=True)
-            penalty = slope.square().flatten(1).sum(1).mean() / 2
-        descend(loss + self.r1 * penalty, self.optimizers["discriminator"])
+            some = torch.randint(on_real.shape[1], (len(real), 1), device=real.device)  # an output an image
+            (slope,) = torch.autograd.grad(on_real.gather(1, some).sum(), real, create_graph=True)
+            total = total + self.r1 * slope.square().flatten(1).sum(1).mean() / 2
+        descend(total, self.optimizers["discriminator"])
         return loss.detach()
+
+    def _own_loss(self, real: Tensor, won: Tensor, winners: Tensor) -> Tensor:
+        """Return the mean over experts of the loss of each one's own output, if it won an image.
+
+        Args:
+            real: log odds (n, experts) of canonical images.
+            won: log odds (m, experts) of what the winners made.
+            winners: (m,).
+        """
+        wins = winners.bincount(minlength=real.shape[1])
+        on_real = functional.softplus(-real).mean(0)[wins > 0].sum()
+        on_won = functional.softplus(won.gather(1, winners[:, None])[:, 0]) / wins[winners]
+        return (on_real + on_won.sum()) / real.shape[1]
+
+    def _judged(self, outputs: Tensor, winners: Tensor) -> Tensor:
+        """Return the log odds (n,) from which the winners of images learn, of what they made of them."""
+        scores: Tensor = self.discriminator(outputs)
+        return scores.gather(1, winners[:, None] + 1)[:, 0] if self.own else scores[:, 0]
 
     def _learn(self, images: Tensor, winners: Tensor, scores: Tensor) -> None:
         """Do one step of each expert on the images that it won, the mean of -log D over them, and push.
@@ -291,8 +325,8 @@ class CompetingExperts(Learner):
             winners: (n,).
             scores: log odds (experts, n), without handicap.
         """
-        own = self.discriminator(self.experts.chosen(images, winners))[:, 0]
-        loss = (functional.softplus(-own) / winners.bincount()[winners]).sum()
+        judged = self._judged(self.experts.chosen(images, winners), winners)
+        loss = (functional.softplus(-judged) / winners.bincount()[winners]).sum()
         if not self.push or int(self.step) - self.identity_steps <= APART:
             return self._step(loss, winners)
         short, pushed = self._short_of_margin(images, winners, scores)
@@ -351,7 +385,10 @@ class CompetingExperts(Learner):
 
     @torch.no_grad()
     def _copy(self, source: int, target: int) -> None:
-        """Replace an expert by a copy of another, whose weights differ a little; moments are the same."""
+        """Replace an expert by a copy of another, whose weights differ a little; moments are the same.
+
+        Its output of D becomes a copy, too.
+        """
         networks, state = self.experts.networks, self.optimizers["experts"].state
         for new, old in zip(networks[target].buffers(), networks[source].buffers(), strict=True):
             new.copy_(old)
@@ -361,3 +398,6 @@ class CompetingExperts(Learner):
             state.pop(new, None)
             if old in state:
                 state[new] = {key: value.clone() for key, value in state[old].items()}
+        if self.own:
+            for parameter in self.discriminator[-1].parameters():
+                parameter[1 + target] = parameter[1 + source]

@@ -92,12 +92,13 @@ def _normalised(signal: Tensor, layer: Sequence[nn.Module]) -> Tensor:
     return functional.batch_norm(signal, mean, variance, weight, bias)
 
 
-def table_discriminator(shape: Shape, width: int) -> nn.Sequential:
-    """Return the discriminator of Table 1, from images (n, channels, h, w) to log odds (n, 1).
+def table_discriminator(shape: Shape, width: int, outputs: int = 1) -> nn.Sequential:
+    """Return the discriminator of Table 1, from images (n, channels, h, w) to log odds (n, outputs).
 
     Args:
         shape: (height, width, channels) of the images, at least 8 pixels each way.
         width: channels of the first convolutions, 16 in the paper; the dense layer has 64 times as many.
+        outputs: of the last layer, 1 in the paper.
     """
     layers: list[nn.Module] = []
     before, side = shape[2], shape[:2]
@@ -108,7 +109,7 @@ def table_discriminator(shape: Shape, width: int) -> nn.Sequential:
         layers.append(nn.AvgPool2d(2))
         side = side[0] // 2, side[1] // 2
     hidden = 64 * width
-    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(), nn.Linear(hidden, 1)]
+    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(), nn.Linear(hidden, outputs)]
     return nn.Sequential(*layers, nn.Flatten(), *dense)
 
 
@@ -131,8 +132,8 @@ def strided_discriminator(shape: Shape, width: int, outputs: int = 1) -> nn.Sequ
     return nn.Sequential(*layers, nn.Flatten(), *dense)
 
 
-DISCRIMINATORS: dict[str, Callable[[Shape, int], nn.Sequential]] = {
+DISCRIMINATORS: dict[str, Callable[[Shape, int, int], nn.Sequential]] = {
     "table": table_discriminator,
     "strided": strided_discriminator,
 }
-"""What makes a discriminator of a shape and a width, by its name."""
+"""What makes a discriminator of a shape, a width and a number of outputs, by its name."""

@@ -67,8 +67,8 @@ class SwitchExperts(CompetingExperts):
         """Do one step of D, and one of the router and the chosen experts."""
         chosen, shares = self._route(transformed)
         mixed = self._mix(transformed, chosen, shares)
-        loss = self._discriminate(canonical, mixed.detach())
-        scores = self.discriminator(mixed)[:, 0]
+        loss = self._discriminate(canonical, mixed.detach(), chosen)
+        scores = self._judged(mixed, chosen)
         balance = self.balance * load_balance(chosen, shares)
         self._step(generator_loss(scores) + balance, chosen, self.router)
         return self._count(chosen) | {"discriminator": loss, "winners": scores.mean().detach()}

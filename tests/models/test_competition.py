@@ -109,13 +109,14 @@ def test_who_wins_more_than_a_fair_share_has_a_handicap() -> None:
     torch.testing.assert_close(learner._handicapped(torch.zeros(3, 1)), expected)
 
 
-def test_each_expert_learns_from_the_mean_over_its_wins() -> None:
+@pytest.mark.parametrize("own", [0.0, 2.0])
+def test_each_expert_learns_from_the_mean_over_its_wins(own: float) -> None:
     """The gradient of -log D is summed over experts, each with its own mean: weights 1/3 and 1/1."""
-    learner = competing()
+    learner = competing(own=own)
     observed, winners = learner._tensor(images(0, 4)), torch.tensor([1, 2, 1, 1])
     expected = {}
     for j, rows in {1: [0, 2, 3], 2: [1]}.items():
-        scores = learner.discriminator(learner.experts.one(j, observed[rows]))
+        scores = learner.discriminator(learner.experts.one(j, observed[rows]))[:, 1 + j if own else 0]
         loss = -scores.sigmoid().log().mean()
         expected[j] = torch.autograd.grad(loss, list(learner.experts.networks[j].parameters()))
     seen: dict[int, list[Tensor]] = {}
@@ -137,7 +138,7 @@ def test_a_runner_up_that_comes_close_is_pushed_away() -> None:
     learner.step += APART + 1
     observed, winners = learner._tensor(images(0, 4)), torch.tensor([0, 0, 0, 0])
     with torch.no_grad():
-        scores = learner.discriminator(learner.experts(observed).flatten(0, 1)).view(3, 4)
+        scores = learner.discriminator(learner.experts(observed).flatten(0, 1))[:, 0].view(3, 4)
         scores[0] = scores[1] + torch.tensor([1.0, 5.0, 1.5, 5.0])  # the first and the third are close
         scores[2] = scores[1] - 1
     short, pushed = learner._short_of_margin(observed, winners, scores)
@@ -179,12 +180,26 @@ def test_the_penalty_shrinks_the_slope_of_d_at_canonical_images() -> None:
         learner = competing(r1=r1, discriminator_rate=0.01)
         real, fakes = learner._tensor(images(1)), learner._tensor(images(2))
         for _ in range(100):
-            learner._discriminate(real.clone(), fakes)
+            learner._discriminate(real.clone(), fakes, torch.tensor([0, 1, 2, 0, 1, 2]))
         real.requires_grad_()
         (gradient,) = torch.autograd.grad(learner.discriminator(real).sum(), real)
         return float(gradient.square().sum())
 
     assert slope(10.0) < 0.3 * slope(0.0)
+
+
+def test_an_experts_own_output_of_d_learns_from_what_that_expert_won() -> None:
+    learner = competing(own=2.0)
+    real, won = torch.tensor([[0.0, 9.0, 1.0], [0.0, 9.0, -1.0]]), torch.tensor([[0.5, 9.0, 9.0]] * 3)
+    won[2, 2] = -2.0
+    loss = learner._own_loss(real, won, torch.tensor([0, 0, 2]))  # the second expert won nothing
+
+    def softplus(x: float) -> float:
+        return math.log1p(math.exp(x))
+
+    first = softplus(0) + softplus(0.5)
+    third = (softplus(-1) + softplus(1)) / 2 + softplus(-2)
+    assert float(loss) == pytest.approx((first + third) / 3)
 
 
 def test_an_idle_expert_becomes_a_copy_of_the_greediest_with_its_moments() -> None:
@@ -202,6 +217,9 @@ def test_an_idle_expert_becomes_a_copy_of_the_greediest_with_its_moments() -> No
         assert torch.equal(state[new]["exp_avg_sq"], state[old]["exp_avg_sq"])
         assert state[new]["exp_avg_sq"] is not state[old]["exp_avg_sq"]
     torch.testing.assert_close(learner.share, torch.tensor([0.34, 0.34, 0.3]))
+    for parameter in learner.discriminator[-1].parameters():  # its output of D, too
+        assert torch.equal(parameter[1], parameter[2])
+        assert not torch.equal(parameter[1], parameter[3])
 
 
 @pytest.mark.parametrize(
