@@ -59,7 +59,7 @@ MAY_IMPORT = {
 A room may import all of itself; a folder with its own row may not import its siblings.
 """
 
-LIGHT = {"numpy", "gymnasium", "unknot", "tyro", "rich", *sys.stdlib_module_names}
+LIGHT = {"numpy", "gymnasium", "unknot", "tyro", "rich", "lazy_loader", *sys.stdlib_module_names}
 """Modules that the base package installs."""
 
 
@@ -91,7 +91,8 @@ def files_of(room: str) -> list[tuple[Path, str]]:
     root = "unknot" if room == "unknot" else f"unknot.{room.replace('/', '.')}"
     return [
         (path, ".".join([root, *path.relative_to(ROOT / room).parent.parts]))
-        for path in sorted((ROOT / room).rglob("*.py"))
+        for path in sorted((ROOT / room).rglob("*.py*"))
+        if path.suffix in (".py", ".pyi")
     ]
 
 
@@ -212,6 +213,18 @@ def test_no_torch_is_loaded(code: str) -> None:
     code += f"\nimport sys\nassert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "tests")
     assert result.returncode == 0, result.stderr
+
+
+def test_an_environment_is_imported_when_it_is_made() -> None:
+    code = "import sys, unknot; assert not {'unknot.envs.simulation', 'unknot.envs.planar'} & set(sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "tests")
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_name_of_the_environments_can_be_imported() -> None:
+    envs = importlib.import_module("unknot.envs")
+    assert len(envs.__all__) > 30
+    assert all(hasattr(envs, name) for name in envs.__all__)
 
 
 def test_the_rooms_are_found_from_the_root_of_a_checkout() -> None:
