@@ -216,7 +216,7 @@ def test_no_torch_is_loaded(code: str) -> None:
 
 
 def test_an_environment_is_imported_when_it_is_made() -> None:
-    code = "import sys, unknot; assert not {'unknot.envs.simulation', 'unknot.envs.planar'} & set(sys.modules)"
+    code = "import sys, unknot; assert not {'unknot.envs.single', 'unknot.envs.planar'} & set(sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "tests")
     assert result.returncode == 0, result.stderr
 

@@ -60,7 +60,7 @@ def test_all_experts_together_make_what_each_makes_alone(norm: str) -> None:
 
 
 def test_table_1_has_seven_convolutions_and_a_dense_layer_of_1024() -> None:
-    network = DISCRIMINATORS["table"]((28, 28, 1), 16)
+    network = DISCRIMINATORS["table"]((28, 28, 1), 16, 1)
     convolutions = [layer.out_channels for layer in network if isinstance(layer, nn.Conv2d)]
     assert convolutions == [16, 16, 16, 32, 32, 64, 64]
     dense = [(layer.in_features, layer.out_features) for layer in network if isinstance(layer, nn.Linear)]
