@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unknot.checks import above, count
 from unknot.planners.base import check_below_one, check_generator, check_tensors, without_gradients
-from unknot.planners.cem import best_rows, normal
+from unknot.planners.sampling import best_rows, normal
 
 __all__ = ["DirectionSearch", "PoseCEM", "PosePath", "Score", "compose"]
 

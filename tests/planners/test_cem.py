@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from unknot.planners import CEM, ILQR, QuadraticCost, Status
+from unknot.planners.sampling import Gaussian
 
 
 class Push:
@@ -101,7 +102,7 @@ def test_several_warm_starts_are_refused() -> None:
 
 def test_the_next_samples_mix_the_elites_with_the_old_ones_by_the_smoothing() -> None:
     samples = torch.tensor([2.0, 4.0, 9.0]).view(1, 3, 1, 1)
-    mean, std = torch.tensor([[[1.0]]]), torch.tensor([[[5.0]]])
+    old = Gaussian(torch.tensor([[[1.0]]]), torch.tensor([[[5.0]]]), torch.zeros(1, dtype=torch.bool))
     values = torch.tensor([[0.0, 1.0, 2.0]])
-    found = planner(elites=2, population=3, smoothing=0.25)._refit(samples, values, mean, std)
-    assert [float(each) for each in found] == [0.25 * 1 + 0.75 * 3, 0.25 * 5 + 0.75 * 1]
+    found = planner(elites=2, population=3, smoothing=0.25)._refit(samples, values, old)
+    assert [float(each) for each in found[:2]] == [0.25 * 1 + 0.75 * 3, 0.25 * 5 + 0.75 * 1]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from unknot import planners
-from unknot.planners import CEM, ILQR, Arrival, BreadthFirst, Cost, Greedy, Plan, QuadraticCost, Status
+from unknot.planners import CEM, ILQR, MPPI, Arrival, BreadthFirst, Cost, Greedy, Plan, QuadraticCost, Status
 from unknot.planners.base import unroll
 
 HORIZON, LIMIT, BATCH, BAD = 6, 0.4, 5, 2
@@ -48,6 +48,13 @@ PLANNERS = {
             elites=6,
             iterations=5,
             generator=generator,
+        ),
+        quadratic,
+        takes_warm_start=True,
+    ),
+    "MPPI": Row(
+        lambda generator: MPPI(
+            HORIZON, limits=(-LIMIT, LIMIT), population=32, temperature=0.1, iterations=5, generator=generator
         ),
         quadratic,
         takes_warm_start=True,
@@ -272,7 +279,7 @@ def test_wrong_shapes_are_refused_by_name(name: str) -> None:
             plan(name, start, goal, torch.zeros(BATCH, HORIZON - 2, 2))
 
 
-@pytest.mark.parametrize("planner", [CEM, ILQR])
+@pytest.mark.parametrize("planner", [CEM, ILQR, MPPI])
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -12,6 +12,7 @@ from torture.fuzz.target import Target, usually
 from unknot.planners import (
     CEM,
     ILQR,
+    MPPI,
     Arrival,
     BreadthFirst,
     DirectionSearch,
@@ -107,6 +108,7 @@ COMMON: dict[str, tuple[Any, ...]] = {
     "generator": GENERATORS,
 }
 CONSTRUCTORS: tuple[tuple[Callable[..., Any], dict[str, tuple[Any, ...]]], ...] = (
+    (MPPI, {**COMMON, "population": (2, 256), "temperature": (0.1, 1.0), "noise": (0.1, 1.0)}),
     (CEM, {**COMMON, "population": (32, 256), "elites": (2, 32), "smoothing": (0, 0.1)}),
     (ILQR, {**COMMON, "starts": (1, 4)}),
     (BreadthFirst, {"actions": (MOVES, MOVES[:0]), "horizon": (1, 3), "merge": (0, 0.1), "limit": (1, 60)}),
@@ -156,6 +158,7 @@ CONSTRUCTORS: tuple[tuple[Callable[..., Any], dict[str, tuple[Any, ...]]], ...] 
 )
 PLANNERS: dict[str, Any] = {
     "CEM": CEM(HORIZON, limits=(-1, torch.inf), population=8, elites=3, iterations=2),
+    "MPPI": MPPI(HORIZON, limits=(-1, torch.inf), population=8, iterations=2),
     "ILQR": ILQR(HORIZON, limits=(-1, 1), starts=2, iterations=3),
     "BreadthFirst": BreadthFirst(MOVES, HORIZON, merge=0.1, limit=20),
     "Greedy": Greedy(MOVES, HORIZON),
