@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from statistics import median
@@ -66,7 +67,8 @@ def theirs(dynamics: Residual, start: Tensor, goal: Tensor, iterations: int) -> 
         detach_unconverged=False, backprop=False, verbose=-1, n_batch=batch,
         grad_method=mpc.GradMethods.AUTO_DIFF,
     )  # fmt: skip
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it calls functions of torch's that are deprecated
         x, u, _ = solver(start, mpc.QuadCost(C, c), dynamics)
     cost = QuadraticCost(torch.eye(2), 0.1 * torch.eye(2), goal)
     return cost(x.mT.permute(2, 0, 1), u[:-1].mT.permute(2, 0, 1))
