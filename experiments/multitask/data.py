@@ -45,7 +45,9 @@ class Corpus:
     def alphabet(self) -> Vocabulary:
         """The characters of the training sentences in all languages."""
         least = min(LEAST, len(self.training) // 10 + 1)
-        return Vocabulary.of(chain.from_iterable(quad[:3] for quad in self.training), least=least, characters=True)
+        return Vocabulary.of(
+            chain.from_iterable(quad[:3] for quad in self.training), least=least, characters=True
+        )
 
     @cached_property
     def tags(self) -> Vocabulary:
@@ -120,6 +122,8 @@ def _fitting(triples: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str, str
 
 def _encoded(symbols: Vocabulary, lines: list[str]) -> NDArray[np.int16]:
     """Return symbols of lines (n, longest), encoded in parts, as Python's numbers take much memory."""
-    parts = [symbols.encode(lines[k : k + AT_A_TIME]).astype(np.int16) for k in range(0, len(lines), AT_A_TIME)]
+    parts = [
+        symbols.encode(lines[k : k + AT_A_TIME]).astype(np.int16) for k in range(0, len(lines), AT_A_TIME)
+    ]
     longest = max(part.shape[1] for part in parts)
     return np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts])

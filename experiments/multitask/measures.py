@@ -1,4 +1,4 @@
-"""Measures: how codes cluster by syntax, perplexities, what is between sentences and what sums of codes say."""
+"""How codes cluster by syntax, perplexities, what is between sentences, and what sums of codes say."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -136,8 +136,8 @@ def interpolate(model: MultitaskAutoencoder, corpus: Corpus) -> dict[str, Any]:
     """Write what is between sentences.
 
     Returns:
-        `lines`, of each pair of `ENDS` the sentences on the way; `known`, the share of words half-way
-        between test sentences that the training sentences have.
+        `lines`, of each pair of `ENDS` the sentences on the way; `known`, the known words half-way between
+        test sentences (see `known_words`).
     """
     lines = []
     for ends in ENDS:
@@ -146,8 +146,16 @@ def interpolate(model: MultitaskAutoencoder, corpus: Corpus) -> dict[str, Any]:
     sentences = [quad[0] for quad in corpus.test[: 2 * LINES]]
     half = len(sentences) // 2
     codes = encode_all(model, sentences[: 2 * half])
-    words = [word for line in model.decode((codes[:half] + codes[half:]) / 2) for word in words_of(line)]
-    return {"lines": lines, "known": float(np.mean([word in corpus.words for word in words] or [False]))}
+    return {
+        "lines": lines,
+        "known": known_words(model.decode((codes[:half] + codes[half:]) / 2), corpus.words),
+    }
+
+
+def known_words(lines: list[str], known: set[str]) -> float:
+    """Return the share of the words of lines that are known; in a repeated line none counts as known."""
+    words, first = [word for line in lines for word in words_of(line)], dict.fromkeys(lines)
+    return sum(word in known for line in first for word in words_of(line)) / max(len(words), 1)
 
 
 def add_and_subtract(model: MultitaskAutoencoder) -> dict[str, Any]:
@@ -158,7 +166,8 @@ def add_and_subtract(model: MultitaskAutoencoder) -> dict[str, Any]:
         the share that says the right sentence; `word`, the share that has the right noun.
     """
     rng = np.random.default_rng(0)
-    triples, right, nouns = [], [], []
+    triples: list[tuple[str, str, str]] = []
+    right, nouns = [], []
     while len(triples) < SUMS:
         (one, other), (first, second) = ([sample_word(kind, rng) for _ in range(2)] for kind in "NA")
         if one != other and first != second:

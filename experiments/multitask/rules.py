@@ -1,4 +1,4 @@
-"""Codes without learning: what sentences can be clustered by when nothing is known of syntax, and the truth."""
+"""Codes without learning: what sentences can be clustered by without knowing syntax, and the true syntax."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,13 @@ from unknot.experiments.multitask.data import tag_line
 from unknot.experiments.multitask.prototypes import Filled
 from unknot.models.data.tags import Tagger
 
-LENGTH, CHARACTERS, NGRAMS, FUNCTION_WORDS, WORDS = "length", "characters", "n-grams", "function-words", "words"
+LENGTH, CHARACTERS, NGRAMS, FUNCTION_WORDS, WORDS = (
+    "length",
+    "characters",
+    "n-grams",
+    "function-words",
+    "words",
+)
 TAGGED, ORACLE = "tagged", "oracle"
 WORD = r"\b\w+\b"
 TAG = r"\S+"
@@ -21,7 +27,9 @@ Codes = NDArray[np.float64]
 
 def _counted(sentences: list[str], **options: Any) -> Codes:
     """Return counts (n, features) of what scikit-learn finds in sentences."""
-    counts: Codes = CountVectorizer(lowercase=False, **options).fit_transform(sentences).toarray().astype(float)
+    counts: Codes = (
+        CountVectorizer(lowercase=False, **options).fit_transform(sentences).toarray().astype(float)
+    )
     return counts
 
 

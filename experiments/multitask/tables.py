@@ -111,8 +111,8 @@ def _perplexities(seeds: Seeds) -> Table:
         ("", *(task.upper() for task in TASKS), "written again exactly, %", "paper"),
         tuple(lines),
         (
-            "On test sentences, END included; mean ± standard deviation over seeds. The symbols of REP, DE and "
-            "FR are characters, those of POS names of parts of speech. The paper's are on Europarl.",
+            "On test sentences, END included; mean ± standard deviation over seeds. The symbols of REP, DE "
+            "and FR are characters, those of POS names of parts of speech. The paper's are on Europarl.",
         ),
     )
 
@@ -127,8 +127,8 @@ def _errors(seeds: Seeds) -> Table:
         ("", "best", "mean", "paper, best"),
         tuple(lines),
         (
-            f"Of {_items(seeds, 'prototypes'):,} sentences in {len(PROTOTYPES)} kinds, those that K-means puts "
-            "into a cluster where another kind is the majority; best and mean of the runs from different "
+            f"Of {_items(seeds, 'prototypes'):,} sentences in {len(PROTOTYPES)} kinds, those that K-means "
+            "puts into a cluster where another kind is the majority; best and mean of the runs from different "
             "centres, mean ± standard deviation over seeds. The rules and the sentences are the same for all "
             "seeds.",
         ),
@@ -215,8 +215,9 @@ def _counted(seeds: Seeds) -> Table:
         ("", "known words half-way", "sums with the right noun", "sums written exactly"),
         tuple(lines),
         (
-            "Half-way between test sentences: words that the training sentences have. Sums: “The dog is new.” - "
-            "“The cat is new.” + “The cat is green.” should be “The dog is green.”; a copy of s3 has 0.",
+            "Half-way between test sentences: words that the training sentences have; in a line that was "
+            "written before, none counts. Sums: “The dog is new.” - “The cat is new.” + “The cat is green.” "
+            "should be “The dog is green.”; a copy of s3 has 0.",
         ),
     )
 
@@ -234,7 +235,9 @@ def _order(seeds: Seeds) -> Headline:
     return Headline(
         measure="Mean clustering error: REP / REP-DE / REP-DE-FR / REP-DE-POS",
         paper="149 / 22 / 24 / 3 (best of 100)",
-        ours=" / ".join(cell(of_row(seeds, name), "sets", "prototypes", "mean", digits=0) for name in IN_ORDER),
+        ours=" / ".join(
+            cell(of_row(seeds, name), "sets", "prototypes", "mean", digits=0) for name in IN_ORDER
+        ),
         floor=f"{error(seeds, UNTRAINED):.0f} (untrained LSTM)",
         ceiling=f"{error(seeds, ORACLE):.0f} (true syntax)",
         target="in this order: >, ≥, >",

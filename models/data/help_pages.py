@@ -90,7 +90,8 @@ def aligned_sentences(paragraphs: Iterable[tuple[str, str, str]]) -> Iterator[tu
 
 def _office_texts(release: DebianRelease, place: str) -> Texts:
     """Return the paragraphs of LibreOffice's pages; the same id may be on a page more than once."""
-    folder, texts = f"usr/share/libreoffice/help/{place}/text/", {}
+    folder = f"usr/share/libreoffice/help/{place}/text/"
+    texts: Texts = {}
     for name, content in release.members(folder):
         times = Counter[str]()
         page = content.decode(errors="replace") if name.endswith(".html") else ""

@@ -51,7 +51,12 @@ FRAMES = (
     ("The {N} {I}.", "Der {N} {I}.", "Le {N} {I}.", "DT NN VBZ ."),
     ("The {N} {I} {D}.", "Der {N} {I} {D}.", "Le {N} {I} {D}.", "DT NN VBZ RB ."),
     ("The {N} {T} a {M}.", "Der {N} {T} einen {M}.", "Le {N} {T} un {M}.", "DT NN VBZ DT NN ."),
-    ("The {A} {N} {T} the {M}.", "Der {A}e {N} {T} den {M}.", "Le {A} {N} {T} le {M}.", "DT JJ NN VBZ DT NN ."),
+    (
+        "The {A} {N} {T} the {M}.",
+        "Der {A}e {N} {T} den {M}.",
+        "Le {A} {N} {T} le {M}.",
+        "DT JJ NN VBZ DT NN .",
+    ),
     ("Is the {N} {A}?", "Ist der {N} {A}?", "Le {N} est-il {A} ?", "VBZ DT NN JJ ."),
 )
 """Sentences in each language, and the parts of speech of the English words and marks."""

@@ -20,6 +20,9 @@ TASKS = (REPLICATE, "de", "fr", TAG)
 """What decoders write: the sentence again, it in German or French, its parts of speech."""
 STRETCH = 2
 """How many times as long as the longest sentence what a decoder writes may be."""
+GAIN = 10.0
+"""How much larger than its input the representation is at first. An LSTM's states are small: without this,
+decoders hardly see it, and for long they only learn what sentences have in common."""
 LARGEST_GRADIENT = 1.0
 """Norm that gradients are scaled down to."""
 
@@ -63,7 +66,9 @@ class MultitaskAutoencoder(SentenceLearner):
         if not decoders or len(set(decoders)) < len(decoders):
             raise ValueError(f"decoders must be one or more different tasks, not {shown(decoders)}")
         if (TAG in decoders) != (tags is not None):
-            raise ValueError(f"tags must be given for the decoder {TAG!r} and for it alone, not {shown(tags)}")
+            raise ValueError(
+                f"tags must be given for the decoder {TAG!r} and for it alone, not {shown(tags)}"
+            )
         count(1, code_dim=code_dim, steps=steps)
         above(0, learning_rate=learning_rate)
         self.learning_rate, self.steps = learning_rate, steps
@@ -78,6 +83,9 @@ class MultitaskAutoencoder(SentenceLearner):
                 for task, symbols in self.targets.items()
             }
         )
+        _scale(self.representation, GAIN)
+        for task in self.targets:
+            _scale(self.decoder(task).begin, 1.0)
         self.register_buffer("updates", torch.tensor(0))
         self.updates: Tensor
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
@@ -160,3 +168,8 @@ class MultitaskAutoencoder(SentenceLearner):
         adam.step()
         self.updates += 1
         return {task: each.detach() for task, each in nats.items()}
+
+
+def _scale(layer: nn.Linear, gain: float) -> None:
+    """Let a layer's outputs be `gain` times as large as its inputs, whatever their number."""
+    nn.init.normal_(layer.weight, std=gain / layer.in_features**0.5)
