@@ -6,8 +6,8 @@ their syntax (Tables 2 and 3), what is written between two sentences (Table 4) a
 and 6).
 
 The default learns from 20,000 sentences of LibreOffice's and GNOME's help, which are aligned in three
-languages (`unknot fetch parallel` and `unknot fetch tags`, once); `--multi30k FOLDER` and `--europarl FOLDER` add those
-of a user's files. The paper has 1.5 million sentences of Europarl.
+languages (`unknot fetch parallel` and `unknot fetch tags`, once); `--multi30k FOLDER` and `--europarl FOLDER`
+add those of a user's files. The paper has 1.5 million sentences of Europarl.
 
 Beside the paper's models: an LSTM that learnt nothing, rules without learning (length, counts of characters,
 n-grams, words and function words), the n-grams of a tagger's parts of speech, and the true syntax; a model

@@ -128,9 +128,8 @@ def _errors(seeds: Seeds) -> Table:
         tuple(lines),
         (
             f"Of {_items(seeds, 'prototypes'):,} sentences in {len(PROTOTYPES)} kinds, those that K-means "
-            "puts into a cluster where another kind is the majority; best and mean of the runs from different "
-            "centres, mean ± standard deviation over seeds. The rules and the sentences are the same for all "
-            "seeds.",
+            "puts into a cluster with another majority; best and mean of the runs from different "
+            "centres, mean ± standard deviation over seeds. Rules and sentences are the same for all seeds.",
         ),
     )
 

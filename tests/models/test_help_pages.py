@@ -149,7 +149,7 @@ def test_a_damaged_package_gets_a_sentence(
 def test_a_page_that_is_no_xml_is_named(offer: Offer) -> None:
     offer(*PACKAGES[:3], gnome(C="<", de="a", fr="b"))
     help_pages.fetch_help_pages()
-    with pytest.raises(FileError, match="gnome-user-docs_43.0-2_all.deb, with pages in XML"):
+    with pytest.raises(FileError, match=r"gnome-user-docs_43\.0-2_all\.deb, with pages in XML"):
         list(read_help_pages())
 
 
@@ -182,6 +182,7 @@ def test_the_small_grammar_tags_every_word_and_mark() -> None:
         trilingual_sentences(0, 0)
 
 
+@pytest.mark.slow  # reads four packages
 @pytest.mark.skipif(
     not help_pages.GNOME.path.exists(), reason="the pages are not on this machine: unknot fetch parallel"
 )
