@@ -95,7 +95,7 @@ def test_it_learns_to_write_translate_and_tag() -> None:
             for tokens in [torch.from_numpy(symbols[name][:60])]
             for each in (codes, codes.roll(1, 0))
         )
-        assert own < 0.8 * others, task
+        assert own < 0.9 * others, task  # of untrained decoders: 1
 
 
 def test_decoders_that_are_not_there_are_refused() -> None:
