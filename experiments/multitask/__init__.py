@@ -55,6 +55,8 @@ class Settings:
     """Dimensions of the smaller representation."""
     learning_rate: float = 2e-3
     """Adam's, at the beginning."""
+    longest: int = 100
+    """Characters of an English sentence, at most; others are left out."""
     sentences: int = 200_000
     """Sentences to learn from, at most."""
     test: int = 1000
@@ -74,8 +76,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        settings_at_least(self, steps=1, batch=2, embedding=1, hidden=1, wide=1, narrow=1, sentences=1)
-        settings_at_least(self, test=2, fillings=2, clusterings=1, fewer=0, toy=0)
+        settings_at_least(self, steps=1, batch=2, embedding=1, hidden=1, wide=1, narrow=1, longest=1)
+        settings_at_least(self, sentences=1, test=2, fillings=2, clusterings=1, fewer=0, toy=0)
         above(0, learning_rate=self.learning_rate)
 
 
@@ -89,6 +91,7 @@ PRESETS = {
         hidden=8,
         wide=8,
         narrow=4,
+        longest=40,
         test=10,
         fillings=3,
         clusterings=2,
@@ -112,7 +115,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             resume,
         )
         metrics = measure_model(learner, corpus, settings, settings.clusterings)
-        save_pictures(learner, metrics["sets"], settings.fillings, path)
+        if name in ROWS:
+            save_pictures(learner, metrics["sets"], settings.fillings, path)
         return metrics
 
     def of_rule(name: str, _: Path) -> dict[str, Any]:

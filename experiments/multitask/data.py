@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from unknot.experiments.multitask import Settings
 
 OBSERVATION = "observation"
-LONGEST, STRETCH = 100, 1.4
-"""Characters of an English sentence, at most, and how many times as many a translation has, at most."""
+STRETCH = 1.4
+"""How many times as many characters as the longest English sentence a translation has, at most."""
 LEAST = 10
 """How often a character must be in the training sentences, not to count as an unknown one."""
 AT_A_TIME = 50_000
@@ -92,7 +92,7 @@ def load_corpus(settings: "Settings") -> Corpus:
         quads = list(dict.fromkeys(trilingual_sentences(settings.toy, 0)))
     else:
         tagger = Tagger()
-        quads = [(*triple, tag_line(tagger, triple[0])) for triple in _fitting(_triples(settings))]
+        quads = [(*triple, tag_line(tagger, triple[0])) for triple in _triples(settings)]
     order = np.random.default_rng(0).permutation(len(quads))[: settings.sentences + settings.test]
     if len(order) < settings.test + settings.batch * 3:
         raise ValueError(
@@ -102,19 +102,17 @@ def load_corpus(settings: "Settings") -> Corpus:
     return Corpus(mixed[settings.test :], mixed[: settings.test])
 
 
-def _triples(settings: "Settings") -> Iterator[tuple[str, ...]]:
-    yield from read_help_pages()
+def _triples(settings: "Settings") -> Iterator[tuple[str, str, str]]:
+    """Yield different sentences of all files that are short enough."""
+    files: list[Iterable[tuple[str, ...]]] = [read_help_pages()]
     if settings.multi30k:
-        yield from read_multi30k(settings.multi30k, "train")
+        files.append(read_multi30k(settings.multi30k, "train"))
     if settings.europarl:
-        yield from read_europarl(settings.europarl, most=settings.sentences + settings.test)
-
-
-def _fitting(triples: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str, str]]:
-    """Yield different sentences that are short enough."""
+        files.append(read_europarl(settings.europarl, most=settings.sentences + settings.test))
     seen: set[str] = set()
-    for english, german, french in triples:
-        short = len(english) <= LONGEST and max(len(german), len(french)) <= STRETCH * LONGEST
+    for english, german, french in chain.from_iterable(files):
+        short = len(english) <= settings.longest
+        short = short and max(len(german), len(french)) <= STRETCH * settings.longest
         if short and english not in seen:
             seen.add(english)
             yield english, german, french

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unknot.experiments.common.runs import UNTRAINED
-from unknot.experiments.multitask.data import LONGEST, Arrays, Corpus
+from unknot.experiments.multitask.data import Arrays, Corpus
 from unknot.models.text.multitask import TAG, MultitaskAutoencoder
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def make(name: str, corpus: Corpus, settings: "Settings") -> MultitaskAutoencode
         vocabulary=corpus.alphabet.symbols,
         decoders=row.decoders,
         tags=corpus.tags.symbols if TAG in row.decoders else None,
-        longest=LONGEST,
+        longest=settings.longest,
         embedding=settings.embedding,
         hidden=settings.hidden,
         code_dim=settings.wide if row.wide else settings.narrow,

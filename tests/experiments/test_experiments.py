@@ -78,7 +78,7 @@ PICTURES = {
     "multitask": [
         "figures/errors.png",
         "seed-0/rep-de-pos/figures/codes.png",
-        "seed-0/rep-de-pos-third/figures/clusters.png",
+        "seed-0/untrained/figures/clusters.png",
     ],
     "jade": [
         "figures/errors.png",
