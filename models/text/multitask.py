@@ -1,6 +1,6 @@
 """An autoencoder of sentences that also translates and tags: one representation, a decoder for each task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -134,7 +134,7 @@ class MultitaskAutoencoder(SentenceLearner):
         }
 
     @torch.no_grad()
-    def perplexities(self, batches: list[Mapping[str, Tensor]]) -> dict[str, float]:
+    def perplexities(self, batches: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
         """Return the exponential of the mean cross-entropy of a symbol of all batches, by task, END included.
 
         Raises:

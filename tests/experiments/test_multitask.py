@@ -1,6 +1,6 @@
 """The experiment `multitask`: its sentences, rules, measures and tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +194,8 @@ def metrics(error: float, known: float = 0.5) -> dict[str, Any]:
 ERRORS: dict[str, float] = {"rep": 140, "rep-de": 30, REP_DE_FR: 30, REP_DE_POS: 5, UNTRAINED: 800}
 
 
-def seeds(fewer: bool = True, **errors: float) -> list[dict[str, Any]]:
-    chosen = ERRORS | {name.replace("_", "-"): error for name, error in errors.items()}
+def seeds(errors: Mapping[str, float] | None = None, *, fewer: bool = True) -> list[dict[str, Any]]:
+    chosen = ERRORS | dict(errors or {})
     names = [*ROWS, *RULES, TAGGED]
     rows = {name: metrics(0 if name == ORACLE else chosen.get(name, 100)) for name in names}
     rows[REP_DE_POS]["between"]["known"] = 0.9
@@ -205,10 +205,10 @@ def seeds(fewer: bool = True, **errors: float) -> list[dict[str, Any]]:
 
 def test_the_bars_are_those_of_the_headlines() -> None:
     assert [line.met for line in headlines(seeds())] == [True] * 4
-    for wrong in ({"rep": 29.0}, {"rep_de_fr": 31.0}, {"rep_de_pos": 30.0}):
-        assert not headlines(seeds(**wrong))[0].met
-    assert not headlines(seeds(rep_de_pos=100.0))[1].met
-    assert not headlines(seeds(rep_de_pos=6.0, length=6.0))[2].met
+    for wrong in ({"rep": 29.0}, {"rep-de-fr": 31.0}, {"rep-de-pos": 30.0}):
+        assert not headlines(seeds(wrong))[0].met
+    assert not headlines(seeds({"rep-de-pos": 100.0}))[1].met
+    assert not headlines(seeds({"rep-de-pos": 6.0, "length": 6.0}))[2].met
     worse = seeds()
     worse[1]["rows"]["rep-de"]["between"]["known"] = 2.0
     assert not headlines(worse)[3].met

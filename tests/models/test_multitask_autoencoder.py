@@ -48,7 +48,7 @@ def test_the_loss_is_the_sum_of_each_decoders_nats_from_one_representation() -> 
         for task, name in (("rep", "observation"), ("de", "de"), ("pos", "pos"))
     }
     again = small()
-    torch.stack(list(by_hand.values())).sum().backward()
+    torch.stack(list(by_hand.values())).sum().backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     reported = again.update(given)
     for task, nats in by_hand.items():
@@ -82,7 +82,12 @@ def test_it_learns_to_write_translate_and_tag() -> None:
         vocabulary=alphabet.symbols,
         decoders=("rep", "de", "pos"),
         tags=tags.symbols,
-        **{"longest": 40, "embedding": 16, "hidden": 48, "code_dim": 32, "learning_rate": 1e-2, "steps": 200},
+        longest=40,
+        embedding=16,
+        hidden=48,
+        code_dim=32,
+        learning_rate=1e-2,
+        steps=200,
     )
     train(model, length_batches(symbols, 20, 0), 200, progress=False)
     codes = model.encode([quad[0] for quad in quads[:60]])
