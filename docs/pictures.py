@@ -99,7 +99,7 @@ def draw_prototypes(path: Path) -> None:
     for line, (sentence, kind) in enumerate(zip(filled.sentences, filled.labels, strict=True)):
         column, row = line % 2, line // 2
         place = (0.01 + 0.5 * column, 0.9 - 0.14 * row)
-        figure.text(*place, sentence, fontsize=9, color=COLOURS[kind % len(COLOURS)])
+        figure.text(*place, sentence, fontsize=9, color=[*COLOURS[:6], "black"][kind])
     save_figure(figure, path)
 
 
