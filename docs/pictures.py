@@ -19,6 +19,7 @@ from PIL import Image
 
 from unknot.agents.named import EXPERTS
 from unknot.envs import ENVIRONMENTS
+from unknot.experiments.multitask.prototypes import fill
 from unknot.films import film
 from unknot.models import (
     MECHANISMS,
@@ -53,7 +54,7 @@ def draw(folder: Path) -> None:
     newest = max(path.stat().st_mtime for path in [*(ROOT / "models").rglob("*.py"), Path(__file__)])
     drawings: dict[str, Callable[[Path], None]] = {
         f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()
-    } | {"arae.png": draw_sentences}
+    } | {"arae.png": draw_sentences, "multitask.png": draw_prototypes}
     folder.mkdir(exist_ok=True)
     for name, drawing in drawings.items():
         path = folder / name
@@ -88,6 +89,17 @@ def draw_sentences(path: Path) -> None:
     for line, (one, other) in enumerate(zip(*pairs, strict=True)):
         figure.text(0.01, 0.92 - 0.2 * line, str(one), fontsize=9)
         figure.text(0.01, 0.84 - 0.2 * line, str(other), fontsize=9, color=COLOURS[0])
+    save_figure(figure, path)
+
+
+def draw_prototypes(path: Path) -> None:
+    """Draw sentences that differ in their syntax alone, two of each prototype in one colour."""
+    filled = fill("alike", 2)
+    figure = Figure(figsize=(7, 3))
+    for line, (sentence, kind) in enumerate(zip(filled.sentences, filled.labels, strict=True)):
+        column, row = line % 2, line // 2
+        place = (0.01 + 0.5 * column, 0.9 - 0.14 * row)
+        figure.text(*place, sentence, fontsize=9, color=[*COLOURS[:6], "black"][kind])
     save_figure(figure, path)
 
 

