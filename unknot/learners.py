@@ -55,6 +55,7 @@ LEARNERS: dict[str, str] = {
     "ARAE": "unknot.models.text.arae",
     "CrossAlignedAutoencoder": "unknot.models.text.cross_aligned",
     "DenoisingAdversarialAutoencoder": "unknot.models.text.denoising",
+    "MMDTraversal": "unknot.models.text.traversal",
 }
 """The module of each class, by the class's name."""
 
