@@ -11,8 +11,7 @@ from torch.nn import functional
 from unknot.checks import above, at_least, count, within
 from unknot.models.text.convolution import ConvEncoder
 from unknot.models.text.decoding import generate
-from unknot.models.text.learner import BATCH
-from unknot.models.text.mmd import move_code
+from unknot.models.text.mmd import move_codes
 from unknot.models.text.rnn import RNNDecoder, blank_words, symbol_loss
 from unknot.models.text.transfer import Rewriter
 from unknot.models.text.vocabulary import PAD
@@ -28,7 +27,7 @@ class MMDTraversal(Rewriter):
     The code is the largest answers of a convolutional encoder. A classifier reads the attribute off it, a GRU
     writes the sentence again from it; both losses are added, unweighted. A batch without labels teaches the
     writing alone. A code moves from those of sentences with other values towards those with the wanted one
-    (see `move_code`); the sentences of the latest updates are kept for that.
+    (see `move_codes`); the sentences of the latest updates are kept for that.
 
     Args:
         vocabulary: the symbols.
@@ -90,18 +89,15 @@ class MMDTraversal(Rewriter):
         codes: Tensor = self.encoder(tokens)
         return codes
 
-    @torch.no_grad()
     def decode(self, codes: Tensor) -> list[str]:
-        """Return the likeliest sentences of codes (n, 4 filters), word by word."""
-        codes = codes.to(self.device)
-        parts = [codes[k : k + BATCH] for k in range(0, len(codes), BATCH)]
-        written = [generate(self.decoder, part, self.longest + 1) for part in parts]
-        return [sentence for tokens in written for sentence in self.vocabulary.decode(tokens)]
+        """Return the likeliest sentences of codes (n, 4 filters), symbol by symbol."""
+        return self.written(self.decoder, codes)
 
     @torch.no_grad()
     def classify(self, codes: Tensor) -> Tensor:
         """Return the likeliest value, int64 (n,), of codes (n, 4 filters)."""
-        return self.head(codes.to(self.device)).argmax(1)
+        odds: Tensor = self.head(codes.to(self.device))
+        return odds.argmax(1)
 
     def rewrite(self, tokens: Tensor, wanted: Tensor) -> Tensor:
         """Return the symbols of codes that are moved towards the values of labels (n,)."""
@@ -121,13 +117,9 @@ class MMDTraversal(Rewriter):
             Codes, (n, 4 filters). Without sentences on both sides a code stays where it is.
         """
         price = self.price if price is None else price
-        known = self.kept_codes()
-        moved = []
-        for code, value in zip(codes.double().numpy(force=True), wanted.tolist(), strict=True):
-            others = np.concatenate([each for k, each in enumerate(known) if k != value])
-            sets = [_nearest(each, code, self.neighbours) for each in (others, known[value])]
-            moved.append(move_code(code, *sets, price) if all(map(len, sets)) else code)
-        return torch.from_numpy(np.stack(moved)).to(codes) if moved else codes
+        given = codes.double().numpy(force=True)
+        moved = move_codes(given, self.kept_codes(), wanted.numpy(force=True), price, self.neighbours)
+        return torch.from_numpy(moved).to(codes)
 
     @torch.no_grad()
     def kept_codes(self) -> list[NDArray[np.float64]]:
@@ -168,9 +160,3 @@ class MMDTraversal(Rewriter):
         descend(torch.stack(list(losses.values())).sum(), self.optimizers["adam"])
         self.updates += 1
         return {name: loss.detach() for name, loss in losses.items()}
-
-
-def _nearest(codes: NDArray[np.float64], code: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Return the n codes, or fewer, that are nearest to one."""
-    near: NDArray[np.float64] = codes[np.argsort(((codes - code) ** 2).sum(1), kind="stable")[:n]]
-    return near
