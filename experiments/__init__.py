@@ -167,6 +167,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "sentences with the opposite sentiment or another topic, by codes that do not tell it",
         "Adversarially regularized autoencoders for unaligned text style-transfer, Zhao et al., 2017",
     ),
+    "sentiment-traversal": Entry(
+        "unknot.experiments.sentiment_traversal",
+        "sentences with the opposite sentiment, by codes that move from one sentiment's to the other's",
+        "Disentangled representations for manipulation of sentiment in text, Larsson et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -75,6 +75,10 @@ PICTURES = {
     ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "arae": ["figures/tradeoff-sentiment.png", "seed-0/topics-arae/figures/codes.png"],
+    "sentiment-traversal": [
+        "figures/curves-sentiment.png",
+        "seed-0/sentiment-joint/figures/codes-nearest.png",
+    ],
     "jade": [
         "figures/errors.png",
         "seed-0/jade/figures/exchanges.png",
@@ -95,6 +99,7 @@ LONG = (
     "factor-vae",
     "grasping",
     "quantifying-beta",
+    "sentiment-traversal",
     "video-prediction",
 )
 """Experiments whose evaluation takes so long that `make test-all` alone has it."""
