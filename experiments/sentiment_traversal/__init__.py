@@ -50,6 +50,8 @@ class Settings:
     """Updates of each model of real sentences."""
     unlabelled: float = 0.25
     """Share of the updates, the first, that only teach writing."""
+    real_unlabelled: float = 0.5
+    """The same, of real sentences."""
     batch: int = 64
     """Sentences of an update."""
     embedding: int = 128
@@ -58,7 +60,7 @@ class Settings:
     """Filters of each height; codes have four times as many dimensions."""
     hidden: int = 256
     """Units of decoders and of the denoising autoencoder's encoder."""
-    dropout: float = 0.3
+    dropout: float = 0.4
     """Share of the code that is left out in training."""
     learning_rate: float = 2e-3
     """Adam's for encoders and decoders."""
@@ -75,7 +77,7 @@ class Settings:
     places: int = 64
     """Towns in the grammar."""
     test: int = 1000
-    """Sentences to test on, of real ones at most a tenth of all."""
+    """Sentences to test on, of real ones at most an eighth of the clear."""
     tuned: int = 200
     """Sentences on which the budget of each way is chosen."""
     judge_steps: int = 1000
@@ -92,7 +94,8 @@ class Settings:
         settings_at_least(self, steps=1, real_steps=1, batch=2, embedding=1, filters=1, hidden=1, examples=1)
         settings_at_least(self, neighbours=1, sentences=100, nouns=2, subjects=2, places=2, test=20, tuned=10)
         settings_at_least(self, judge_steps=1)
-        within(0, 1, unlabelled=self.unlabelled, dropout=self.dropout)
+        within(0, 1, dropout=self.dropout)
+        within(0, 1, unlabelled=self.unlabelled, real_unlabelled=self.real_unlabelled)
         above(0, learning_rate=self.learning_rate)
         self.source()
         if self.sentences < self.batch:
@@ -138,11 +141,11 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
     def of_model(name: str, path: Path) -> dict[str, Any]:
         study, kind = load_study(settings, _task(name), seed), _row(name)
-        steps = updates(_task(name), settings)
-        first, labelled = int(settings.unlabelled * steps), kind != UNLABELLED
+        steps, labelled = updates(_task(name), settings), kind != UNLABELLED
+        share = settings.real_unlabelled if _task(name) == REAL else settings.unlabelled
         learner = train_model(
             partial(make, kind, study.task, settings),
-            Phases(study, settings.batch, first, seed, labelled=labelled),
+            Phases(study, settings.batch, int(share * steps), seed, labelled=labelled),
             steps,
             path,
             seed,

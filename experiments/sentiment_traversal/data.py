@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.experiments.common.rewriting import SENTIMENT, SIGNS, WORDS, Labels, Task, load_grammar
@@ -21,6 +22,8 @@ TOPICS = {SENTIMENT: ("food", "film", "phone"), REAL: tuple(KINDS)}
 """Names of topics."""
 LONGEST_REAL = 20
 """Words of a real sentence that models see, at most; longer ones are for judges."""
+CLEAR = 1.0
+"""Distance from 0 of the mean rating of a real sentence to be tested on, at least."""
 TUNING = 4
 """What random numbers are for, beside those of `rewriting`."""
 
@@ -75,10 +78,11 @@ def _read_topics(sentences: list[str]) -> Labels:
 def load_real(test: int, tuned: int, judge_steps: int, products: str = "", yelp: str = "") -> Study:
     """Return sentences about films and products, as `unknot fetch reviews` got them.
 
-    Judges of sentiment, topic and language learn from the sentences that are too long for models.
+    Tested are sentences whose sentiment is clear, by people's mean rating. Judges of sentiment, topic and
+    language learn from the sentences that are too long for models.
 
     Args:
-        test: sentences to test on, at most a tenth of all.
+        test: sentences to test on, at most an eighth of the clear ones.
         tuned: sentences that movements are chosen on, likewise.
         judge_steps: updates of a language model.
         products: a folder with Täckström and McDonald's sentences, which models learn from, too; "" for none.
@@ -87,11 +91,12 @@ def load_real(test: int, tuned: int, judge_steps: int, products: str = "", yelp:
     Raises:
         FileNotFoundError: the sentences have not been fetched, or a folder lacks its files.
     """
-    sentences, labels, topics = _rated()
+    sentences, valences, topics = _rated()
+    labels = (valences > 0).astype(np.int64)
     short = np.array([len(each.split()) <= LONGEST_REAL for each in sentences])
-    order = np.random.default_rng(0).permutation(np.flatnonzero(short))
-    sizes = [min(n, len(order) // 10) for n in (test, tuned)]
-    tested, tuning, learnt = np.split(order, np.cumsum(sizes))
+    clear = np.random.default_rng(0).permutation(np.flatnonzero(short & (abs(valences) >= CLEAR)))
+    tested, tuning, others = np.split(clear, np.cumsum([min(n, len(clear) // 8) for n in (test, tuned)]))
+    learnt = np.random.default_rng(1).permutation([*others, *np.flatnonzero(short & (abs(valences) < CLEAR))])
     longer = np.flatnonzero(~short)
 
     def some(rows: Labels) -> LabelledSentences:
@@ -112,21 +117,35 @@ def load_real(test: int, tuned: int, judge_steps: int, products: str = "", yelp:
         Vocabulary.of(unlabelled, WORDS, least=2).symbols,
         LONGEST_REAL,
     )
-    topic_judge = NgramJudge(judged.sentences, topics[longer])
-    return Study(task, unlabelled, some(tuning), topic_judge.classify, topics[tested], topics[tuning])
+    return Study(
+        task,
+        unlabelled,
+        some(tuning),
+        _topic_judge(judged.sentences, topics[longer]),
+        topics[tested],
+        topics[tuning],
+    )
 
 
-def _rated() -> tuple[list[str], Labels, Labels]:
-    """Return all sentences that people rated as good or bad, their sentiments and topics."""
+def _rated() -> tuple[list[str], NDArray[np.float64], Labels]:
+    """Return all sentences that people rated as good or bad, the ratings and the topics."""
     sentences: list[str] = []
-    labels, topics = [], []
+    valences, topics = [], []
     for topic, kind in enumerate(KINDS):
         rated = read_valence(kind)
         chosen = np.flatnonzero(rated.valences)
         sentences += [tokenised(rated.sentences[k]) for k in chosen]
-        labels.append((rated.valences[chosen] > 0).astype(np.int64))
+        valences.append(rated.valences[chosen])
         topics.append(np.full(len(chosen), topic))
-    return sentences, np.concatenate(labels), np.concatenate(topics)
+    return sentences, np.concatenate(valences), np.concatenate(topics)
+
+
+def _topic_judge(sentences: list[str], topics: Labels) -> Callable[[list[str]], Labels]:
+    """Return what reads topics, having learnt from equally many sentences of each."""
+    rows = [np.flatnonzero(topics == topic) for topic in range(len(KINDS))]
+    fewest = min(map(len, rows))
+    chosen = np.concatenate([each[:fewest] for each in rows])
+    return NgramJudge([sentences[k] for k in chosen], topics[chosen], 1).classify
 
 
 def _with_products(training: LabelledSentences, folder: str) -> LabelledSentences:

@@ -12,7 +12,7 @@ from unknot.checks import above, at_least, count, within
 from unknot.models.text.convolution import ConvEncoder
 from unknot.models.text.decoding import generate
 from unknot.models.text.mmd import move_codes
-from unknot.models.text.rnn import RNNDecoder, blank_words, symbol_loss
+from unknot.models.text.rnn import RNNDecoder, symbol_loss
 from unknot.models.text.transfer import Rewriter
 from unknot.models.text.vocabulary import PAD
 from unknot.representation.learner import anneal, descend
@@ -38,10 +38,9 @@ class MMDTraversal(Rewriter):
         filters: filters of each of the heights 1, 2, 3 and 4; the code has four times as many dimensions.
         hidden: units of the decoder, and of the classifier's hidden layer.
         dropout: share of the code that is left out in training.
-        blanking: share of the encoder's symbols that are blanked in training.
         examples: sentences of each value that are kept.
         neighbours: how many of those with other values, and of those with the wanted one, make the two sets:
-            the nearest to the code; at most `examples`.
+            the nearest to the code.
         price: of a move as long as the code itself; see `move_code`.
         learning_rate: Adam's, which falls to 0 along half a cosine.
         steps: updates over which the learning rate falls.
@@ -54,23 +53,22 @@ class MMDTraversal(Rewriter):
         attributes: tuple[str, ...] = ("negative", "positive"),
         characters: bool = False,
         longest: int = 30,
-        embedding: int = 300,
+        embedding: int = 128,
         filters: int = 75,
-        hidden: int = 300,
-        dropout: float = 0.1,
-        blanking: float = 0.0,
-        examples: int = 90,
-        neighbours: int = 90,
-        price: float = 0.1,
-        learning_rate: float = 1e-3,
+        hidden: int = 256,
+        dropout: float = 0.4,
+        examples: int = 2000,
+        neighbours: int = 60,
+        price: float = 0.3,
+        learning_rate: float = 2e-3,
         steps: int = 20_000,
     ) -> None:
         super().__init__(vocabulary, attributes, characters=characters, longest=longest)
         count(1, examples=examples, neighbours=neighbours, steps=steps)
-        within(0, 1, dropout=dropout, blanking=blanking)
+        within(0, 1, dropout=dropout)
         at_least(0, price=price)
         above(0, learning_rate=learning_rate)
-        self.blanking, self.neighbours, self.price = blanking, min(neighbours, examples), price
+        self.neighbours, self.price = neighbours, price
         self.learning_rate, self.steps = learning_rate, steps
         values, symbols = len(self.attributes), len(self.vocabulary)
         self.encoder = ConvEncoder(symbols, embedding, filters)
@@ -80,7 +78,7 @@ class MMDTraversal(Rewriter):
         self.decoder = RNNDecoder(symbols, width, embedding, hidden, cell="gru", feed_code=True)
         self.register_buffer("updates", torch.tensor(0))
         self.updates: Tensor
-        self.register_buffer("kept", torch.full((values, examples, longest + 1), PAD))
+        self.register_buffer("kept", torch.full((values, examples, longest + 1), PAD, dtype=torch.int32))
         self.kept: Tensor
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
 
@@ -125,7 +123,7 @@ class MMDTraversal(Rewriter):
     def kept_codes(self) -> list[NDArray[np.float64]]:
         """Return the codes of the sentences that are kept, (at most `examples`, 4 filters) of each value."""
         there = [each[each[:, 0] != PAD] for each in self.kept]
-        return [self.encode_tokens(each).double().numpy(force=True) for each in there]
+        return [self.encode_tokens(each.long()).double().numpy(force=True) for each in there]
 
     def keep(self, tokens: Tensor, labels: Tensor) -> None:
         """Keep sentences for the sets of moves, before those that were kept earlier.
@@ -137,7 +135,7 @@ class MMDTraversal(Rewriter):
         fitting = tokens[:, : self.kept.shape[2]]
         fitting = functional.pad(fitting, (0, self.kept.shape[2] - fitting.shape[1]), value=PAD)
         for value, old in enumerate(self.kept):
-            newest = torch.cat([fitting[labels == value], old])
+            newest = torch.cat([fitting[labels == value].to(old.dtype), old])
             self.kept[value] = newest[: len(old)]
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
@@ -151,7 +149,7 @@ class MMDTraversal(Rewriter):
         """
         tokens = self.tokens(batch["observation"])
         anneal(self.optimizers["adam"], int(self.updates), self.steps, self.learning_rate)
-        codes = self.dropout(self.encode_tokens(blank_words(tokens, self.blanking)))
+        codes = self.dropout(self.encode_tokens(tokens))
         losses = {"reconstruction": symbol_loss(self.decoder(codes, tokens).scores, tokens)}
         if "label" in batch:
             labels = batch["label"].to(tokens.device).long()
