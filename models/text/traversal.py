@@ -64,7 +64,7 @@ class MMDTraversal(Rewriter):
         steps: int = 20_000,
     ) -> None:
         super().__init__(vocabulary, attributes, characters=characters, longest=longest)
-        count(1, examples=examples, neighbours=neighbours, steps=steps)
+        count(1, hidden=hidden, examples=examples, neighbours=neighbours, steps=steps)
         within(0, 1, dropout=dropout)
         at_least(0, price=price)
         above(0, learning_rate=learning_rate)

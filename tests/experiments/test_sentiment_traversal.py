@@ -167,7 +167,7 @@ def turned(_: Any, codes: Tensor, wanted: Tensor, budget: float) -> Tensor:
 def test_a_budget_is_chosen_on_the_sentences_for_tuning_and_the_test_sentences_are_judged_with_it() -> None:
     found = study()
     model: Any = Factors()
-    measured = measure_way(Way("factors", (0.0, 1.0, 2.0), turned), model, found, Probe())  # type: ignore[arg-type]
+    measured = measure_way(Way("factors", (0.0, 1.0, 2.0), turned), model, found, Probe())
     assert [point["transfer"] for point in measured["curve"]] == [0, 1, 1]
     assert [point["topic"] for point in measured["curve"]] == [1, 1, 0.5]
     assert [point["kept"] for point in measured["curve"]] == [1, 1, 0.5]
@@ -178,7 +178,7 @@ def test_a_budget_is_chosen_on_the_sentences_for_tuning_and_the_test_sentences_a
     assert measured["code_topic"] == 1
     assert measured["outcomes"]["with_topic"] == "1" * SMOKE.test
 
-    far = measure_way(Way("factors", (2.0,), turned), model, found, Probe())  # type: ignore[arg-type]
+    far = measure_way(Way("factors", (2.0,), turned), model, found, Probe())
     assert (far["transfer"], far["topic"], far["with_topic"], far["code_topic"]) == (1, 0.5, 0.5, 0.5)
 
 
