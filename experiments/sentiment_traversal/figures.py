@@ -33,6 +33,7 @@ LINES = {
 """What is plotted over how far codes move."""
 
 
+@torch.no_grad()
 def save_pictures(name: str, model: AnyModel, study: Study, metrics: dict[str, Any], path: Path) -> None:
     """Write Fig. 2 of each way to move a model's codes to `figures/` in its folder, and to TensorBoard."""
     prepare(model, study)

@@ -48,6 +48,7 @@ def measure_rule(rewrite: Rewrite, study: Study) -> dict[str, Any]:
     return measure_rewriting(rewrite(study.task.test.sentences, study.task.wanted), study)
 
 
+@torch.no_grad()
 def measure_model(name: str, model: AnyModel, study: Study) -> dict[str, Any]:
     """Measure a model and all ways to move its codes.
 
