@@ -46,11 +46,11 @@ class Settings:
 
     steps: int = 8000
     """Updates of each model of the grammar."""
-    real_steps: int = 8000
+    real_steps: int = 10_000
     """Updates of each model of real sentences."""
     unlabelled: float = 0.25
     """Share of the updates, the first, that only teach writing."""
-    real_unlabelled: float = 0.5
+    real_unlabelled: float = 0.7
     """The same, of real sentences."""
     batch: int = 64
     """Sentences of an update."""
@@ -78,7 +78,7 @@ class Settings:
     """Towns in the grammar."""
     test: int = 1000
     """Sentences to test on, of real ones at most an eighth of the clear."""
-    tuned: int = 200
+    tuned: int = 300
     """Sentences on which the budget of each way is chosen."""
     judge_steps: int = 1000
     """Updates of each language model that judges."""

@@ -69,7 +69,7 @@ def moved_codes(way: Way, model: AnyModel, study: Study, budget: float) -> Figur
                 wanted = torch.full((len(some),), 1 - value, device=codes.device)
                 _arrows(panel, before[:SHOWN], _on(plane, way.move(model, some, wanted, budget)))
     panel.set(xlabel="first principal component of codes", ylabel="second", title="codes, some as they move")
-    panel.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -112,6 +112,7 @@ def _curves(seeds: list[dict[str, Any]], task: str) -> Figure:
                 band(panel, moved, values, colour, text)
         panel.set(ylim=(-3, 103), xlim=(0, None), title=TITLES[name], xlabel="|z* - z| / |z|")
         panel.title.set_fontsize(7)
+        panel.locator_params(axis="x", nbins=4)
     panels[0].set_ylabel(f"{NAMES[task]}, %")
     lines, texts = panels[0].get_legend_handles_labels()
     figure.legend(lines, texts, loc="outside lower center", ncols=len(LINES), fontsize=8)

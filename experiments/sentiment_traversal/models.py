@@ -23,7 +23,7 @@ MAIN, PAPER, MEAN, PLAIN, TODAY = "nearest", "random", "mean", "unlabelled-neare
 """The rows: ways to move the codes of a model."""
 SETS = 90
 """Codes of each sentiment that the paper moves between, at random."""
-PRICES = (1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
+PRICES = (1.0, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1)
 """Of a move as long as the code: the budgets of MMD traversal."""
 STRIDES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 """Differences of mean codes that a code moves: the budgets of the other rows."""
