@@ -44,7 +44,7 @@ __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabul
 class Settings:
     """Settings of the experiment."""
 
-    steps: int = 8000
+    steps: int = 12_000
     """Updates of each model of the grammar."""
     real_steps: int = 10_000
     """Updates of each model of real sentences."""
@@ -58,13 +58,13 @@ class Settings:
     """Dimensions of a word's vector."""
     filters: int = 75
     """Filters of each height; codes have four times as many dimensions."""
-    hidden: int = 256
+    hidden: int = 192
     """Units of decoders and of the denoising autoencoder's encoder."""
     dropout: float = 0.4
     """Share of the code that is left out in training."""
     learning_rate: float = 2e-3
     """Adam's for encoders and decoders."""
-    examples: int = 2000
+    examples: int = 1500
     """Sentences of each sentiment whose codes the nearest are taken from."""
     neighbours: int = 60
     """Of the nearest codes, how many make each of the two sets."""
