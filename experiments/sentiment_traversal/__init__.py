@@ -98,6 +98,8 @@ class Settings:
         within(0, 1, unlabelled=self.unlabelled, real_unlabelled=self.real_unlabelled)
         above(0, learning_rate=self.learning_rate)
         self.source()
+        if (self.products or self.yelp) and not self.real:
+            raise ValueError("real must be True where products or yelp is given, not False")
         if self.sentences < self.batch:
             raise ValueError(f"sentences must be at least {self.batch}, the batch, not {self.sentences}")
 
@@ -138,6 +140,10 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, and measure the rules."""
+    for name in reversed(
+        settings.tasks
+    ):  # data that are missing are missed before the first model is trained
+        load_study(settings, name, seed)
 
     def of_model(name: str, path: Path) -> dict[str, Any]:
         study, kind = load_study(settings, _task(name), seed), _row(name)
@@ -161,7 +167,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
-    """Measure the models of a seed from their weights, and the rules."""
+    """Measure the models of a seed from their weights, and the rules; in either case as the run did."""
     models = {}
     for name in models_in(folder, _names(settings, MODELS)):
         study = load_study(settings, _task(name), seed)

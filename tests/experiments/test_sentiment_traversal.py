@@ -11,7 +11,7 @@ from torch import Tensor
 
 from unknot.experiments.common.rewriting import SENTIMENT, Labels
 from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE
-from unknot.experiments.sentiment_traversal import PRESETS, Settings, data, load_study
+from unknot.experiments.sentiment_traversal import PRESETS, Settings, data, load_study, run
 from unknot.experiments.sentiment_traversal.data import REAL, Phases, Study, load_real
 from unknot.experiments.sentiment_traversal.figures import curves
 from unknot.experiments.sentiment_traversal.measures import (
@@ -337,3 +337,17 @@ def test_settings_are_checked() -> None:
         Settings(sentences=100, batch=128)
     with pytest.raises(ValueError, match="unlabelled must be from 0 to 1"):
         Settings(unlabelled=1.5)
+    with pytest.raises(ValueError, match="real must be True where products or yelp is given, not False"):
+        Settings(yelp="somewhere")
+
+
+def test_missing_sentences_are_missed_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(kind: str) -> RatedSentences:
+        raise FileNotFoundError(f"{kind}: run `unknot fetch reviews`")
+
+    monkeypatch.setattr(data, "read_valence", missing)
+    with pytest.raises(FileNotFoundError, match="unknot fetch reviews"):
+        run(replace(SMOKE, real=True), tmp_path, 0, False)
+    assert not list(tmp_path.iterdir())
