@@ -54,7 +54,9 @@ def draw(folder: Path) -> None:
     newest = max(path.stat().st_mtime for path in [*(ROOT / "models").rglob("*.py"), Path(__file__)])
     drawings: dict[str, Callable[[Path], None]] = {
         f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()
-    } | {"arae.png": draw_sentences, "multitask.png": draw_prototypes}
+    }
+    drawings |= {f"{name}.png": draw_sentences for name in ("arae", "sentiment-traversal")}
+    drawings["multitask.png"] = draw_prototypes
     folder.mkdir(exist_ok=True)
     for name, drawing in drawings.items():
         path = folder / name

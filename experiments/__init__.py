@@ -173,6 +173,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "Natural language multitasking: analyzing and improving syntactic saliency of hidden "
         "representations, Brunner et al., 2017",
     ),
+    "sentiment-traversal": Entry(
+        "unknot.experiments.sentiment_traversal",
+        "sentences with the opposite sentiment, by codes that move from one sentiment's to the other's",
+        "Disentangled representations for manipulation of sentiment in text, Larsson et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -72,6 +72,7 @@ from unknot.models.text.classifier import SentenceClassifier  # noqa: E402
 from unknot.models.text.cross_aligned import CrossAlignedAutoencoder  # noqa: E402
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder  # noqa: E402
 from unknot.models.text.language_model import LanguageModel  # noqa: E402
+from unknot.models.text.traversal import MMDTraversal  # noqa: E402
 from unknot.models.text.vocabulary import Vocabulary, tokenised  # noqa: E402
 from unknot.models.traversals import Codec, traversal_figure, traversal_frames, traverse  # noqa: E402
 from unknot.models.video.independent_predictor import IndependentPredictor  # noqa: E402
@@ -107,6 +108,7 @@ __all__ = [
     "IndependentPredictor",
     "InfoGAN",
     "LanguageModel",
+    "MMDTraversal",
     "MoCoGAN",
     "MovingDigits",
     "MultiEntityVAE",

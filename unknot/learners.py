@@ -56,6 +56,7 @@ LEARNERS: dict[str, str] = {
     "CrossAlignedAutoencoder": "unknot.models.text.cross_aligned",
     "DenoisingAdversarialAutoencoder": "unknot.models.text.denoising",
     "MultitaskAutoencoder": "unknot.models.text.multitask",
+    "MMDTraversal": "unknot.models.text.traversal",
 }
 """The module of each class, by the class's name."""
 

@@ -7,5 +7,5 @@ share: `autoencoder` has the plain one, `language_model` and `classifier` have t
 write (`judges`).
 
 `transfer` is what those share that rewrite sentences with another attribute: `arae`, `cross_aligned`,
-`denoising`.
+`denoising`, and `traversal`, whose codes move as `mmd` says.
 """

@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import above, at_least, within
-from unknot.models.text.decoding import generate
-from unknot.models.text.learner import BATCH, SentenceLearner
+from unknot.models.text.learner import SentenceLearner
 from unknot.models.text.rnn import RNNDecoder, RNNEncoder, blank_words, symbol_loss
 from unknot.representation.learner import descend
 
@@ -56,13 +55,9 @@ class SentenceAutoencoder(SentenceLearner):
         """Return codes (n, hidden), of norm 1, of symbols, int64 (n, length)."""
         return functional.normalize(self.encoder(tokens).last)
 
-    @torch.no_grad()
     def decode(self, codes: Tensor) -> list[str]:
         """Return the likeliest sentences of codes (n, hidden), symbol by symbol."""
-        codes = codes.to(self.device)
-        parts = [codes[k : k + BATCH] for k in range(0, len(codes), BATCH)]
-        written = [generate(self.decoder, self.scale * part, self.longest + 1) for part in parts]
-        return [sentence for tokens in written for sentence in self.vocabulary.decode(tokens)]
+        return self.written(self.decoder, self.scale * codes)
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one step on `observation`, symbols int64 (n, length); return the nats of a symbol."""

@@ -92,25 +92,37 @@ class DenoisingAdversarialAutoencoder(Rewriter):
         codes: Tensor = self.code(self.encoder(tokens).last)
         return codes
 
-    def rewrite(self, tokens: Tensor, wanted: Tensor) -> Tensor:
-        """Return the symbols of codes that are moved towards the attributes of labels (n,)."""
+    def decode(self, codes: Tensor) -> list[str]:
+        """Return the likeliest sentences of codes (n, code_dim), symbol by symbol."""
+        return self.written(self.decoder, codes)
+
+    def traverse(self, codes: Tensor, wanted: Tensor, stride: float | None = None) -> Tensor:
+        """Move codes towards the wanted attributes.
+
+        Args:
+            codes: (n, code_dim).
+            wanted: labels, int64 (n,).
+            stride: k; None for the model's own.
+        """
         total, values = self.means.sum(0), len(self.attributes)
         directions = self.means - (total - self.means) / (values - 1)
-        codes = self.encode_tokens(tokens) + self.stride * directions[wanted]
+        return codes + (self.stride if stride is None else stride) * directions[wanted]
+
+    def rewrite(self, tokens: Tensor, wanted: Tensor) -> Tensor:
+        """Return the symbols of codes that are moved towards the attributes of labels (n,)."""
+        codes = self.traverse(self.encode_tokens(tokens), wanted)
         return generate(self.decoder, codes, self.longest + 1)
 
-    @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> list[str]:
         """Return the likeliest sentences of n normal codes."""
         count(1, n=n)
-        codes = torch.randn(n, self.code_dim, generator=generator).to(self.device)
-        return self.vocabulary.decode(generate(self.decoder, codes, self.longest + 1))
+        return self.decode(torch.randn(n, self.code_dim, generator=generator))
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one step of the discriminator, then one of the autoencoder.
 
         Args:
-            batch: `observation`, symbols int64 (n, length), and `label` (n,), for the means alone.
+            batch: `observation`, symbols int64 (n, length), and perhaps `label` (n,), for the means alone.
 
         Returns:
             `reconstruction`, the nats of a symbol; `discriminator`, its loss in nats.
@@ -125,7 +137,8 @@ class DenoisingAdversarialAutoencoder(Rewriter):
         of_sentence = reconstruction * (tokens != PAD).sum() / len(tokens)
         loss = of_sentence + self.adversary_weight * generator_loss(self.discriminator(codes))
         descend(loss, self.optimizers["adam"])
-        self._follow(codes.detach(), batch["label"].to(codes.device))
+        if "label" in batch:
+            self._follow(codes.detach(), batch["label"].to(codes.device))
         self.updates += 1
         return {"reconstruction": reconstruction.detach(), "discriminator": adversary.detach()}
 

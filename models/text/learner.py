@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unknot.checks import count, shown
+from unknot.models.text.decoding import generate
+from unknot.models.text.rnn import RNNDecoder
 from unknot.models.text.vocabulary import Sentences, Vocabulary
 from unknot.representation.learner import Learner
 
@@ -59,6 +61,14 @@ class SentenceLearner(Learner):
         """Return symbols as `tokens` does, in parts of at most 500 sentences."""
         tokens = self.tokens(sentences)
         return [tokens[k : k + BATCH] for k in range(0, len(tokens), BATCH)]
+
+    @torch.no_grad()
+    def written(self, decoder: RNNDecoder, codes: Tensor) -> list[str]:
+        """Return the likeliest sentences that a decoder writes of codes (n, code_dim), symbol by symbol."""
+        codes = codes.to(self.device)
+        parts = [codes[k : k + BATCH] for k in range(0, len(codes), BATCH)]
+        tokens = [generate(decoder, part, self.longest + 1) for part in parts]
+        return [sentence for each in tokens for sentence in self.vocabulary.decode(each)]
 
     def encode(self, images: Sentences | NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, d) of sentences: n strings, or their symbols, int64 (n, length)."""

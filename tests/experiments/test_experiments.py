@@ -80,6 +80,10 @@ PICTURES = {
         "seed-0/rep-de-pos/figures/codes.png",
         "seed-0/untrained/figures/clusters.png",
     ],
+    "sentiment-traversal": [
+        "figures/curves-sentiment.png",
+        "seed-0/sentiment-joint/figures/codes-nearest.png",
+    ],
     "jade": [
         "figures/errors.png",
         "seed-0/jade/figures/exchanges.png",
@@ -101,6 +105,7 @@ LONG = (
     "grasping",
     "multitask",
     "quantifying-beta",
+    "sentiment-traversal",
     "video-prediction",
 )
 """Experiments whose evaluation takes so long that `make test-all` alone has it."""

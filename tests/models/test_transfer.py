@@ -14,6 +14,7 @@ from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder, drop_words
 from unknot.models.text.rnn import symbol_loss
 from unknot.models.text.transfer import AttributeDecoders, Rewriter
+from unknot.models.text.traversal import MMDTraversal
 from unknot.models.text.vocabulary import END, PAD, UNKNOWN, Vocabulary, tokenised
 from unknot.representation import load_learner, save_learner, train
 
@@ -27,6 +28,7 @@ KINDS: dict[type[Rewriter], dict[str, Any]] = {
     ARAE: {"noise_dim": 4, "width": 24, "critic_steps": 1, "adversary_rate": 3e-3},
     CrossAlignedAutoencoder: {"attribute_dim": 4, "filters": 4},
     DenoisingAdversarialAutoencoder: {"code_dim": 16, "width": 16, "dropping": 0.1},
+    MMDTraversal: {"filters": 4, "examples": 6},
 }
 
 
@@ -182,8 +184,12 @@ def test_the_mean_difference_points_from_one_attribute_to_the_other() -> None:
     written = learner.transfer(SENTENCES, 1 - LABELS)
     assert np.mean([("good" in a) == (label == 0) for a, label in zip(written, LABELS, strict=True)]) >= 0.8
     assert swapped(learner) >= 0.3
+    wanted = torch.from_numpy(1 - LABELS)
+    moved = learner.traverse(codes, wanted, 3.0)
+    torch.testing.assert_close(moved, codes + 3 * (2 * wanted[:, None] - 1) * kept)
     learner.stride = 0.0
     assert swapped(learner) == 0
+    assert learner.decode(codes) == learner.transfer(SENTENCES, 1 - LABELS)
     assert len(learner.sample(3)) == 3
 
 

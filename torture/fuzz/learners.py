@@ -60,6 +60,10 @@ SMALL: dict[str, dict[str, Any]] = {
         **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
         **{"code_dim": 2, "width": 2},
     },
+    "MMDTraversal": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"filters": 2, "examples": 3},
+    },
     "Classifier": {"shape": (8, 8, 1), "width": 2},
     "SingleClassifier": {"shape": (8, 8, 1), "width": 4, "hidden": 4},
     **{
