@@ -52,7 +52,7 @@ SMALLER: dict[str, Any] = {
     "unknot.agents.latent_path:LIMIT": 30,
     "unknot.envs.grasp.dataset:DEMONSTRATIONS": 1,
     "unknot.envs.grasp.dataset:STRAYS": 4,
-    "unknot.experiments.arae.data:HELD_OUT": 100,
+    "unknot.experiments.common.rewriting:HELD_OUT": 100,
     "unknot.experiments.common.study:MEASURED": 50,
     "unknot.experiments.controllable_factors.maze:COMPARED": 2,
     "unknot.experiments.controllable_factors.maze_measures:SAMPLES": 100,

@@ -21,20 +21,14 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from unknot.checks import above, settings_at_least
-from unknot.experiments.arae.data import (
-    LONGEST,
-    PRODUCTS,
-    YELP,
-    Task,
-    load_grammar,
-    load_products,
-    load_yelp,
-)
+from unknot.experiments.arae.data import PRODUCTS, TOPICS, load_products, load_reviews
 from unknot.experiments.arae.figures import save_pictures, tradeoffs
-from unknot.experiments.arae.measures import measure, measure_model, published, shown_rows
+from unknot.experiments.arae.measures import measure_model
 from unknot.experiments.arae.models import ROWS, make, tasks, updates
-from unknot.experiments.arae.rules import make_rule, rules_of
 from unknot.experiments.arae.tables import headlines, tabulate
+from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task, load_yelp
+from unknot.experiments.common.rewriting_measures import measure, published, shown_rows
+from unknot.experiments.common.rewriting_rules import make_rule, rules_of
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.models.data.sentences import Reviews
 from unknot.models.text.batches import length_batches
@@ -172,11 +166,11 @@ def load_task(settings: Settings, name: str, seed: int) -> Task:
     if name == PRODUCTS:
         return load_products(settings.products, settings.judge_steps)
     sizes = (settings.sentences, settings.test, settings.judge_steps)
-    return load_grammar(name, settings.source(), *sizes, seed)
+    return load_reviews(name, settings.source(), *sizes, seed)
 
 
 def _data(task: Task) -> dict[str, Any]:
-    symbols = Vocabulary(task.vocabulary).encode(task.training.sentences, LONGEST[task.name])
+    symbols = Vocabulary(task.vocabulary).encode(task.training.sentences, task.longest)
     return {"observation": symbols, "label": task.training.labels}
 
 
@@ -185,7 +179,7 @@ def _names(settings: Settings) -> list[str]:
 
 
 def _rule_names(settings: Settings) -> list[str]:
-    return [f"{task} {rule}" for task in tasks(settings) for rule in rules_of(task)]
+    return [f"{task} {rule}" for task in tasks(settings) for rule in rules_of(task in (SENTIMENT, TOPICS))]
 
 
 def _task(name: str) -> str:

@@ -1,113 +1,29 @@
-"""What became of sentences: transferred, kept, likely; what codes tell; what a generator writes."""
+"""What became of sentences, what codes tell, what a generator writes."""
 
 import warnings
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unknot.agents.intervals import as_digits
-from unknot.experiments.arae.data import FACTOR, LONGEST, UNCOMPARED, Task, other_values
-from unknot.experiments.arae.rules import Rewrite
+from unknot.experiments.common.rewriting import Task
+from unknot.experiments.common.rewriting_measures import measure, reverse
 from unknot.models.text.arae import ARAE
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder
-from unknot.models.text.judges import exact_transfer, reverse_perplexity
 from unknot.models.text.transfer import Rewriter
 from unknot.representation.learner import encode_all
-from unknot.representation.metrics.bleu import bleu
 
-Flags = NDArray[np.bool_]
-
-SHOWN = 50
-"""Outputs that are printed, at even distances in the test sentences."""
 PROBED = 4000
 """Codes that a probe learns from, at most."""
 SAMPLES, PRINTED = 1000, 20
 """Sentences of the generator that are judged, at most, and how many of them are printed."""
 PAIRS, POINTS = 4, 5
 """Pairs of codes with sentences between them, and how many, ends included."""
-
-
-def judge(outputs: list[str], task: Task) -> dict[str, Any]:
-    """Judge what became of the test sentences.
-
-    Returns:
-        Shares `transfer`, and of the grammar `kept`, `both`, `grammatical` and `factors` by name; `bleu` with
-        the originals and, where there are any, with people's (`references`); `perplexity`; `outcomes` of
-        each sentence as digits, of `transfer` and `both`; `examples`, the sentences that are printed.
-    """
-    originals, rows = task.test.sentences, shown_rows(len(outputs))
-    flags: dict[str, Flags] = {}
-    scores: dict[str, Any] = {}
-    if task.exact:
-        exact = exact_transfer(originals, outputs, task.wanted, FACTOR[task.name])
-        kept = {name: each for name, each in exact.kept.items() if name not in UNCOMPARED[task.name]}
-        flags["transfer"] = exact.transferred
-        flags["kept"] = np.logical_and.reduce(list(kept.values()))
-        flags["both"] = flags["transfer"] & flags["kept"]
-        flags["grammatical"] = exact.grammatical
-        scores["factors"] = {name: float(each.mean()) for name, each in kept.items()}
-    else:
-        flags["transfer"] = task.read(outputs) == task.wanted
-    scores |= {name: float(each.mean()) for name, each in flags.items()}
-    scores["outcomes"] = {name: as_digits(flags[name]) for name in ("transfer", "both") if name in flags}
-    scores["bleu"] = bleu(outputs, originals)
-    if task.references:
-        scores["references"] = bleu(outputs, *task.references)
-    scores["perplexity"] = task.language_model.perplexity(outputs)
-    scores["examples"] = [outputs[k] for k in rows]
-    return scores
-
-
-def published(task: Task) -> dict[str, dict[str, float]]:
-    """Judge what systems and people published: `transfer`, `bleu`, `references`, `perplexity` by name.
-
-    A person's BLEU is with the other people's sentences.
-    """
-    people = task.references
-    found = {name: (outputs, people) for name, outputs in task.systems.items()}
-    for k, outputs in enumerate(people):
-        found[f"person {k + 1}"] = (outputs, people[:k] + people[k + 1 :])
-    return {
-        name: {
-            "transfer": float((task.read(outputs) == task.wanted).mean()),
-            "bleu": bleu(outputs, task.test.sentences),
-            "references": bleu(outputs, *references),
-            "perplexity": task.language_model.perplexity(outputs),
-        }
-        for name, (outputs, references) in found.items()
-    }
-
-
-def shown_rows(n: int) -> list[int]:
-    """Return the test sentences that are printed, of n."""
-    return [int(k) for k in np.linspace(0, n - 1, min(n, SHOWN))]
-
-
-def measure(rewrite: Rewrite, task: Task, rewritten: int) -> dict[str, Any]:
-    """Judge a system: the test sentences by `judge`, and `reverse`, the reverse perplexity.
-
-    Args:
-        rewrite: the system.
-        task: what is transferred.
-        rewritten: training sentences that it rewrites for the reverse perplexity.
-    """
-    some = task.training.sentences[:rewritten]
-    wanted = other_values(task.training.labels[:rewritten], len(task.values))
-    return judge(rewrite(task.test.sentences, task.wanted), task) | {
-        "reverse": _reverse(rewrite(some, wanted), task)
-    }
-
-
-def _reverse(written: list[str], task: Task) -> float:
-    settings = {"steps": task.judge_steps, "longest": LONGEST[task.name]}
-    return reverse_perplexity(written, task.held_out, task.vocabulary, **settings)
 
 
 def measure_model(model: Rewriter, task: Task, rewritten: int) -> dict[str, Any]:
@@ -167,7 +83,7 @@ def sample(model: ARAE, task: Task, rewritten: int) -> dict[str, Any]:
         "grammatical": float((read >= 0).mean()) if task.exact else None,
         "different": len(set(few)) / len(few),
         "perplexity": task.language_model.perplexity(few),
-        "reverse": _reverse(written, task),
+        "reverse": reverse(written, task),
         "examples": few[:PRINTED],
         "between": [_between(model, random) for _ in range(PAIRS)],
     }

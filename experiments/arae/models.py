@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from unknot.experiments.arae.data import LONGEST, PRODUCTS, SENTIMENT, TOPICS, YELP, Task
+from unknot.experiments.arae.data import PRODUCTS, TOPICS
+from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task
 from unknot.models.text.arae import ARAE
 from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder
@@ -38,7 +39,7 @@ def make(row: str, task: Task, settings: "Settings") -> Rewriter:
     chosen: dict[str, Any] = {
         name: getattr(settings, name) for name in ("embedding", "hidden", "learning_rate")
     }
-    chosen |= {"vocabulary": task.vocabulary, "attributes": task.values, "longest": LONGEST[task.name]}
+    chosen |= {"vocabulary": task.vocabulary, "attributes": task.values, "longest": task.longest}
     chosen["steps"] = updates(task.name, settings)
     if row not in KINDS:
         chosen["noise"] = settings.noise

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from unknot.experiments.arae.data import PRODUCTS, SENTIMENT, TOPICS, YELP
+from unknot.experiments.arae.data import PRODUCTS, TOPICS
 from unknot.experiments.arae.models import CLIPPED, CROSS, MAIN, PLAIN, STRONGER, TODAY
-from unknot.experiments.arae.rules import COPY, ORACLE, TEMPLATE
+from unknot.experiments.common.rewriting import SENTIMENT, YELP
+from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE
 from unknot.experiments.common.tables import cell, over_seeds, percent_cell, success_cell
 from unknot.report import Headline, Table, mean_std
 

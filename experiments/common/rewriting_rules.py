@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from unknot.experiments.arae.data import FACTOR, Labels, Task
+from unknot.experiments.common.rewriting import Labels, Task
 from unknot.models.data.sentences import Reviews
 from unknot.models.data.sentiment import LabelledSentences
 
@@ -28,16 +28,16 @@ POOL = 10_000
 AT_A_TIME = 500
 
 
-def rules_of(task: str) -> tuple[str, ...]:
+def rules_of(exact: bool) -> tuple[str, ...]:
     """Return the names of a task's rules; the truth is known of the grammar alone."""
-    return (COPY, TEMPLATE, ORACLE) if task in FACTOR else (COPY, TEMPLATE)
+    return (COPY, TEMPLATE, ORACLE) if exact else (COPY, TEMPLATE)
 
 
 def make_rule(name: str, task: Task) -> Rewrite:
     """Return the rule of a name for a task."""
     if name == TEMPLATE:
         return Template(task.training, len(task.values))
-    return _oracle(FACTOR[task.name]) if name == ORACLE else _copy
+    return _oracle(task.factor) if name == ORACLE else _copy
 
 
 def _copy(sentences: list[str], wanted: Labels) -> list[str]:
