@@ -167,6 +167,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "sentences with the opposite sentiment or another topic, by codes that do not tell it",
         "Adversarially regularized autoencoders for unaligned text style-transfer, Zhao et al., 2017",
     ),
+    "attribute-transfer": Entry(
+        "unknot.experiments.attribute_transfer",
+        "sentences with the opposite sentiment and the same content, by attention and kept nouns",
+        "Improved neural text attribute transfer with non-parallel data, Melnyk et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -145,6 +145,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "video-prediction": _experiment("video-prediction", steps=4, street_steps=0),
     "sd-gan": _experiment("sd-gan", steps=4, baselines=0),
     "arae": _experiment("arae", steps=4),
+    "attribute-transfer": _experiment("attribute-transfer", steps=4),
     "agents": _experiment("agents", episodes=1),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),

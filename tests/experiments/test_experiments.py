@@ -75,6 +75,10 @@ PICTURES = {
     ],
     "encoders": ["seed-0/figures/hinton-digits.png"],
     "arae": ["figures/tradeoff-sentiment.png", "seed-0/topics-arae/figures/codes.png"],
+    "attribute-transfer": [
+        "figures/tradeoff-sentiment.png",
+        "seed-0/sentiment-attention/figures/attention.png",
+    ],
     "jade": [
         "figures/errors.png",
         "seed-0/jade/figures/exchanges.png",
@@ -89,6 +93,7 @@ SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
 LONG = (
     "arae",
+    "attribute-transfer",
     "capacity-vae",
     "controllable-factors",
     "dynamics-content",
