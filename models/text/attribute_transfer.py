@@ -60,6 +60,8 @@ class AttributeTransfer(Rewriter):
             sum of losses does. It can then agree with the writer on any sentence.
         temperature: of the symbols that are sampled in training; 0 for the likeliest.
         blanking: share of the encoder's symbols that are blanked where a sentence is written again.
+        warm_up: updates that learn to write sentences again, and the classifier, alone; until attention finds
+            words, no noun has a place. The other losses then grow from 0 over as many updates.
         learning_rate: Adam's for encoder and decoder, which falls to 0 along half a cosine.
         classifier_rate: Adam's for the classifier.
         steps: updates over which the learning rate falls.
@@ -89,6 +91,7 @@ class AttributeTransfer(Rewriter):
         collusion: bool = False,
         temperature: float = 1.0,
         blanking: float = 0.1,
+        warm_up: int = 1000,
         learning_rate: float = 2e-3,
         classifier_rate: float = 1e-3,
         steps: int = 20_000,
@@ -98,19 +101,20 @@ class AttributeTransfer(Rewriter):
         at_least(0, reconstruction_weight=reconstruction_weight, noun_weight=noun_weight)
         at_least(0, back_weight=back_weight, classifier_weight=classifier_weight, temperature=temperature)
         at_least(0, transfer_weight=transfer_weight, back_transfer_weight=back_transfer_weight)
+        count(0, warm_up=warm_up)
         within(0, 1, blanking=blanking)
         above(0, learning_rate=learning_rate, classifier_rate=classifier_rate)
         self.reconstruction_weight, self.noun_weight = reconstruction_weight, noun_weight
         self.back_weight, self.classifier_weight = back_weight, classifier_weight
         self.transfer_weight, self.back_transfer_weight = transfer_weight, back_transfer_weight
         self.collusion, self.temperature, self.blanking = collusion, temperature, blanking
-        self.learning_rate, self.steps = learning_rate, steps
+        self.warm_up, self.learning_rate, self.steps = warm_up, learning_rate, steps
         values, self.symbols = len(self.attributes), len(self.vocabulary)
         # the encoder reads the value as a word before the first one
         self.encoder = RNNEncoder(self.symbols + values, embedding, hidden, both=True)
         width = self.encoder.width
         self.decoder = RNNDecoder(
-            self.symbols, width + attribute_dim, embedding, hidden, feed_code=True, memory_dim=width
+            self.symbols, attribute_dim, embedding, hidden, feed_code=True, memory_dim=width
         )
         self.attribute = nn.Embedding(values, attribute_dim)
         self.classifier = SentenceClassifier(
@@ -145,7 +149,7 @@ class AttributeTransfer(Rewriter):
         A sentence is taken to have the likeliest, for the classifier, of the values that are not wanted.
         """
         read = self._read_for(tokens, wanted)
-        return generate(self.decoder, self._code(read, wanted), self.longest + 1, read)
+        return generate(self.decoder, self.attribute(wanted), self.longest + 1, read)
 
     @torch.no_grad()
     def look(self, sentence: str, to: str | Sequence[int]) -> tuple[list[str], Tensor]:
@@ -161,7 +165,7 @@ class AttributeTransfer(Rewriter):
         """
         tokens, wanted = self.tokens([sentence]), self.labels(to, 1)
         read = self._read_for(tokens, wanted)
-        code = self._code(read, wanted)
+        code = self.attribute(wanted)
         written = generate(self.decoder, code, self.longest + 1, read)
         attention = self.decoder(code, written, read).attention
         assert attention is not None
@@ -180,21 +184,18 @@ class AttributeTransfer(Rewriter):
             batch: `observation`, symbols int64 (n, length), and `label` (n,).
 
         Returns:
-            The losses in nats, without their weights: `reconstruction`, `nouns`, `back`, `classifier`,
-            `transfer`, `back_transfer`.
+            The losses in nats, without their weights: `reconstruction` and `classifier`, after the warm-up
+            also `nouns`, `back`, `transfer`, `back_transfer`.
         """
         tokens = self.tokens(batch["observation"])
         labels = batch["label"].to(tokens.device).long()
         anneal(self.optimizers["adam"], int(self.updates), self.steps, self.learning_rate)
-        losses = self.losses(tokens, labels)
-        weights = {
-            "reconstruction": self.reconstruction_weight,
-            "nouns": self.noun_weight,
-            "back": self.back_weight,
-            "transfer": self.transfer_weight,
-            "back_transfer": self.back_transfer_weight,
-        }
-        writing = torch.stack([weight * losses[name] for name, weight in weights.items()]).sum()
+        if int(self.updates) < self.warm_up:
+            losses = self.first_losses(tokens, labels)
+            writing = losses["reconstruction"]
+        else:
+            losses = self.losses(tokens, labels)
+            writing = self.total(losses)
         reading = self.classifier_weight * losses["classifier"]
         if self.collusion:
             descend(writing + reading, *self.optimizers.values())
@@ -212,24 +213,51 @@ class AttributeTransfer(Rewriter):
             tokens: int64 (n, length).
             labels: the sentences' own values, int64 (n,).
         """
-        others = (labels + torch.randint_like(labels, 1, len(self.attributes))) % len(self.attributes)
-        longest = tokens.shape[1]
+        others, longest = self._others(labels), tokens.shape[1]
         blanked = self._read(blank_words(tokens, self.blanking), labels)
-        again = self.decoder(self._code(blanked, labels), tokens, blanked)
-        read = self._read(tokens, labels)
-        moved, decoded = self._write(read, others, longest)
+        moved, decoded = self._write(self._read(tokens, labels), others, longest)
         read_back = self._read(moved, others)
-        back = self.decoder(self._code(read_back, labels), tokens, read_back)
         returned, _ = self._write(read_back, labels, longest)
-        seen = self.classifier.encode_tokens(blank_words(tokens, self.classifier.blanking))
         return {
-            "reconstruction": symbol_loss(again.scores, tokens),  # (1)
+            "reconstruction": self._nats(blanked, labels, tokens),  # (1)
             "nouns": noun_loss(decoded, lengths_of(moved), tokens, self.is_noun),  # (2)
-            "back": symbol_loss(back.scores, tokens),  # (5)
-            "classifier": functional.cross_entropy(seen, labels),  # (4)
-            "transfer": functional.cross_entropy(self.classifier.encode_tokens(moved), others),  # (3)
-            "back_transfer": functional.cross_entropy(self.classifier.encode_tokens(returned), labels),  # (6)
+            "back": self._nats(read_back, labels, tokens),  # (5)
+            "classifier": self._class_nats(blank_words(tokens, self.classifier.blanking), labels),  # (4)
+            "transfer": self._class_nats(moved, others),  # (3)
+            "back_transfer": self._class_nats(returned, labels),  # (6)
         }
+
+    def first_losses(self, tokens: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the losses of the warm-up, `reconstruction` and `classifier` (see `losses`).
+
+        The encoder is told any value, so that the decoder goes by its own.
+        """
+        told = torch.randint_like(labels, len(self.attributes))
+        blanked = self._read(blank_words(tokens, self.blanking), told)
+        return {
+            "reconstruction": self._nats(blanked, labels, tokens),
+            "classifier": self._class_nats(blank_words(tokens, self.classifier.blanking), labels),
+        }
+
+    def total(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Return the sum of the writer's five losses; all but the first grow over as long as the warm-up."""
+        ramp = min((int(self.updates) + 1) / self.warm_up - 1, 1.0) if self.warm_up else 1.0
+        weights = {
+            "nouns": self.noun_weight,
+            "back": self.back_weight,
+            "transfer": self.transfer_weight,
+            "back_transfer": self.back_transfer_weight,
+        }
+        grown = torch.stack([weight * losses[name] for name, weight in weights.items()]).sum()
+        return self.reconstruction_weight * losses["reconstruction"] + ramp * grown
+
+    def _others(self, labels: Tensor) -> Tensor:
+        """Return another value, sampled uniformly, for each label (n,)."""
+        values = len(self.attributes)
+        return (labels + torch.randint_like(labels, 1, values)) % values
+
+    def _class_nats(self, tokens: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(self.classifier.encode_tokens(tokens), labels)
 
     def _read(self, tokens: Tensor, labels: Tensor) -> Encoded:
         """Encode symbols (n, length), or probabilities (n, length, symbols), of sentences with labels."""
@@ -240,14 +268,13 @@ class AttributeTransfer(Rewriter):
         states, last, mask = self.encoder(torch.cat([told, tokens], 1))
         return Encoded(states[:, 1:], last, mask[:, 1:])
 
-    def _code(self, read: Encoded, labels: Tensor) -> Tensor:
-        """Return what the decoder is given (n, code_dim) to write with labels (n,)."""
-        return torch.cat([read.last, self.attribute(labels)], 1)
-
     def _write(self, read: Encoded, labels: Tensor, longest: int) -> tuple[Tensor, Decoded]:
-        return generate_through(
-            self.decoder, self._code(read, labels), longest, read, temperature=self.temperature
-        )
+        code = self.attribute(labels)
+        return generate_through(self.decoder, code, longest, read, temperature=self.temperature)
+
+    def _nats(self, read: Encoded, labels: Tensor, tokens: Tensor) -> Tensor:
+        """Return the mean cross-entropy of symbols (n, length), written with labels (n,)."""
+        return symbol_loss(self.decoder(self.attribute(labels), tokens, read).scores, tokens)
 
 
 def noun_loss(decoded: Decoded, lengths: Tensor, tokens: Tensor, is_noun: Tensor) -> Tensor:
