@@ -53,7 +53,7 @@ def draw(folder: Path) -> None:
     newest = max(path.stat().st_mtime for path in [*(ROOT / "models").rglob("*.py"), Path(__file__)])
     drawings: dict[str, Callable[[Path], None]] = {
         f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()
-    } | {"arae.png": draw_sentences}
+    } | {f"{name}.png": draw_sentences for name in REWRITING}
     folder.mkdir(exist_ok=True)
     for name, drawing in drawings.items():
         path = folder / name
@@ -134,6 +134,8 @@ SAMPLES = {
     "sd-gan": _identities,
 }
 """Rows of images that a paper is about, for those without results."""
+REWRITING = ("arae", "attribute-transfer")
+"""Papers without results that rewrite sentences."""
 
 if __name__ == "__main__":
     for name in ENVIRONMENTS:

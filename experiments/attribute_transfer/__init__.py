@@ -50,6 +50,8 @@ class Settings:
     """Updates of each model of Yelp's sentences."""
     product_steps: int = 3000
     """Updates of each model of short product sentences."""
+    warm_up: int = 1000
+    """Updates that learn to write sentences again alone; the other losses then grow over as many."""
     batch: int = 64
     """Sentences of an update."""
     embedding: int = 128
@@ -82,7 +84,7 @@ class Settings:
         """Refuse values out of range."""
         settings_at_least(self, steps=1, yelp_steps=1, product_steps=1, batch=2, embedding=1, hidden=1)
         settings_at_least(self, baselines=1, sentences=100, nouns=2, subjects=2, places=2, test=20)
-        settings_at_least(self, judge_steps=1)
+        settings_at_least(self, warm_up=0, judge_steps=1)
         above(0, learning_rate=self.learning_rate)
         self.source()
         if self.sentences < self.batch:
@@ -99,6 +101,7 @@ PRESETS = {
         steps=2,
         yelp_steps=2,
         product_steps=2,
+        warm_up=1,
         batch=8,
         embedding=8,
         hidden=8,
@@ -110,7 +113,13 @@ PRESETS = {
         judge_steps=2,
     ),
     "paper": Settings(
-        steps=30_000, yelp_steps=60_000, product_steps=10_000, hidden=256, baselines=3, sentences=1_000_000
+        steps=30_000,
+        yelp_steps=60_000,
+        product_steps=10_000,
+        warm_up=3000,
+        hidden=256,
+        baselines=3,
+        sentences=1_000_000,
     ),
 }
 

@@ -51,7 +51,7 @@ def make(row: str, task: Task, settings: "Settings") -> Rewriter:
     chosen["nouns"] = tuple(word for word in task.vocabulary if find(word))
     if row in LEFT_OUT:
         chosen[LEFT_OUT[row]] = 0.0
-    return AttributeTransfer(**chosen, collusion=row == COLLUDING)
+    return AttributeTransfer(**chosen, warm_up=settings.warm_up, collusion=row == COLLUDING)
 
 
 def updates(task: str, settings: "Settings") -> int:

@@ -7,7 +7,14 @@ from unknot.experiments.attribute_transfer.data import PRODUCTS
 from unknot.experiments.attribute_transfer.models import CODES, COLLUDING, CROSS, LEFT_OUT, MAIN, TODAY
 from unknot.experiments.common.rewriting import SENTIMENT, YELP
 from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE
-from unknot.experiments.common.tables import cell, mean, over_seeds, percent_cell, success_cell, where_measured
+from unknot.experiments.common.tables import (
+    cell,
+    mean,
+    over_seeds,
+    percent_cell,
+    success_cell,
+    where_measured,
+)
 from unknot.report import Headline, Table
 
 TITLES = {
