@@ -5,8 +5,9 @@ content, by attention, a classifier that works with the writer, and losses that 
 sentence back (Table 1; Tables 2 and 3 are examples).
 
 The default is the grammar of reviews, of which a reader knows every factor, so that what was transferred and
-what was kept are exact; there each of the six losses is left out once. With `--yelp FOLDER` the sentences are
-Yelp's, beside published outputs of other systems and people, with `--products true` short ones about products.
+what was kept are exact; there each of the six losses is left out once. With `--yelp FOLDER` there are
+Yelp's sentences beside published outputs of systems and people, with `--products true` short ones about
+products.
 
 Beside the paper's model: the cross-aligned autoencoder (Shen et al., 2017), its rival in Table 1; ARAE, and a
 denoising adversarial autoencoder, which a user may take today; a rule of counted words, the copy, the truth.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unknot.experiments.attribute_transfer.data import PRODUCTS
-from unknot.experiments.attribute_transfer.models import CODES, COLLUDING, CROSS, LEFT_OUT, MAIN, TODAY
+from unknot.experiments.attribute_transfer.models import CODES, COLLUDING, CROSS, MAIN, TODAY
 from unknot.experiments.common.rewriting import SENTIMENT, YELP
 from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE
 from unknot.experiments.common.tables import (

@@ -14,11 +14,14 @@ from unknot.models.text.vocabulary import END, Vocabulary
 from unknot.representation import train
 
 SUBJECTS = ("soup", "film", "phone", "price", "actor", "view")
-SENTENCES = [f"the {subject} is {verdict} !" for verdict in ("bad", "good") for subject in SUBJECTS]
-LABELS = np.repeat([0, 1], len(SUBJECTS))
+VERDICTS = (("bad", "awful", "dull"), ("good", "great", "fine"))
+SENTENCES = [
+    f"the {subject} is {verdict} !" for verdicts in VERDICTS for verdict in verdicts for subject in SUBJECTS
+]
+LABELS = np.repeat([0, 1], len(SENTENCES) // 2)
 VOCABULARY = Vocabulary.of(SENTENCES)
 SMALL: dict[str, Any] = {"vocabulary": VOCABULARY.symbols, "longest": 6, "nouns": SUBJECTS}
-SMALL |= {"embedding": 32, "hidden": 48, "attribute_dim": 8, "filters": 8, "warm_up": 50}
+SMALL |= {"embedding": 32, "hidden": 48, "attribute_dim": 8, "filters": 8, "warm_up": 80}
 SMALL |= {"learning_rate": 1e-2, "classifier_rate": 1e-2, "blanking": 0.05}
 DATA = {"observation": VOCABULARY.encode(SENTENCES), "label": LABELS}
 
@@ -26,7 +29,7 @@ DATA = {"observation": VOCABULARY.encode(SENTENCES), "label": LABELS}
 def made(updates: int, **changed: Any) -> AttributeTransfer:
     torch.manual_seed(0)
     learner = AttributeTransfer(**SMALL | {"steps": max(updates, 1)} | changed)
-    train(learner, length_batches(DATA, 12, 0), updates, progress=False)
+    train(learner, length_batches(DATA, 18, 0), updates, progress=False)
     return learner
 
 
@@ -115,27 +118,24 @@ def test_the_warm_up_has_two_losses_and_then_there_are_six() -> None:
 # What it learns
 
 
-def swapped(learner: AttributeTransfer) -> float:
-    """Return the share of sentences that get the opposite verdict and keep the rest."""
+def turned(learner: AttributeTransfer) -> float:
+    """Return the share of sentences that get a verdict of the other kind and keep the rest."""
     written = learner.eval().transfer(SENTENCES, 1 - LABELS)
-    expected = SENTENCES[len(SUBJECTS) :] + SENTENCES[: len(SUBJECTS)]
-    return float(np.mean([a == b for a, b in zip(written, expected, strict=True)]))
+    found = [
+        one in [" ".join([*other.split()[:3], verdict, "!"]) for verdict in VERDICTS[1 - label]]
+        for one, other, label in zip(written, SENTENCES, LABELS, strict=True)
+    ]
+    return float(np.mean(found))
 
 
-def test_sentences_get_the_opposite_verdict_and_keep_the_rest() -> None:
-    assert swapped(made(0)) == 0
-    learner = made(220, noun_weight=0.3, back_weight=2.0)
-    assert swapped(learner) >= 0.75
-    words, weights = learner.look(SENTENCES[0], "good")
+def test_sentences_get_an_opposite_verdict_and_keep_the_rest() -> None:
+    assert turned(made(0)) == 0
+    learner = made(120)
+    assert turned(learner) >= 0.9
+    words, weights = learner.look(SENTENCES[0], "positive")
     assert words[-1] == "<end>"
     assert weights.shape == (len(words), 6)
     torch.testing.assert_close(weights.sum(1), torch.ones(len(words)))
-
-
-def test_without_classes_of_the_transferred_they_stay_as_they_are() -> None:
-    learner = made(100, transfer_weight=0.0, back_transfer_weight=0.0)
-    kept = np.mean([a == b for a, b in zip(learner.transfer(SENTENCES, 1 - LABELS), SENTENCES, strict=True)])
-    assert kept >= 0.75
 
 
 def test_nouns_of_another_vocabulary_are_refused() -> None:
