@@ -45,7 +45,7 @@ __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabul
 class Settings:
     """Settings of the experiment."""
 
-    steps: int = 4000
+    steps: int = 5000
     """Updates of each model of the grammar."""
     yelp_steps: int = 8000
     """Updates of each model of Yelp's sentences."""

@@ -58,7 +58,7 @@ class AttributeTransfer(Rewriter):
         back_transfer_weight: λ6, of the nats of a sentence.
         collusion: let the classifier learn from what was written, too, with the wanted label, as the paper's
             sum of losses does. It can then agree with the writer on any sentence.
-        temperature: of the symbols that are sampled in training; 0 for the likeliest.
+        temperature: of the symbols that are written in training, if they are sampled; 0 for the likeliest.
         blanking: share of the encoder's symbols that are blanked where a sentence is written again.
         warm_up: updates that learn to write sentences again, and the classifier, alone; until attention finds
             words, no noun has a place. The other losses then grow from 0 over as many updates.
@@ -89,7 +89,7 @@ class AttributeTransfer(Rewriter):
         transfer_weight: float = 1.0,
         back_transfer_weight: float = 1.0,
         collusion: bool = False,
-        temperature: float = 1.0,
+        temperature: float = 0.0,
         blanking: float = 0.1,
         warm_up: int = 1000,
         learning_rate: float = 2e-3,
