@@ -37,9 +37,10 @@ def attention(model: AttributeTransfer, task: Task) -> Figure:
         sentence, wanted = task.test.sentences[k], int(task.wanted[k])
         written, weights = model.look(sentence, [wanted])
         axis.imshow(weights.numpy(force=True), cmap="Greys", vmin=0, vmax=1)
-        read = [*sentence.split()[: task.longest], "·"][: weights.shape[1]]
+        read = [*sentence.split()[: task.longest], "<end>"]
         axis.set_xticks(np.arange(len(read)), read, rotation=90, fontsize=8)
         axis.set_yticks(np.arange(len(written)), written, fontsize=8)
+        axis.set(xlabel="read", ylabel="written")
         axis.set_title(f"to {task.values[wanted]}", fontsize=9)
     return figure
 

@@ -58,7 +58,6 @@ class AttributeTransfer(Rewriter):
         back_transfer_weight: λ6, of the nats of a sentence.
         collusion: let the classifier learn from what was written, too, with the wanted label, as the paper's
             sum of losses does. It can then agree with the writer on any sentence.
-        temperature: of the symbols that are written in training, if they are sampled; 0 for the likeliest.
         blanking: share of the encoder's symbols that are blanked where a sentence is written again.
         warm_up: updates that learn to write sentences again, and the classifier, alone; until attention finds
             words, no noun has a place. The other losses then grow from 0 over as many updates.
@@ -89,7 +88,6 @@ class AttributeTransfer(Rewriter):
         transfer_weight: float = 1.0,
         back_transfer_weight: float = 1.0,
         collusion: bool = False,
-        temperature: float = 0.0,
         blanking: float = 0.1,
         warm_up: int = 1000,
         learning_rate: float = 2e-3,
@@ -99,7 +97,7 @@ class AttributeTransfer(Rewriter):
         super().__init__(vocabulary, attributes, characters=characters, longest=longest)
         count(1, attribute_dim=attribute_dim, steps=steps)
         at_least(0, reconstruction_weight=reconstruction_weight, noun_weight=noun_weight)
-        at_least(0, back_weight=back_weight, classifier_weight=classifier_weight, temperature=temperature)
+        at_least(0, back_weight=back_weight, classifier_weight=classifier_weight)
         at_least(0, transfer_weight=transfer_weight, back_transfer_weight=back_transfer_weight)
         count(0, warm_up=warm_up)
         within(0, 1, blanking=blanking)
@@ -107,7 +105,7 @@ class AttributeTransfer(Rewriter):
         self.reconstruction_weight, self.noun_weight = reconstruction_weight, noun_weight
         self.back_weight, self.classifier_weight = back_weight, classifier_weight
         self.transfer_weight, self.back_transfer_weight = transfer_weight, back_transfer_weight
-        self.collusion, self.temperature, self.blanking = collusion, temperature, blanking
+        self.collusion, self.blanking = collusion, blanking
         self.warm_up, self.learning_rate, self.steps = warm_up, learning_rate, steps
         values, self.symbols = len(self.attributes), len(self.vocabulary)
         # the encoder reads the value as a word before the first one
@@ -269,8 +267,8 @@ class AttributeTransfer(Rewriter):
         return Encoded(states[:, 1:], last, mask[:, 1:])
 
     def _write(self, read: Encoded, labels: Tensor, longest: int) -> tuple[Tensor, Decoded]:
-        code = self.attribute(labels)
-        return generate_through(self.decoder, code, longest, read, temperature=self.temperature)
+        """Write the likeliest symbols with labels (n,), with gradients (see `generate_through`)."""
+        return generate_through(self.decoder, self.attribute(labels), longest, read)
 
     def _nats(self, read: Encoded, labels: Tensor, tokens: Tensor) -> Tensor:
         """Return the mean cross-entropy of symbols (n, length), written with labels (n,)."""

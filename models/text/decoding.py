@@ -104,10 +104,10 @@ def generate_through(
     code: Tensor,
     longest: int,
     memory: Encoded | None = None,
-    *,
-    temperature: float = 0.0,
 ) -> tuple[Tensor, Decoded]:
-    """Write symbols with the gradients of their probabilities (straight-through, Bengio et al., 2013).
+    """Write the likeliest symbols with the gradients of their probabilities.
+
+    This is the straight-through estimator of Bengio et al. (2013).
 
     The symbols are those of `generate`; one pass then gives the probability of each after those before, so
     that this takes a fraction of `generate_soft`'s time. No gradient flows from a symbol to those before it.
@@ -117,12 +117,11 @@ def generate_through(
         code: (n, code_dim).
         longest: the most symbols, END included.
         memory: what the encoder returned, for a decoder with attention.
-        temperature: see `generate`.
 
     Returns:
         Ones for the symbols and zeros else (n, length, symbols), for encoders; what was decoded.
     """
-    written = generate(decoder, code, longest, memory, temperature=temperature)
+    written = generate(decoder, code, longest, memory)
     decoded = decoder(code, written, memory)
     probabilities = _without_marks(decoded.scores).softmax(2)
     ones = functional.one_hot(written, probabilities.shape[2]).to(probabilities.dtype)
