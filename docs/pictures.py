@@ -55,7 +55,7 @@ def draw(folder: Path) -> None:
     drawings: dict[str, Callable[[Path], None]] = {
         f"{name}.png": partial(draw_rows, rows) for name, rows in SAMPLES.items()
     }
-    drawings |= {f"{name}.png": draw_sentences for name in ("arae", "sentiment-traversal")}
+    drawings |= {f"{name}.png": draw_sentences for name in REWRITING}
     drawings["multitask.png"] = draw_prototypes
     folder.mkdir(exist_ok=True)
     for name, drawing in drawings.items():
@@ -148,6 +148,8 @@ SAMPLES = {
     "sd-gan": _identities,
 }
 """Rows of images that a paper is about, for those without results."""
+REWRITING = ("arae", "attribute-transfer", "sentiment-traversal")
+"""Papers without results that rewrite sentences."""
 
 if __name__ == "__main__":
     for name in ENVIRONMENTS:

@@ -178,6 +178,11 @@ EXPERIMENTS: dict[str, Entry] = {
         "sentences with the opposite sentiment, by codes that move from one sentiment's to the other's",
         "Disentangled representations for manipulation of sentiment in text, Larsson et al., 2017",
     ),
+    "attribute-transfer": Entry(
+        "unknot.experiments.attribute_transfer",
+        "sentences with the opposite sentiment and the same content, by attention and kept nouns",
+        "Improved neural text attribute transfer with non-parallel data, Melnyk et al., 2017",
+    ),
     "agents": Entry(
         "unknot.experiments.agents",
         "how many environment steps PPO and planning need, from pixels, true factors and learnt codes",

@@ -66,6 +66,7 @@ from unknot.models.objects.slot_attention import SlotAttention  # noqa: E402
 from unknot.models.objects.whole_scene import SceneVAE  # noqa: E402
 from unknot.models.stacked import StackedNetworks  # noqa: E402
 from unknot.models.text.arae import ARAE  # noqa: E402
+from unknot.models.text.attribute_transfer import AttributeTransfer  # noqa: E402
 from unknot.models.text.autoencoder import SentenceAutoencoder  # noqa: E402
 from unknot.models.text.batches import length_batches  # noqa: E402
 from unknot.models.text.classifier import SentenceClassifier  # noqa: E402
@@ -90,6 +91,7 @@ __all__ = [
     "VAE",
     "VGAN",
     "AdaGVAE",
+    "AttributeTransfer",
     "BetaTCVAE",
     "Blob",
     "CapacityVAE",

@@ -148,6 +148,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
     "arae": _experiment("arae", steps=4),
     "multitask": _experiment("multitask", steps=4, fewer=0),
     "sentiment-traversal": _experiment("sentiment-traversal"),
+    "attribute-transfer": _experiment("attribute-transfer", steps=4),
     "agents": _experiment("agents", episodes=1),
     "encoders": _experiment("encoders"),
     "PPO": _agent("PPO", PLANAR, set=(*ON_POLICY, "batch_size=16", "n_epochs=1")),

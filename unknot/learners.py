@@ -53,6 +53,7 @@ LEARNERS: dict[str, str] = {
     "LanguageModel": "unknot.models.text.language_model",
     "SentenceClassifier": "unknot.models.text.classifier",
     "ARAE": "unknot.models.text.arae",
+    "AttributeTransfer": "unknot.models.text.attribute_transfer",
     "CrossAlignedAutoencoder": "unknot.models.text.cross_aligned",
     "DenoisingAdversarialAutoencoder": "unknot.models.text.denoising",
     "MultitaskAutoencoder": "unknot.models.text.multitask",

@@ -6,6 +6,6 @@ convolutional encoder; `decoding` writes sentences with a decoder. `learner` is 
 share: `autoencoder` has the plain one, `language_model` and `classifier` have two that also judge what others
 write (`judges`).
 
-`transfer` is what those share that rewrite sentences with another attribute: `arae`, `cross_aligned`,
-`denoising`, and `traversal`, whose codes move as `mmd` says.
+`transfer` is what those share that rewrite sentences with another attribute: `arae`, `attribute_transfer`,
+`cross_aligned`, `denoising`, and `traversal`, whose codes move as `mmd` says.
 """

@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count
-from unknot.models.text.rnn import Encoded, RNNDecoder
+from unknot.models.text.rnn import Decoded, Encoded, RNNDecoder
 from unknot.models.text.vocabulary import END, PAD, START
 
-__all__ = ["generate", "generate_soft"]
+__all__ = ["generate", "generate_soft", "generate_through"]
 
 
 @torch.no_grad()
@@ -97,6 +97,35 @@ def generate_soft(
         written.append(last)
         states.append(decoded.states)
     return torch.cat(written, 1), torch.cat(states, 1)
+
+
+def generate_through(
+    decoder: RNNDecoder,
+    code: Tensor,
+    longest: int,
+    memory: Encoded | None = None,
+) -> tuple[Tensor, Decoded]:
+    """Write the likeliest symbols with the gradients of their probabilities.
+
+    This is the straight-through estimator of Bengio et al. (2013).
+
+    The symbols are those of `generate`; one pass then gives the probability of each after those before, so
+    that this takes a fraction of `generate_soft`'s time. No gradient flows from a symbol to those before it.
+
+    Args:
+        decoder: see `generate`.
+        code: (n, code_dim).
+        longest: the most symbols, END included.
+        memory: what the encoder returned, for a decoder with attention.
+
+    Returns:
+        Ones for the symbols and zeros else (n, length, symbols), for encoders; what was decoded.
+    """
+    written = generate(decoder, code, longest, memory)
+    decoded = decoder(code, written, memory)
+    probabilities = _without_marks(decoded.scores).softmax(2)
+    ones = functional.one_hot(written, probabilities.shape[2]).to(probabilities.dtype)
+    return ones + probabilities - probabilities.detach(), decoded
 
 
 def _without_marks(scores: Tensor) -> Tensor:

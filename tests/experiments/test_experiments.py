@@ -84,6 +84,10 @@ PICTURES = {
         "figures/curves-sentiment.png",
         "seed-0/sentiment-joint/figures/codes-nearest.png",
     ],
+    "attribute-transfer": [
+        "figures/tradeoff-sentiment.png",
+        "seed-0/sentiment-attention/figures/attention.png",
+    ],
     "jade": [
         "figures/errors.png",
         "seed-0/jade/figures/exchanges.png",
@@ -98,6 +102,7 @@ SHORT = ("dci", "dip-vae", "f-statistic")
 """Experiments that run and are evaluated more than once in `make test`, too."""
 LONG = (
     "arae",
+    "attribute-transfer",
     "capacity-vae",
     "controllable-factors",
     "dynamics-content",

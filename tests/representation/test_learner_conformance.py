@@ -245,6 +245,9 @@ CASES: dict[str, Case] = {
     "LanguageModel": Case(TEXT | {"hidden": 4}, sentences),
     "SentenceClassifier": Case(TEXT | {"filters": 2, "hidden": 4}, sentences),
     "ARAE": Case(TEXT | {"hidden": 4, "noise_dim": 2, "width": 4, "steps": 4, "critic_steps": 2}, sentences),
+    "AttributeTransfer": Case(
+        TEXT | {"hidden": 4, "filters": 2, "steps": 4, "nouns": ["a"], "collusion": True}, sentences
+    ),
     "CrossAlignedAutoencoder": Case(TEXT | {"hidden": 4, "filters": 2, "steps": 4}, sentences),
     "DenoisingAdversarialAutoencoder": Case(
         TEXT | {"hidden": 4, "code_dim": 3, "width": 4, "steps": 4}, sentences

@@ -52,6 +52,10 @@ SMALL: dict[str, dict[str, Any]] = {
         **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
         **{"noise_dim": 2, "width": 2, "critic_steps": 1},
     },
+    "AttributeTransfer": {
+        **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
+        **{"attribute_dim": 2, "filters": 2, "nouns": ("a",)},
+    },
     "CrossAlignedAutoencoder": {
         **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
         **{"attribute_dim": 2, "filters": 2},

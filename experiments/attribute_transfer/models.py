@@ -1,0 +1,71 @@
+"""The rows of the tables that are trained."""
+
+from typing import TYPE_CHECKING, Any
+
+from unknot.experiments.attribute_transfer.data import PRODUCTS, nouns_of
+from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task
+from unknot.models.text.arae import ARAE
+from unknot.models.text.attribute_transfer import AttributeTransfer
+from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
+from unknot.models.text.denoising import DenoisingAdversarialAutoencoder
+from unknot.models.text.transfer import Rewriter
+
+if TYPE_CHECKING:
+    from unknot.experiments.attribute_transfer import Settings
+
+MAIN, COLLUDING = "attention", "collusion"
+CROSS, CODES, TODAY = "cross-aligned", "arae", "daae"
+LEFT_OUT = {
+    "no-reconstruction": "reconstruction_weight",
+    "no-nouns": "noun_weight",
+    "no-back": "back_weight",
+    "no-classifier": "classifier_weight",
+    "no-transfer": "transfer_weight",
+    "no-back-transfer": "back_transfer_weight",
+}
+"""Rows that lack one of the six losses, and its weight, in the order of equation 7 but for λ4 last."""
+ROWS = {
+    SENTIMENT: (MAIN, CROSS, CODES, TODAY, COLLUDING, *LEFT_OUT),
+    YELP: (MAIN, CROSS, CODES, TODAY),
+    PRODUCTS: (MAIN, CROSS, CODES, TODAY),
+}
+"""The models of each task."""
+KINDS: dict[str, type[Rewriter]] = {
+    CROSS: CrossAlignedAutoencoder,
+    CODES: ARAE,
+    TODAY: DenoisingAdversarialAutoencoder,
+}
+"""Of what class a row is; all others are `AttributeTransfer`."""
+
+
+def make(row: str, task: Task, settings: "Settings") -> Rewriter:
+    """Make the model of a row for a task."""
+    chosen: dict[str, Any] = {
+        name: getattr(settings, name) for name in ("embedding", "hidden", "learning_rate")
+    }
+    chosen |= {"vocabulary": task.vocabulary, "attributes": task.values, "longest": task.longest}
+    chosen["steps"] = updates(task.name, settings)
+    if row in KINDS:
+        return KINDS[row](**chosen)
+    find = nouns_of(task)
+    chosen["nouns"] = tuple(word for word in task.vocabulary if find(word))
+    if row in LEFT_OUT:
+        chosen[LEFT_OUT[row]] = 0.0
+    return AttributeTransfer(**chosen, warm_up=settings.warm_up, collusion=row == COLLUDING)
+
+
+def updates(task: str, settings: "Settings") -> int:
+    """Return the updates of the models of a task."""
+    return {SENTIMENT: settings.steps, YELP: settings.yelp_steps, PRODUCTS: settings.product_steps}[task]
+
+
+def tasks(settings: "Settings") -> list[str]:
+    """Return the names of the tasks that are run."""
+    own = {YELP: bool(settings.yelp), PRODUCTS: settings.products}
+    return [SENTIMENT, *(name for name, chosen in own.items() if chosen)]
+
+
+def rows_of_seed(task: str, baselines: int, seed: int) -> tuple[str, ...]:
+    """Return the models of a task in a seed; the first `baselines` seeds alone have the variants."""
+    variants = (COLLUDING, *LEFT_OUT)
+    return tuple(row for row in ROWS[task] if seed < baselines or row not in variants)
