@@ -52,6 +52,7 @@ from unknot.models.image.factor_generator import FactorGenerator  # noqa: E402
 from unknot.models.image.factor_reader import FactorReader  # noqa: E402
 from unknot.models.image.infogan import InfoGAN  # noqa: E402
 from unknot.models.image.jade import JADE  # noqa: E402
+from unknot.models.image.jade_decoder import JADEDecoder  # noqa: E402
 from unknot.models.image.pca import PCA  # noqa: E402
 from unknot.models.image.penalised_autoencoder import PenalisedAutoencoder  # noqa: E402
 from unknot.models.image.routed import RoutedExperts  # noqa: E402
@@ -109,6 +110,7 @@ __all__ = [
     "Gallery",
     "IndependentPredictor",
     "InfoGAN",
+    "JADEDecoder",
     "LanguageModel",
     "MMDTraversal",
     "MoCoGAN",

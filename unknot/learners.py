@@ -43,6 +43,7 @@ LEARNERS: dict[str, str] = {
     "SingleClassifier": "unknot.models.image.bottleneck_classifiers",
     "PairedClassifier": "unknot.models.image.bottleneck_classifiers",
     "JADE": "unknot.models.image.jade",
+    "JADEDecoder": "unknot.models.image.jade_decoder",
     "MoCoGAN": "unknot.models.video.mocogan",
     "VGAN": "unknot.models.video.vgan",
     "SDGAN": "unknot.models.image.sdgan",

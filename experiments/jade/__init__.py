@@ -23,7 +23,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from unknot.checks import above, settings_at_least, within
 from unknot.experiments.common.digits import check_digits, keep_digits
-from unknot.experiments.common.runs import load_model, models_in, run_models
+from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.experiments.jade import figures, tables
 from unknot.experiments.jade.data import (
     CLASSES,
@@ -37,7 +37,7 @@ from unknot.experiments.jade.data import (
 )
 from unknot.experiments.jade.measures import baselines, error, exchange_rates, measure, measure_codes
 from unknot.experiments.jade.stopping import train_until_no_better
-from unknot.experiments.jade.tables import CEILING, ROWS, VARIANTS
+from unknot.experiments.jade.tables import CEILING, DECODER, ROWS, VARIANTS
 from unknot.files import METRICS, WEIGHTS, read_object
 from unknot.models.image.bottleneck_classifiers import (
     BottleneckClassifier,
@@ -45,6 +45,7 @@ from unknot.models.image.bottleneck_classifiers import (
     SingleClassifier,
 )
 from unknot.models.image.jade import JADE
+from unknot.models.image.jade_decoder import JADEDecoder
 from unknot.report import Headline, Table, save_figure, save_gif
 from unknot.representation import load_learner, train
 
@@ -70,6 +71,8 @@ class Settings:
     """Looks without an error as low as the lowest, after which training ends."""
     pretraining: int = 1500
     """Updates on coloured MNIST before the fine-tuning."""
+    teaching: int = 1500
+    """Updates in which JADE's decoder learns on from exchanged styles."""
     batch: int = 50
     """Images of each set in a batch."""
     width: int = 32
@@ -110,6 +113,7 @@ class Settings:
             check_every=1,
             patience=1,
             pretraining=1,
+            teaching=1,
             batch=2,
             width=4,
             hidden=1,
@@ -135,6 +139,7 @@ PRESETS = {
         steps=2,
         check_every=1,
         pretraining=1,
+        teaching=1,
         batch=10,
         width=4,
         hidden=8,
@@ -216,6 +221,8 @@ def _train(
     settings: Settings, name: str, data: Data, path: Path, seed: int, resume: bool
 ) -> tuple[BottleneckClassifier, int]:
     """Return the trained model of a name, and its number of updates."""
+    if name == DECODER:
+        return _taught(settings, data, path, seed, resume), settings.teaching
     if name == "fine-tuned":
         _pretrain(settings, data, path / "pretraining", seed, resume)
 
@@ -243,11 +250,27 @@ def _model(settings: Settings, name: str) -> BottleneckClassifier:
     }
     shared["batch_norm"] = name in tables.NORMALISED
     if name.startswith("jade"):
-        chosen = {field: getattr(settings, field) for field in ("label_weight", "match_weight", "warm_up")}
-        return JADE(**shared, **({} if name == "jade-literal" else chosen))
+        return JADE(**shared | ({} if name == "jade-literal" else _jades(settings)))
     if name in ("paired", "ccsa"):
         return PairedClassifier(alignment=settings.alignment if name == "ccsa" else 0.0, **shared)
     return SingleClassifier(**shared)
+
+
+def _taught(settings: Settings, data: Data, path: Path, seed: int, resume: bool) -> JADEDecoder:
+    """Return the seed's JADE, its decoder taught on."""
+
+    def make() -> JADEDecoder:
+        model = JADEDecoder(**_jades(settings), steps=settings.teaching)
+        trained = load_model(path.parent, "jade", JADE).state_dict()
+        model.load_state_dict(trained | {"taught": model.taught})
+        return model
+
+    return train_model(make, _batches(settings, DECODER, data, seed), settings.teaching, path, seed, resume)
+
+
+def _jades(settings: Settings) -> dict[str, Any]:
+    fields = ("width", "hidden", "learning_rate", "label_weight", "match_weight", "warm_up")
+    return {field: getattr(settings, field) for field in fields}
 
 
 def _batches(settings: Settings, name: str, data: Data, seed: int) -> Batches:

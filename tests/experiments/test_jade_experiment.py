@@ -11,7 +11,7 @@ from unknot.experiments.jade import Settings
 from unknot.experiments.jade.data import coloured_batches, paired_batches
 from unknot.experiments.jade.measures import content_over_style, variances
 from unknot.experiments.jade.stopping import HISTORY, train_until_no_better
-from unknot.experiments.jade.tables import FLOORS, ROWS, compare, headlines, tabulate
+from unknot.experiments.jade.tables import DECODER, FLOORS, ROWS, compare, headlines, tabulate
 from unknot.files import read_json
 from unknot.models.data.svhn import LabelledImages
 from unknot.models.image.bottleneck_classifiers import SingleClassifier
@@ -100,11 +100,11 @@ def draws(**errors: list[float]) -> list[dict[str, Any]]:
     jade |= {"other_error": 0.008, "exchanges": dict.fromkeys(("street", "mnist", "reconstructed"), 0.5)}
     jade["exchanges"] |= {"read": 0.85, "images": 0.95}
     count = len(errors["jade"])
-    rows = {name: [0.3] * count for name in [*ROWS, *FLOORS]} | errors
+    rows = {name: [0.3] * count for name in [*ROWS, DECODER, *FLOORS]} | errors
     return [
         {
             "models": {
-                name: {"error": each[k], "updates": 100} | (jade if name == "jade" else {})
+                name: {"error": each[k], "updates": 100} | (jade if name in ("jade", DECODER) else {})
                 for name, each in rows.items()
             },
             "source": "rendered",
@@ -138,7 +138,7 @@ def test_the_verdict_needs_the_order_the_points_and_the_tests() -> None:
 def test_tables_have_every_row_that_was_measured() -> None:
     first, tests, codes = tabulate(draws(jade=[0.2, 0.21]))
     assert len(first.rows) == len(ROWS) + len(FLOORS)
-    assert [row[0] for row in codes.rows] == ["JADE"]
+    assert [row[0] for row in codes.rows] == ["JADE", "JADE, decoder taught on exchanged styles"]
     assert codes.rows[0][1:3] == ("0.40 ± 0.00", "9.0 + 10.0")
     assert len(tests.rows) == 6
 

@@ -15,6 +15,7 @@ from unknot.models.image.bottleneck_classifiers import (
 )
 from unknot.models.image.bottleneck_networks import encoder, mirrored_decoder, primary_widths
 from unknot.models.image.jade import JADE
+from unknot.models.image.jade_decoder import JADEDecoder
 from unknot.representation import train
 from unknot.representation.gaussian import Gaussian
 
@@ -151,3 +152,38 @@ def test_jade_puts_labels_into_content_and_matches_the_sets() -> None:
     for k in (0, 1):  # the sets' centres are closer than those of the classes
         assert np.linalg.norm(centres[k] - others[labels == k, :2].mean(0)) < apart / 2
     assert np.abs(images - tested["observation"].numpy() / 255).mean() < 0.15
+
+
+def halves(step: int) -> dict[str, Tensor]:
+    """Return images whose bright half tells the class, of any brightness."""
+    rng = np.random.default_rng(step)
+    labels, light = rng.integers(2, size=16), rng.integers(100, 256, size=16)
+    images = np.zeros((16, 8, 8, 3), np.uint8)
+    for image, label, value in zip(images, labels, light, strict=True):
+        image[:, 4 * label : 4 * label + 4] = value
+    found = {"observation": torch.from_numpy(images), "label": torch.from_numpy(labels)}
+    return found | {"other": found["observation"][..., :1], "other_label": found["label"]}
+
+
+def test_a_decoder_learns_to_keep_the_digit_under_another_style() -> None:
+    torch.manual_seed(0)
+    jade = JADE(**PAIRED, style_dim=2, label_weight=100.0, learning_rate=3e-3)
+    train(jade, halves, 300, progress=False)
+    torch.manual_seed(1)
+    fresh = JADEDecoder(**PAIRED, style_dim=2, learning_rate=3e-3, steps=200)
+    new = {name: value for name, value in fresh.state_dict().items() if name.startswith("decoder.")}
+    fresh.load_state_dict(jade.state_dict() | new | {"taught": fresh.taught})
+
+    def kept() -> float:
+        batch = halves(999)
+        codes = fresh.encode(batch["observation"])
+        exchanged = fresh.decode(torch.cat([codes[:, :2], codes[:, 2:].roll(1, 0)], 1))
+        read = fresh.logits((255 * exchanged).round().byte()).argmax(1)
+        return float((read == batch["label"]).float().mean())
+
+    before = {name: value.clone() for name, value in fresh.state_dict().items()}
+    assert kept() < 0.8
+    train(fresh, halves, 200, progress=False)
+    assert kept() == 1
+    changed = {name for name, value in fresh.state_dict().items() if not torch.equal(value, before[name])}
+    assert all(name.startswith("decoder.") or name == "taught" for name in changed)

@@ -257,6 +257,7 @@ CASES: dict[str, Case] = {
         translated_sentences,
     ),
     "MMDTraversal": Case(TEXT | {"hidden": 4, "filters": 2, "steps": 4, "examples": 3}, sentences),
+    "JADEDecoder": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "steps": 4}, pairs),
     "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
     "MoCoGAN": Case(VIDEO | {"categories": 2, "warm_up": 1, "length": 3, "weight_decay": 0.1}, videos),
     "VGAN": Case(VIDEO | {"latent_dim": 2}, videos),
