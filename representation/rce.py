@@ -47,7 +47,7 @@ class RCE(LocallyLinear):
       to −1 for the last.
 
     In addition to the aids of `LocallyLinear` there is `swap`: z of an image of X is decoded with the content
-    of an image from another set, and encoding the result must return z and w. Nothing pairs the sets; the
+    of an image from another set, and encoding the result must return z and w. No paired images are used; the
     shared decoder and this term make the two maps coincide.
 
     Args:
