@@ -28,7 +28,6 @@ from unknot.models import (
     Scenes,
     ShapeMotion,
     Street,
-    StreetDigits,
     apply_mechanism,
     letters,
 )
@@ -115,10 +114,6 @@ def _mechanisms() -> dict[str, Images]:
     return {"clean": clean} | {name: apply_mechanism(name, clean) for name in MECHANISMS[-4:]}
 
 
-def _street_digits() -> dict[str, Images]:
-    return {f"{k + 1}": _sampled(StreetDigits(), 8, k) for k in range(4)}
-
-
 def _motions() -> dict[str, Images]:
     return {f"{k + 1}": _sampled(ShapeMotion(frames=8), 1, k)[0] for k in range(4)}
 
@@ -142,7 +137,6 @@ def _sampled(source: Any, n: int, seed: int) -> Images:
 SAMPLES = {
     "multi-entity-vae": _scenes,
     "causal-mechanisms": _mechanisms,
-    "jade": _street_digits,
     "mocogan": _motions,
     "video-prediction": _street,
     "sd-gan": _identities,

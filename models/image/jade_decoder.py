@@ -20,12 +20,14 @@ class JADEDecoder(JADE):
     JADE decodes each code as it was encoded, so that nothing keeps a style from changing the digit. Here the
     codes of style are also exchanged within a batch, and the decoder learns to decode images whose content
     JADE's own encoder and classifier read: the reconstruction's squared error plus `exchange_weight` times
-    -log p(l | z2 of the decoded image). Errors of labels do not change. Ours; the paper has no such step.
+    -log p(l | z2 of the decoded image), read with dropout, as in JADE's training. Errors of labels do not
+    change. Ours; the paper has no such step.
 
     Args:
         exchange_weight: weight of the exchanged images' term, at least 0.
         steps: updates, over which the learning rate falls to 0 along half a cosine.
-        **settings: of `JADE`; its weights are loaded with `load_state_dict`.
+        **settings: of `JADE`. Its weights are loaded by
+            `load_state_dict(jade.state_dict() | {"taught": decoder.taught})`.
     """
 
     def __init__(self, *, exchange_weight: float = 10.0, steps: int = 1500, **settings: Any) -> None:
