@@ -104,7 +104,7 @@ class Cost(Protocol):
 
 
 class Planner(Protocol):
-    """Anything that plans: `ILQR`, `CEM`, `BreadthFirst`, `Greedy`."""
+    """Anything that plans: `ILQR`, `CEM`, `MPPI`, `BreadthFirst`, `Greedy`."""
 
     def plan(self, dynamics: Dynamics, cost: Cost, start: Tensor, warm_start: Tensor | None = None) -> Plan:
         """Plan from start (batch, dim), with warm_start (batch, horizon, action dim) as the first guess."""

@@ -66,7 +66,8 @@ class MPPI(SamplingPlanner):
         return self.noise * super()._initial_std(mean)
 
     def _refit(self, samples: Tensor, values: Tensor, old: Gaussian) -> Gaussian:
-        weights = torch.softmax(-values / self.temperature, 1)  # NaN where no plan has a finite cost
+        worse = values - values.amin(1, keepdim=True)
+        weights = torch.softmax(-worse / self.temperature, 1)  # NaN where no plan has a finite cost
         mean = (weights[:, :, None, None] * samples).sum(1)
         mean = torch.where(mean.isfinite(), mean, old.mean)
         still = ((mean - old.mean).abs() <= self.tolerance * old.std).flatten(1).all(1)

@@ -23,7 +23,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from unknot.checks import above, settings_at_least
-from unknot.experiments.attribute_transfer.data import PRODUCTS, load_products
+from unknot.experiments.attribute_transfer.data import PRODUCTS, load_products, nouns_of
 from unknot.experiments.attribute_transfer.figures import save_pictures, tradeoffs
 from unknot.experiments.attribute_transfer.measures import measure, measure_model, published
 from unknot.experiments.attribute_transfer.models import make, rows_of_seed, tasks, updates
@@ -86,6 +86,9 @@ class Settings:
         settings_at_least(self, steps=1, yelp_steps=1, product_steps=1, batch=2, embedding=1, hidden=1)
         settings_at_least(self, baselines=1, sentences=100, nouns=2, subjects=2, places=2, test=20)
         settings_at_least(self, warm_up=0, judge_steps=1)
+        fewest = min(updates(task, self) for task in tasks(self))
+        if self.warm_up >= fewest:
+            raise ValueError(f"warm_up must be below {fewest}, the updates of a model, not {self.warm_up}")
         above(0, learning_rate=self.learning_rate)
         self.source()
         if self.sentences < self.batch:
@@ -127,6 +130,8 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, and measure the rules."""
+    for name in reversed(tasks(settings)):  # data that are missing are missed before a model is trained
+        nouns_of(load_task(settings, name, seed))
 
     def of_model(name: str, path: Path) -> dict[str, Any]:
         task, row = load_task(settings, _task(name), seed), _row(name)

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from unknot.experiments.common.rewriting import SIGNS, WORDS, Task, take
+from unknot.experiments.common.rewriting import SIGNS, WORDS, Task, distinct, take
 from unknot.models.data.sentences import Reviews
 from unknot.models.data.sentiment import LabelledSentences
 from unknot.models.data.tags import Tagger
@@ -56,7 +56,7 @@ def _signed(kind: str) -> LabelledSentences:
     rated = read_valence(kind)
     chosen = np.flatnonzero(rated.valences)
     sentences = [tokenised(rated.sentences[k]) for k in chosen]
-    return LabelledSentences(sentences, (rated.valences[chosen] > 0).astype(np.int64))
+    return distinct(LabelledSentences(sentences, (rated.valences[chosen] > 0).astype(np.int64)))
 
 
 def _rows(data: LabelledSentences, *, short: bool) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

@@ -23,7 +23,7 @@ LEFT_OUT = {
     "no-transfer": "transfer_weight",
     "no-back-transfer": "back_transfer_weight",
 }
-"""Rows that lack one of the six losses, and its weight, in the order of equation 7 but for λ4 last."""
+"""Rows that lack one of the six losses, and its weight, in the order λ1 to λ6."""
 ROWS = {
     SENTIMENT: (MAIN, CROSS, CODES, TODAY, COLLUDING, *LEFT_OUT),
     YELP: (MAIN, CROSS, CODES, TODAY),

@@ -148,7 +148,7 @@ def load_yelp(folder: str, judge_steps: int) -> Task:
     judges, the others for training.
     """
     rewrites = read_yelp_rewrites(folder)
-    known = read_yelp(folder, "dev", "test").without(set(rewrites.originals.sentences))
+    known = distinct(read_yelp(folder, "dev", "test")).without(set(rewrites.originals.sentences))
     order = np.random.default_rng(0).permutation(len(known.sentences))
     judged = min(JUDGED, len(order) // 3)
     parts = np.split(order, [judged, judged + min(HELD_OUT, len(order) // 3)])
@@ -168,6 +168,12 @@ def load_yelp(folder: str, judge_steps: int) -> Task:
         references=[[each[k] for k in mixed] for each in rewrites.references],
         systems={name: [each[k] for k in mixed] for name, each in systems.items()},
     )
+
+
+def distinct(data: LabelledSentences) -> LabelledSentences:
+    """Return sentences without those that came before, so that no two parts share one."""
+    _, first = np.unique(data.sentences, return_index=True)
+    return take(data, np.sort(first))
 
 
 def take(data: LabelledSentences, rows: NDArray[np.int64]) -> LabelledSentences:

@@ -76,7 +76,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        settings_at_least(self, steps=1, batch=2, embedding=1, hidden=1, wide=1, narrow=1, longest=1)
+        settings_at_least(self, steps=1, batch=2, embedding=1, hidden=1, wide=2, narrow=2, longest=1)
         settings_at_least(self, sentences=1, test=2, fillings=2, clusterings=1, fewer=0, toy=0)
         above(0, learning_rate=self.learning_rate)
 

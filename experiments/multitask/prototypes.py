@@ -35,7 +35,7 @@ ALIKE = (
     "The +N the +N +Vs +Vs.",
     "The +N +Ving the +N +Vs.",
 )
-"""Ours: all have the same function words and the same length, so that only syntax tells them apart."""
+"""Ours: all have the same function words and the same length, so that neither tells them apart."""
 SETS = {"prototypes": PROTOTYPES, "alike": ALIKE}
 ALIKE_LENGTH = 30
 """Characters of every sentence of `ALIKE`."""

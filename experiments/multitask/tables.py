@@ -93,7 +93,9 @@ def tabulate(seeds: Seeds) -> list[Table]:
     tables = [_perplexities(seeds), _errors(seeds), _alike(seeds)]
     if names_in(seeds, FEWER):
         tables.append(_fewer(seeds))
-    return [*tables, _interpolations(seeds), _sums(seeds), _counted(seeds)]
+    if names_in(seeds, SHOWN):
+        tables += [_interpolations(seeds), _sums(seeds)]
+    return [*tables, _counted(seeds)]
 
 
 def _perplexities(seeds: Seeds) -> Table:
@@ -175,26 +177,27 @@ def _items(seeds: Seeds, of: str) -> int:
 
 
 def _interpolations(seeds: Seeds) -> Table:
-    lines = []
+    lines, shown = [], names_in(seeds, SHOWN)
     for pair, ends in enumerate(ENDS):
-        between = [of_row(seeds, name)[0]["between"]["lines"][pair] for name in SHOWN]
-        lines.append((f"from “{ends[0]}”", *("" for _ in SHOWN)))
+        between = [of_row(seeds, name)[0]["between"]["lines"][pair] for name in shown]
+        lines.append((f"from “{ends[0]}”", *("" for _ in shown)))
         lines += [(f"{k}/{len(between[0]) - 1}", *each) for k, each in enumerate(zip(*between, strict=True))]
-        lines.append((f"to “{ends[1]}”", *("" for _ in SHOWN)))
+        lines.append((f"to “{ends[1]}”", *("" for _ in shown)))
     return Table(
         "Between two sentences (Table 4)",
-        ("", *(title(seeds, name) for name in SHOWN)),
+        ("", *(title(seeds, name) for name in shown)),
         tuple(lines),
         ("Decoded from codes at even distances on the line; of the first seed, none picked.",),
     )
 
 
 def _sums(seeds: Seeds) -> Table:
-    written = [of_row(seeds, name)[0]["sums"]["lines"] for name in SHOWN]
+    shown = names_in(seeds, SHOWN)
+    written = [of_row(seeds, name)[0]["sums"]["lines"] for name in shown]
     lines = [(*triple, *each) for triple, *each in zip(TRIPLES, *written, strict=True)]
     return Table(
         "Sums of codes (Tables 5 and 6)",
-        ("s1", "s2", "s3", *(f"s1 - s2 + s3, {title(seeds, name)}" for name in SHOWN)),
+        ("s1", "s2", "s3", *(f"s1 - s2 + s3, {title(seeds, name)}" for name in shown)),
         tuple(lines),
         ("Of the first seed, none picked.",),
     )
@@ -246,9 +249,10 @@ def _order(seeds: Seeds) -> Headline:
 
 def _below_function_words(seeds: Seeds) -> Headline:
     bar = error(seeds, FUNCTION_WORDS, "best")
+    runs = len(of_row(seeds, REP_DE_POS)[0]["sets"]["prototypes"]["errors"])
     return Headline(
-        measure="Best clustering error of 100, REP-DE-POS",
-        paper="3",
+        measure=f"Best clustering error of {runs}, REP-DE-POS",
+        paper="3 (of 100)",
         ours=cell(of_row(seeds, REP_DE_POS), "sets", "prototypes", "best", digits=0),
         floor=f"{bar:.0f} (counts of function words)",
         ceiling=f"{error(seeds, ORACLE, 'best'):.0f} (true syntax)",

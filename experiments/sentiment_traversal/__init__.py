@@ -95,7 +95,7 @@ class Settings:
         settings_at_least(self, neighbours=1, sentences=100, nouns=2, subjects=2, places=2, test=20, tuned=10)
         settings_at_least(self, judge_steps=1)
         within(0, 1, dropout=self.dropout)
-        within(0, 1, unlabelled=self.unlabelled, real_unlabelled=self.real_unlabelled)
+        within(0, 0.99, unlabelled=self.unlabelled, real_unlabelled=self.real_unlabelled)
         above(0, learning_rate=self.learning_rate)
         self.source()
         if (self.products or self.yelp) and not self.real:
@@ -140,9 +140,7 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, and measure the rules."""
-    for name in reversed(
-        settings.tasks
-    ):  # data that are missing are missed before the first model is trained
+    for name in reversed(settings.tasks):  # data that are missing are missed before a model is trained
         load_study(settings, name, seed)
 
     def of_model(name: str, path: Path) -> dict[str, Any]:

@@ -137,7 +137,9 @@ def _rated() -> tuple[list[str], NDArray[np.float64], Labels]:
         sentences += [tokenised(rated.sentences[k]) for k in chosen]
         valences.append(rated.valences[chosen])
         topics.append(np.full(len(chosen), topic))
-    return sentences, np.concatenate(valences), np.concatenate(topics)
+    _, first = np.unique(sentences, return_index=True)
+    rows = np.sort(first)  # no sentence twice, so that no two parts share one
+    return [sentences[k] for k in rows], np.concatenate(valences)[rows], np.concatenate(topics)[rows]
 
 
 def _topic_judge(sentences: list[str], topics: Labels) -> Callable[[list[str]], Labels]:

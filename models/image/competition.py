@@ -97,7 +97,8 @@ class CompetingExperts(Learner):
         margin: in log odds, above 0.
         revive_every: updates from one revival, or retirement, to the next; 0 for never.
         decay: whether learning rates fall to 0 over the last three quarters of `steps`.
-        r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0.
+        r1: weight of E |∇D(x)|² / 2 over canonical images (Mescheder et al., 2018), at least 0; D is one of
+            its outputs, at random for each image.
         learning_rate: Adam's, of the experts.
         discriminator_rate: Adam's, of D.
         momentum: Adam's β1, of both.
@@ -293,7 +294,9 @@ class CompetingExperts(Learner):
         if self.own:
             total = total + self.own * self._own_loss(on_real[:, 1:], on_fakes[: len(winners), 1:], winners)
         if self.r1:
-            some = torch.randint(on_real.shape[1], (len(real), 1), device=real.device)  # an output an image
+            some = torch.randint(
+                on_real.shape[1], (len(real), 1), device=real.device
+            )  # one output, at random, for each image
             (slope,) = torch.autograd.grad(on_real.gather(1, some).sum(), real, create_graph=True)
             total = total + self.r1 * slope.square().flatten(1).sum(1).mean() / 2
         descend(total, self.optimizers["discriminator"])
@@ -399,5 +402,8 @@ class CompetingExperts(Learner):
             if old in state:
                 state[new] = {key: value.clone() for key, value in state[old].items()}
         if self.own:
+            state = self.optimizers["discriminator"].state
             for parameter in self.discriminator[-1].parameters():
-                parameter[1 + target] = parameter[1 + source]
+                for each in (parameter, *map(state[parameter].get, ("exp_avg", "exp_avg_sq"))):
+                    if each is not None:  # there are no moments before the first step
+                        each[1 + target] = each[1 + source]

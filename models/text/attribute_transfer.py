@@ -53,7 +53,7 @@ class AttributeTransfer(Rewriter):
         reconstruction_weight: λ1, of the nats of a symbol.
         noun_weight: λ2, of the nats of a noun.
         back_weight: λ3, of the nats of a symbol.
-        classifier_weight: λ4; 0 leaves the classifier as it starts.
+        classifier_weight: λ4; 0 leaves the classifier as it starts, unless `collusion`.
         transfer_weight: λ5, of the nats of a sentence.
         back_transfer_weight: λ6, of the nats of a sentence.
         collusion: let the classifier learn from what was written, too, with the wanted label, as the paper's

@@ -106,7 +106,8 @@ class DenoisingAdversarialAutoencoder(Rewriter):
         """
         total, values = self.means.sum(0), len(self.attributes)
         directions = self.means - (total - self.means) / (values - 1)
-        return codes + (self.stride if stride is None else stride) * directions[wanted]
+        chosen = directions[wanted.to(directions.device)]
+        return codes.to(chosen) + (self.stride if stride is None else stride) * chosen
 
     def rewrite(self, tokens: Tensor, wanted: Tensor) -> Tensor:
         """Return the symbols of codes that are moved towards the attributes of labels (n,)."""
