@@ -294,9 +294,8 @@ class CompetingExperts(Learner):
         if self.own:
             total = total + self.own * self._own_loss(on_real[:, 1:], on_fakes[: len(winners), 1:], winners)
         if self.r1:
-            some = torch.randint(
-                on_real.shape[1], (len(real), 1), device=real.device
-            )  # one output, at random, for each image
+            # One output, at random, for each image.
+            some = torch.randint(on_real.shape[1], (len(real), 1), device=real.device)
             (slope,) = torch.autograd.grad(on_real.gather(1, some).sum(), real, create_graph=True)
             total = total + self.r1 * slope.square().flatten(1).sum(1).mean() / 2
         descend(total, self.optimizers["discriminator"])
