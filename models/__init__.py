@@ -14,6 +14,7 @@ from unknot.models.data.characters import Characters  # noqa: E402
 from unknot.models.data.files import read_dsprites, read_shapes3d  # noqa: E402
 from unknot.models.data.gallery import Gallery, read_images, render_gallery  # noqa: E402
 from unknot.models.data.heads import RenderedHeads  # noqa: E402
+from unknot.models.data.help_pages import read_help_pages  # noqa: E402
 from unknot.models.data.letters import letters  # noqa: E402
 from unknot.models.data.mechanisms import MECHANISMS, Transformed, apply_mechanism  # noqa: E402
 from unknot.models.data.moving_digits import MovingDigits  # noqa: E402
@@ -74,6 +75,7 @@ from unknot.models.text.classifier import SentenceClassifier  # noqa: E402
 from unknot.models.text.cross_aligned import CrossAlignedAutoencoder  # noqa: E402
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder  # noqa: E402
 from unknot.models.text.language_model import LanguageModel  # noqa: E402
+from unknot.models.text.multitask import MultitaskAutoencoder  # noqa: E402
 from unknot.models.text.traversal import MMDTraversal  # noqa: E402
 from unknot.models.text.vocabulary import Vocabulary, tokenised  # noqa: E402
 from unknot.models.traversals import Codec, traversal_figure, traversal_frames, traverse  # noqa: E402
@@ -116,6 +118,7 @@ __all__ = [
     "MoCoGAN",
     "MovingDigits",
     "MultiEntityVAE",
+    "MultitaskAutoencoder",
     "Nuisance",
     "OwnVideos",
     "PairedClassifier",
@@ -150,6 +153,7 @@ __all__ = [
     "natural_images",
     "read_dsprites",
     "read_europarl",
+    "read_help_pages",
     "read_images",
     "read_multi30k",
     "read_product_sentences",

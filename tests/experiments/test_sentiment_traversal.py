@@ -335,7 +335,7 @@ def test_settings_are_checked() -> None:
         Settings(places=65)
     with pytest.raises(ValueError, match="sentences must be at least 128, the batch, not 100"):
         Settings(sentences=100, batch=128)
-    with pytest.raises(ValueError, match="unlabelled must be from 0 to 0.99"):
+    with pytest.raises(ValueError, match=r"unlabelled must be from 0 to 0\.99"):
         Settings(unlabelled=1.5)
     with pytest.raises(ValueError, match="real must be True where products or yelp is given, not False"):
         Settings(yelp="somewhere")
