@@ -29,8 +29,8 @@ def main(steps: int = 1000) -> dict[str, float]:
     def batch_at(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng(step)
         return {
-            "observation": torch.from_numpy(damaged[rng.integers(len(damaged), size=32)]),
-            "canonical": torch.from_numpy(intact[rng.integers(len(intact), size=32)]),
+            "observation": torch.from_numpy(damaged[rng.integers(len(damaged), size=64)]),
+            "canonical": torch.from_numpy(intact[rng.integers(len(intact), size=64)]),
         }
 
     torch.manual_seed(0)
@@ -43,8 +43,9 @@ def main(steps: int = 1000) -> dict[str, float]:
         discriminator="strided",
         steps=steps,
         learning_rate=4e-3,
-        momentum=0.5,
-        r1=0.1,
+        discriminator_rate=2e-3,
+        momentum=0.0,
+        r1=1.0,
     )
     train(learner, batch_at, learner.identity_steps + steps, progress=False)
     repaired = learner.repair(damaged)

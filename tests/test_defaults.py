@@ -350,7 +350,7 @@ DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
 """Numbers that arguments have by default, by module and callable."""
 CONSTANTS: dict[str, dict[str, Any]] = {
     "planners/costs.py": {"_SWEEP_FRACTIONS": (1 / 3, 2 / 3, 1.0)},
-    "planners/derivatives.py": {"_CPU_ROWS": 1024},
+    "planners/derivatives.py": {"_CPU_ROWS": 2048},
     "planners/ilqr.py": {
         "_STEP_FRACTIONS": ((0.5, 0.25), (0.1, 0.03, 0.01)),
         "_GOOD_STEP": 0.1,

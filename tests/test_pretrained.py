@@ -93,6 +93,8 @@ def derived(name: str, folders: list[str], settings: dict[str, Any]) -> dict[str
         return {**settings, "steps": 2 * settings["steps"]}
     if folders[-1] == "moves":
         return {"steps": settings["moves"]}
+    if folders == ["jade-decoder"]:
+        return {**settings, "steps": settings["teaching"]}
     if folders == ["infogan"]:
         return {**settings, "learning_rate": settings["gan_rate"]}
     if name == "dci":  # the network and its width are the GAN's

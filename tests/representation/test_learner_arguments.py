@@ -16,6 +16,7 @@ RATES = ("learning_rate", "discriminator_rate", "gain", "noise")
 LEAST: dict[Any, int] = {
     "actions": 2, "names": 2, ("DiscreteSelectivity", "features"): 2,
     ("SingleClassifier", "width"): 4, ("PairedClassifier", "width"): 4, ("JADE", "width"): 4,
+    ("JADEDecoder", "width"): 4,
 }  # fmt: skip
 """Sizes whose least value is not 1, everywhere or in a learner."""
 MAY_BE_ZERO = [

@@ -72,7 +72,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "SingleClassifier": {"shape": (8, 8, 1), "width": 4, "hidden": 4},
     **{
         name: {"shape": (8, 8, 1), "other_shape": (8, 8, 1), "width": 4, "hidden": 4}
-        for name in ("PairedClassifier", "JADE")
+        for name in ("PairedClassifier", "JADE", "JADEDecoder")
     },
     **{
         name: {"shape": (16, 16, 3), "identity_dim": 2, "observation_dim": 2, "width": 2}
