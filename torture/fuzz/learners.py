@@ -64,6 +64,10 @@ SMALL: dict[str, dict[str, Any]] = {
         **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
         **{"code_dim": 2, "width": 2},
     },
+    "MultitaskAutoencoder": {
+        **{"vocabulary": ("a", "b"), "decoders": ("rep", "pos"), "tags": ("N", "V")},
+        **{"longest": 5, "embedding": 2, "hidden": 2, "code_dim": 2},
+    },
     "MMDTraversal": {
         **{"vocabulary": ("a", "b"), "longest": 5, "embedding": 2, "hidden": 2},
         **{"filters": 2, "examples": 3},
