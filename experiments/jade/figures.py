@@ -72,9 +72,9 @@ def _reconstructions(model: JADE, data: Data) -> Figure:
 
 @torch.no_grad()
 def traversal_frames(model: JADE, data: Data) -> NDArray[np.uint8]:
-    """Return traversals of all dimensions of street digits, content first, as frames of an animation."""
-    codes = model.encode(data.test.images[:4])
-    return there_and_back(model, codes, np.linspace(-2, 2, 2 * COLUMNS))
+    """Return traversals of all dimensions of a street digit, content first, as frames of an animation."""
+    codes = model.encode(data.test.images[:1])
+    return there_and_back(model, codes, np.linspace(-2, 2, COLUMNS))
 
 
 def errors(seeds: list[dict[str, Any]]) -> Figure:
