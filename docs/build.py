@@ -66,7 +66,7 @@ def environments_page() -> str:
 
 def environment_page(name: str) -> str:
     """Return the page of an environment: its id, pictures, docstring and the arguments of its simulation."""
-    short = name.rpartition("/")[2]
+    short = page_name(name).removesuffix(".md")
     parts = [f"# {name}\n", f"![A problem]({short}.png) ![Its expert]({short}.gif)\n"]
     parts.append(f"{markdown(_docstring(name))}\n")
     settings = inspect.getdoc(_environment(name).simulation_class) or ""

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from unknot.checks import at_least, count
 from unknot.models.image.jade import JADE
+from unknot.representation.gaussian import Gaussian
 from unknot.representation.learner import anneal, descend
 
 __all__ = ["JADEDecoder"]
@@ -55,8 +56,7 @@ class JADEDecoder(JADE):
         self.encoder.eval()  # statistics of normalisation stay, too
         images = self._tensor(batch["observation"])
         with torch.no_grad():
-            mean, log_variance = self._moments(self.encoder, images)
-            codes = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+            codes = Gaussian(*self._moments(self.encoder, images)).sample()
         content, style = codes[:, : self.latent_dim], codes[:, self.latent_dim :]
         error = (self.decoder(codes).sigmoid() - images).square().flatten(1).sum(1).mean()
         exchanged = self.decoder(torch.cat([content, style.roll(1, 0)], 1)).sigmoid()

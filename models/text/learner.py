@@ -63,12 +63,27 @@ class SentenceLearner(Learner):
         return [tokens[k : k + BATCH] for k in range(0, len(tokens), BATCH)]
 
     @torch.no_grad()
-    def written(self, decoder: RNNDecoder, codes: Tensor) -> list[str]:
-        """Return the likeliest sentences that a decoder writes of codes (n, code_dim), symbol by symbol."""
+    def written(
+        self,
+        decoder: RNNDecoder,
+        codes: Tensor,
+        vocabulary: Vocabulary | None = None,
+        longest: int | None = None,
+    ) -> list[str]:
+        """Return the likeliest sentences that a decoder writes of codes, symbol by symbol.
+
+        Args:
+            decoder: one of the model's.
+            codes: (n, code_dim).
+            vocabulary: of what it writes; None for the model's.
+            longest: the most symbols, END included; None for one more than a sentence of the model has.
+        """
+        vocabulary = self.vocabulary if vocabulary is None else vocabulary
+        longest = self.longest + 1 if longest is None else longest
         codes = codes.to(self.device)
         parts = [codes[k : k + BATCH] for k in range(0, len(codes), BATCH)]
-        tokens = [generate(decoder, part, self.longest + 1) for part in parts]
-        return [sentence for each in tokens for sentence in self.vocabulary.decode(each)]
+        tokens = [generate(decoder, part, longest) for part in parts]
+        return [sentence for each in tokens for sentence in vocabulary.decode(each)]
 
     def encode(self, images: Sentences | NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, d) of sentences: n strings, or their symbols, int64 (n, length)."""

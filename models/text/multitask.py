@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from unknot.checks import above, count, one_of, shown
-from unknot.models.text.decoding import generate
-from unknot.models.text.learner import BATCH, SentenceLearner
+from unknot.models.text.learner import SentenceLearner
 from unknot.models.text.rnn import RNNDecoder, RNNEncoder, symbol_loss
 from unknot.models.text.vocabulary import PAD, Vocabulary
 from unknot.representation.learner import anneal
@@ -102,7 +101,6 @@ class MultitaskAutoencoder(SentenceLearner):
         codes: Tensor = self.representation(self.encoder(tokens).last)
         return codes
 
-    @torch.no_grad()
     def decode(self, codes: Tensor, task: str = REPLICATE) -> list[str]:
         """Return the likeliest outputs of representations (n, code_dim), symbol by symbol.
 
@@ -113,10 +111,8 @@ class MultitaskAutoencoder(SentenceLearner):
         Raises:
             ValueError: a task that it has no decoder for.
         """
-        decoder, codes = self.decoder(task), codes.to(self.device)
-        parts = [codes[k : k + BATCH] for k in range(0, len(codes), BATCH)]
-        written = [generate(decoder, part, STRETCH * self.longest) for part in parts]
-        return [line for tokens in written for line in self.targets[task].decode(tokens)]
+        decoder = self.decoder(task)
+        return self.written(decoder, codes, self.targets[task], STRETCH * self.longest)
 
     def nats(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the mean cross-entropy of a symbol of each decoder's target, in nats, by task.
