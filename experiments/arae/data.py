@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unknot.experiments.common.rewriting import SENTIMENT, SIGNS, WORDS, Task, load_grammar, take
+from unknot.experiments.common.rewriting import SENTIMENT, SIGNS, WORDS, Task, distinct, load_grammar, take
 from unknot.models.data.sentences import Reviews
 from unknot.models.data.sentiment import LabelledSentences, read_product_sentences
 from unknot.models.text.vocabulary import Vocabulary, tokenised
@@ -27,8 +27,8 @@ def load_products(folder: str, judge_steps: int) -> Task:
     found = read_product_sentences(folder)
     values = tuple(sorted(set(found.topics)))
     labels = np.array([values.index(topic) for topic in found.topics], np.int64)
-    sentences = LabelledSentences([tokenised(each) for each in found.sentences], labels)
-    order = np.random.default_rng(0).permutation(len(labels))
+    sentences = distinct(LabelledSentences([tokenised(each) for each in found.sentences], labels))
+    order = np.random.default_rng(0).permutation(len(sentences.labels))
     test, judged, training = np.split(order, [len(order) // 6, len(order) // 2])
     language = take(sentences, judged)
     return Task(
