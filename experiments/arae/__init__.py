@@ -20,20 +20,26 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from unknot.checks import above, settings_at_least
+from unknot.checks import settings_at_least
 from unknot.experiments.arae.data import PRODUCTS, TOPICS, load_products, load_reviews
-from unknot.experiments.arae.figures import save_pictures, tradeoffs
+from unknot.experiments.arae.figures import save_pictures
 from unknot.experiments.arae.measures import measure_model
 from unknot.experiments.arae.models import ROWS, make, tasks, updates
-from unknot.experiments.arae.tables import headlines, tabulate
+from unknot.experiments.arae.tables import NAMES, TITLES, headlines, rows_of, tabulate
 from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task, load_yelp
-from unknot.experiments.common.rewriting_measures import measure, published, shown_rows
+from unknot.experiments.common.rewriting_figures import tradeoffs
+from unknot.experiments.common.rewriting_measures import measure, published
 from unknot.experiments.common.rewriting_rules import make_rule, rules_of
+from unknot.experiments.common.rewriting_runs import (
+    SMOKE,
+    GrammarSettings,
+    collected,
+    row_of,
+    task_of,
+    training_batches,
+)
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
-from unknot.models.data.sentences import Reviews
-from unknot.models.text.batches import length_batches
 from unknot.models.text.transfer import Rewriter
-from unknot.models.text.vocabulary import Vocabulary
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
@@ -42,37 +48,19 @@ FEWER, LEAST = 10, 10
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(GrammarSettings):
     """Settings of the experiment."""
 
     steps: int = 12_000
     """Updates of each model of the grammar, and of products."""
     yelp_steps: int = 20_000
     """Updates of each model of Yelp's sentences."""
-    batch: int = 64
-    """Sentences of an update."""
-    embedding: int = 128
-    """Dimensions of a word's vector."""
     hidden: int = 128
     """Units of encoders and decoders, and dimensions of codes."""
-    learning_rate: float = 2e-3
-    """Adam's for encoders and decoders."""
     noise: float = 0.05
     """Standard deviation, in each dimension, of noise on ARAE's codes in training."""
-    sentences: int = 200_000
-    """Sentences of the grammar that models learn from."""
-    nouns: int = 24
-    """Of each topic and aspect in the grammar."""
-    subjects: int = 64
-    """Names in the grammar."""
-    places: int = 64
-    """Towns in the grammar."""
-    test: int = 1000
-    """Sentences of the grammar to test on."""
     rewritten: int = 5000
     """Sentences of a system that its reverse perplexity is measured with."""
-    judge_steps: int = 1000
-    """Updates of each language model that judges."""
     yelp: str = ""
     """A folder with Yelp's sentences in Shen's format, and the outputs of Luo et al. (2019); empty for
     none."""
@@ -81,33 +69,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        super().__post_init__()
         settings_at_least(self, steps=1, yelp_steps=1, batch=2, embedding=1, hidden=1, sentences=100)
         settings_at_least(self, noise=0, nouns=2, subjects=2, places=2, test=20, rewritten=10, judge_steps=1)
-        above(0, learning_rate=self.learning_rate)
-        self.source()
-        if self.sentences < self.batch:
-            raise ValueError(f"sentences must be at least {self.batch}, the batch, not {self.sentences}")
-
-    def source(self) -> Reviews:
-        """Return the grammar."""
-        return Reviews(nouns=self.nouns, subjects=self.subjects, places=self.places)
 
 
 PRESETS = {
     "default": Settings(),
     "smoke": Settings(
+        **SMOKE,
         steps=2,
         yelp_steps=2,
-        batch=8,
-        embedding=8,
         hidden=8,
-        sentences=400,
-        nouns=2,
-        subjects=2,
-        places=2,
-        test=40,
         rewritten=40,
-        judge_steps=2,
     ),
     "paper": Settings(steps=50_000, yelp_steps=100_000, hidden=256, sentences=1_000_000),
 }
@@ -115,12 +89,14 @@ PRESETS = {
 
 def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, Any]:
     """Train and measure the models of one seed, and measure the rules."""
+    for name in reversed(tasks(settings)):  # data that are missing are missed before a model is trained
+        load_task(settings, name, seed)
 
     def of_model(name: str, path: Path) -> dict[str, Any]:
-        task, row = load_task(settings, _task(name), seed), _row(name)
+        task, row = load_task(settings, task_of(name), seed), row_of(name)
         learner = train_model(
             partial(make, row, task, settings),
-            length_batches(_data(task), min(settings.batch, len(task.training.labels)), seed),
+            training_batches(task, settings.batch, seed),
             updates(task.name, settings),
             path,
             seed,
@@ -130,8 +106,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         return measure_model(learner, task, settings.rewritten)
 
     def of_rule(name: str, _: Path) -> dict[str, Any]:
-        task = load_task(settings, _task(name), seed)
-        return measure(make_rule(_row(name), task), task, settings.rewritten)
+        task = load_task(settings, task_of(name), seed)
+        return measure(make_rule(row_of(name), task), task, settings.rewritten)
 
     rows = run_models(_names(settings), folder, of_model)
     return _collect(settings, seed, rows | run_models(_rule_names(settings), folder, of_rule))
@@ -145,17 +121,17 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     rewritten = settings.rewritten if full else max(settings.rewritten // FEWER, LEAST)
     rows = {}
     for name in models_in(folder, _names(settings)):
-        task = load_task(settings, _task(name), seed)
+        task = load_task(settings, task_of(name), seed)
         rows[name] = measure_model(load_model(folder, name, Rewriter), task, rewritten)
     for name in _rule_names(settings):
-        task = load_task(settings, _task(name), seed)
-        rows[name] = measure(make_rule(_row(name), task), task, rewritten)
+        task = load_task(settings, task_of(name), seed)
+        rows[name] = measure(make_rule(row_of(name), task), task, rewritten)
     return _collect(settings, seed, rows)
 
 
 def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Plot what is kept against what is transferred, a figure for each task."""
-    return tradeoffs(seeds)
+    return tradeoffs(seeds, rows_of, TITLES, NAMES)
 
 
 @lru_cache(maxsize=1)
@@ -169,11 +145,6 @@ def load_task(settings: Settings, name: str, seed: int) -> Task:
     return load_reviews(name, settings.source(), *sizes, seed)
 
 
-def _data(task: Task) -> dict[str, Any]:
-    symbols = Vocabulary(task.vocabulary).encode(task.training.sentences, task.longest)
-    return {"observation": symbols, "label": task.training.labels}
-
-
 def _names(settings: Settings) -> list[str]:
     return [f"{task} {row}" for task in tasks(settings) for row in ROWS[task]]
 
@@ -182,24 +153,7 @@ def _rule_names(settings: Settings) -> list[str]:
     return [f"{task} {rule}" for task in tasks(settings) for rule in rules_of(task in (SENTIMENT, TOPICS))]
 
 
-def _task(name: str) -> str:
-    return name.split()[0]
-
-
-def _row(name: str) -> str:
-    return name.split()[1]
-
-
 def _collect(settings: Settings, seed: int, rows: dict[str, Any]) -> dict[str, Any]:
     """Return a seed's metrics: by task the rows, the sentences that are printed, what others published."""
-    found = {}
-    for name in tasks(settings):
-        task = load_task(settings, name, seed)
-        shown = shown_rows(len(task.test.sentences))
-        found[name] = {
-            "rows": {_row(each): metrics for each, metrics in rows.items() if _task(each) == name},
-            "originals": [task.test.sentences[k] for k in shown],
-            "wanted": [task.values[task.wanted[k]] for k in shown],
-            "published": published(task) if task.systems else {},
-        }
+    found = collected(tasks(settings), lambda name: load_task(settings, name, seed), rows, published)
     return {"seed": seed, "tasks": found}

@@ -1,15 +1,12 @@
 """Pictures: codes by attribute, and what is kept against what is transferred."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.arae.tables import NAMES, TITLES, rows_of
 from unknot.experiments.common.rewriting import Task
-from unknot.experiments.common.rewriting_figures import tradeoff
 from unknot.models.text.transfer import Rewriter
 from unknot.report import save_figure
 from unknot.representation.learner import encode_all
@@ -39,10 +36,3 @@ def codes(model: Rewriter, task: Task) -> Figure:
     axis.set(xlabel="first principal component of codes", ylabel="second")
     axis.legend()
     return figure
-
-
-def tradeoffs(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
-    """Plot for each task what rows keep against what they transfer, means over seeds."""
-    return {
-        f"tradeoff-{task}": tradeoff(rows_of(seeds, task), TITLES, NAMES[task]) for task in seeds[0]["tasks"]
-    }

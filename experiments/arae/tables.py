@@ -1,6 +1,5 @@
 """The tables and the headlines, from the metrics of each seed."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,8 @@ from unknot.experiments.arae.data import PRODUCTS, TOPICS
 from unknot.experiments.arae.models import CLIPPED, CROSS, MAIN, PLAIN, STRONGER, TODAY
 from unknot.experiments.common.rewriting import SENTIMENT, YELP
 from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE
-from unknot.experiments.common.tables import cell, over_seeds, percent_cell, success_cell
+from unknot.experiments.common.rewriting_tables import factors_table, heading, share_cell
+from unknot.experiments.common.tables import cell, mean, over_seeds, percent_cell
 from unknot.report import Headline, Table, mean_std
 
 TITLES = {
@@ -53,11 +53,6 @@ def rows_of(seeds: Seeds, task: str) -> Rows:
     return {name: [rows[name] for rows in each] for name in TITLES if all(name in rows for rows in each)}
 
 
-def mean_of(measured: Sequence[Mapping[str, Any]], *keys: str) -> float:
-    """Return the mean of a value of a row over the seeds."""
-    return float(np.mean(over_seeds(measured, *keys)))
-
-
 def tabulate(seeds: Seeds) -> list[Table]:
     """Make all tables: of each task the systems, what was kept, what codes tell; sentences."""
     tables = []
@@ -65,7 +60,7 @@ def tabulate(seeds: Seeds) -> list[Table]:
         rows = rows_of(seeds, task)
         tables.append(_systems(seeds, task, rows))
         if task in (SENTIMENT, TOPICS):
-            tables.append(_factors(task, rows))
+            tables.append(factors_table(NAMES[task], rows, TITLES))
         tables += [_codes(task, rows), _generators(task, rows)]
     for task in seeds[0]["tasks"]:
         rows = rows_of(seeds, task)
@@ -78,9 +73,9 @@ def _systems(seeds: Seeds, task: str, rows: Rows) -> Table:
     head = ("transferred", "all else kept", "both") if exact else ("transferred", "BLEU, people")
     lines = []
     for name, measured in rows.items():
-        shown = [_share(measured, "transfer")]
+        shown = [share_cell(measured, "transfer")]
         shown += (
-            [percent_cell(over_seeds(measured, "kept")), _share(measured, "both")]
+            [percent_cell(over_seeds(measured, "kept")), share_cell(measured, "both")]
             if exact
             else [_optional(measured, "references")]
         )
@@ -120,20 +115,6 @@ def _notes(task: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _factors(task: str, rows: Rows) -> Table:
-    names = list(next(iter(rows.values()))[0]["factors"])
-    lines = [
-        (
-            TITLES[name],
-            percent_cell(over_seeds(measured, "grammatical")),
-            *(percent_cell(over_seeds(measured, "factors", factor)) for factor in names),
-        )
-        for name, measured in rows.items()
-    ]
-    columns = ("", "grammatical", *names)
-    return Table(f"{_heading(task)}: what was kept, in percent", columns, tuple(lines))
-
-
 def _codes(task: str, rows: Rows) -> Table:
     lines = [
         (
@@ -146,7 +127,7 @@ def _codes(task: str, rows: Rows) -> Table:
         if "probe" in measured[0]
     ]
     return Table(
-        f"{_heading(task)}: codes, in percent",
+        f"{heading(NAMES[task])}: codes, in percent",
         ("", "linear probe", "MLP probe", "written again exactly"),
         tuple(lines),
         ("Probes are new classifiers that read the attribute off codes; what no code tells is chance.",),
@@ -168,7 +149,7 @@ def _generators(task: str, rows: Rows) -> Table:
             )
         )
     columns = ("", "grammatical", "asked value", "different", "perplexity", "reverse perplexity")
-    return Table(f"{_heading(task)}: sentences of the generator", columns, tuple(lines))
+    return Table(f"{heading(NAMES[task])}: sentences of the generator", columns, tuple(lines))
 
 
 def _outputs(seeds: Seeds, task: str, rows: Rows) -> Table:
@@ -181,7 +162,7 @@ def _outputs(seeds: Seeds, task: str, rows: Rows) -> Table:
         strict=True,
     )
     return Table(
-        f"{_heading(task)}: outputs (Tables 2 to 6)",
+        f"{heading(NAMES[task])}: outputs (Tables 2 to 6)",
         ("original", "to", *(TITLES[name] for name in chosen)),
         tuple(lines),
         ("At even distances in the test sentences of the first seed, none picked.",),
@@ -196,7 +177,7 @@ def _written(task: str, rows: Rows) -> Table:
         for number, between in enumerate(made["between"]):
             lines += [(f"{TITLES[name]}, interpolation {number + 1}", sentence) for sentence in between]
     return Table(
-        f"{_heading(task)}: samples and interpolations",
+        f"{heading(NAMES[task])}: samples and interpolations",
         ("", "sentence"),
         tuple(lines),
         ("Of the first seed, values in turn; between two inputs of the generator with the last value.",),
@@ -205,16 +186,6 @@ def _written(task: str, rows: Rows) -> Table:
 
 def _generating(rows: Rows) -> Rows:
     return {name: measured for name, measured in rows.items() if "generator" in measured[0]}
-
-
-def _heading(task: str) -> str:
-    return NAMES[task][0].upper() + NAMES[task][1:]
-
-
-def _share(measured: list[dict[str, Any]], key: str) -> str:
-    """Return a share in percent with its interval."""
-    outcomes = over_seeds(measured, "outcomes", key)
-    return success_cell(over_seeds(measured, key), [len(each) for each in outcomes], outcomes)
 
 
 def _optional(measured: list[dict[str, Any]], key: str) -> str:
@@ -234,7 +205,7 @@ def headlines(seeds: Seeds) -> tuple[Headline, ...]:
 
 
 def _grammar(rows: Rows) -> Headline:
-    shares = {key: 100 * mean_of(rows[MAIN], key) for key in ("transfer", "kept", "both")}
+    shares = {key: 100 * mean(rows[MAIN], key) for key in ("transfer", "kept", "both")}
     ours = " / ".join(percent_cell(over_seeds(rows[MAIN], key)) for key in shares)
     return Headline(
         measure="Sentiment of the grammar, ARAE: transferred / all other factors kept / both, %",
@@ -248,7 +219,7 @@ def _grammar(rows: Rows) -> Headline:
 
 
 def _three(rows: Rows, name: str) -> str:
-    return " / ".join(f"{100 * mean_of(rows[name], key):.1f}" for key in ("transfer", "kept", "both"))
+    return " / ".join(f"{100 * mean(rows[name], key):.1f}" for key in ("transfer", "kept", "both"))
 
 
 def _probe(rows: Rows) -> Headline:
@@ -269,7 +240,7 @@ def _probe(rows: Rows) -> Headline:
 
 
 def _reverse(rows: Rows) -> Headline:
-    ours, cross = (mean_of(rows[name], "reverse") for name in (MAIN, CROSS))
+    ours, cross = (mean(rows[name], "reverse") for name in (MAIN, CROSS))
     return Headline(
         measure="Reverse perplexity of ARAE's outputs, on the grammar",
         paper="77.0, cross-aligned 124.2 (Yelp)",
@@ -282,7 +253,7 @@ def _reverse(rows: Rows) -> Headline:
 
 
 def _topics(rows: Rows) -> Headline:
-    ours, template = (mean_of(rows[name], "both") for name in (MAIN, TEMPLATE))
+    ours, template = (mean(rows[name], "both") for name in (MAIN, TEMPLATE))
     return Headline(
         measure="Three topics of the grammar, ARAE: transferred / all else kept / both, %",
         paper="examples, no number",
@@ -296,7 +267,7 @@ def _topics(rows: Rows) -> Headline:
 
 def _yelp(seeds: Seeds) -> Headline:
     rows = rows_of(seeds, YELP)
-    transfer, kept = 100 * mean_of(rows[MAIN], "transfer"), mean_of(rows[MAIN], "bleu")
+    transfer, kept = 100 * mean(rows[MAIN], "transfer"), mean(rows[MAIN], "bleu")
     published = seeds[0]["tasks"][YELP]["published"].get(CROSS_PUBLISHED)
     cross = 100 * published["transfer"] * published["bleu"] if published else 0.0
     reached = transfer >= YELP_TRANSFER and kept >= YELP_BLEU
@@ -313,17 +284,17 @@ def _yelp(seeds: Seeds) -> Headline:
 
 
 def _yelp_cell(rows: Rows, name: str) -> str:
-    return f"{100 * mean_of(rows[name], 'transfer'):.1f} / {mean_of(rows[name], 'bleu'):.1f}"
+    return f"{100 * mean(rows[name], 'transfer'):.1f} / {mean(rows[name], 'bleu'):.1f}"
 
 
 def _today(rows: Rows) -> Headline:
-    ours, today = (100 * mean_of(rows[name], "both") for name in (MAIN, TODAY))
+    ours, today = (100 * mean(rows[name], "both") for name in (MAIN, TODAY))
     return Headline(
         measure="Transferred and all else kept, ARAE less the denoising AAE, points",
         paper="none",
         ours=f"{ours - today:+.1f}; {today:.1f} % is the latter's",
         floor="0 (no difference)",
-        ceiling=f"{100 * mean_of(rows[ORACLE], 'both'):.1f} % (true factors)",
+        ceiling=f"{100 * mean(rows[ORACLE], 'both'):.1f} % (true factors)",
         target="above 0",
         met=ours > today,
     )

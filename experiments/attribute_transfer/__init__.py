@@ -22,27 +22,32 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from unknot.checks import above, settings_at_least
+from unknot.checks import settings_at_least
 from unknot.experiments.attribute_transfer.data import PRODUCTS, load_products, nouns_of
-from unknot.experiments.attribute_transfer.figures import save_pictures, tradeoffs
+from unknot.experiments.attribute_transfer.figures import save_pictures
 from unknot.experiments.attribute_transfer.measures import measure, measure_model, published
 from unknot.experiments.attribute_transfer.models import make, rows_of_seed, tasks, updates
-from unknot.experiments.attribute_transfer.tables import headlines, tabulate
+from unknot.experiments.attribute_transfer.tables import NAMES, TITLES, headlines, rows_of, tabulate
 from unknot.experiments.common.rewriting import SENTIMENT, SIGNS, YELP, Task, load_grammar, load_yelp
-from unknot.experiments.common.rewriting_measures import shown_rows
+from unknot.experiments.common.rewriting_figures import tradeoffs
 from unknot.experiments.common.rewriting_rules import make_rule, rules_of
+from unknot.experiments.common.rewriting_runs import (
+    SMOKE,
+    GrammarSettings,
+    collected,
+    row_of,
+    task_of,
+    training_batches,
+)
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
-from unknot.models.data.sentences import Reviews
 from unknot.models.text.attribute_transfer import AttributeTransfer
-from unknot.models.text.batches import length_batches
 from unknot.models.text.transfer import Rewriter
-from unknot.models.text.vocabulary import Vocabulary
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(GrammarSettings):
     """Settings of the experiment."""
 
     steps: int = 5000
@@ -53,28 +58,10 @@ class Settings:
     """Updates of each model of short product sentences."""
     warm_up: int = 1000
     """Updates that learn to write sentences again alone; the other losses then grow over as many."""
-    batch: int = 64
-    """Sentences of an update."""
-    embedding: int = 128
-    """Dimensions of a word's vector."""
     hidden: int = 128
     """Units of encoders, in each direction where there are two, and of decoders."""
-    learning_rate: float = 2e-3
-    """Adam's for encoders and decoders."""
     baselines: int = 1
     """Seeds that have the rows with other losses, too."""
-    sentences: int = 200_000
-    """Sentences of the grammar that models learn from."""
-    nouns: int = 24
-    """Of each topic and aspect in the grammar."""
-    subjects: int = 64
-    """Names in the grammar."""
-    places: int = 64
-    """Towns in the grammar."""
-    test: int = 1000
-    """Sentences of the grammar to test on."""
-    judge_steps: int = 1000
-    """Updates of each language model that judges."""
     yelp: str = ""
     """A folder with Yelp's sentences in Shen's format, and the outputs of Luo et al. (2019); empty for none.
     Needs `unknot fetch tags`."""
@@ -83,38 +70,24 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        super().__post_init__()
         settings_at_least(self, steps=1, yelp_steps=1, product_steps=1, batch=2, embedding=1, hidden=1)
         settings_at_least(self, baselines=1, sentences=100, nouns=2, subjects=2, places=2, test=20)
         settings_at_least(self, warm_up=0, judge_steps=1)
         fewest = min(updates(task, self) for task in tasks(self))
         if self.warm_up >= fewest:
             raise ValueError(f"warm_up must be below {fewest}, the updates of a model, not {self.warm_up}")
-        above(0, learning_rate=self.learning_rate)
-        self.source()
-        if self.sentences < self.batch:
-            raise ValueError(f"sentences must be at least {self.batch}, the batch, not {self.sentences}")
-
-    def source(self) -> Reviews:
-        """Return the grammar."""
-        return Reviews(nouns=self.nouns, subjects=self.subjects, places=self.places)
 
 
 PRESETS = {
     "default": Settings(),
     "smoke": Settings(
+        **SMOKE,
         steps=2,
         yelp_steps=2,
         product_steps=2,
         warm_up=1,
-        batch=8,
-        embedding=8,
         hidden=8,
-        sentences=400,
-        nouns=2,
-        subjects=2,
-        places=2,
-        test=40,
-        judge_steps=2,
     ),
     "paper": Settings(
         steps=30_000,
@@ -134,10 +107,10 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         nouns_of(load_task(settings, name, seed))
 
     def of_model(name: str, path: Path) -> dict[str, Any]:
-        task, row = load_task(settings, _task(name), seed), _row(name)
+        task, row = load_task(settings, task_of(name), seed), row_of(name)
         learner = train_model(
             partial(make, row, task, settings),
-            length_batches(_data(task), min(settings.batch, len(task.training.labels)), seed),
+            training_batches(task, settings.batch, seed),
             updates(task.name, settings),
             path,
             seed,
@@ -148,8 +121,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         return measure_model(learner, task)
 
     def of_rule(name: str, _: Path) -> dict[str, Any]:
-        task = load_task(settings, _task(name), seed)
-        return measure(make_rule(_row(name), task), task)
+        task = load_task(settings, task_of(name), seed)
+        return measure(make_rule(row_of(name), task), task)
 
     rows = run_models(_names(settings, seed), folder, of_model)
     return _collect(settings, seed, rows | run_models(_rule_names(settings), folder, of_rule))
@@ -159,17 +132,17 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     """Measure the models of a seed from their weights, and the rules; `full` changes nothing."""
     rows = {}
     for name in models_in(folder, _names(settings, seed)):
-        task = load_task(settings, _task(name), seed)
+        task = load_task(settings, task_of(name), seed)
         rows[name] = measure_model(load_model(folder, name, Rewriter), task)
     for name in _rule_names(settings):
-        task = load_task(settings, _task(name), seed)
-        rows[name] = measure(make_rule(_row(name), task), task)
+        task = load_task(settings, task_of(name), seed)
+        rows[name] = measure(make_rule(row_of(name), task), task)
     return _collect(settings, seed, rows)
 
 
 def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     """Plot what is kept against what is transferred, a figure for each task."""
-    return tradeoffs(seeds)
+    return tradeoffs(seeds, rows_of, TITLES, NAMES)
 
 
 @lru_cache(maxsize=1)
@@ -183,11 +156,6 @@ def load_task(settings: Settings, name: str, seed: int) -> Task:
     return load_grammar(SENTIMENT, SIGNS, settings.source(), *sizes, seed)
 
 
-def _data(task: Task) -> dict[str, Any]:
-    symbols = Vocabulary(task.vocabulary).encode(task.training.sentences, task.longest)
-    return {"observation": symbols, "label": task.training.labels}
-
-
 def _names(settings: Settings, seed: int) -> list[str]:
     return [
         f"{task} {row}" for task in tasks(settings) for row in rows_of_seed(task, settings.baselines, seed)
@@ -198,24 +166,7 @@ def _rule_names(settings: Settings) -> list[str]:
     return [f"{task} {rule}" for task in tasks(settings) for rule in rules_of(task == SENTIMENT)]
 
 
-def _task(name: str) -> str:
-    return name.split()[0]
-
-
-def _row(name: str) -> str:
-    return name.split()[1]
-
-
 def _collect(settings: Settings, seed: int, rows: dict[str, Any]) -> dict[str, Any]:
     """Return a seed's metrics: by task the rows, the sentences that are printed, what others published."""
-    found = {}
-    for name in tasks(settings):
-        task = load_task(settings, name, seed)
-        shown = shown_rows(len(task.test.sentences))
-        found[name] = {
-            "rows": {_row(each): metrics for each, metrics in rows.items() if _task(each) == name},
-            "originals": [task.test.sentences[k] for k in shown],
-            "wanted": [task.values[task.wanted[k]] for k in shown],
-            "published": published(task) if task.systems else {},
-        }
+    found = collected(tasks(settings), lambda name: load_task(settings, name, seed), rows, published)
     return {"seed": seed, "tasks": found}

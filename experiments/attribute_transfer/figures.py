@@ -1,15 +1,12 @@
 """Pictures: where attention looks, and what is kept against what is transferred."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.experiments.attribute_transfer.tables import NAMES, TITLES, rows_of
 from unknot.experiments.common.rewriting import Task
-from unknot.experiments.common.rewriting_figures import tradeoff
 from unknot.models.text.attribute_transfer import AttributeTransfer
 from unknot.report import save_figure
 
@@ -43,10 +40,3 @@ def attention(model: AttributeTransfer, task: Task) -> Figure:
         axis.set(xlabel="read", ylabel="written")
         axis.set_title(f"to {task.values[wanted]}", fontsize=9)
     return figure
-
-
-def tradeoffs(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
-    """Plot for each task what rows keep against what they transfer, means over seeds."""
-    return {
-        f"tradeoff-{task}": tradeoff(rows_of(seeds, task), TITLES, NAMES[task]) for task in seeds[0]["tasks"]
-    }

@@ -8,12 +8,12 @@ from unknot.experiments.attribute_transfer.data import PRODUCTS
 from unknot.experiments.attribute_transfer.models import CODES, COLLUDING, CROSS, MAIN, TODAY
 from unknot.experiments.common.rewriting import SENTIMENT, YELP
 from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE
+from unknot.experiments.common.rewriting_tables import factors_table, heading, share_cell
 from unknot.experiments.common.tables import (
     cell,
     mean,
     over_seeds,
     percent_cell,
-    success_cell,
     where_measured,
 )
 from unknot.report import Headline, Table
@@ -75,7 +75,7 @@ def tabulate(seeds: Seeds) -> list[Table]:
         rows = rows_of(seeds, task)
         tables.append(_systems(seeds, task, rows))
         if task == SENTIMENT:
-            tables.append(_factors(rows))
+            tables.append(factors_table(NAMES[SENTIMENT], rows, TITLES))
     return [*tables, *(_outputs(seeds, task, rows_of(seeds, task)) for task in seeds[0]["tasks"])]
 
 
@@ -84,9 +84,13 @@ def _systems(seeds: Seeds, task: str, rows: Rows) -> Table:
     head = ("all else kept", "both") if exact else ("BLEU, people",) if task == YELP else ()
     lines = []
     for name, measured in rows.items():
-        shown = [_share(measured, "transfer"), _share(measured, "content"), f"{product(measured):.1f}"]
+        shown = [
+            share_cell(measured, "transfer"),
+            share_cell(measured, "content"),
+            f"{product(measured):.1f}",
+        ]
         if exact:
-            shown += [percent_cell(over_seeds(measured, "kept")), _share(measured, "both")]
+            shown += [percent_cell(over_seeds(measured, "kept")), share_cell(measured, "both")]
         elif task == YELP:
             shown.append(cell(measured, "references", digits=1))
         shown += [cell(measured, key, digits=1) for key in ("bleu", "perplexity")]
@@ -131,36 +135,16 @@ def _notes(task: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _factors(rows: Rows) -> Table:
-    names = list(next(iter(rows.values()))[0]["factors"])
-    lines = [
-        (
-            TITLES[name],
-            percent_cell(over_seeds(measured, "grammatical")),
-            *(percent_cell(over_seeds(measured, "factors", factor)) for factor in names),
-        )
-        for name, measured in rows.items()
-    ]
-    return Table("Sentiment of reviews: what was kept, in percent", ("", "grammatical", *names), tuple(lines))
-
-
 def _outputs(seeds: Seeds, task: str, rows: Rows) -> Table:
     first = seeds[0]["tasks"][task]
     chosen = [name for name in rows if name in (TEMPLATE, CROSS, CODES, TODAY, MAIN)]
     examples = (rows[name][0]["examples"] for name in chosen)
-    title = NAMES[task][0].upper() + NAMES[task][1:]
     return Table(
-        f"{title}: outputs (Tables 2 and 3)",
+        f"{heading(NAMES[task])}: outputs (Tables 2 and 3)",
         ("original", "to", *(TITLES[name] for name in chosen)),
         tuple(zip(first["originals"], first["wanted"], *examples, strict=True)),
         ("At even distances in the test sentences of the first seed, none picked.",),
     )
-
-
-def _share(measured: list[dict[str, Any]], key: str) -> str:
-    """Return a share in percent with its interval."""
-    outcomes = over_seeds(measured, "outcomes", key)
-    return success_cell(over_seeds(measured, key), [len(each) for each in outcomes], outcomes)
 
 
 # Headlines

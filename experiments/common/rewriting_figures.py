@@ -1,6 +1,6 @@
 """A picture of systems that rewrite sentences: what is kept against what is transferred."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -31,3 +31,21 @@ def tradeoff(rows: Mapping[str, list[dict[str, Any]]], titles: Mapping[str, str]
     axis.set_ylabel("all else kept, %" if exact else "BLEU with the original")
     axis.set_title(title)
     return figure
+
+
+def tradeoffs(
+    seeds: list[dict[str, Any]],
+    rows_of: Callable[[list[dict[str, Any]], str], Mapping[str, list[dict[str, Any]]]],
+    titles: Mapping[str, str],
+    names: Mapping[str, str],
+) -> dict[str, Figure]:
+    """Plot for each task what rows keep against what they transfer, means over seeds.
+
+    Args:
+        seeds: the metrics of each.
+        rows_of: returns the metrics of each row of a task, by seed.
+        titles: of the rows.
+        names: of the tasks.
+    """
+    tasks = seeds[0]["tasks"]
+    return {f"tradeoff-{task}": tradeoff(rows_of(seeds, task), titles, names[task]) for task in tasks}

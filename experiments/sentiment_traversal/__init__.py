@@ -23,10 +23,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from unknot.checks import above, settings_at_least, within
+from unknot.checks import settings_at_least, within
 from unknot.experiments.common.rewriting import SENTIMENT
 from unknot.experiments.common.rewriting_measures import shown_rows
 from unknot.experiments.common.rewriting_rules import Rewrite, make_rule, rules_of
+from unknot.experiments.common.rewriting_runs import SMOKE, GrammarSettings, row_of, task_of
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.experiments.sentiment_traversal.data import REAL, Phases, Study, load_real, load_reviews
 from unknot.experiments.sentiment_traversal.figures import curves, save_pictures
@@ -34,14 +35,13 @@ from unknot.experiments.sentiment_traversal.measures import measure_model, measu
 from unknot.experiments.sentiment_traversal.models import MODELS, UNLABELLED, make, updates
 from unknot.experiments.sentiment_traversal.rules import RETRIEVE, Retrieve
 from unknot.experiments.sentiment_traversal.tables import headlines, tabulate
-from unknot.models.data.sentences import Reviews
 from unknot.models.text.transfer import Rewriter
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(GrammarSettings):
     """Settings of the experiment."""
 
     steps: int = 12_000
@@ -52,36 +52,20 @@ class Settings:
     """Share of the updates, the first, that only teach writing."""
     real_unlabelled: float = 0.7
     """The same, of real sentences."""
-    batch: int = 64
-    """Sentences of an update."""
-    embedding: int = 128
-    """Dimensions of a word's vector."""
     filters: int = 75
     """Filters of each height; codes have four times as many dimensions."""
     hidden: int = 192
     """Units of decoders and of the denoising autoencoder's encoder."""
     dropout: float = 0.4
     """Share of the code that is left out in training."""
-    learning_rate: float = 2e-3
-    """Adam's for encoders and decoders."""
     examples: int = 1500
     """Sentences of each sentiment whose codes the nearest are taken from."""
     neighbours: int = 60
     """Of the nearest codes, how many make each of the two sets."""
-    sentences: int = 200_000
-    """Sentences of the grammar that models learn from."""
-    nouns: int = 24
-    """Of each topic and aspect in the grammar."""
-    subjects: int = 64
-    """Names in the grammar."""
-    places: int = 64
-    """Towns in the grammar."""
     test: int = 1000
     """Sentences to test on, of real ones at most an eighth of the clear."""
     tuned: int = 300
     """Sentences on which the budget of each way is chosen."""
-    judge_steps: int = 1000
-    """Updates of each language model that judges."""
     real: bool = False
     """Sentences about films and products, too. Needs `unknot fetch reviews`."""
     products: str = ""
@@ -91,21 +75,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        super().__post_init__()
         settings_at_least(self, steps=1, real_steps=1, batch=2, embedding=1, filters=1, hidden=1, examples=1)
         settings_at_least(self, neighbours=1, sentences=100, nouns=2, subjects=2, places=2, test=20, tuned=10)
         settings_at_least(self, judge_steps=1)
         within(0, 1, dropout=self.dropout)
         within(0, 0.99, unlabelled=self.unlabelled, real_unlabelled=self.real_unlabelled)
-        above(0, learning_rate=self.learning_rate)
-        self.source()
         if (self.products or self.yelp) and not self.real:
             raise ValueError("real must be True where products or yelp is given, not False")
-        if self.sentences < self.batch:
-            raise ValueError(f"sentences must be at least {self.batch}, the batch, not {self.sentences}")
-
-    def source(self) -> Reviews:
-        """Return the grammar."""
-        return Reviews(nouns=self.nouns, subjects=self.subjects, places=self.places)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -116,21 +93,14 @@ class Settings:
 PRESETS = {
     "default": Settings(),
     "smoke": Settings(
+        **SMOKE,
         steps=4,
         real_steps=4,
-        batch=8,
-        embedding=8,
         filters=2,
         hidden=8,
         examples=20,
         neighbours=5,
-        sentences=400,
-        nouns=2,
-        subjects=2,
-        places=2,
-        test=40,
         tuned=10,
-        judge_steps=2,
     ),
     "paper": Settings(
         steps=40_000, real_steps=40_000, embedding=300, hidden=300, examples=90, neighbours=90, real=True
@@ -144,9 +114,9 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         load_study(settings, name, seed)
 
     def of_model(name: str, path: Path) -> dict[str, Any]:
-        study, kind = load_study(settings, _task(name), seed), _row(name)
-        steps, labelled = updates(_task(name), settings), kind != UNLABELLED
-        share = settings.real_unlabelled if _task(name) == REAL else settings.unlabelled
+        study, kind = load_study(settings, task_of(name), seed), row_of(name)
+        steps, labelled = updates(task_of(name), settings), kind != UNLABELLED
+        share = settings.real_unlabelled if task_of(name) == REAL else settings.unlabelled
         learner = train_model(
             partial(make, kind, study.task, settings),
             Phases(study, settings.batch, int(share * steps), seed, labelled=labelled),
@@ -168,9 +138,9 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     """Measure the models of a seed from their weights, and the rules; in either case as the run did."""
     models = {}
     for name in models_in(folder, _names(settings, MODELS)):
-        study = load_study(settings, _task(name), seed)
+        study = load_study(settings, task_of(name), seed)
         learner: Any = load_model(folder, name, Rewriter)
-        models[name] = measure_model(_row(name), learner, study)
+        models[name] = measure_model(row_of(name), learner, study)
     rules = {name: _of_rule(name, settings, seed) for name in _rules(settings)}
     return _collect(settings, seed, models, rules)
 
@@ -192,9 +162,9 @@ def load_study(settings: Settings, name: str, seed: int) -> Study:
 
 
 def _of_rule(name: str, settings: Settings, seed: int) -> dict[str, Any]:
-    study = load_study(settings, _task(name), seed)
+    study = load_study(settings, task_of(name), seed)
     training = study.task.training
-    rule: Rewrite = Retrieve(training) if _row(name) == RETRIEVE else make_rule(_row(name), study.task)
+    rule: Rewrite = Retrieve(training) if row_of(name) == RETRIEVE else make_rule(row_of(name), study.task)
     return measure_rule(rule, study)
 
 
@@ -206,14 +176,6 @@ def _rules(settings: Settings) -> list[str]:
     return [f"{t} {rule}" for t in settings.tasks for rule in (*rules_of(t == SENTIMENT), RETRIEVE)]
 
 
-def _task(name: str) -> str:
-    return name.split()[0]
-
-
-def _row(name: str) -> str:
-    return name.split()[1]
-
-
 def _collect(settings: Settings, seed: int, models: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
     """Return a seed's metrics: by task the models and rules, and the sentences that are printed."""
     found = {}
@@ -221,7 +183,7 @@ def _collect(settings: Settings, seed: int, models: dict[str, Any], rules: dict[
         test = load_study(settings, name, seed).task.test.sentences
         parts = {"models": models, "rules": rules}
         found[name] = {
-            part: {_row(each): metrics for each, metrics in rows.items() if _task(each) == name}
+            part: {row_of(each): metrics for each, metrics in rows.items() if task_of(each) == name}
             for part, rows in parts.items()
         } | {"originals": [test[k] for k in shown_rows(len(test))]}
     return {"seed": seed, "tasks": found}

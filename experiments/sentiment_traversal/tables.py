@@ -4,7 +4,8 @@ from typing import Any
 
 from unknot.experiments.common.rewriting import SENTIMENT
 from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE
-from unknot.experiments.common.tables import cell, mean, over_seeds, percent_cell, success_cell
+from unknot.experiments.common.rewriting_tables import factors_table, heading, share_cell
+from unknot.experiments.common.tables import cell, mean, over_seeds, percent_cell
 from unknot.experiments.sentiment_traversal.data import REAL
 from unknot.experiments.sentiment_traversal.models import (
     DENOISING,
@@ -73,7 +74,7 @@ def tabulate(seeds: Seeds) -> list[Table]:
     for task in seeds[0]["tasks"]:
         tables += [_systems(seeds, task), _codes(seeds, task)]
         if task == SENTIMENT:
-            tables.append(_factors(seeds, task))
+            tables.append(factors_table(NAMES[task], rows_of(seeds, task), TITLES))
         tables += [_budgets(seeds, task, way) for way in (MAIN, PAPER) if way in ways_of(seeds, task)]
         tables.append(_reconstruction(seeds, task))
     return [*tables, *(_outputs(seeds, task) for task in seeds[0]["tasks"])]
@@ -84,8 +85,8 @@ def _systems(seeds: Seeds, task: str) -> Table:
     lines = []
     for name, measured in rows_of(seeds, task).items():
         shown = [cell(measured, "moved") if "moved" in measured[0] else "–"]
-        shown += [_share(measured, key) for key in ("transfer", "topic", "with_topic")]
-        shown += [percent_cell(over_seeds(measured, "kept")), _share(measured, "both")] if exact else []
+        shown += [share_cell(measured, key) for key in ("transfer", "topic", "with_topic")]
+        shown += [percent_cell(over_seeds(measured, "kept")), share_cell(measured, "both")] if exact else []
         shown += [cell(measured, key, digits=1) for key in ("bleu", "perplexity")]
         lines.append((TITLES[name], *shown))
     kept = ("all else kept", "transferred and all else kept") if exact else ()
@@ -130,7 +131,8 @@ def _codes(seeds: Seeds, task: str) -> Table:
     ]
     columns = ("", "sentiment of the code", "of the sentence", "topic of the code", "of the sentence")
     return Table(
-        f"{_heading(task)}: what moved codes tell, and the sentences that are written from them (Fig. 2)",
+        f"{heading(NAMES[task])}: what moved codes tell, "
+        "and the sentences that are written from them (Fig. 2)",
         columns,
         tuple(lines),
         (
@@ -138,21 +140,6 @@ def _codes(seeds: Seeds, task: str) -> Table:
             "topic by a linear probe. The paper looks at codes alone.",
         ),
     )
-
-
-def _factors(seeds: Seeds, task: str) -> Table:
-    rows = rows_of(seeds, task)
-    names = list(next(iter(rows.values()))[0]["factors"])
-    lines = [
-        (
-            TITLES[name],
-            percent_cell(over_seeds(measured, "grammatical")),
-            *(percent_cell(over_seeds(measured, "factors", factor)) for factor in names),
-        )
-        for name, measured in rows.items()
-    ]
-    columns = ("", "grammatical", *names)
-    return Table(f"{_heading(task)}: what was kept, in percent", columns, tuple(lines))
 
 
 def _budgets(seeds: Seeds, task: str, way: str) -> Table:
@@ -165,7 +152,7 @@ def _budgets(seeds: Seeds, task: str, way: str) -> Table:
         lines.append((f"{first['budget']:g}", cell(points, "moved"), *shown))
     columns = ("λ|z|²", "|z* - z| / |z|", "transferred", "claimed by the classifier", "topic stays")
     return Table(
-        f"{_heading(task)}: budgets of {TITLES[way]}",
+        f"{heading(NAMES[task])}: budgets of {TITLES[way]}",
         (*columns, "all else kept"),
         tuple(lines),
         ("In percent, of the sentences for tuning. The kernel's σ is the median squared distance.",),
@@ -188,7 +175,7 @@ def _reconstruction(seeds: Seeds, task: str) -> Table:
         lines.append((MODEL_TITLES[name], *shown))
     columns = ("", "all", *(f"{length} words" for length in there), "sentiment by the classifier")
     return Table(
-        f"{_heading(task)}: sentences written again from z",
+        f"{heading(NAMES[task])}: sentences written again from z",
         columns,
         tuple(lines),
         ("Word for word, in percent; BLEU. Of test sentences.",),
@@ -203,21 +190,11 @@ def _outputs(seeds: Seeds, task: str) -> Table:
     columns = ("original", *(["from z"] if written else []), *(TITLES[name] for name in chosen))
     lines = zip(first["originals"], *written, *(rows[name][0]["examples"] for name in chosen), strict=True)
     return Table(
-        f"{_heading(task)}: sentences (Table 1)",
+        f"{heading(NAMES[task])}: sentences (Table 1)",
         columns,
         tuple(lines),
         ("At even distances in the test sentences of the first seed, none picked.",),
     )
-
-
-def _heading(task: str) -> str:
-    return NAMES[task][0].upper() + NAMES[task][1:]
-
-
-def _share(measured: list[dict[str, Any]], key: str) -> str:
-    """Return a share in percent with its interval."""
-    outcomes = over_seeds(measured, "outcomes", key)
-    return success_cell(over_seeds(measured, key), [len(each) for each in outcomes], outcomes)
 
 
 # Headlines
@@ -242,7 +219,7 @@ def _bar(seeds: Seeds, task: str) -> Headline:
     reached = [100 * mean(rows[MAIN], key) for key in ("transfer", "topic")]
     ours = " / ".join(percent_cell(over_seeds(rows[MAIN], key)) for key in ("transfer", "topic"))
     return Headline(
-        measure=f"{_heading(task)}, MMD traversal: transferred / topic stays, %",
+        measure=f"{heading(NAMES[task])}, MMD traversal: transferred / topic stays, %",
         paper=LEAST,
         ours=ours,
         floor=floors,
@@ -275,7 +252,8 @@ def _lengths(seeds: Seeds, task: str) -> Headline:
     keys = [("reconstruction", "lengths", name, "exact") for name in (lengths[0], lengths[-1])]
     short, long = (mean(found, *each) for each in keys)
     return Headline(
-        measure=f"{_heading(task)}: of {lengths[0]} words and of {lengths[-1]}, written again exactly, %",
+        measure=f"{heading(NAMES[task])}: of {lengths[0]} words and of {lengths[-1]}, "
+        "written again exactly, %",
         paper="shorter sentences are more easily written",
         ours=" / ".join(percent_cell(over_seeds(found, *each)) for each in keys),
         floor="0 (nothing written)",
