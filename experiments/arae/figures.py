@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
+from unknot.experiments.common.figures import principal_plane
 from unknot.experiments.common.rewriting import Task
 from unknot.models.text.transfer import Rewriter
 from unknot.report import save_figure
@@ -25,9 +25,8 @@ def save_pictures(model: Rewriter, task: Task, path: Path) -> None:
 def codes(model: Rewriter, task: Task) -> Figure:
     """Plot the codes of test sentences on their two principal components, coloured by their attribute."""
     found = encode_all(model, task.test.sentences[:CODES]).numpy(force=True)
-    centred = found - found.mean(0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    plane = centred @ axes[:2].T
+    centre, axes = principal_plane(found)
+    plane = (found - centre) @ axes.T
     figure = Figure(figsize=(4, 4), layout="constrained")
     axis = figure.subplots()
     for value, name in enumerate(task.values):

@@ -102,3 +102,10 @@ def video_grid(videos: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     arranged = padded.reshape(rows, columns, *padded.shape[1:]).transpose(2, 0, 3, 1, 4, 5)
     whole = arranged.reshape(frames, rows * (height + 1), columns * (width + 1), channels)
     return whole.repeat(ENLARGED, 1).repeat(ENLARGED, 2)
+
+
+def principal_plane(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the mean (d,) of codes (n, d), and their first two principal axes (2, d)."""
+    centre = codes.mean(0)
+    _, _, axes = np.linalg.svd(codes - centre, full_matrices=False)
+    return centre, axes[:2]

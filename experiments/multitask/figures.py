@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
+from unknot.experiments.common.figures import principal_plane
 from unknot.experiments.common.tables import over_seeds
 from unknot.experiments.multitask.models import ROWS
 from unknot.experiments.multitask.prototypes import SETS, fill
@@ -43,9 +44,8 @@ def codes(model: MultitaskAutoencoder, fillings: int) -> Figure:
     for axis, name in zip(figure.subplots(len(SETS), 1), SETS, strict=True):
         filled = fill(name, fillings)
         found = encode_all(model, filled.sentences).numpy(force=True)
-        centred = found - found.mean(0)
-        _, _, components = np.linalg.svd(centred, full_matrices=False)
-        plane = centred @ components[:2].T
+        centre, axes = principal_plane(found)
+        plane = (found - centre) @ axes.T
         colours = colormaps["tab20"](np.arange(len(SETS[name])))
         for kind, prototype in enumerate(SETS[name]):
             own = plane[filled.labels == kind]

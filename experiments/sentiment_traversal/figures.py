@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
+from unknot.experiments.common.figures import principal_plane
 from unknot.experiments.common.tables import over_seeds
 from unknot.experiments.sentiment_traversal.data import TOPICS, Study
 from unknot.experiments.sentiment_traversal.measures import prepare
@@ -53,7 +54,7 @@ def moved_codes(way: Way, model: AnyModel, study: Study, budget: float) -> Figur
     codes = encode_all(model, study.task.test.sentences[:CODES])
     names = TOPICS[study.task.name][-2:]
     numbers = [TOPICS[study.task.name].index(name) for name in names]
-    plane = _plane(codes.numpy(force=True)[np.isin(topics, numbers)])
+    plane = principal_plane(codes.numpy(force=True)[np.isin(topics, numbers)])
     figure = Figure(figsize=(5.5, 5), layout="constrained")
     panel = figure.subplots()
     for number, topic, marker in zip(numbers, names, MARKERS, strict=False):
@@ -71,13 +72,6 @@ def moved_codes(way: Way, model: AnyModel, study: Study, budget: float) -> Figur
     panel.set(xlabel="first principal component of codes", ylabel="second", title="codes, some as they move")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def _plane(codes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean of codes, and their first two principal axes (2, d)."""
-    centre = codes.mean(0)
-    _, _, axes = np.linalg.svd(codes - centre, full_matrices=False)
-    return centre, axes[:2]
 
 
 def _on(plane: tuple[NDArray[np.float32], NDArray[np.float32]], codes: torch.Tensor) -> NDArray[np.float32]:

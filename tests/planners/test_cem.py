@@ -6,23 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
+from tests.planners.push import Push, problem
 from unknot.planners import CEM, ILQR, QuadraticCost, Status
 from unknot.planners.sampling import Gaussian
-
-
-class Push:
-    """A point that actions move."""
-
-    def step(self, z: Tensor, u: Tensor) -> Tensor:
-        return 0.9 * z + u
-
-
-def problem(batch: int) -> tuple[QuadraticCost, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    goal, start = torch.randn(2, batch, 2, generator=generator).double()
-    return QuadraticCost(torch.eye(2), 0.3 * torch.eye(2), goal), start
 
 
 def planner(seed: int = 0, **settings: Any) -> CEM:

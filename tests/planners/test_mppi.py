@@ -7,23 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from unknot.planners import ILQR, MPPI, QuadraticCost
+from tests.planners.push import Push, problem
+from unknot.planners import ILQR, MPPI
 from unknot.planners.sampling import Gaussian
-
-
-class Push:
-    """A point that actions move."""
-
-    def step(self, z: Tensor, u: Tensor) -> Tensor:
-        return 0.9 * z + u
-
-
-def problem(batch: int) -> tuple[QuadraticCost, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    goal, start = torch.randn(2, batch, 2, generator=generator).double()
-    return QuadraticCost(torch.eye(2), 0.3 * torch.eye(2), goal), start
 
 
 def around(mean: float, std: float, batch: int = 1) -> Gaussian:
