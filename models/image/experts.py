@@ -1,11 +1,10 @@
 """Experts that each map images to images, and discriminators of such images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 __all__ = [
     "DISCRIMINATORS",
@@ -26,8 +25,8 @@ class Experts(nn.Module):
     """Convolutional networks of one form, each from images to images in [0, 1].
 
     The form is that of Parascandolo et al., 2017, Table 1: convolutions of 3 × 3, all but the last with batch
-    normalisation (or none) and ELU, the last with a sigmoid. All of them together are evaluated as one
-    grouped convolution a layer, with running statistics; one by itself is an ordinary network.
+    normalisation (or none) and ELU, the last with a sigmoid. All of them together are evaluated
+    with running statistics, one by itself with those of its images while it learns.
 
     Args:
         number: of experts.
@@ -49,7 +48,7 @@ class Experts(nn.Module):
 
     def one(self, expert: int, images: Tensor) -> Tensor:
         """Return what one expert makes of images (n, channels, h, w)."""
-        outputs: Tensor = self.networks[expert](images)
+        outputs: Tensor = self.networks[expert](images.to(memory_format=torch.channels_last))
         return outputs.sigmoid()
 
     def chosen(self, images: Tensor, experts: Tensor) -> Tensor:
@@ -59,21 +58,11 @@ class Experts(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return what every expert makes of images (n, channels, h, w): (experts, n, channels, h, w)."""
-        groups, signal = 1, images  # all read the same images: their first layers are one convolution
-        for layer in zip(*(network.children() for network in self.networks), strict=True):
-            if isinstance(layer[0], nn.Conv2d):
-                weight, bias = (torch.cat([getattr(each, name) for each in layer]) for name in _NAMES)
-                signal = functional.conv2d(signal, weight, bias, padding=KERNEL // 2, groups=groups)
-                groups = len(self)
-            elif isinstance(layer[0], nn.BatchNorm2d):
-                signal = _normalised(signal, layer)
-            else:
-                signal = layer[0](signal)
-        outputs = signal.sigmoid().reshape(len(images), len(self), self.channels, *signal.shape[2:])
-        return outputs.movedim(1, 0)
-
-
-_NAMES = ("weight", "bias")
+        training = self.training
+        self.eval()
+        outputs = torch.stack([self.one(j, images) for j in range(len(self))])
+        self.train(training)
+        return outputs
 
 
 def _network(sizes: list[int], norm: str) -> nn.Sequential:
@@ -81,15 +70,8 @@ def _network(sizes: list[int], norm: str) -> nn.Sequential:
     for before, after in pairwise(sizes):
         layers.append(nn.Conv2d(before, after, KERNEL, padding=KERNEL // 2))
         layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
-        layers.append(nn.ELU())
+        layers.append(nn.ELU(inplace=True))
     return nn.Sequential(*layers[: -2 if norm == "batch" else -1])  # a sigmoid follows the last
-
-
-def _normalised(signal: Tensor, layer: Sequence[nn.Module]) -> Tensor:
-    """Normalise the channels of all experts by the statistics that each gathered."""
-    names = ("running_mean", "running_var", *_NAMES)
-    mean, variance, weight, bias = (torch.cat([getattr(each, name) for each in layer]) for name in names)
-    return functional.batch_norm(signal, mean, variance, weight, bias)
 
 
 def table_discriminator(shape: Shape, width: int, outputs: int = 1) -> nn.Sequential:
@@ -104,12 +86,12 @@ def table_discriminator(shape: Shape, width: int, outputs: int = 1) -> nn.Sequen
     before, side = shape[2], shape[:2]
     for channels, convolutions in ((width, 3), (2 * width, 2), (4 * width, 2)):
         for _ in range(convolutions):
-            layers += [nn.Conv2d(before, channels, KERNEL, padding=1), nn.ELU()]
+            layers += [nn.Conv2d(before, channels, KERNEL, padding=1), nn.ELU(inplace=True)]
             before = channels
         layers.append(nn.AvgPool2d(2))
         side = side[0] // 2, side[1] // 2
     hidden = 64 * width
-    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(), nn.Linear(hidden, outputs)]
+    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(inplace=True), nn.Linear(hidden, outputs)]
     return nn.Sequential(*layers, nn.Flatten(), *dense)
 
 
@@ -125,10 +107,10 @@ def strided_discriminator(shape: Shape, width: int, outputs: int = 1) -> nn.Sequ
     layers: list[nn.Module] = []
     before, after, side = shape[2], width, shape[:2]
     while max(side) > 4 or not layers:
-        layers += [nn.Conv2d(before, after, KERNEL, stride=2, padding=1), nn.ELU()]
+        layers += [nn.Conv2d(before, after, KERNEL, stride=2, padding=1), nn.ELU(inplace=True)]
         before, after, side = after, 2 * after, ((side[0] + 1) // 2, (side[1] + 1) // 2)
     hidden = 8 * width
-    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(), nn.Linear(hidden, outputs)]
+    dense = [nn.Linear(before * side[0] * side[1], hidden), nn.ELU(inplace=True), nn.Linear(hidden, outputs)]
     return nn.Sequential(*layers, nn.Flatten(), *dense)
 
 
