@@ -5,7 +5,7 @@ less what it had after imports:
 
 - frames a second of the planar environment and of the maze, `gym.make_vec` with 1 to 4,096 copies, seconds
   of the clock, the best of three turns;
-- problems a second that ILQR solves, the learnt-like dynamics of `ilqr_problems.py`, 1 to 4,096 at once;
+- problems a second that ILQR solves, 1 to 4,096 at once, in a dynamics with a neural network;
 - placements of objects a second whose grasps `collect` simulates, with one worker, two, and a local Ray
   cluster of two; what starts the workers is not counted.
 
@@ -110,16 +110,31 @@ def stepping(name: str, copies: int, seconds: float) -> Measured:
 
 
 def problems(batch: int, seconds: float) -> Measured:
-    """Solve problems with ILQR, one thread."""
+    """Solve problems with ILQR: z + 0.5 u plus what a random network adds, 40 steps, one thread."""
     import torch
-    from ilqr_problems import Residual, ours
+    from torch import Tensor, nn
+
+    from unknot.planners import ILQR, QuadraticCost
+
+    class Residual:
+        net = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 2)).requires_grad_(False)
+
+        def step(self, z: Tensor, u: Tensor) -> Tensor:
+            added: Tensor = self.net(torch.cat([z, u], -1))
+            return z + 0.5 * u + 0.1 * added
 
     torch.set_num_threads(1)
-    dynamics, generator = Residual(0.1), torch.Generator().manual_seed(batch)
-    start, goal = (4 * torch.rand(batch, 2, generator=generator) - 2 for _ in range(2))
-    ours(dynamics, start[:1], goal[:1])
+    torch.manual_seed(0)
+    dynamics, planner = Residual(), ILQR(40, limits=(-1.0, 1.0))
+    start, goal = 4 * torch.rand(2, batch, 2) - 2
+
+    def run(some: slice = slice(None)) -> int:
+        cost = QuadraticCost(torch.eye(2), 0.1 * torch.eye(2), goal[some])
+        return len(planner.plan(dynamics, cost, start[some]).costs)
+
+    run(slice(1))
     before = peak()
-    return Measured(best_rate(lambda: len(ours(dynamics, start, goal)), seconds), peak() - before)
+    return Measured(best_rate(run, seconds), peak() - before)
 
 
 def collecting(workers: str, placements: int) -> Measured:
@@ -174,7 +189,7 @@ def draw(curves: Mapping[str, Mapping[int, Measured]], path: Path) -> None:
     panels = figure.subplots(2, len(curves), sharex="col", squeeze=False)
     for (name, curve), (rates, memory) in zip(curves.items(), panels.T, strict=True):
         sizes, measured = list(curve), list(curve.values())
-        rates.loglog(sizes, [each.rate for each in measured], "o-", base=10)
+        rates.loglog(sizes, [each.rate for each in measured], "o-")
         linear = [measured[0].rate * size / sizes[0] for size in sizes]
         rates.loglog(sizes, linear, ":", color="0.6", label="as many times as the first")
         rates.set_ylim(top=2 * max(each.rate for each in measured))
@@ -183,7 +198,7 @@ def draw(curves: Mapping[str, Mapping[int, Measured]], path: Path) -> None:
         thing, unit = name.split(", ")
         rates.set(title=thing, ylabel=unit)
         memory.set(xlabel="problems at once" if "problems" in unit else "copies", ylabel="memory, MiB")
-    panels[0, 0].legend()
+    panels[0, 0].legend(fontsize="small")
     figure.savefig(path, dpi=100)
 
 

@@ -80,7 +80,7 @@ class Settings:
     """Channels of its first convolution."""
     identity_steps: int = 200
     """Updates in which experts learn the identity, before they compete."""
-    steps: int = 6000
+    steps: int = 4000
     """Updates of the competition."""
     batch: int = 128
     """Images of an update, changed ones and canonical ones; the paper's own way has `paper_batch`."""
@@ -90,13 +90,13 @@ class Settings:
     """Adam's, of the discriminator."""
     momentum: float = 0.0
     """Adam's β1 in ours; the paper's own way has 0.9."""
-    r1: float = 1.0
+    r1: float = 0.1
     """Weight of the penalty on the discriminator's slope in ours."""
     handicap: float = 2.0
     """Log odds that an expert loses for each factor of e by which it wins more than a fair share, in ours."""
     push: float = 0.3
     """Weight of the push of runners-up in ours."""
-    own: float = 3.0
+    own: float = 10.0
     """Weight of the losses of the discriminator's outputs for single experts in ours."""
     revive_every: int = 100
     """Updates between revivals of idle experts in ours."""

@@ -128,7 +128,7 @@ class CompetingExperts(Learner):
         identity_steps: int = 200,
         steps: int = 2000,
         losers: int = 1,
-        own: float = 3.0,
+        own: float = 10.0,
         handicap: float = 2.0,
         push: float = 0.3,
         margin: float = 1.0,
