@@ -367,7 +367,7 @@ def test_two_experts_take_a_mechanism_each_and_undo_it() -> None:
         learning_rate=4e-3,
         discriminator_rate=2e-3,
         momentum=0.5,
-        r1=0.02,
+        r1=0.1,
     )
     train(learner, batch_at, learner.identity_steps + 600, progress=False)
     factors = source.sample_factors(200, np.random.default_rng(9))
