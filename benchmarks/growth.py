@@ -193,8 +193,7 @@ def draw(curves: Mapping[str, Mapping[int, Measured]], path: Path) -> None:
         linear = [measured[0].rate * size / sizes[0] for size in sizes]
         rates.loglog(sizes, linear, ":", color="0.6", label="as many times as the first")
         rates.set_ylim(top=2 * max(each.rate for each in measured))
-        memory.semilogx(sizes, [each.memory for each in measured], "o-")
-        memory.set_ylim(bottom=0)
+        memory.loglog(sizes, [each.memory for each in measured], "o-")
         thing, unit = name.split(", ")
         rates.set(title=thing, ylabel=unit)
         memory.set(xlabel="problems at once" if "problems" in unit else "copies", ylabel="memory, MiB")

@@ -71,7 +71,7 @@ def theirs(dynamics: Residual, start: Tensor, goal: Tensor, iterations: int) -> 
         warnings.simplefilter("ignore")  # it calls functions of torch's that are deprecated
         x, u, _ = solver(start, mpc.QuadCost(C, c), dynamics)
     cost = QuadraticCost(torch.eye(2), 0.1 * torch.eye(2), goal)
-    return cost(x.mT.permute(2, 0, 1), u[:-1].mT.permute(2, 0, 1))
+    return cost(x.mT.permute(2, 0, 1), u[:-1].mT.permute(2, 0, 1)).detach()
 
 
 def timed(solve: Callable[[], Tensor]) -> tuple[Tensor, float]:

@@ -65,7 +65,7 @@ def contenders() -> dict[str, tuple[Trainable, list[Batch], Callable[[Any], Upda
     words = tuple(f"word{k}" for k in range(5000))
     written = [{"observation": symbols(64, 16, 4 + len(words))} for _ in range(BATCHES)]
     experts = CompetingExperts(
-        shape=(14, 14, 1), width=16, layers=4, norm="none", discriminator="strided", identity="none"
+        shape=(14, 14, 1), width=16, layers=4, norm="none", discriminator="strided", identity="none", own=0.0
     )
     return {
         "MultiEntityVAE": (MultiEntityVAE(shape=(32, 32, 3)), scenes, bare_scenes),
