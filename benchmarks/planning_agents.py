@@ -1,0 +1,64 @@
+"""How long does an agent that plans in a learnt model take: for episodes, and for one answer?
+
+The shipped agent (`pretrained/dynamics-content`) in the planar environment with solid obstacles, starts and
+goals at random. Episodes: seconds of the clock, all cores. Answers: milliseconds of one `predict` of 1, 64
+and 1,024 observations at a time, mean and largest, resets included, one thread.
+
+    python benchmarks/planning_agents.py
+"""
+
+import argparse
+import time
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+import unknot  # noqa: F401  registers the environments
+from unknot.agents import PlanningAgent, evaluate_agent
+
+ID = "unknot/Planar-v0"
+OPTIONS: dict[str, Any] = {"collision": "solid", "noise": 0.0}
+AGENT = "pretrained/dynamics-content"
+AT_ONCE = (1, 64, 1024)
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--answers", type=int, default=410, help="to one observation at a time; 41 to more")
+    options = parser.parse_args()
+    agent = PlanningAgent.load(AGENT)
+    start = time.perf_counter()
+    result = evaluate_agent(agent, ID, episodes=options.episodes, seed=0, env_kwargs=OPTIONS)
+    seconds = time.perf_counter() - start
+    print(f"{options.episodes:,} episodes: {seconds:.1f} s, {result.success_rate:.1%} at the goal")
+    torch.set_num_threads(1)
+    print(f"\n{'observations at once':24}{'mean ms':>10}{'largest ms':>12}{'ms for each':>13}")
+    for count in AT_ONCE:
+        answers = 1000 * answering(agent, count, options.answers if count == 1 else 41)
+        mean = answers.mean()
+        print(f"{count:<24}{mean:10.1f}{answers.max():12.1f}{mean / count:13.3f}")
+
+
+def answering(agent: Any, count: int, steps: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the seconds (steps,) that each `predict` of some observations takes, resets included."""
+    env = gym.make_vec(ID, num_envs=count, **OPTIONS)
+    observation, _ = env.reset(seed=0)
+    state, restart, seconds = None, np.ones(count, bool), []
+    agent.predict(observation, None, restart)  # warms up
+    for _ in range(steps):
+        start = time.perf_counter()
+        actions, state = agent.predict(observation, state, restart)
+        seconds.append(time.perf_counter() - start)
+        observation, _, terminated, truncated, _ = env.step(actions)
+        restart = terminated | truncated
+    return np.array(seconds)
+
+
+if __name__ == "__main__":
+    main()
