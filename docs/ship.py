@@ -11,6 +11,11 @@
 
 Without models, results.json goes beside the page and nothing goes into the package. The script reads and
 measures everything before it replaces any earlier file.
+
+    python docs/ship.py RUN --add
+
+adds the seeds of RUN to those that ship, which come before them: their metrics, and the pictures over all
+seeds. Models and the first seed's pictures stay.
 """
 
 import runpy
@@ -23,10 +28,12 @@ from tempfile import TemporaryDirectory
 import tyro
 from tyro.conf import Positional
 
+from unknot.experiments import Illustrated
 from unknot.files import CONFIG, METRICS, RESULTS, SOURCE, WEIGHTS, read_json, write_json, write_text
+from unknot.report import save_figures
 from unknot.representation import Trainable, load_learner, save_learner
 from unknot.run_folders import find_seeds
-from unknot.running import evaluate_seed
+from unknot.running import evaluate_seed, load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = runpy.run_path(str(Path(__file__).with_name("build.py")))
@@ -34,9 +41,10 @@ BUILD = runpy.run_path(str(Path(__file__).with_name("build.py")))
 
 def ship(
     run: Positional[str],
-    pictures: tuple[str, ...],
+    pictures: tuple[str, ...] = (),
     models: tuple[str, ...] = (),
     command: str | None = None,
+    add: bool = False,
 ) -> None:
     """Copy the files of a run that ship to the documents and into the package.
 
@@ -45,9 +53,12 @@ def ship(
         pictures: folders below the first seed's, whose figures are copied.
         models: folders of models below the first seed's.
         command: the command that repeats the run, if it was put together from several.
+        add: add the seeds to those that ship, in place of replacing them.
     """
     seeds = find_seeds(run)
-    command = command or _command(seeds)
+    if add:
+        return _add(seeds, command)
+    command = command or _command(seeds[0], len(seeds))
     name = read_json(seeds[0] / CONFIG)["experiment"]
     package, page = ROOT / "pretrained" / name, ROOT / "docs/results" / name
     paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
@@ -64,6 +75,29 @@ def ship(
             old.unlink()
     for picture, path in chosen.items():
         shutil.copyfile(path, page / picture)
+    write_text(page / BUILD["PAGE"], BUILD["results_page"](name, ROOT))
+
+
+def _add(seeds: list[Path], command: str | None) -> None:
+    config = read_json(seeds[0] / CONFIG)
+    name = config["experiment"]
+    package, page = ROOT / "pretrained" / name, ROOT / "docs/results" / name
+    path = next(folder / RESULTS for folder in (package, page) if (folder / RESULTS).exists())
+    shipped = read_json(path)
+    numbers, first = [read_json(seed / CONFIG)["seed"] for seed in seeds], len(shipped["seeds"])
+    if numbers != [*range(first, first + len(seeds))]:
+        raise ValueError(f"{first} seeds ship: those to add must be {first} and on, not {numbers}")
+    if (known := package / "seed-0" / CONFIG).exists() and read_json(known)["settings"] != config["settings"]:
+        raise ValueError(f"{seeds[0]} has other settings than {known}")
+    metrics = shipped["seeds"] + [read_json(seed / METRICS) for seed in seeds]
+    experiment = load_experiment(name)
+    with TemporaryDirectory() as temporary:
+        if isinstance(experiment, Illustrated):
+            save_figures(experiment.plot(metrics), Path(temporary))
+        for picture in Path(temporary).glob("figures/*"):
+            shutil.copyfile(picture, page / picture.name)
+    command = command or _command(seeds[0], len(metrics))
+    write_json(path, {"command": command, "version": shipped["version"], "seeds": metrics})
     write_text(page / BUILD["PAGE"], BUILD["results_page"](name, ROOT))
 
 
@@ -106,9 +140,9 @@ def _write_results(seeds: list[Path], command: str, folder: Path) -> None:
     write_json(folder / RESULTS, {"command": command, "version": version, "seeds": metrics})
 
 
-def _command(seeds: list[Path]) -> str:
-    config = read_json(seeds[0] / CONFIG)
-    return f"unknot run {config['experiment']} --preset {config['preset']} --seeds {len(seeds)}"
+def _command(seed: Path, count: int) -> str:
+    config = read_json(seed / CONFIG)
+    return f"unknot run {config['experiment']} --preset {config['preset']} --seeds {count}"
 
 
 if __name__ == "__main__":

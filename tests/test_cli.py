@@ -147,6 +147,7 @@ def value(output: str) -> str:
         ("run toy --preset=smok", "unknown preset 'smok'; did you mean 'smoke'?"),
         ("run --preset smoke toy", "name the experiment first: unknot run EXPERIMENT --preset smoke toy"),
         ("run toy --seeds 0", "seeds must be at least 1, not 0"),
+        ("run toy --first-seed -1", "first_seed must be at least 0, not -1"),
         ("run toy --resume", "unknown run 'toy'"),
         ("evaluate pretrained/nothing", "unknown run 'pretrained/nothing'"),
         ("show nothing", "unknown run 'nothing'"),
@@ -378,6 +379,20 @@ def test_a_resume_adds_seeds(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert value(output).split()[0] == first
     assert len(value(output).split()) == 3
     assert len(list((here / "runs/toy").iterdir())) == 1
+
+
+def test_seeds_that_ran_apart_make_one_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "toy", "--preset", "smoke", "--seeds", "2", "--out", "one"])
+    main(["run", "toy", "--preset", "smoke", "--out", "apart"])
+    main(["run", "toy", "--preset", "smoke", "--first-seed", "1", "--out", "other"])
+    assert [path.name for path in (here / "other").glob("seed-*")] == ["seed-1"]
+    (here / "other/seed-1").rename(here / "apart/seed-1")
+    values = []
+    for run in ("one", "apart"):
+        capsys.readouterr()
+        main(["show", run, "--tables"])
+        values.append(value(capsys.readouterr().out))
+    assert values[0] == values[1]
 
 
 def test_jobs_change_nothing_but_the_time(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

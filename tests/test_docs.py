@@ -13,7 +13,7 @@ import pytest
 
 from unknot import experiments
 from unknot.envs import ENVIRONMENTS
-from unknot.files import write_json
+from unknot.files import read_json, write_json
 from unknot.learners import LEARNERS
 from unknot.report import Headline, Table
 from unknot.representation.metrics import METRICS
@@ -121,6 +121,28 @@ def test_a_shipped_run_gets_a_page_with_verdict_tables_pictures_and_notes(
     assert (page / "areas.png").read_text() == "figures/areas.png"
     assert (page / "seed-0-areas.png").read_text() == "seed-0/figures/areas.png"
     assert not (page / "old.png").exists()
+
+
+def test_more_seeds_join_a_shipped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "docs/results/toy"
+    write_json(page / "results.json", {"command": "unknot", "version": "1", "seeds": [{"value": 0}]})
+    (page / "seed-0-areas.png").write_text("of the first seed")
+    config = {"experiment": "toy", "preset": "default", "version": "2", "seed": 1, "settings": {}}
+    write_json(tmp_path / "run/seed-1/config.json", config)
+    write_json(tmp_path / "run/seed-1/metrics.json", {"value": 1})
+    monkeypatch.setitem(SHIP["ship"].__globals__, "ROOT", tmp_path)
+    monkeypatch.setitem(SHIP["ship"].__globals__, "load_experiment", lambda name: Toy)
+    monkeypatch.setitem(SHIP["BUILD"]["results_page"].__globals__, "load_experiment", lambda name: Toy)
+    SHIP["ship"](str(tmp_path / "run"), add=True)
+    assert read_json(page / "results.json") == {
+        "command": "unknot run toy --preset default --seeds 2",
+        "version": "1",
+        "seeds": [{"value": 0}, {"value": 1}],
+    }
+    assert "seeds: 2 (paper" in (page / "README.md").read_text(encoding="utf-8")
+    assert (page / "seed-0-areas.png").exists()
+    with pytest.raises(ValueError, match=r"those to add must be 2 and on, not \[1\]"):
+        SHIP["ship"](str(tmp_path / "run"), add=True)
 
 
 @pytest.fixture

@@ -67,7 +67,9 @@ class Run(Generic[S, P]):
     preset: P = "default"  # type: ignore[assignment]
     """The settings to start from; flags change single ones."""
     seeds: int = 1
-    """How many seeds, 0 to seeds - 1."""
+    """How many seeds."""
+    first_seed: int = 0
+    """The first of them; the machines of a cluster can each run others."""
     out: Path | None = None
     """The run's folder; default: runs/EXPERIMENT/STAMP."""
     resume: bool = False
@@ -171,6 +173,7 @@ def _run(name: str, *words: str) -> None:
             options.settings,
             folder,
             options.seeds,
+            first_seed=options.first_seed,
             resume=options.resume,
             jobs=options.jobs,
         )

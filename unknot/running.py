@@ -37,7 +37,7 @@ from unknot.files import (
 )
 from unknot.progress import progress_bar
 from unknot.report import Headline, Table, save_figures
-from unknot.run_folders import RUNS, find_seeds
+from unknot.run_folders import RUNS, find_seeds, seed_folders
 from unknot.style import styled
 
 TABLE = "table.md"
@@ -67,9 +67,17 @@ def new_folder(name: str) -> Path:
 
 
 def run_seeds(
-    name: str, preset: str, settings: Any, folder: Path, seeds: int, *, resume: bool = False, jobs: int = 1
+    name: str,
+    preset: str,
+    settings: Any,
+    folder: Path,
+    seeds: int,
+    *,
+    first_seed: int = 0,
+    resume: bool = False,
+    jobs: int = 1,
 ) -> None:
-    """Run an experiment for seeds 0 to seeds - 1, then write `table.md` and figures over all of them.
+    """Run an experiment for some seeds, then write `table.md` and figures over all that are complete.
 
     A seed with its `metrics.json` is complete, and a resume skips it. An experiment with parts runs again and
     finds its complete parts itself.
@@ -80,32 +88,38 @@ def run_seeds(
         settings: the experiment's `Settings`.
         folder: the run's, above the seeds.
         seeds: how many, at least 1.
+        first_seed: the first of them, at least 0.
         resume: continue in `folder`.
         jobs: seeds at a time; with more than one, each has a process with one thread and writes `log.txt`.
 
     Raises:
         FileExistsError: `folder` exists already and `resume` is False.
-        UsageError: a resume changes a setting of the run other than `part`, or a count is below 1.
+        UsageError: a resume changes a setting of the run other than `part`, or a number is too small.
     """
     try:
         count(1, seeds=seeds, jobs=jobs)
+        count(0, first_seed=first_seed)
     except ValueError as error:
         raise UsageError(str(error)) from error
     experiment = load_experiment(name)
     config: dict[str, Any] = {"experiment": name, "preset": preset, "settings": dataclasses.asdict(settings)}
-    folders = [folder / f"seed-{seed}" for seed in range(seeds)]
+    numbers = range(first_seed, first_seed + seeds)
+    folders = {seed: folder / f"seed-{seed}" for seed in numbers}
     with removed_if_useless(folder, CONFIG, LOG, SOURCE, "events.*"):
         create_folder(folder, resume=resume)
-        for path in folders:
+        for path in folders.values():
             _check_settings(path, config)
         _run_all(folders, settings, config, resume, jobs)
-        _write_tables(experiment, folder, folders)
+        complete = [path for path in seed_folders(folder) if (path / METRICS).exists()]
+        _write_tables(experiment, folder, complete)
 
 
-def _run_all(folders: list[Path], settings: Any, config: dict[str, Any], resume: bool, jobs: int) -> None:
+def _run_all(
+    folders: dict[int, Path], settings: Any, config: dict[str, Any], resume: bool, jobs: int
+) -> None:
     """Run the seeds that are not complete."""
     parts = PART in config["settings"]
-    work = [(path, seed) for seed, path in enumerate(folders) if parts or not (path / METRICS).exists()]
+    work = [(path, seed) for seed, path in folders.items() if parts or not (path / METRICS).exists()]
     for path, seed in work:
         if not (path / CONFIG).exists():
             write_json(path / CONFIG, {**config, "seed": seed, "version": version("unknot")})
