@@ -184,7 +184,7 @@ def _run(name: str, *words: str) -> None:
         print(f"\nStopped. To resume: {shlex.join(again)}", file=sys.stderr)
         raise SystemExit(130) from None
     shown = show_run(folder)
-    _say_figures(shown)
+    _say_paths(shown)
     print_tables([headline_table(_title(name), shown.headlines)])
     say(f"All tables: unknot show {folder} --tables. Recomputed from the weights: unknot evaluate {folder}")
 
@@ -222,9 +222,12 @@ def _title(name: str) -> str:
     return f"{name}: {entry.summary}" + (f" ({entry.paper})" if entry.paper else "")
 
 
-def _say_figures(shown: Shown) -> None:
+def _say_paths(shown: Shown) -> None:
+    """Name the figures, and the seeds that are left out."""
     for path in shown.figures:
         say(str(path))
+    for path in shown.unfinished:
+        say(f"{path} has not ended yet: it is left out")
 
 
 def evaluate(run: Named, full: bool = False) -> None:
@@ -253,7 +256,7 @@ def show(run: Named, tables: bool = False) -> None:
         print_tables([headline_table(str(run), shown.headlines)])
     if shown.headlines and not tables:
         say(f"All tables: unknot show {run} --tables")
-    _say_figures(shown)
+    _say_paths(shown)
 
 
 def list_() -> None:

@@ -309,31 +309,34 @@ class Shown:
     tables: list[Table]
     figures: list[Path]
     """Figures over all seeds come first."""
+    unfinished: list[Path]
+    """Folders of seeds that have not ended, and are left out."""
 
 
 def show_run(run: str | Path) -> Shown:
-    """Return the results of a run, from the metrics it wrote.
+    """Return the results of a run, from the metrics that its seeds wrote.
 
     Raises:
-        FileNotFoundError: no such run, or a seed that has not ended yet.
+        FileNotFoundError: no such run, or none of its seeds has ended yet.
     """
-    folders = find_seeds(run)
-    for folder in folders:
-        if not (folder / METRICS).exists():
-            raise FileNotFoundError(f"{folder} has no {METRICS}: it has not ended yet")
+    every = find_seeds(run)
+    unfinished = [folder for folder in every if not (folder / METRICS).exists()]
+    folders = [folder for folder in every if folder not in unfinished]
+    if not folders:
+        raise FileNotFoundError(f"{every[0]} has no {METRICS}: it has not ended yet")
     figures = sorted(folders[0].parent.glob("figures/*"))
     figures += [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
     metrics = [read_object(folder / METRICS) for folder in folders]
     if (folders[0] / AGENT).exists():
         agent = read_agent(folders[0])
         with _measured(folders):
-            return Shown((), [_evaluations(agent, folders, metrics)], figures)
+            return Shown((), [_evaluations(agent, folders, metrics)], figures, unfinished)
     experiment = load_experiment(_experiment_of(*folders))
     with _measured(folders):
         tables = experiment.tabulate(metrics)
         if not tables:
             raise ValueError("no table has any")
-        return Shown(experiment.headlines(metrics), tables, figures)
+        return Shown(experiment.headlines(metrics), tables, figures, unfinished)
 
 
 def read_agent(folder: Path) -> dict[str, Any]:
