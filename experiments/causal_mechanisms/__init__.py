@@ -108,7 +108,7 @@ class Settings:
     """Updates of the competition in the paper's own way: as many as in the paper."""
     classifier_steps: int = 3000
     """Updates of the classifier of canonical digits."""
-    baselines: int = 3
+    baselines: int = 1
     """Seeds that train all models."""
     samples: int = 5000
     """Test images that are measured."""

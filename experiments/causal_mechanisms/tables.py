@@ -40,6 +40,8 @@ PUBLISHED = {OURS: "7 of 10", PAPER: "7 of 10", RANDOM: "none; 1 of 10 arguably"
 """The paper's seeds in which each expert took one mechanism, or what else its text gives."""
 NEAR = 0.05
 """How far below the oracle's the accuracy on a mechanism may be that counts as undone."""
+SEEDS = 10
+"""Seeds that a claim of "every seed" needs, as many as the paper's runs."""
 CLEAN, ROUTED, DECIBELS, FAILING = 0.01, 0.005, 1.0, 0.3
 """Targets: accuracy below clean digits and below the oracle, PSNR of letters below that of digits, and the
 share of seeds that may succeed without the identity."""
@@ -185,8 +187,8 @@ def _specialisation(seeds: list[dict[str, Any]]) -> Headline:
         ours=how_many(ours),
         floor=f"{how_many(specialised(seeds_of(seeds, RANDOM)))} (no identity at first)",
         ceiling="all (oracle)",
-        target="all",
-        met=all(ours),
+        target=f"all of {SEEDS}",
+        met=all(ours) and len(ours) >= SEEDS,
     )
 
 

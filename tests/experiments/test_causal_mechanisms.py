@@ -131,8 +131,9 @@ def met(*seeds: dict[str, Any]) -> list[bool]:
 
 def test_each_target_is_missed_by_what_should_miss_it() -> None:
     many = {"experts_16": model()}
-    assert met(seed(**many), seed()) == [True] * 5
-    assert met(seed(**many), seed(experts=model(9)))[0] is False
+    assert met(seed(**many), *[seed()] * 9) == [True] * 5
+    assert met(*[seed()] * 9)[0] is False  # too few seeds
+    assert met(*[seed()] * 9, seed(experts=model(9)))[0] is False
     assert met(seed(experts=model(accuracy=0.964)))[1] is False  # over a point below clean digits
     assert met(seed(oracle=model(accuracy=0.976)))[1] is False  # over half a point below the oracle
     assert met(seed(paper_random=model()))[2] is False
