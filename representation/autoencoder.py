@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from unknot.checks import above, count, one_of
 from unknot.representation.discrete_selectivity import patch_encoder
 from unknot.representation.learner import Learner, descend, image_tensor
-from unknot.representation.networks import image_shape
+from unknot.representation.networks import Maps, image_shape
 from unknot.representation.scene_selectivity import PlaceEncoder
 
 __all__ = ["ENCODERS", "Autoencoder"]
@@ -58,7 +58,7 @@ class Autoencoder(Learner):
             nn.ReLU(),
             nn.Linear(128, math.prod(cells)),
             nn.ReLU(),
-            nn.Unflatten(1, cells),
+            Maps(*cells),
             nn.ConvTranspose2d(16, channels, 4, stride=4),
         )
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}

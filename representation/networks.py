@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from unknot.checks import count
 
-__all__ = ["BroadcastDecoder", "ConvEncoder", "image_shape", "mlp"]
+__all__ = ["BroadcastDecoder", "ConvEncoder", "Maps", "image_shape", "mlp"]
 
 PATCH = 4
 """Side in pixels of the decoder's patches; image sides are multiples of it."""
@@ -39,6 +39,26 @@ def mlp(*widths: int) -> nn.Sequential:
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.Tanh()]
     return nn.Sequential(*layers[:-1])
+
+
+class Maps(nn.Unflatten):
+    """Makes maps (n, channels, height, width) of rows, with the channels of a cell next to each other.
+
+    Convolutions keep this layout, and on a CPU they take a tenth to a third less time in it. Images that come
+    from an environment have it, too.
+
+    Args:
+        channels: of the maps.
+        height: of the maps, in cells.
+        width: of the maps, in cells.
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__(1, (int(channels), int(height), int(width)))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the maps of rows (n, channels · height · width)."""
+        return super().forward(rows).contiguous(memory_format=torch.channels_last)
 
 
 class ConvEncoder(nn.Module):

@@ -12,7 +12,7 @@ from torch.nn import functional
 from unknot.checks import above, at_least, count, one_of, within
 from unknot.representation.interaction import Act, sample_actions
 from unknot.representation.learner import Learner, check_images, descend, image_tensor
-from unknot.representation.networks import image_shape
+from unknot.representation.networks import Maps, image_shape
 
 __all__ = ["KERNELS", "SPACES", "Selectivity", "contrast"]
 
@@ -378,7 +378,7 @@ def decoder(shape: tuple[int, int, int], inputs: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(64, math.prod(cells)),
         nn.ReLU(),
-        nn.Unflatten(1, cells),
+        Maps(*cells),
         nn.ConvTranspose2d(16, 16, 3, padding=1),
         nn.ReLU(),
         nn.ConvTranspose2d(16, 16, 4, 2, padding=1),

@@ -6,6 +6,7 @@ from itertools import pairwise
 from torch import nn
 
 from unknot.models.image.networks import he_initialise
+from unknot.representation.networks import Maps
 
 __all__ = ["encoder", "label_network", "mirrored_decoder", "primary_widths", "secondary_widths"]
 
@@ -61,7 +62,7 @@ def mirrored_decoder(
     sides = (height >> POOLINGS, width >> POOLINGS)
     layers: list[nn.Module] = [
         nn.Linear(inputs, widths[-1] * sides[0] * sides[1]),
-        nn.Unflatten(1, (int(widths[-1]), *sides)),
+        Maps(widths[-1], *sides),
     ]
     mirrored = [*widths[::-1], channels]
     for step, (before, after) in enumerate(pairwise(mirrored)):

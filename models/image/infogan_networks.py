@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from unknot.representation.networks import Maps
+
 __all__ = ["NETWORKS", "conv_critic", "conv_generator", "residual_critic", "residual_generator"]
 
 FINAL_SIDE = 4
@@ -40,7 +42,7 @@ def conv_generator(shape: tuple[int, int, int], inputs: int, width: int) -> nn.S
     *narrower, widest = _channels(shape, width)
     layers: list[nn.Module] = [
         nn.Linear(inputs, widest * FINAL_SIDE**2, bias=False),
-        nn.Unflatten(1, (int(widest), FINAL_SIDE, FINAL_SIDE)),
+        Maps(widest, FINAL_SIDE, FINAL_SIDE),
     ]
     before = widest
     for channels in reversed(narrower):
@@ -116,7 +118,7 @@ def residual_generator(shape: tuple[int, int, int], inputs: int, width: int) -> 
     blocks = pairwise(channels)
     return nn.Sequential(
         nn.Linear(inputs, channels[0] * FINAL_SIDE**2),
-        nn.Unflatten(1, (channels[0], FINAL_SIDE, FINAL_SIDE)),
+        Maps(channels[0], FINAL_SIDE, FINAL_SIDE),
         *(Residual(before, after, FINAL_SIDE << k, up=True) for k, (before, after) in enumerate(blocks)),
         nn.BatchNorm2d(width),
         nn.ReLU(),

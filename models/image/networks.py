@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unknot.representation.networks import Maps
+
 __all__ = [
     "LIKELIHOODS",
     "NETWORKS",
@@ -65,7 +67,7 @@ def conv_decoder(shape: Shape, inputs: int, width: int, hidden: int) -> nn.Seque
         nn.Linear(hidden, hidden),
         nn.ReLU(),
         nn.Linear(hidden, width * FINAL_SIDE * FINAL_SIDE),
-        nn.Unflatten(1, (int(width), FINAL_SIDE, FINAL_SIDE)),
+        Maps(width, FINAL_SIDE, FINAL_SIDE),
         *layers,
     )
 

@@ -14,6 +14,7 @@ from unknot.checks import above, at_least, count, one_of
 from unknot.models.penalties import PENALTIES
 from unknot.representation import Learner, descend
 from unknot.representation.learner import image_tensor
+from unknot.representation.networks import Maps
 
 __all__ = ["PenalisedAutoencoder"]
 
@@ -66,7 +67,7 @@ class PenalisedAutoencoder(Learner):
             nn.ReLU(),
             nn.Linear(104, 32 * 8 * 8),
             nn.ReLU(),
-            nn.Unflatten(1, (32, 8, 8)),
+            Maps(32, 8, 8),
             nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1),
             nn.ReLU(),
             nn.ConvTranspose2d(16, 3, 4, stride=2, padding=1),

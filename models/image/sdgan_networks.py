@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from unknot.models.image.infogan_networks import FINAL_SIDE, conv_critic
+from unknot.representation.networks import Maps
 
 __all__ = ["PairAutoencoder", "SiameseDiscriminator", "began_decoder"]
 
@@ -107,7 +108,7 @@ def began_decoder(shape: Shape, inputs: int, width: int) -> nn.Sequential:
         layers += [nn.Conv2d(width, width, 3, padding=1), nn.ELU(), nn.Upsample(scale_factor=2)]
     return nn.Sequential(
         nn.Linear(inputs, width * BEGAN_SIDE**2),
-        nn.Unflatten(1, (int(width), BEGAN_SIDE, BEGAN_SIDE)),
+        Maps(width, BEGAN_SIDE, BEGAN_SIDE),
         *layers,
         nn.Conv2d(width, width, 3, padding=1),
         nn.ELU(),
