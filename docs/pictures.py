@@ -22,14 +22,11 @@ from unknot.envs import ENVIRONMENTS
 from unknot.experiments.multitask.prototypes import fill
 from unknot.films import film
 from unknot.models import (
-    MECHANISMS,
     Characters,
     Reviews,
     Scenes,
     ShapeMotion,
     Street,
-    apply_mechanism,
-    letters,
 )
 from unknot.models.traversals import image_rows
 from unknot.report import save_figure, save_gif
@@ -109,11 +106,6 @@ def _scenes() -> dict[str, Images]:
     return {f"{k + 1}": _sampled(source, 8, k) for k in range(4)}
 
 
-def _mechanisms() -> dict[str, Images]:
-    clean = letters()[0][::31][:8]
-    return {"clean": clean} | {name: apply_mechanism(name, clean) for name in MECHANISMS[-4:]}
-
-
 def _motions() -> dict[str, Images]:
     return {f"{k + 1}": _sampled(ShapeMotion(frames=8), 1, k)[0] for k in range(4)}
 
@@ -136,7 +128,6 @@ def _sampled(source: Any, n: int, seed: int) -> Images:
 
 SAMPLES = {
     "multi-entity-vae": _scenes,
-    "causal-mechanisms": _mechanisms,
     "mocogan": _motions,
     "video-prediction": _street,
     "sd-gan": _identities,

@@ -188,9 +188,9 @@ class Bars:
 
 def test_it_learns_to_predict_what_copying_cannot() -> None:
     learner = made(
-        factors=2, factor_dim=4, width=8, hidden=32, variance=0.05, learning_rate=1e-3, warm_up=400
+        factors=2, factor_dim=4, width=8, hidden=32, variance=0.05, learning_rate=5e-4, warm_up=400
     )
-    train(learner, stream(Bars(), 16, 0), 400, progress=False)
+    train(learner, stream(Bars(), 16, 0), 600, progress=False)
     seen = stream(Bars(), 64, 1)(0)["observation"]
     true = seen[:, 3:] / 255
     with torch.no_grad():
