@@ -95,6 +95,10 @@ def derived(name: str, folders: list[str], settings: dict[str, Any]) -> dict[str
         return {"steps": settings["moves"]}
     if folders == ["jade-decoder"]:
         return {**settings, "steps": settings["teaching"]}
+    if (name, *folders) == ("causal-mechanisms", "oracle"):
+        return {**settings, "steps": settings["identity_steps"] + settings["steps"]}
+    if (name, *folders) == ("causal-mechanisms", "classifier"):  # the network and its rate are its defaults
+        return {"shape": [settings["pixels"], settings["pixels"], 1]}
     if folders == ["infogan"]:
         return {**settings, "learning_rate": settings["gan_rate"]}
     if name == "dci":  # the network and its width are the GAN's
