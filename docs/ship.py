@@ -57,6 +57,8 @@ def ship(
     """
     seeds = find_seeds(run)
     if add:
+        if pictures or models:
+            raise ValueError("add keeps the models and the first seed's pictures: name none")
         return _add(seeds, command)
     command = command or _command(seeds[0], len(seeds))
     name = read_json(seeds[0] / CONFIG)["experiment"]
