@@ -9,9 +9,9 @@ less what it had after imports:
 - placements of objects a second whose grasps `collect` simulates, with one worker, two, and a local Ray
   cluster of two; what starts the workers is not counted.
 
-`--picture` draws the curves; docs/performance.md shows them.
+It draws the curves that docs/performance.md shows.
 
-    python benchmarks/growth.py --picture docs/growth.png
+    python benchmarks/growth.py
 """
 
 import argparse
@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+PICTURE = Path(__file__).parents[1] / "docs/growth.png"
 SIZES = tuple(4**k for k in range(7))
 """Copies, and problems: 1 to 4,096."""
 ROUNDS = 3
@@ -40,18 +41,18 @@ class Measured(NamedTuple):
     rate: float
     """Frames, problems or placements a second."""
     memory: float
-    """MiB, the most that the process had, beyond what it had after imports."""
+    """MiB, the most that the process had; of copies and problems, beyond what it had after imports."""
 
 
 def main() -> None:
-    """Measure, print, and draw if asked to."""
+    """Measure, print and draw."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=1.0, help="time for each turn")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="copies, and problems")
     parser.add_argument("--placements", type=int, default=16, help="that each collection simulates")
-    parser.add_argument("--picture", type=Path, help="a PNG file for the curves")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="a PNG file for the curves")
     options = parser.parse_args()
     growing: dict[str, Callable[[int, float], Measured]] = {
         "planar, frames a second": planar,
@@ -63,8 +64,7 @@ def main() -> None:
         curves[name] = {size: apart(measure, size, options.seconds) for size in options.sizes}
         print_curve(name, curves[name])
     print_curve("placements a second", {name: collecting(name, options.placements) for name in WORKERS})
-    if options.picture:
-        draw(curves, options.picture)
+    draw(curves, options.picture)
 
 
 def apart(measure: Callable[..., Measured], *arguments: object) -> Measured:

@@ -27,11 +27,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--yelp", type=Path, required=True, help="folder with Yelp's files")
+    parser.add_argument("--yelp", type=Path, help="folder with Yelp's files")
     parser.add_argument("--rewrites", type=Path, help="folder or archive of the rewrites; default: the same")
     parser.add_argument("--sentences", type=int, default=60_000, help="that judges learn from")
     parser.add_argument("--steps", type=int, default=1500, help="of the language model")
     options = parser.parse_args()
+    if options.yelp is None:
+        print("this needs --yelp FOLDER, with Yelp's sentences in Shen's format")
+        return
     torch.set_num_threads(1)
     rewrites = read_yelp_rewrites(options.rewrites or options.yelp)
     yelp = read_yelp(options.yelp, "dev", "test").without(set(rewrites.originals.sentences))

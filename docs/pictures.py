@@ -21,13 +21,7 @@ from unknot.agents.named import EXPERTS
 from unknot.envs import ENVIRONMENTS
 from unknot.experiments.multitask.prototypes import fill
 from unknot.films import film
-from unknot.models import (
-    Characters,
-    Reviews,
-    Scenes,
-    ShapeMotion,
-    Street,
-)
+from unknot.models import Characters, Reviews, Scenes, ShapeMotion, Street
 from unknot.models.traversals import image_rows
 from unknot.report import save_figure, save_gif
 from unknot.style import COLOURS

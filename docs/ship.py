@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import tyro
 from tyro.conf import Positional
@@ -62,13 +63,14 @@ def ship(
         return _add(seeds, command)
     command = command or _command(seeds[0], len(seeds))
     name = read_json(seeds[0] / CONFIG)["experiment"]
-    package, page = ROOT / "pretrained" / name, ROOT / "docs/results" / name
+    package, page = _homes(name)
     paths = [path for folder in pictures for path in sorted((seeds[0] / folder / "figures").iterdir())]
     shared = {path.name: path for path in sorted(seeds[0].parent.glob("figures/*"))}
     chosen = shared | picture_names(paths, taken=shared)
     with TemporaryDirectory() as temporary:
         results = Path(temporary)
-        _write_results(seeds, command, results)
+        metrics = [read_json(seed / METRICS) for seed in seeds]
+        _write_results(metrics, command, read_json(seeds[0] / CONFIG)["version"], results)
         if models:
             _write_models(seeds, models, results)
         _replace(package if models else page, results)
@@ -80,12 +82,17 @@ def ship(
     write_text(page / BUILD["PAGE"], BUILD["results_page"](name, ROOT))
 
 
+def _homes(name: str) -> tuple[Path, Path]:
+    """Return an experiment's folder in the package, and that of its page."""
+    return ROOT / "pretrained" / name, ROOT / "docs/results" / name
+
+
 def _add(seeds: list[Path], command: str | None) -> None:
     config = read_json(seeds[0] / CONFIG)
     name = config["experiment"]
-    package, page = ROOT / "pretrained" / name, ROOT / "docs/results" / name
-    path = next(folder / RESULTS for folder in (package, page) if (folder / RESULTS).exists())
-    shipped = read_json(path)
+    package, page = _homes(name)
+    home = next(folder for folder in (package, page) if (folder / RESULTS).exists())
+    shipped = read_json(home / RESULTS)
     numbers, first = [read_json(seed / CONFIG)["seed"] for seed in seeds], len(shipped["seeds"])
     if numbers != [*range(first, first + len(seeds))]:
         raise ValueError(f"{first} seeds ship: those to add must be {first} and on, not {numbers}")
@@ -98,8 +105,7 @@ def _add(seeds: list[Path], command: str | None) -> None:
             save_figures(experiment.plot(metrics), Path(temporary))
         for picture in Path(temporary).glob("figures/*"):
             shutil.copyfile(picture, page / picture.name)
-    command = command or _command(seeds[0], len(metrics))
-    write_json(path, {"command": command, "version": shipped["version"], "seeds": metrics})
+    _write_results(metrics, command or _command(seeds[0], len(metrics)), shipped["version"], home)
     write_text(page / BUILD["PAGE"], BUILD["results_page"](name, ROOT))
 
 
@@ -136,9 +142,7 @@ def _write_models(seeds: list[Path], models: tuple[str, ...], folder: Path) -> N
     write_json(seed / METRICS, evaluate_seed(seed, full=True))
 
 
-def _write_results(seeds: list[Path], command: str, folder: Path) -> None:
-    metrics = [read_json(seed / METRICS) for seed in seeds]
-    version = read_json(seeds[0] / CONFIG)["version"]
+def _write_results(metrics: list[Any], command: str, version: str, folder: Path) -> None:
     write_json(folder / RESULTS, {"command": command, "version": version, "seeds": metrics})
 
 

@@ -44,8 +44,8 @@ def mlp(*widths: int) -> nn.Sequential:
 class Maps(nn.Unflatten):
     """Makes maps (n, channels, height, width) of rows, with the channels of a cell next to each other.
 
-    Convolutions keep this layout, and on a CPU they take a tenth to a third less time in it. Images that come
-    from an environment have it, too.
+    Convolutions keep this layout, and on a CPU they take up to a third less time in it. Images that come from
+    an environment have it, too.
 
     Args:
         channels: of the maps.

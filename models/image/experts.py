@@ -25,8 +25,8 @@ class Experts(nn.Module):
     """Convolutional networks of one form, each from images to images in [0, 1].
 
     The form is that of Parascandolo et al., 2017, Table 1: convolutions of 3 × 3, all but the last with batch
-    normalisation (or none) and ELU, the last with a sigmoid. All of them together are evaluated
-    with running statistics, one by itself with those of its images while it learns.
+    normalisation (or none) and ELU, the last with a sigmoid. All of them together are evaluated with running
+    statistics, one by itself with those of its images while it learns.
 
     Args:
         number: of experts.
@@ -40,7 +40,6 @@ class Experts(nn.Module):
         super().__init__()
         sizes = [channels, *[width] * (layers - 1), channels]
         self.networks = nn.ModuleList(_network(sizes, norm) for _ in range(number))
-        self.channels, self.norm = channels, norm
 
     def __len__(self) -> int:
         """Return the number of experts."""
