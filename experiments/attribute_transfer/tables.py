@@ -153,7 +153,9 @@ def _outputs(seeds: Seeds, task: str, rows: Rows) -> Table:
 def headlines(seeds: Seeds) -> tuple[Headline, ...]:
     """Return the main figures: the bars of the grammar, Yelp and products where they were run."""
     rows = rows_of(seeds, SENTIMENT)
-    lines = [_grammar(rows), _both(rows), _collusion(rows)]
+    lines = [_grammar(rows), _both(rows)]
+    if COLLUDING in rows:  # of the first seeds alone
+        lines.append(_collusion(rows))
     if YELP in seeds[0]["tasks"]:
         lines.append(_yelp(seeds))
     if PRODUCTS in seeds[0]["tasks"]:

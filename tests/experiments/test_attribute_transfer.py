@@ -154,6 +154,14 @@ def test_the_bars_are_those_of_the_headlines() -> None:
     assert not headlines(strong)[3].met
 
 
+def test_a_later_seed_by_itself_has_tables_too() -> None:
+    later = seeds(**GOOD)[1:]
+    assert [line.met for line in headlines(later)] == [
+        True
+    ] * 4  # the variant that colludes is of first seeds
+    assert tabulate(later)
+
+
 def test_tables_have_every_row_and_every_output() -> None:
     found = seeds(**GOOD)
     tables = tabulate(found)
