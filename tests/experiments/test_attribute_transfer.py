@@ -158,7 +158,7 @@ def test_a_later_seed_by_itself_has_tables_too() -> None:
     later = seeds(**GOOD)[1:]
     assert [line.met for line in headlines(later)] == [
         True
-    ] * 4  # the variant that colludes is of first seeds
+    ] * 4  # without the one that colludes
     assert tabulate(later)
 
 
