@@ -156,9 +156,7 @@ def test_the_bars_are_those_of_the_headlines() -> None:
 
 def test_a_later_seed_by_itself_has_tables_too() -> None:
     later = seeds(**GOOD)[1:]
-    assert [line.met for line in headlines(later)] == [
-        True
-    ] * 4  # without the one that colludes
+    assert [line.met for line in headlines(later)] == [True] * 4  # without the one that colludes
     assert tabulate(later)
 
 
