@@ -139,6 +139,15 @@ def test_each_target_is_missed_by_what_should_miss_it() -> None:
     assert met(seed(paper_random=model()))[2] is False
     assert met(seed(experts=model(letters=18.9)))[3] is False
     assert met(seed(experts_16=model(used=11)))[4] is False
+
+
+def test_what_does_not_ship_has_no_target_that_is_met() -> None:
+    shipped = seed()
+    del shipped["models"][PAPER], shipped["models"][RANDOM]
+    lines = causal_mechanisms.headlines([shipped])
+    assert [line.met for line in lines] == [False, True, True]
+    assert lines[0].floor == "does not ship"
+    assert causal_mechanisms.tabulate([shipped])
     assert met(seed(experts_16=model(own=9)))[4] is False
 
 
