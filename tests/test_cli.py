@@ -395,16 +395,19 @@ def test_seeds_that_ran_apart_make_one_run(here: Path, capsys: pytest.CaptureFix
     assert values[0] == values[1]
 
 
-def test_show_leaves_out_seeds_that_have_not_ended(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["show out --tables", "evaluate out"])
+def test_seeds_that_have_not_ended_are_left_out(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
     main(["run", "toy", "--preset", "smoke", "--seeds", "2", "--out", "out"])
     (here / "out/seed-0/metrics.json").unlink()
     capsys.readouterr()
-    main(["show", "out", "--tables"])
+    main(command.split())
     output = capsys.readouterr().out
     assert len(value(output).split()) == 1
     assert "out/seed-0 has not ended yet: it is left out" in output
     (here / "out/seed-1/metrics.json").unlink()
-    assert "out/seed-0 has no metrics.json: it has not ended yet" in fails("show out", 2, capsys)
+    assert "out/seed-0 has no metrics.json: it has not ended yet" in fails(command, 2, capsys)
 
 
 def test_jobs_change_nothing_but_the_time(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

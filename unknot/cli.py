@@ -25,6 +25,7 @@ from unknot.run_folders import find_seeds, seed_folders
 from unknot.running import (
     Shown,
     UsageError,
+    ended_seeds,
     evaluate_run,
     load_experiment,
     new_folder,
@@ -226,8 +227,12 @@ def _say_paths(shown: Shown) -> None:
     """Name the figures, and the seeds that are left out."""
     for path in shown.figures:
         say(str(path))
-    for path in shown.unfinished:
-        say(f"{path} has not ended yet: it is left out")
+    _say_unfinished(shown.unfinished)
+
+
+def _say_unfinished(folders: list[Path]) -> None:
+    for folder in folders:
+        say(f"{folder} has not ended yet: it is left out")
 
 
 def evaluate(run: Named, full: bool = False) -> None:
@@ -238,6 +243,7 @@ def evaluate(run: Named, full: bool = False) -> None:
         full: use as many samples as the run did, and include slow measurements.
     """
     print_tables(evaluate_run(run, full))
+    _say_unfinished(ended_seeds(run)[1])
     if not full:
         say("Without --full most experiments measure on fewer samples than the run did.")
 

@@ -231,14 +231,14 @@ def evaluate_run(run: str | Path, full: bool) -> list[Table]:
     """Check every weight file of a run, then recompute its tables from the weights; write nothing.
 
     Args:
-        run: as in `find_seeds`.
+        run: as in `find_seeds`. Its seeds that have not ended are left out.
         full: include slow measurements (each experiment defines them).
 
     Raises:
-        FileNotFoundError: no such run, or a seed without weights.
+        FileNotFoundError: no such run, none of its seeds has ended yet, or a seed has no weights.
         WeightsError: a weight file that can't be used.
     """
-    folders = find_seeds(run)
+    folders, _ = ended_seeds(run)
     experiment = load_experiment(_experiment_of(*folders))
     for folder in folders:
         check_weights(folder)
@@ -319,11 +319,7 @@ def show_run(run: str | Path) -> Shown:
     Raises:
         FileNotFoundError: no such run, or none of its seeds has ended yet.
     """
-    every = find_seeds(run)
-    unfinished = [folder for folder in every if not (folder / METRICS).exists()]
-    folders = [folder for folder in every if folder not in unfinished]
-    if not folders:
-        raise FileNotFoundError(f"{every[0]} has no {METRICS}: it has not ended yet")
+    folders, unfinished = ended_seeds(run)
     figures = sorted(folders[0].parent.glob("figures/*"))
     figures += [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
     metrics = [read_object(folder / METRICS) for folder in folders]
@@ -337,6 +333,19 @@ def show_run(run: str | Path) -> Shown:
         if not tables:
             raise ValueError("no table has any")
         return Shown(experiment.headlines(metrics), tables, figures, unfinished)
+
+
+def ended_seeds(run: str | Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders of a run's seeds that have ended, and of those that have not.
+
+    Raises:
+        FileNotFoundError: no such run, or none of its seeds has ended yet.
+    """
+    every = find_seeds(run)
+    ended = [folder for folder in every if (folder / METRICS).exists()]
+    if not ended:
+        raise FileNotFoundError(f"{every[0]} has no {METRICS}: it has not ended yet")
+    return ended, [folder for folder in every if folder not in ended]
 
 
 def read_agent(folder: Path) -> dict[str, Any]:
