@@ -7,7 +7,8 @@ one object after the other (Fig. 4b), traversals within an object (section 4.2, 
 
 Each model is trained on scenes of up to 3 sprites: the multi-entity VAE whose bound counts the KL of every
 candidate, the same with the KL of the selected alone (as the paper's text reads), a plain VAE of equal size,
-and Slot Attention; the first on scenes of up to 8, too. The trivial baseline counts the connected parts of an
+and Slot Attention; the first on scenes of up to 8, too. Every seed trains the first, the first `baselines`
+seeds all. The trivial baseline counts the connected parts of an
 image; a rule that knows how colours add up is the oracle.
 
 `PRESETS["default"]` gives up half the side of the images (means of 2 × 2 pixels, each of which counts as
@@ -43,6 +44,8 @@ class Settings:
     """Updates of the multi-entity VAE of up to 8 sprites; 0 leaves it out."""
     slot_steps: int = 10_000
     """Updates of Slot Attention."""
+    baselines: int = 1
+    """Seeds that train all models."""
     batch: int = 32
     """Scenes of an update, newly sampled."""
     pixels: Literal[16, 32, 64] = 32
@@ -70,7 +73,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        settings_at_least(self, steps=1, many_steps=0, slot_steps=1, batch=2, entity_dim=1, grid=2, width=1)
+        settings_at_least(self, steps=1, many_steps=0, slot_steps=1, baselines=0, batch=2)
+        settings_at_least(self, entity_dim=1, grid=2, width=1)
         settings_at_least(self, hidden=1, maps=1, choose=100, count=100, samples=100)
         above(0, learning_rate=self.learning_rate)
         cells_of((self.pixels, self.pixels, 3), self.grid)  # refuses a grid that the images can't have
@@ -109,7 +113,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         save_pictures(learner, scenes, path)
         return metrics
 
-    models = run_models(names(settings), folder, make)
+    models = run_models(names(settings, seed), folder, make)
     return {"seed": seed, "pixels": settings.pixels, "models": models, "rules": _rules(settings)}
 
 
@@ -118,7 +122,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     share = 1 if full else 10
     models = {
         name: measure(load_model(folder, name), source(settings, kind_of(name)[1]), settings, share)
-        for name in models_in(folder, names(settings))
+        for name in models_in(folder, names(settings, seed))
     }
     return {"seed": seed, "pixels": settings.pixels, "models": models, "rules": _rules(settings, share)}
 

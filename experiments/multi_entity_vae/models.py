@@ -33,9 +33,10 @@ def source(settings: "Settings", objects: int) -> Scenes:
     return Scenes(objects=objects, pixels=settings.pixels, blending=settings.blending)
 
 
-def names(settings: "Settings") -> list[str]:
+def names(settings: "Settings", seed: int) -> list[str]:
     """Return the names of a seed's models."""
-    few = [f"{kind}-{FEW}" for kind in (OURS, LITERAL, PLAIN, SLOTS, UNTRAINED)]
+    others = (LITERAL, PLAIN, SLOTS) if seed < settings.baselines else ()
+    few = [f"{kind}-{FEW}" for kind in (OURS, *others, UNTRAINED)]
     return [*few, f"{OURS}-{MANY}"] if settings.many_steps else few
 
 

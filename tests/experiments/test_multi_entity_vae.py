@@ -180,6 +180,22 @@ def test_tables_show_a_dash_where_nothing_is_measured() -> None:
     assert counted.rows[3][:5] == ("paper", "3", "", "74.4", "72.6")
 
 
+def test_later_seeds_train_ours_alone() -> None:
+    settings = multi_entity_vae.Settings(baselines=1)
+    assert models.names(settings, 1) == ["mvae-3", "untrained-3", "mvae-8"]
+    assert {"vae-3", "slots-3", "literal-3"} < set(models.names(settings, 0))
+
+
+def test_tables_count_the_seeds_of_each_row() -> None:
+    first, later = seed(0.9, 0.8, 34.0), seed(1.0, 0.8, 34.0)
+    del later["models"]["vae-3"]
+    counted, objects, _ = tables.tabulate([first, later])
+    assert "2 of the multi-entity VAE" in counted.notes[0]
+    assert "1 of the others" in counted.notes[0]
+    assert [row[0] for row in objects.rows].count(tables.TITLES["vae"]) == 1
+    assert tables.headlines([first, later])[0].ours == "95.0 ± 7.1"
+
+
 def test_a_grid_that_images_cannot_have_is_refused() -> None:
     with pytest.raises(ValueError, match="grid"):
         multi_entity_vae.Settings(grid=5)
