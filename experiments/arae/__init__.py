@@ -8,9 +8,9 @@ factor, so that what was transferred and what was kept are exact. With `--yelp F
 sentiment of Yelp's sentences, beside published outputs of other systems and people, with `--products FOLDER`
 the topics of product sentences. Yahoo's questions, of the paper's other tables, are not to be had.
 
-Beside ARAE: the plain autoencoder and the cross-aligned one (Shen et al., 2017), as in Table 1; the literal
-losses with weight clipping; a denoising adversarial autoencoder (Shen et al., 2020), which a user may take
-today; a rule of counted words, the copy, and the truth.
+Beside ARAE: the plain autoencoder and the cross-aligned one (Shen et al., 2017), as in Table 1; weight
+clipping and λ1 = 1, as in the paper; a denoising adversarial autoencoder (Shen et al., 2020), which a user
+may take today; a rule of counted words, the copy, and the truth.
 """
 
 from dataclasses import dataclass
@@ -52,8 +52,8 @@ class Settings(GrammarSettings):
     """Settings of the experiment."""
 
     steps: int = 12_000
-    """Updates of each model of the grammar, and of products."""
-    yelp_steps: int = 20_000
+    """Updates of each model of the grammar."""
+    yelp_steps: int = 12_000
     """Updates of each model of Yelp's sentences."""
     hidden: int = 128
     """Units of encoders and decoders, and dimensions of codes."""
@@ -134,9 +134,9 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     return tradeoffs(seeds, rows_of, TITLES, NAMES)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def load_task(settings: Settings, name: str, seed: int) -> Task:
-    """Return a task of a seed; the last one is kept, with its judges."""
+    """Return a task of a seed; the last few are kept, with their judges."""
     if name == YELP:
         return load_yelp(settings.yelp, settings.judge_steps)
     if name == PRODUCTS:

@@ -18,8 +18,9 @@ from unknot.models.text.denoising import DenoisingAdversarialAutoencoder
 from unknot.models.text.transfer import Rewriter
 from unknot.representation.learner import encode_all
 
-PROBED = 4000
-"""Codes that a probe learns from, at most."""
+PROBED = 50_000
+"""Codes that a probe learns from, at most. No probe reads a sentiment off few codes where they tell it by
+adjective and frame together."""
 SAMPLES, PRINTED = 1000, 20
 """Sentences of the generator that are judged, at most, and how many of them are printed."""
 PAIRS, POINTS = 4, 5
@@ -52,7 +53,7 @@ def probe(model: Rewriter, task: Task) -> dict[str, float]:
     tested = encode_all(model, task.test.sentences).numpy(force=True)
     probes = {
         "linear": LogisticRegression(max_iter=1000),
-        "mlp": MLPClassifier((64,), max_iter=100, early_stopping=True, random_state=0),
+        "mlp": MLPClassifier((128, 128), max_iter=50, early_stopping=True, random_state=0),
     }
     scores = {}
     for name, each in probes.items():

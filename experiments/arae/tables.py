@@ -267,15 +267,17 @@ def _topics(rows: Rows) -> Headline:
 
 def _yelp(seeds: Seeds) -> Headline:
     rows = rows_of(seeds, YELP)
-    transfer, kept = 100 * mean(rows[MAIN], "transfer"), mean(rows[MAIN], "bleu")
+    ours = rows[STRONGER]  # the paper's λb, whose figures are the bar
+    transfer, kept = 100 * mean(ours, "transfer"), mean(ours, "bleu")
     published = seeds[0]["tasks"][YELP]["published"].get(CROSS_PUBLISHED)
     cross = 100 * published["transfer"] * published["bleu"] if published else 0.0
     reached = transfer >= YELP_TRANSFER and kept >= YELP_BLEU
     return Headline(
-        measure="Sentiment of Yelp's sentences, ARAE: transferred, % / BLEU with the original",
+        measure=f"Sentiment of Yelp's sentences, {TITLES[STRONGER]}: transferred, % / BLEU with the original",
         paper="81.8 / 20.2 (other judge and test set)",
-        ours=f"{percent_cell(over_seeds(rows[MAIN], 'transfer'))} / {cell(rows[MAIN], 'bleu', digits=1)}",
-        floor=f"{_yelp_cell(rows, COPY)} (copy); {_yelp_cell(rows, TEMPLATE)} (template)",
+        ours=f"{percent_cell(over_seeds(ours, 'transfer'))} / {cell(ours, 'bleu', digits=1)}",
+        floor=f"{_yelp_cell(rows, COPY)} (copy); {_yelp_cell(rows, TEMPLATE)} (template); "
+        f"{_yelp_cell(rows, MAIN)} ({TITLES[MAIN]})",
         ceiling="72 to 77 / 32 to 42 (people)",
         target=f"at least {YELP_TRANSFER} / {YELP_BLEU}, their product above that of the published "
         f"cross-aligned outputs ({cross:.0f})",

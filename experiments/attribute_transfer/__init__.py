@@ -58,6 +58,8 @@ class Settings(GrammarSettings):
     """Updates of each model of short product sentences."""
     warm_up: int = 1000
     """Updates that learn to write sentences again alone; the other losses then grow over as many."""
+    yelp_warm_up: int = 2500
+    """The same, of Yelp's sentences, which have seven times as many words."""
     hidden: int = 128
     """Units of encoders, in each direction where there are two, and of decoders."""
     baselines: int = 1
@@ -73,10 +75,12 @@ class Settings(GrammarSettings):
         super().__post_init__()
         settings_at_least(self, steps=1, yelp_steps=1, product_steps=1, batch=2, embedding=1, hidden=1)
         settings_at_least(self, baselines=1, sentences=100, nouns=2, subjects=2, places=2, test=20)
-        settings_at_least(self, warm_up=0, judge_steps=1)
-        fewest = min(updates(task, self) for task in tasks(self))
-        if self.warm_up >= fewest:
-            raise ValueError(f"warm_up must be below {fewest}, the updates of a model, not {self.warm_up}")
+        settings_at_least(self, warm_up=0, yelp_warm_up=0, judge_steps=1)
+        for task in tasks(self):
+            name = "yelp_warm_up" if task == YELP else "warm_up"
+            steps, first = updates(task, self), getattr(self, name)
+            if first >= steps:
+                raise ValueError(f"{name} must be below {steps}, the updates of a model, not {first}")
 
 
 PRESETS = {
@@ -87,6 +91,7 @@ PRESETS = {
         yelp_steps=2,
         product_steps=2,
         warm_up=1,
+        yelp_warm_up=1,
         hidden=8,
     ),
     "paper": Settings(
@@ -94,6 +99,7 @@ PRESETS = {
         yelp_steps=60_000,
         product_steps=10_000,
         warm_up=3000,
+        yelp_warm_up=6000,
         hidden=256,
         baselines=3,
         sentences=1_000_000,
@@ -145,9 +151,9 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     return tradeoffs(seeds, rows_of, TITLES, NAMES)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def load_task(settings: Settings, name: str, seed: int) -> Task:
-    """Return a task of a seed; the last one is kept, with its judges."""
+    """Return a task of a seed; the last few are kept, with their judges."""
     if name == YELP:
         return load_yelp(settings.yelp, settings.judge_steps)
     if name == PRODUCTS:

@@ -1,5 +1,6 @@
 """The rows of the tables that are trained."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from unknot.experiments.attribute_transfer.data import PRODUCTS, nouns_of
@@ -30,6 +31,8 @@ ROWS = {
     PRODUCTS: (MAIN, CROSS, CODES, TODAY),
 }
 """The models of each task."""
+TELLING = 8.0
+"""A noun that is this many times as frequent with one sentiment as with another tells it."""
 KINDS: dict[str, type[Rewriter]] = {
     CROSS: CrossAlignedAutoencoder,
     CODES: ARAE,
@@ -47,11 +50,29 @@ def make(row: str, task: Task, settings: "Settings") -> Rewriter:
     chosen["steps"] = updates(task.name, settings)
     if row in KINDS:
         return KINDS[row](**chosen)
-    find = nouns_of(task)
-    chosen["nouns"] = tuple(word for word in task.vocabulary if find(word))
+    chosen["nouns"] = kept_nouns(task)
+    chosen["warm_up"] = settings.yelp_warm_up if task.name == YELP else settings.warm_up
     if row in LEFT_OUT:
         chosen[LEFT_OUT[row]] = 0.0
-    return AttributeTransfer(**chosen, warm_up=settings.warm_up, collusion=row == COLLUDING)
+    return AttributeTransfer(**chosen, collusion=row == COLLUDING)
+
+
+def kept_nouns(task: Task) -> tuple[str, ...]:
+    """Return the nouns that models learn to keep, in any sentence: those that do not tell the sentiment.
+
+    "waste" and "gem" are nouns, too; to keep them is to keep the sentiment.
+    """
+    find = nouns_of(task)
+    nouns = [word for word in task.vocabulary if find(word)]
+    counts: list[Counter[str]] = [Counter() for _ in task.values]
+    for sentence, label in zip(task.training.sentences, task.training.labels, strict=True):
+        counts[label].update(set(sentence.split()))
+    tell = {noun for noun in nouns if _odds([1 + each[noun] for each in counts]) >= TELLING}
+    return tuple(noun for noun in nouns if noun not in tell)
+
+
+def _odds(counts: list[int]) -> float:
+    return max(counts) / min(counts)
 
 
 def updates(task: str, settings: "Settings") -> int:

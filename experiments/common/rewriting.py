@@ -21,6 +21,8 @@ SIGNS = ("negative", "positive")
 LONGEST = 24
 """Words of the grammar's sentences, at most."""
 LONGEST_YELP = 20
+LONGEST_JUDGED = 60
+"""Words of a sentence that a language model learns from, at most."""
 JUDGED = 60_000
 """Yelp's sentences that judges learn from, and no system."""
 HELD_OUT = 2000
@@ -78,9 +80,13 @@ class Task:
 
     @cached_property
     def language_model(self) -> LanguageModel:
-        """The judge of what is likely."""
+        """The judge of what is likely; its sentences may be longer than those of models."""
+        longest = max(self.longest, *(len(sentence.split()) for sentence in self.language.sentences))
         return fit_language_model(
-            self.language.sentences, self.vocabulary, steps=self.judge_steps, longest=self.longest
+            self.language.sentences,
+            self.vocabulary,
+            steps=self.judge_steps,
+            longest=min(longest, LONGEST_JUDGED),
         )
 
     def read(self, sentences: list[str]) -> Labels:

@@ -12,7 +12,7 @@ from unknot.representation import Learner, Trainable, load_learner, save_learner
 
 UNTRAINED = "untrained"
 """The model that is saved as it starts."""
-CHECKPOINT_EVERY = 5000
+CHECKPOINT_EVERY = 1000
 """Updates from one checkpoint of a model to the next."""
 
 T = TypeVar("T", bound=Trainable)

@@ -50,7 +50,7 @@ class Settings(GrammarSettings):
     """Updates of each model of real sentences."""
     unlabelled: float = 0.25
     """Share of the updates, the first, that only teach writing."""
-    real_unlabelled: float = 0.7
+    real_unlabelled: float = 0.4
     """The same, of real sentences."""
     filters: int = 75
     """Filters of each height; codes have four times as many dimensions."""
@@ -102,9 +102,7 @@ PRESETS = {
         neighbours=5,
         tuned=10,
     ),
-    "paper": Settings(
-        steps=40_000, real_steps=40_000, embedding=300, hidden=300, examples=90, neighbours=90, real=True
-    ),
+    "paper": Settings(steps=40_000, real_steps=40_000, embedding=300, hidden=300, real=True),
 }
 
 
@@ -150,9 +148,9 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
     return curves(seeds)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def load_study(settings: Settings, name: str, seed: int) -> Study:
-    """Return a task of a seed; the last one is kept, with its judges."""
+    """Return a task of a seed; the last few are kept, with their judges."""
     if name == REAL:
         sizes = (settings.test, settings.tuned, settings.judge_steps)
         return load_real(*sizes, settings.products, settings.yelp)

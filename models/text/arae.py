@@ -24,6 +24,8 @@ __all__ = ["ARAE", "fooling_loss"]
 
 PENALTY = 10.0
 """Weight of the gradient penalty."""
+RECENT = 1280
+"""Codes that the critic learns from, the latest; those of one batch, of one length, are similar."""
 CLIP = 0.01
 """ε of weight clipping, as in the Wasserstein GAN of 2017."""
 LIPSCHITZ = ("penalty", "clipping")
@@ -41,8 +43,9 @@ class ARAE(Rewriter):
     L_class the cross-entropy of a classifier that reads the attribute off the code.
 
     Encoder and decoders take one step down the sum of their losses (steps 1, 3 and 3b), since Adam would
-    take λ off a step of its own. Then the sentences are encoded anew, and classifier, critic and generator
-    learn from these codes: a classifier of older codes is swung around by the encoder, not fooled.
+    take λ off a step of its own. Then the sentences are encoded anew, and the classifier learns from these
+    codes: one of older codes is swung around by the encoder, not fooled. The critic learns from the latest
+    codes of some batches, which are of sentences of many lengths.
 
     Codes and the generator's outputs have norm 1.
 
@@ -107,7 +110,11 @@ class ARAE(Rewriter):
         self.critic = dense_discriminator(hidden, width, 2)
         self.classifier = _perceptron(hidden, width, values)
         self.register_buffer("updates", torch.tensor(0))
+        self.register_buffer("recent", torch.zeros(RECENT, hidden))
+        self.register_buffer("encoded", torch.tensor(0))
         self.updates: Tensor
+        self.recent: Tensor
+        self.encoded: Tensor
         autoencoder = [*self.encoder.parameters(), *self.decoders.parameters()]
         self.optimizers = {"adam": torch.optim.Adam(autoencoder, learning_rate)}
         for name in ("generator", "critic", "classifier"):
@@ -161,8 +168,9 @@ class ARAE(Rewriter):
             codes = self.encode_tokens(tokens)
         classifier = functional.cross_entropy(self.classifier(self.scale * codes), labels)
         descend(classifier, self.optimizers["classifier"])
+        self._keep(codes)
         for _ in range(self.critic_steps):
-            distance = self._critic_step(codes)
+            distance = self._critic_step(self._recent_codes(len(codes)))
         made = self.codes_of(torch.randn(len(codes), self.noise_dim, device=codes.device))
         loss = wasserstein_generator_loss(self.critic(made))
         descend(loss, self.optimizers["generator"])
@@ -172,6 +180,18 @@ class ARAE(Rewriter):
             "classifier": classifier.detach(),
             "distance": distance,
         }
+
+    def _keep(self, codes: Tensor) -> None:
+        """Let codes (n, hidden) take the place of the oldest that are kept."""
+        newest = codes[-RECENT:]
+        places = int(self.encoded) + torch.arange(len(newest), device=codes.device)
+        self.recent[places % RECENT] = newest
+        self.encoded += len(newest)
+
+    def _recent_codes(self, n: int) -> Tensor:
+        """Return n of the codes that are kept, (n, hidden), at random."""
+        known = min(int(self.encoded), RECENT)
+        return self.recent[torch.randint(known, (n,), device=self.device)]
 
     def _autoencoder_step(self, tokens: Tensor, labels: Tensor) -> Tensor:
         """Do a step of encoder and decoders; return the nats of a symbol."""

@@ -24,6 +24,9 @@ from unknot.representation.learner import anneal, descend
 
 __all__ = ["AttributeTransfer", "noun_loss"]
 
+LONGER = 4
+"""By how many symbols a sentence that is written in training may be longer than the one that was read."""
+
 
 class AttributeTransfer(Rewriter):
     """An encoder and a decoder with attention, both told the attribute, and a classifier that helps them.
@@ -211,7 +214,8 @@ class AttributeTransfer(Rewriter):
             tokens: int64 (n, length).
             labels: the sentences' own values, int64 (n,).
         """
-        others, longest = self._others(labels), tokens.shape[1]
+        others = self._others(labels)
+        longest = min(tokens.shape[1] + LONGER, self.longest + 1)
         blanked = self._read(blank_words(tokens, self.blanking), labels)
         moved, decoded = self._write(self._read(tokens, labels), others, longest)
         read_back = self._read(moved, others)

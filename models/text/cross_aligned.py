@@ -12,6 +12,7 @@ from unknot.models.adversarial import discriminator_loss, generator_loss
 from unknot.models.text.decoding import generate, generate_soft
 from unknot.models.text.rnn import RNNDecoder, RNNEncoder, symbol_loss
 from unknot.models.text.transfer import Rewriter
+from unknot.models.text.vocabulary import PAD
 from unknot.representation.learner import anneal, descend
 
 __all__ = ["CrossAlignedAutoencoder"]
@@ -45,7 +46,8 @@ class CrossAlignedAutoencoder(Rewriter):
         filters: of each height, of a discriminator.
         temperature: γ; scores of words that are written are divided by it in training.
         dropout: share of symbols' vectors, and of states, that is left out in training.
-        adversary_weight: λ, the encoder's and decoder's share of the discriminators.
+        adversary_weight: λ, the encoder's and decoder's share of the discriminators, beside the nats of a
+            sentence.
         learning_rate: Adam's for encoder and decoder, which falls to 0 along half a cosine.
         adversary_rate: Adam's for the discriminators.
         steps: updates over which the learning rate falls.
@@ -125,7 +127,7 @@ class CrossAlignedAutoencoder(Rewriter):
         mean = torch.stack(losses).mean() if losses else codes.new_tensor(CHANCE)
         if losses:
             descend(mean, self.optimizers["discriminators"])
-        loss = reconstruction
+        loss = reconstruction * (tokens != PAD).sum() / len(tokens)  # the nats of a sentence
         if losses and float(torch.stack(losses).detach().max()) < SURE:
             loss = loss + self.adversary_weight * self._fooling_loss(states, others)
         descend(loss, self.optimizers["adam"])

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from unknot.checks import above, at_least, count
 from unknot.models.text.rnn import Decoded, Encoded, RNNDecoder
-from unknot.models.text.vocabulary import END, PAD, START
+from unknot.models.text.vocabulary import END, PAD, START, UNKNOWN
 
 __all__ = ["generate", "generate_soft", "generate_through"]
 
@@ -32,7 +32,7 @@ def generate(
         generator: for the samples; torch's default generator if None.
 
     Returns:
-        Symbols, int64 (n, length), length at most `longest`. PAD follows END, and no START is written.
+        Symbols, int64 (n, length), length at most `longest`. PAD follows END; no START or UNKNOWN is written.
     """
     count(1, longest=longest)
     at_least(0, temperature=temperature)
@@ -130,4 +130,4 @@ def generate_through(
 
 def _without_marks(scores: Tensor) -> Tensor:
     """Forbid symbols that a sentence can't have before its end."""
-    return scores.index_fill(-1, torch.tensor([PAD, START], device=scores.device), -torch.inf)
+    return scores.index_fill(-1, torch.tensor([PAD, START, UNKNOWN], device=scores.device), -torch.inf)

@@ -10,7 +10,7 @@ from unknot.models.text.attribute_transfer import AttributeTransfer, noun_loss
 from unknot.models.text.batches import length_batches
 from unknot.models.text.decoding import generate, generate_through
 from unknot.models.text.rnn import Decoded, RNNDecoder
-from unknot.models.text.vocabulary import END, Vocabulary
+from unknot.models.text.vocabulary import END, PAD, START, UNKNOWN, Vocabulary
 from unknot.representation import train
 
 SUBJECTS = ("soup", "film", "phone", "price", "actor", "view")
@@ -80,7 +80,7 @@ def test_what_is_written_are_symbols_with_the_gradient_of_their_probabilities() 
     assert symbols.detach().sum(2) == pytest.approx(1)
     value = torch.randn(9)
     (through,) = torch.autograd.grad((symbols @ value).sum(), decoder.output.bias, retain_graph=True)
-    allowed = decoded.scores.index_fill(2, torch.tensor([0, 1]), -torch.inf)
+    allowed = decoded.scores.index_fill(2, torch.tensor([PAD, START, UNKNOWN]), -torch.inf)
     (expected,) = torch.autograd.grad((allowed.softmax(2) @ value).sum(), decoder.output.bias)
     torch.testing.assert_close(through, expected)
 

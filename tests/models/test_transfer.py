@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unknot.models.text.arae import ARAE, CLIP, fooling_loss
+from unknot.models.text.arae import ARAE, CLIP, RECENT, fooling_loss
 from unknot.models.text.batches import length_batches
 from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder, drop_words
@@ -112,6 +112,21 @@ def test_an_update_moves_every_network_and_codes_stay_on_the_sphere() -> None:
     assert all(change > 0 for change in grown(learner, batches()(0)).values())
     torch.testing.assert_close(learner.encode(SENTENCES).norm(dim=1), torch.ones(len(SENTENCES)))
     torch.testing.assert_close(learner.sample_codes(5).norm(dim=1), torch.ones(5))
+
+
+def test_the_critic_learns_from_the_latest_codes() -> None:
+    learner = made(ARAE, 0)
+    assert isinstance(learner, ARAE)
+    hidden = learner.recent.shape[1]
+    for value, n in ((1.0, 1000), (2.0, 500)):
+        learner._keep(torch.full((n, hidden), value))
+    assert (learner.recent == 1).all(1).sum() == RECENT - 500  # the oldest made room
+    assert (learner.recent == 2).all(1).sum() == 500
+    assert set(learner._recent_codes(100).unique().tolist()) == {1.0, 2.0}
+    fresh = made(ARAE, 0)
+    assert isinstance(fresh, ARAE)
+    fresh._keep(torch.ones(3, hidden))
+    assert (fresh._recent_codes(50) == 1).all()  # none of those that are not filled yet
 
 
 def test_clipping_keeps_the_critics_weights_small_and_the_penalty_does_not() -> None:
