@@ -31,7 +31,9 @@ def sample(source: Scenes, n: int, which: int) -> dict[str, NDArray[Any]]:
     return source.sample_factors(n, np.random.default_rng([20171, which, 1]))
 
 
-def count_by_threshold(learner: Learner, source: Scenes, settings: "Settings", share: int) -> dict[str, Any]:
+def count_by_threshold(
+    learner: Learner, source: Scenes, settings: "Settings", share: int, *, weighed: bool = False
+) -> dict[str, Any]:
     """Choose the threshold of information above which a candidate is a sprite, and count by it.
 
     Args:
@@ -39,6 +41,7 @@ def count_by_threshold(learner: Learner, source: Scenes, settings: "Settings", s
         source: of scenes.
         settings: how many scenes.
         share: measure on one so-manieth of them.
+        weighed: see `information`.
 
     Returns:
         `threshold`, in the learner's own unit; `chosen`, the accuracy where it was chosen; and what
@@ -47,7 +50,9 @@ def count_by_threshold(learner: Learner, source: Scenes, settings: "Settings", s
     found = []
     for which, n in ((CHOOSE, settings.choose), (COUNT, settings.count)):
         factors = sample(source, n // share, which)
-        values = np.concatenate([information(learner, images) for _, images in batches(source, factors)])
+        values = np.concatenate(
+            [information(learner, images, weighed=weighed) for _, images in batches(source, factors)]
+        )
         found.append((factors, values))
     (chosen, values), (counted, others) = found
     counts = chosen["present"].sum(1)

@@ -57,8 +57,8 @@ def measure(learner: Learner, source: Scenes, settings: "Settings", share: int =
 
     Returns:
         `error`, of a reconstructed pixel's channel; `bound`, where the model has one; where it has objects
-        `counting`, `ari`, `exchange`, `sequence` and `within`; `touched`, where codes can be traversed. See
-        the functions of these names.
+        `counting`, `weighed` (see `information`), `ari`, `exchange`, `sequence` and `within`; `touched`,
+        where codes can be traversed. See the functions of these names.
     """
     factors = sample(source, max(settings.samples // share, 2 * DIMENSIONS), MEASURED)
     measured: dict[str, Any] = {"error": reconstruction_error(learner, source, factors)}
@@ -68,6 +68,8 @@ def measure(learner: Learner, source: Scenes, settings: "Settings", share: int =
         measured["touched"] = touched(learner, source, factors)
     if isinstance(learner, MultiEntityVAE | SlotAttention):
         measured["counting"] = count_by_threshold(learner, source, settings, share)
+        if isinstance(learner, MultiEntityVAE):
+            measured["weighed"] = count_by_threshold(learner, source, settings, share, weighed=True)
         measured |= _of_objects(learner, source, factors)
     return measured
 

@@ -49,18 +49,21 @@ def batches(source: Scenes, factors: Factors) -> Iterator[tuple[Factors, Images]
 
 
 @torch.no_grad()
-def information(learner: Learner, images: Images) -> Floats:
+def information(learner: Learner, images: Images, *, weighed: bool = False) -> Floats:
     """Return what tells how many objects there are, (n, candidates).
 
-    Of a multi-entity VAE the KL in nats of the candidates that are decoded; of Slot Attention the light that
-    each slot contributes, in pixels of full brightness.
+    Of a multi-entity VAE the KL in nats of the candidates that are decoded, if `weighed` times what each adds
+    to those before it (`EntityAutoencoder.added`); of Slot Attention the light that each slot contributes, in
+    pixels of full brightness.
     """
     if isinstance(learner, SlotAttention):
         light: Floats = _light(learner, learner.slots_of(images))[1].sum((2, 3))
         return light
     assert isinstance(learner, MultiEntityVAE)
-    kl: Floats = learner.entities_of(images).kl.numpy(force=True)
-    return kl
+    entities = learner.entities_of(images)
+    kl = entities.kl * learner.added(entities.mean) if weighed else entities.kl
+    told: Floats = kl.numpy(force=True)
+    return told
 
 
 @torch.no_grad()

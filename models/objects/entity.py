@@ -137,6 +137,21 @@ class EntityAutoencoder(Learner):
         others = [_pooled(maps[:, [i for i in range(z.shape[1]) if i != k]]) for k in range(z.shape[1])]
         return torch.stack([self.h(each).sigmoid().movedim(1, -1) for each in others], 1)
 
+    @torch.no_grad()
+    def added(self, z: Tensor) -> Tensor:
+        """Return how much of what is drawn for each vector no vector before it draws.
+
+        Args:
+            z: (n, k, d).
+
+        Returns:
+            (n, k) in [0, 1]: the share of g's maps above those before, 0 where there is nothing.
+        """
+        maps = self._maps(z).clamp(min=0)
+        before = torch.cat([torch.zeros_like(maps[:, :1]), maps.cummax(1).values[:, :-1]], 1)
+        new = (maps - before).clamp(min=0).flatten(2).sum(2)
+        return new / maps.flatten(2).sum(2).clamp(min=torch.finfo(maps.dtype).tiny)
+
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one step on a batch's images.
 

@@ -14,6 +14,8 @@ __all__ = ["BOUNDS", "MultiEntityVAE"]
 
 BOUNDS = ("all", "selected")
 """Which candidates pay their KL."""
+BEHIND = 1e4
+"""Nats by which candidates that are no peaks come behind."""
 
 
 class MultiEntityVAE(EntityAutoencoder):
@@ -64,7 +66,7 @@ class MultiEntityVAE(EntityAutoencoder):
             return kl.topk(self.entities, 1).indices
         maps = kl.detach().reshape(-1, 1, self.grid, self.grid)
         peaks = maps >= functional.max_pool2d(maps, 3, stride=1, padding=1)
-        return (kl - 1e6 * ~peaks.flatten(1)).topk(self.entities, 1).indices
+        return torch.where(peaks.flatten(1), kl, kl - BEHIND).topk(self.entities, 1).indices
 
     def _bound(self, images: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         mean, log_variance = self._moments(images)

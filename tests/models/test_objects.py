@@ -52,6 +52,14 @@ def test_a_vector_whose_maps_are_below_0_adds_nothing() -> None:
     torch.testing.assert_close(learner.decode_entities(z), empty.expand(2, -1, -1, -1))
 
 
+def test_a_vector_adds_what_none_before_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = made()
+    maps = torch.tensor([[2.0, 2.0, 0.0], [1.0, 0.0, 0.0], [4.0, 0.0, 4.0], [-1.0, 0.0, -1.0]])
+    monkeypatch.setattr(learner, "_maps", lambda z: maps.reshape(1, 4, 1, 1, 3))
+    # the third has 2 more than the first where both draw, and 4 elsewhere; the last draws nothing
+    torch.testing.assert_close(learner.added(torch.zeros(1, 4, 4)), torch.tensor([[1.0, 0.0, 6 / 8, 0.0]]))
+
+
 def by_hand(learner: EntityAutoencoder, images: Tensor, z: Tensor) -> Tensor:
     """Return -log p(x | z), by the equation."""
     maps = torch.stack([learner.g(z[:, k]) for k in range(z.shape[1])]).amax(0).clamp(min=0)
