@@ -72,7 +72,9 @@ class Settings:
     discriminator_width: int = 16
     """Channels of the discriminators' first convolutions."""
     r1: float = 1.0
-    """Weight of the penalty on the discriminators' slopes."""
+    """Weight of the penalty on the discriminators' slopes at first."""
+    last_r1: float = 0.05
+    """The weight after the first half of the updates, over which it falls."""
     learning_rate: float = 1e-3
     """Adam's, of the generators."""
     discriminator_rate: float = 1e-3
@@ -87,7 +89,12 @@ class Settings:
         settings_at_least(self, steps=1, other_steps=1, batch=1, clips=1, warm_up=0, content_dim=1)
         settings_at_least(self, motion_dim=1, noise_dim=1, width=1, discriminator_width=1, r1=0)
         settings_at_least(self, baselines=0, samples=10)
-        above(0, learning_rate=self.learning_rate, discriminator_rate=self.discriminator_rate)
+        above(
+            0,
+            last_r1=self.last_r1,
+            learning_rate=self.learning_rate,
+            discriminator_rate=self.discriminator_rate,
+        )
 
 
 PRESETS = {

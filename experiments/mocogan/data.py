@@ -20,7 +20,9 @@ Videos = NDArray[np.uint8]
 
 SHAPES, CHARACTERS, OWN = "shapes", "characters", "videos"
 FRAMES = 16
-"""Frames of a clip, as published."""
+"""Frames of a clip, which D_V judges, as published."""
+LENGTHS = {SHAPES: 2 * FRAMES, CHARACTERS: FRAMES, OWN: FRAMES}
+"""Frames of a video. A shape is on its way all the time."""
 CATEGORIES = {SHAPES: ("motion", tuple(MOTIONS)), CHARACTERS: ("action", tuple(ACTIONS))}
 """The factor that is the category of a motion, and names of its values."""
 MEASURED = 20171
@@ -58,7 +60,7 @@ def source_of(data: str, settings: "Settings") -> FactorSource:
     if data == OWN:
         return OwnVideos(read_videos(settings.videos, settings.pixels, FRAMES), frames=FRAMES)
     kind: type[Any] = ShapeMotion if data == SHAPES else CharacterActions
-    source: FactorSource = kind(pixels=settings.pixels, frames=FRAMES)
+    source: FactorSource = kind(pixels=settings.pixels, frames=LENGTHS[data])
     return source
 
 

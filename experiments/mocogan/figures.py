@@ -33,24 +33,24 @@ def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: boo
         learner: the model.
         real: videos that are shown beside, uint8 (n, frames, h, w, c).
         folder: the model's.
-        control: also show real videos, and of MoCoGAN contents with motions and longer videos.
+        control: also show real videos, and of MoCoGAN contents with motions, and videos twice as long as in
+            training.
     """
     samples = generate(learner, SHOWN * 2, seed=4)
-    strips = {f"{k}": video for k, video in enumerate(samples[:SHOWN])}
-    figures = {"videos": image_rows({"real": real[0], **strips})}
+    strips = {"real": real[0], **{f"{k}": video for k, video in enumerate(samples[:SHOWN])}}
+    figures = {"videos": image_rows({name: _spread(video) for name, video in strips.items()})}
     gifs = {"videos": video_grid(samples, SHOWN)}
     if control:
         gifs["real"] = video_grid(real[: 2 * SHOWN], SHOWN)
     if control and isinstance(learner, MoCoGAN):
         with seeded(5):
             content, motion = learner.sample_codes(SIDE).content, learner.sample_codes(SIDE).motion
-            longer = learner.sample(SHOWN, 2 * FRAMES)
+            longer = learner.sample(SHOWN, 2 * learner.length)
         gifs |= {
             "combined": video_grid(combine(learner, content, motion), SIDE),
             "longer": video_grid(longer, SIDE),
         }
-        rows = {f"{k}": video[::2] for k, video in enumerate(longer)}
-        figures["longer"] = image_rows(rows)
+        figures["longer"] = image_rows(_rows(longer))
         figures["contents"] = image_rows(_rows(combine(learner, content, motion[:1])))
         figures["motions"] = image_rows(_rows(combine(learner, content[:1], motion)))
     with SummaryWriter(str(folder)) as writer:
@@ -61,7 +61,12 @@ def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: boo
 
 
 def _rows(videos: Videos) -> dict[str, Videos]:
-    return {f"{k}": video for k, video in enumerate(videos)}
+    return {f"{k}": _spread(video) for k, video in enumerate(videos)}
+
+
+def _spread(video: Videos) -> Videos:
+    """Return as many frames as a clip has, at even distances."""
+    return video[:: max(len(video) // FRAMES, 1)]
 
 
 def collapse_curves(curves: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:

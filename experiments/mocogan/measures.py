@@ -18,7 +18,7 @@ from unknot.experiments.mocogan.data import (
     SHAPES,
     real_videos,
 )
-from unknot.experiments.mocogan.reading import CELLS, HUES, Reading, read, true_cells
+from unknot.experiments.mocogan.reading import CELLS, GRID, HUES, Reading, read, true_cells
 from unknot.models.data.videos import ShapeMotion
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
@@ -56,7 +56,7 @@ def measure(learner: VideoGAN, data: str, settings: "Settings", samples: int) ->
     metrics = measure_videos(generate(learner, n), data, settings)
     if isinstance(learner, MoCoGAN):
         if data == SHAPES:
-            metrics |= {"control": control(learner), "longer": longer(learner, max(samples // 10, 10))}
+            metrics["control"] = control(learner)
         if learner.categories:
             metrics["score"] = motion_score(learner, data, settings, max(samples // 10, 10))
     return metrics
@@ -79,18 +79,21 @@ def shape_metrics(videos: Videos, settings: "Settings") -> dict[str, Any]:
 
     Returns:
         `acd`, the mean over videos in units of 0 to 255, and `valid_acd` over the valid ones; `frames`, the
-        share of valid frames; `valid`, of videos whose frames are all valid, with `outcomes`; `motions`, the
-        shares of the classes of motion; `moved`, the mean displacement in pixels; `hit` and `distance`, the
-        share of cells hit and the histogram's distance. None where there is nothing to measure.
+        share of valid frames; `valid`, of clips, the first frames of videos, all of whose frames are valid,
+        with `outcomes`; `longer`, of whole videos; `motions`, the shares of the classes of motion; `moved`,
+        the mean displacement in pixels; `hit` and `distance`, see `collapse`. None where there is nothing to
+        measure.
     """
     found = read(videos)
+    clips = found.valid[:, :FRAMES].all(1)
     acd, moved = average_content_distance(found.track.colour), displacement(found.track.centre)
     return {
         "acd": float(acd.mean()),
         "valid_acd": _mean(acd[found.whole]),
         "frames": float(found.valid.mean()),
-        "valid": float(found.whole.mean()),
-        "outcomes": as_digits(found.whole),
+        "valid": float(clips.mean()),
+        "outcomes": as_digits(clips),
+        "longer": float(found.whole.mean()),
         "motions": [float((found.motion == k).mean()) for k in range(len(CATEGORIES[SHAPES][1]))],
         "moved": _mean(moved[np.isfinite(moved)]),
         **collapse(found, settings),
@@ -98,9 +101,17 @@ def shape_metrics(videos: Videos, settings: "Settings") -> dict[str, Any]:
 
 
 def collapse(found: Reading, settings: "Settings") -> dict[str, float]:
-    """Return the share of cells of the grid of factors that are hit, and the histogram's distance."""
-    distance = histogram_distance(found.cells, _expected(settings.pixels))
-    return {"hit": cells_hit(found.cells, CELLS), "distance": distance}
+    """Return the share of cells of the grid of factors that are hit, and the largest factor's distance.
+
+    The distance is the total variation between the histogram of a factor and that of the data.
+    """
+    expected = _expected(settings.pixels).reshape(*GRID.values())
+    every = np.unravel_index(np.maximum(found.cells, 0), expected.shape)
+    distances = []
+    for axis, values in enumerate(every):
+        own = expected.sum(tuple(each for each in range(len(GRID)) if each != axis))
+        distances.append(histogram_distance(np.where(found.cells < 0, -1, values), own))
+    return {"hit": cells_hit(found.cells, CELLS), "distance": max(distances)}
 
 
 @cache
@@ -146,13 +157,6 @@ def correlations(centres: Floats) -> Floats:
     unit = np.divide(moves, lengths, out=np.zeros_like(moves), where=lengths > 0)
     others: Floats = np.einsum("imd,jmd->im", unit, unit) - (unit**2).sum(-1)
     return others / (len(centres) - 1)
-
-
-def longer(learner: MoCoGAN, n: int) -> float:
-    """Return the share of videos twice as long as clips whose frames are all valid."""
-    with seeded(2):
-        videos = [learner.sample(1, 2 * FRAMES) for _ in range(n)]
-    return float(read(np.concatenate(videos)).whole.mean())
 
 
 # All data

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unknot.experiments.common.runs import first_or_all, train_model
-from unknot.experiments.mocogan.data import CATEGORIES, CHARACTERS, FRAMES, OWN, SHAPES, batches
+from unknot.experiments.mocogan.data import CATEGORIES, CHARACTERS, FRAMES, LENGTHS, OWN, SHAPES, batches
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.models.video.vgan import VGAN
@@ -22,7 +22,7 @@ ROWS = {
 }
 """Models of each data set; seeds beyond `baselines` train the first alone."""
 PAPERS_WAY: dict[str, Any] = {
-    **{"generator": "transposed", "head": "frame", "length": FRAMES, "warm_up": 0},
+    **{"generator": "transposed", "head": "frame", "remember": 0.0, "warm_up": 0},
     **{"content_dim": 50, "motion_dim": 10, "noise_dim": 10, "r1": 0.0, "average": 0.0},
     **{"learning_rate": 2e-4, "discriminator_rate": 2e-4, "momentum": 0.5, "weight_decay": 1e-5},
 }
@@ -66,13 +66,14 @@ def stages(steps: int) -> list[int]:
 def make(model: str, settings: "Settings") -> VideoGAN:
     """Make a model by its name, DATA-ROW."""
     data, row = parts_of(model)
-    shared = ("clips", "discriminator_width", "r1", "learning_rate", "discriminator_rate", "width")
+    shared = ("clips", "discriminator_width", "r1", "last_r1", "learning_rate", "discriminator_rate", "width")
     ours: dict[str, Any] = {name: getattr(settings, name) for name in shared}
-    ours |= {"shape": (settings.pixels, settings.pixels, 3), "frames": FRAMES}
+    ours |= {"shape": (settings.pixels, settings.pixels, 3), "frames": FRAMES, "length": LENGTHS[data]}
+    ours["r1_fall"] = steps_of(data, settings) // 2
     if row == ONE_CODE:
         return VGAN(**ours, latent_dim=settings.content_dim + settings.motion_dim)
     own = ("content_dim", "motion_dim", "noise_dim", "warm_up")
-    ours |= {name: getattr(settings, name) for name in own} | {"length": 2 * FRAMES}
+    ours |= {name: getattr(settings, name) for name in own}
     ours |= {"head": "colour" if data == SHAPES else "frame"}
     changes: dict[str, dict[str, Any]] = {
         OURS: {},

@@ -1,5 +1,6 @@
 """What videos of moving shapes show: shape, size, colour, class of motion; read by the renderer's rules."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,9 @@ AREAS = (30, 220)
 OFF_COURSE = 0.1
 """Root mean square distance from a class's course up to which a motion is of the class, in sides."""
 HUES = 8
-CELLS = len(MOTIONS) * len(SHAPES) * len(SIDES) * HUES
-"""Cells of the grid of factors: class of motion, shape, size, hue."""
+GRID = {"motion": len(MOTIONS), "shape": len(SHAPES), "size": len(SIDES), "hue": HUES}
+"""The grid of factors: how many values each has."""
+CELLS = math.prod(GRID.values())
 
 
 @dataclass(frozen=True)

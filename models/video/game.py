@@ -42,15 +42,20 @@ class VideoGAN(Trainable):
 
     The losses are those of Goodfellow et al., "Generative adversarial nets", 2014, in the form that does not
     saturate. D_V also names the category that a clip was generated for, as in InfoGAN: it and the generator
-    both descend the cross-entropy. D_I and D_V learn first, and the generator learns from the same samples.
+    both descend the cross-entropy. Where real clips come with theirs, D_V learns the names from these alone.
+    D_I and D_V learn first, and the generator learns from the same samples.
 
     Args:
         shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
         frames: of a clip, which D_V judges, at least 2.
+        length: frames of a generated video, at least `frames`: D_V judges some of them, consecutive ones from
+            a random one on, and D_I judges one. Real videos should be as long.
         clips: of an update, at most the batch's; the other videos of the batch give D_I a frame alone.
         discriminator_width: channels of the discriminators' first convolutions.
-        r1: weight of the penalty on the discriminators' slopes at real samples, at least 0; D_V's counts
-            `frames` times as much, since clips differ in so many frames.
+        r1: weight of the penalty on the discriminators' slopes at real samples at first, at least 0; D_V's
+            counts `frames` times as much, since clips differ in so many frames.
+        last_r1: the weight after `r1_fall` updates, above 0, or `r1`.
+        r1_fall: updates over which the weight falls, by the same factor in each; 0 for a constant one.
         average: how much of itself the average of the generator's weights keeps at an update, which samples
             videos; 0 samples by the weights as they are.
         learning_rate: Adam's, of the generator.
@@ -70,9 +75,12 @@ class VideoGAN(Trainable):
         *,
         shape: tuple[int, int, int] = (64, 64, 3),
         frames: int = 16,
+        length: int = 32,
         clips: int = 8,
         discriminator_width: int = 16,
         r1: float = 1.0,
+        last_r1: float = 0.05,
+        r1_fall: int = 0,
         average: float = 0.999,
         learning_rate: float = 1e-3,
         discriminator_rate: float = 1e-3,
@@ -82,12 +90,15 @@ class VideoGAN(Trainable):
         super().__init__()
         count(1, clips=clips, discriminator_width=discriminator_width)
         count(2, frames=frames)
+        count(frames, length=length)
+        count(0, r1_fall=r1_fall)
         at_least(0, r1=r1, weight_decay=weight_decay)
-        above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
+        above(0, last_r1=last_r1, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.99999, average=average, momentum=momentum)
         self.shape = image_shape(shape)
-        self.frames, self.clips, self.discriminator_width = frames, clips, discriminator_width
-        self.r1, self.average = r1, average
+        self.frames, self.length, self.clips = frames, length, clips
+        self.discriminator_width, self.average = discriminator_width, average
+        self.r1, self.last_r1, self.r1_fall = r1, last_r1, r1_fall
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._rates = {"discriminators": discriminator_rate, "generator": learning_rate}
         self._adam: dict[str, Any] = {"betas": (float(momentum), 0.999), "weight_decay": weight_decay}
@@ -127,7 +138,7 @@ class VideoGAN(Trainable):
 
     @abstractmethod
     def sample(self, n: int) -> Videos:
-        """Generate n videos by torch's random state: uint8 (n, frames, h, w, c)."""
+        """Generate n videos by torch's random state: uint8 (n, length, h, w, c)."""
 
     @abstractmethod
     def _generate(self, clips: int, frames: int) -> Fakes:
@@ -145,7 +156,7 @@ class VideoGAN(Trainable):
 
         Args:
             batch: `observation`, uint8 (n, t, h, w, c), t at least `frames`; with categories perhaps
-                `category`, int64 (n,), which D_V then learns to name, too.
+                `category`, int64 (n,), which D_V then learns to name in place of those of generated clips.
 
         Returns:
             The losses `D_V` (not in the warm-up), `D_I` and `G`, without penalties; with categories
@@ -170,13 +181,21 @@ class VideoGAN(Trainable):
             both = torch.cat([real[kind], generated.detach()])
             ours, theirs = self.discriminators[kind](both).split([len(real[kind]), len(generated)])
             losses[kind] = discriminator_loss(ours[:, 0], theirs[:, 0])
-            if kind == VIDEO:
-                penalties += [_surprise(theirs, fakes.category), _surprise(ours, names)]
+            if kind == VIDEO:  # of real clips where their categories are known
+                named = _surprise(theirs, fakes.category) if names is None else _surprise(ours, names)
+                penalties.append(named)
             if self.r1 and int(self.updates) % PENALISE_EVERY == 0:
-                weight = self.r1 * PENALISE_EVERY * (self.frames if kind == VIDEO else 1)
+                weight = self._r1_now() * PENALISE_EVERY * (self.frames if kind == VIDEO else 1)
                 penalties.append(weight * r1_penalty(partial(self._odds, kind), real[kind]))
         descend(torch.stack([*losses.values(), *penalties]).sum(), self.optimizers["discriminators"])
         return {f"D_{kind[0].upper()}": loss.detach() for kind, loss in losses.items()}
+
+    def _r1_now(self) -> float:
+        """Return the penalty's weight at this update."""
+        if not self.r1_fall:
+            return self.r1
+        fallen = min(int(self.updates) / self.r1_fall, 1.0)
+        return float(self.r1 * (self.last_r1 / self.r1) ** fallen)
 
     def _odds(self, kind: str, samples: Tensor) -> Tensor:
         """Return a discriminator's log odds that samples are real, (n,)."""
@@ -185,14 +204,17 @@ class VideoGAN(Trainable):
 
     def _deceive(self, fakes: Fakes) -> dict[str, float | Tensor]:
         """Do one step of the generator: D_I and D_V should take what is generated for real."""
+        self.discriminators.requires_grad_(False)  # saves the slopes of their weights
         judged = {kind: self.discriminators[kind](each) for kind, each in fakes.samples.items()}
         loss = torch.stack([generator_loss(each[:, 0]) for each in judged.values()]).sum()
-        if fakes.category is None or VIDEO not in judged:
-            descend(loss, self.optimizers["generator"])
-            return {"G": loss.detach()}
-        surprise = _surprise(judged[VIDEO], fakes.category)
-        descend(loss + surprise, self.optimizers["generator"])
-        return {"G": loss.detach(), "category": surprise.detach()}
+        losses = {"G": loss.detach()}
+        if fakes.category is not None and VIDEO in judged:
+            surprise = _surprise(judged[VIDEO], fakes.category)
+            losses["category"] = surprise.detach()
+            loss = loss + surprise
+        descend(loss, self.optimizers["generator"])
+        self.discriminators.requires_grad_(True)
+        return dict(losses)
 
 
 def check_videos(videos: Videos | Tensor, shape: tuple[int, int, int], frames: int) -> Tensor:

@@ -6,8 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.checks import count, flag, one_of
-from unknot.models.video.game import IMAGE, VIDEO, Fakes, VideoGAN, Videos, as_videos, some_frames
+from unknot.checks import at_least, count, flag, one_of
+from unknot.models.video.game import (
+    IMAGE,
+    VIDEO,
+    Fakes,
+    VideoGAN,
+    Videos,
+    as_videos,
+    some_clips,
+    some_frames,
+)
 from unknot.models.video.networks import GENERATORS
 
 __all__ = ["HEADS", "MoCoGAN", "VideoCodes"]
@@ -35,19 +44,20 @@ class MoCoGAN(VideoGAN):
 
         z_C ~ N(0, I),    ε(k) ~ N(0, I),    z_M(k) = R_M(ε(1), ..., ε(k)),    x̃(k) = G_I(z_C, z_M(k)),
 
-    R_M one layer of GRU, whose first state is N(0, I), too. D_I judges single frames, D_V clips of `frames`
-    frames. With categories, R_M also reads a one-hot category, the same at each frame.
+    R_M one layer of GRU, whose first state is N(0, I), too. D_I judges single frames, D_V clips. With
+    categories, R_M also reads a one-hot category, the same at each frame.
 
-    Ours, each with what brings the paper's own way: content modulates the generator's channels alone
-    (`generator`, "transposed"); a frame is a mask times one colour of the content (`head`, "frame"); D_I
-    judges frames of longer videos than D_V does (`length`, equal to `frames`); a penalty on the
-    discriminators' slopes (`r1`, 0), an average of the weights that samples (`average`, 0).
+    Ours, each with what brings the paper's own way: motion alone says where, and content what is there
+    (`generator`, "transposed"); R_M remembers its first state (`remember`, 0); a frame is a mask times one
+    colour of the content (`head`, "frame"); a penalty on the discriminators' slopes (`r1`, 0), an average of
+    the weights that samples (`average`, 0).
 
     Args:
         content_dim: dimensions of z_C.
         motion_dim: of z_M.
         noise_dim: of ε.
-        length: frames of the videos whose frames D_I judges, at least `frames`.
+        remember: what is added to the biases of R_M's update gate at first. With 0 the first state, which
+            tells one motion from another, is gone after some frames: the gates halve it at each.
         generator: "modulated" or "transposed".
         head: "colour", for one object of one colour on black, or "frame".
         width: channels of the generator's last maps.
@@ -68,7 +78,7 @@ class MoCoGAN(VideoGAN):
         content_dim: int = 16,
         motion_dim: int = 16,
         noise_dim: int = 8,
-        length: int = 32,
+        remember: float = 3.0,
         generator: str = "modulated",
         head: str = "frame",
         width: int = 16,
@@ -79,15 +89,14 @@ class MoCoGAN(VideoGAN):
     ) -> None:
         super().__init__(**settings)
         count(1, content_dim=content_dim, motion_dim=motion_dim, noise_dim=noise_dim, width=width)
-        count(self.frames, length=length)
+        at_least(0, remember=remember)
         count(0, warm_up=warm_up, categories=categories)
         flag(image_discriminator=image_discriminator)
         one_of("generator", generator, GENERATORS)
         one_of("head", head, HEADS)
-        self.length = length
         images = GENERATORS[generator](self.shape, content_dim, motion_dim, width, colours=head == "colour")
         self._play(
-            ContentMotionGenerator(images, content_dim, motion_dim, noise_dim, categories),
+            ContentMotionGenerator(images, content_dim, motion_dim, noise_dim, categories, remember),
             image_discriminator=image_discriminator,
             warm_up=warm_up,
             categories=categories,
@@ -101,11 +110,11 @@ class MoCoGAN(VideoGAN):
 
         Args:
             n: how many.
-            frames: of each; default: as many as a clip has. There may be more than in training.
+            frames: of each; default: `length`. There may be more than in training.
             category: (n,), of each; None for random ones.
         """
         count(1, n=n)
-        return self._sampler.sample(n, self.frames if frames is None else frames, category)
+        return self._sampler.sample(n, self.length if frames is None else frames, category)
 
     @torch.no_grad()
     def decode(self, content: Tensor, motion: Tensor) -> Videos:
@@ -127,11 +136,11 @@ class MoCoGAN(VideoGAN):
 
     def _generate(self, clips: int, frames: int) -> Fakes:
         """Generate S_T(ṽ) and S_1(ṽ), each of videos of its own; all frames go through G_I at once."""
-        moving = self.generator.sample(clips, self.frames)
+        moving = self.generator.sample(clips, self.length)
         still = self.generator.sample(frames, self.length)
         images: Tensor = self.generator.images(
             torch.cat([moving.content.repeat_interleave(self.frames, 0), still.content]),
-            torch.cat([moving.motion.flatten(0, 1), some_frames(still.motion)]),
+            torch.cat([some_clips(moving.motion, self.frames).flatten(0, 1), some_frames(still.motion)]),
         )
         videos, singles = images[: clips * self.frames], images[clips * self.frames :]
         samples = {
@@ -150,14 +159,23 @@ class ContentMotionGenerator(nn.Module):
         motion_dim: of z_M.
         noise_dim: of ε.
         categories: of motion; 0 for none.
+        remember: see `MoCoGAN`.
     """
 
     def __init__(
-        self, images: nn.Module, content_dim: int, motion_dim: int, noise_dim: int, categories: int
+        self,
+        images: nn.Module,
+        content_dim: int,
+        motion_dim: int,
+        noise_dim: int,
+        categories: int,
+        remember: float,
     ) -> None:
         super().__init__()
         self.images = images
         self.motion = nn.GRU(int(noise_dim + categories), int(motion_dim), batch_first=True)
+        gates: Tensor = self.motion.get_parameter("bias_ih_l0").data
+        gates[motion_dim : 2 * motion_dim] += remember  # those of the update gate
         self.content_dim, self.noise_dim, self.categories = content_dim, noise_dim, categories
 
     def sample(self, n: int, frames: int, category: Tensor | None = None) -> VideoCodes:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from unknot.checks import count
+from unknot.models.image.networks import he_initialise
+from unknot.representation.networks import Maps
 
 __all__ = [
     "GENERATORS",
@@ -24,6 +26,10 @@ CELLS = 4
 """Side, in cells, of the maps that generators begin with and discriminators end with."""
 GREATEST_FACTOR = 4
 """The greatest number of channels, as a multiple of the smallest."""
+PLACES = 8
+"""Maps in which motion says where things are, in frames of more than one object."""
+DRAWING = 3
+"""Convolutions in which content says what is there; they reach three pixels each way, as far as shapes do."""
 BLACK = -2.0
 """What a mask's log odds are at first, everywhere: most of a frame is ground."""
 
@@ -42,11 +48,12 @@ def channels_of(shape: Shape, width: int) -> list[int]:
 
 
 class ModulatedGenerator(nn.Module):
-    """Generates frames: motion makes a map of 4 × 4 cells, content modulates channels on the way up.
+    """Generates frames: motion draws maps of where something is, content draws what is there.
 
-    After each 3 × 3 convolution a group norm of one group, whose scale and offset in each channel are linear
-    in the content code (Perez et al., "FiLM", 2018); maps are upsampled by repetition. So content can't say
-    where something is.
+    Maps of motion begin with 4 × 4 cells and are doubled by repetition, each time followed by a 3 × 3
+    convolution and a group norm of one group. `PLACES` maps as large as the frame remain, one if a frame
+    shows one object. From these, three convolutions draw, after each of which content scales and moves the
+    channels (Perez et al., "FiLM", 2018). So content can move something by three pixels at most.
 
     Args:
         shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
@@ -63,28 +70,30 @@ class ModulatedGenerator(nn.Module):
     def __init__(self, shape: Shape, content_dim: int, motion_dim: int, width: int, *, colours: bool) -> None:
         super().__init__()
         sizes = channels_of(shape, width)[::-1]
-        self.start = nn.Linear(motion_dim, sizes[0] * CELLS**2)
-        widths = [sizes[0], *sizes]
-        self.convolutions = nn.ModuleList(nn.Conv2d(*pair, 3, padding=1) for pair in pairwise(widths))
-        self.norms = nn.ModuleList(nn.GroupNorm(1, size, affine=False) for size in widths)
-        self.modulations = nn.ModuleList(nn.Linear(content_dim, 2 * size) for size in widths)
-        self.up = nn.Upsample(scale_factor=2)
-        self.last = nn.Conv2d(sizes[-1], 1 if colours else shape[2], 3, padding=1)
+        last = sizes[-1]
+        self.where = nn.Sequential(
+            nn.Linear(motion_dim, sizes[0] * CELLS**2),
+            Maps(sizes[0], CELLS, CELLS),
+            *_upsampling(nn.Conv2d, sizes),
+            nn.Conv2d(last, 1 if colours else PLACES, 1),
+        )
+        inputs = (1 if colours else PLACES, *[last] * (DRAWING - 1))
+        self.convolutions = nn.ModuleList(nn.Conv2d(size, last, 3, padding=1) for size in inputs)
+        self.modulations = nn.ModuleList(nn.Linear(content_dim, 2 * last) for _ in inputs)
+        self.last = nn.Conv2d(last, 1 if colours else shape[2], 1)
         self.colour = nn.Linear(content_dim, shape[2]) if colours else None
+        for each in (self.where, self.convolutions):  # torch's first weights let little of a place through
+            each.apply(he_initialise)
         nn.init.constant_(self.last.bias, BLACK)  # type: ignore[arg-type]
 
     def forward(self, content: Tensor, motion: Tensor) -> Tensor:
         """Return frames in [0, 1], (n, channels, h, w), of codes (n, content_dim) and (n, motion_dim)."""
-        maps: Tensor = self.start(motion).unflatten(1, (-1, CELLS, CELLS))
-        maps = self._modulated(0, maps, content)
-        for number, convolution in enumerate(self.convolutions, start=1):
-            maps = self._modulated(number, convolution(self.up(maps)), content)
+        maps: Tensor = self.where(motion)
+        for convolution, modulation in zip(self.convolutions, self.modulations, strict=True):
+            scale, offset = modulation(content)[:, :, None, None].chunk(2, 1)
+            maps = nn.functional.leaky_relu(convolution(maps) * (1 + scale) + offset, 0.2)
         frames: Tensor = self.last(maps).sigmoid()
         return frames if self.colour is None else frames * self.colour(content).sigmoid()[:, :, None, None]
-
-    def _modulated(self, number: int, maps: Tensor, content: Tensor) -> Tensor:
-        scale, offset = self.modulations[number](content)[:, :, None, None].chunk(2, 1)
-        return nn.functional.leaky_relu(self.norms[number](maps) * (1 + scale) + offset, 0.2)
 
 
 class TransposedGenerator(nn.Module):
@@ -126,7 +135,7 @@ class VideoGenerator(nn.Module):
 
     Args:
         shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
-        frames: of a video, a multiple of the side divided by 4.
+        length: frames of a video, a multiple of the side divided by 4.
         latent_dim: dimensions of the code.
         width: channels of the last maps.
 
@@ -134,10 +143,10 @@ class VideoGenerator(nn.Module):
         ValueError: another shape or number of frames.
     """
 
-    def __init__(self, shape: Shape, frames: int, latent_dim: int, width: int) -> None:
+    def __init__(self, shape: Shape, length: int, latent_dim: int, width: int) -> None:
         super().__init__()
         sizes = channels_of(shape, width)[::-1]
-        first = _first_frames(frames, len(sizes))
+        first = _first_frames(length, len(sizes))
         self.foreground = nn.Sequential(
             nn.Linear(latent_dim, sizes[0] * first * CELLS**2),
             nn.Unflatten(1, (sizes[0], first, CELLS, CELLS)),
@@ -154,18 +163,18 @@ class VideoGenerator(nn.Module):
         nn.init.constant_(self.mask.bias, BLACK)  # type: ignore[arg-type]
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return videos in [0, 1], (n, frames, channels, h, w), of codes (n, latent_dim)."""
+        """Return videos in [0, 1], (n, length, channels, h, w), of codes (n, latent_dim)."""
         maps = self.foreground(codes)
         mask, moving = self.mask(maps).sigmoid(), self.moving(maps).sigmoid()
         videos: Tensor = mask * moving + (1 - mask) * self.ground(codes).sigmoid()[:, :, None]
         return videos.transpose(1, 2)
 
 
-def _first_frames(frames: int, halvings: int) -> int:
-    count(1, frames=frames)
-    if frames % (1 << halvings):
-        raise ValueError(f"frames must be a multiple of {1 << halvings}, a quarter of the side, not {frames}")
-    return int(frames) >> halvings
+def _first_frames(length: int, halvings: int) -> int:
+    count(1, length=length)
+    if length % (1 << halvings):
+        raise ValueError(f"length must be a multiple of {1 << halvings}, a quarter of the side, not {length}")
+    return int(length) >> halvings
 
 
 def _upsampling(kind: Callable[..., nn.Module], sizes: list[int]) -> list[nn.Module]:

@@ -21,6 +21,10 @@ LIT = 0.25
 """Value of a pixel's brightest channel from which it belongs to the object, of 1."""
 
 
+BRIGHT = 0.9
+"""Share of the brightest pixel's value from which a pixel has the object's own colour."""
+
+
 class Track(NamedTuple):
     """What is lit in n videos of t frames."""
 
@@ -29,7 +33,8 @@ class Track(NamedTuple):
     area: NDArray[np.int64]
     """Lit pixels, (n, t)."""
     colour: Floats
-    """Their mean colour, in units of 0 to 255, (n, t, 3); 0 in a frame where nothing is lit."""
+    """Mean colour of those whose brightest channel is at least `BRIGHT` times the frame's greatest, in units
+    of 0 to 255, (n, t, 3); 0 in a frame where nothing is lit. Soft edges have no part in it."""
     centre: Floats
     """Their mean place, across and down in pixels, (n, t, 2); NaN in a frame where nothing is lit."""
     mask: NDArray[np.bool_]
@@ -53,14 +58,17 @@ def track(videos: NDArray[np.uint8], lit: float = LIT) -> Track:
         kind = f"{videos.dtype} {videos.shape}" if isinstance(videos, np.ndarray) else type(videos).__name__
         raise ValueError(f"videos must be uint8 (n, frames, height, width, channels), not {kind}")
     n, frames, height, width, _ = videos.shape
-    mask = videos.max(-1) >= 255 * lit
+    value = videos.max(-1)
+    mask = value >= 255 * lit
     neighbours = np.zeros((3, 3, 3))
     neighbours[1] = 1  # within a frame, corners included
     labels, _ = ndimage.label(mask.reshape(-1, height, width), neighbours)
     last = np.maximum.accumulate(labels.max((1, 2), initial=0))  # labels rise from frame to frame
     area = mask.sum((2, 3))
     weights = mask / np.maximum(area, 1)[..., None, None]
-    colour = np.einsum("nthw,nthwc->ntc", weights, videos)
+    bright = mask & (value >= BRIGHT * value.max((2, 3), keepdims=True))
+    shares = bright / np.maximum(bright.sum((2, 3)), 1)[..., None, None]
+    colour = np.einsum("nthw,nthwc->ntc", shares, videos)
     places = [
         np.einsum("nthw,w->nt", weights, np.arange(width)),
         np.einsum("nthw,h->nt", weights, np.arange(height)),

@@ -167,7 +167,8 @@ PAIRED: dict[str, Any] = CLASSIFIER | {"other_shape": (8, 8, 1)}
 SELECTIVE: dict[str, Any] = {"actions": 4, "shape": (16, 16, 3), "factors": 4, "steps": 4}
 TEXT: dict[str, Any] = {"vocabulary": ("a", "b", "c", "d"), "longest": 5, "embedding": 4}
 
-VIDEO: dict[str, Any] = {"shape": (8, 8, 3), "frames": 2, "clips": 2, "width": 2, "discriminator_width": 2}
+VIDEO: dict[str, Any] = {"shape": (8, 8, 3), "frames": 2, "length": 2, "clips": 2, "width": 2}
+VIDEO |= {"discriminator_width": 2}
 
 CASES: dict[str, Case] = {
     "RCE": Case(PLANE | {"content_dim": 2, "sets": 2, "views": True}, triples_of_two_sets),

@@ -27,12 +27,23 @@ def test_a_track_has_parts_area_colour_and_centre_of_what_is_lit() -> None:
     found = track(videos)
     assert found.parts.tolist() == [[1, 1], [0, 2]]
     assert found.area.tolist() == [[8, 2], [0, 2]]
-    np.testing.assert_allclose(found.colour[0], [[200, 0, 100], [32, 64, 0]])
+    np.testing.assert_allclose(found.colour[0], [[200, 0, 100], [0, 128, 0]])  # of the brightest pixels
     np.testing.assert_allclose(found.centre[0], [[5.5, 2.5], [0.5, 0.5]])
     assert np.isnan(found.centre[1, 0]).all()
     assert (found.colour[1, 0] == 0).all()
     with pytest.raises(ValueError, match="videos must be uint8"):
         track(videos[0])
+
+
+def test_soft_edges_have_no_part_in_the_colour() -> None:
+    videos = np.zeros((1, 2, 8, 8, 3), np.uint8)
+    videos[0, :, 2:6, 2:6] = [200, 100, 0]
+    videos[0, 1, 1] = videos[0, 1, 6] = [100, 50, 0]  # a soft edge, lit all the same
+    found = track(videos)
+    assert found.area.tolist() == [[16, 32]]
+    np.testing.assert_allclose(average_content_distance(found.colour), 0)
+    videos[0, 1, 3, 3] = [190, 80, 0]  # as bright as the others, nearly
+    assert average_content_distance(track(videos).colour)[0] == pytest.approx(np.hypot(10, 20) / 16)
 
 
 def test_displacement_is_from_the_first_to_the_last_frame() -> None:
