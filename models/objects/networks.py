@@ -12,7 +12,9 @@ Shape = tuple[int, int, int]
 CONVOLUTIONS = 4
 """Convolutions of the encoder before it is told places; at most so many halve the image."""
 DOUBLINGS = 3
-"""How often decoders double the side of their maps: twice for each object, once for the scene."""
+"""How often decoders double the side of their maps, at most: twice for each object, once for the scene."""
+FIRST_CELLS = 8
+"""Side of the maps that a vector is decoded to first, where images are large enough."""
 
 
 def cells_of(shape: Shape, grid: int) -> int:
@@ -74,13 +76,17 @@ class SceneEncoder(nn.Module):
 def object_decoder(shape: Shape, inputs: int, hidden: int, maps: int) -> nn.Sequential:
     """Return g: two dense layers, two convolutions with bilinear upsampling; (n, inputs) to half an image.
 
+    The maps begin with 8 × 8 cells, as in the paper, and are doubled before a convolution as often as the
+    image needs it: twice for 64 pixels, once for 32.
+
     Args:
         shape: of the images.
         inputs: dimension of an object's vector.
         hidden: units of the first layer.
         maps: channels of the maps, 16 in the paper.
     """
-    cells = shape[0] >> DOUBLINGS
+    half = shape[0] // 2
+    cells = min(max(shape[0] >> DOUBLINGS, FIRST_CELLS), half)
     layers: list[nn.Module] = [
         nn.Linear(inputs, hidden),
         nn.ELU(),
@@ -88,8 +94,9 @@ def object_decoder(shape: Shape, inputs: int, hidden: int, maps: int) -> nn.Sequ
         nn.Unflatten(1, (int(maps), int(cells), int(cells))),
         nn.ELU(),
     ]
-    for _ in range(DOUBLINGS - 1):
-        layers += [_doubled(), nn.Conv2d(maps, maps, 3, padding=1), nn.ELU()]
+    for step in range(1, DOUBLINGS):
+        layers += [_doubled()] if cells << step <= half else []
+        layers += [nn.Conv2d(maps, maps, 3, padding=1), nn.ELU()]
     return nn.Sequential(*layers)
 
 

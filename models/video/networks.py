@@ -79,6 +79,7 @@ class ModulatedGenerator(nn.Module):
         )
         inputs = (1 if colours else PLACES, *[last] * (DRAWING - 1))
         self.convolutions = nn.ModuleList(nn.Conv2d(size, last, 3, padding=1) for size in inputs)
+        self.norm = nn.GroupNorm(1, last, affine=False)
         self.modulations = nn.ModuleList(nn.Linear(content_dim, 2 * last) for _ in inputs)
         self.last = nn.Conv2d(last, 1 if colours else shape[2], 1)
         self.colour = nn.Linear(content_dim, shape[2]) if colours else None
@@ -91,7 +92,8 @@ class ModulatedGenerator(nn.Module):
         maps: Tensor = self.where(motion)
         for convolution, modulation in zip(self.convolutions, self.modulations, strict=True):
             scale, offset = modulation(content)[:, :, None, None].chunk(2, 1)
-            maps = nn.functional.leaky_relu(convolution(maps) * (1 + scale) + offset, 0.2)
+            maps = self.norm(convolution(maps)) * (1 + scale) + offset
+            maps = nn.functional.leaky_relu(maps, 0.2)
         frames: Tensor = self.last(maps).sigmoid()
         return frames if self.colour is None else frames * self.colour(content).sigmoid()[:, :, None, None]
 
