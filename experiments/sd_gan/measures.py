@@ -115,7 +115,8 @@ def measure(model: Generator, judges: Judges, data: Galleries, pairs: int, seed:
         m = SAMPLES // OBSERVATIONS
         table = combined(model, model.identity_codes(m), model.observation_codes(OBSERVATIONS))
     group = _read(judges, one)["group"] if judges.reader else np.zeros(pairs, np.int64)
-    metrics = verification(judges.verifier, one, other, group, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    metrics = verification(judges.verifier, one, other, np.arange(pairs), group, rng)
     shown = shown.reshape(-1, photos, *shown.shape[1:])
     metrics |= identities(judges.verifier, shown, data)
     if judges.reader:
@@ -125,7 +126,12 @@ def measure(model: Generator, judges: Judges, data: Galleries, pairs: int, seed:
 
 
 def verification(
-    verifier: Verifier, one: Images, other: Images, group: Integers, rng: np.random.Generator
+    verifier: Verifier,
+    one: Images,
+    other: Images,
+    identity: Integers,
+    group: Integers,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Return `auc` and `accuracy` of matched pairs and as many others, and `auc_within` groups.
 
@@ -133,21 +139,23 @@ def verification(
         verifier: with its threshold.
         one: images, uint8 (n, h, w, c).
         other: of the same identities.
+        identity: of each pair, (n,), which may be that of others, too.
         group: that each identity looks to be of, (n,).
         rng: of who is paired with whom.
     """
     f, g = verifier.embed(one), verifier.embed(other)
-    n = len(f)
-    matched = np.arange(2 * n) < n
-    stranger, alike = (np.arange(n) + 1 + rng.integers(n - 1)) % n, _within(group, rng)
-    same, different = _distances(f, g), _distances(f, g[stranger])
-    distances = np.concatenate([same, different])
-    inside = alike >= 0
-    within = np.concatenate([same[inside], _distances(f[inside], g[alike[inside]])])
+    same, found = _distances(f, g), {}
+    for name, groups in (("", np.zeros_like(group)), ("_within", group)):
+        partner = strangers(identity, groups, rng)
+        there = partner >= 0
+        found[name] = (
+            np.concatenate([same[there], _distances(f[there], g[partner[there]])]),
+            np.arange(2 * there.sum()) < there.sum(),
+        )
     return {
-        "auc": verification_auc(distances, matched),
-        "accuracy": verification_accuracy(distances, matched, verifier.threshold),
-        "auc_within": verification_auc(within, np.arange(len(within)) < inside.sum()),
+        "auc": verification_auc(*found[""]),
+        "accuracy": verification_accuracy(*found[""], verifier.threshold),
+        "auc_within": verification_auc(*found["_within"]),
     }
 
 
@@ -156,13 +164,14 @@ def _distances(f: NDArray[np.float64], g: NDArray[np.float64]) -> NDArray[np.flo
     return squares
 
 
-def _within(group: Integers, rng: np.random.Generator) -> Integers:
-    """Return for each row another row of its group, (n,), -1 for the only row of its group."""
-    partner = np.full(len(group), -1)
+def strangers(identity: Integers, group: Integers, rng: np.random.Generator) -> Integers:
+    """Return for each row another row of its group that is of another identity, (n,), -1 where none is."""
+    partner, rank = np.full(len(group), -1), rng.permutation(identity.max() + 1)
     for value in np.unique(group):
         rows = rng.permutation(np.flatnonzero(group == value))
-        if len(rows) > 1:
-            partner[rows] = np.roll(rows, 1)
+        rows = rows[np.argsort(rank[identity[rows]], kind="stable")]  # identity after identity
+        other = np.roll(rows, np.bincount(identity[rows]).max())
+        partner[rows] = np.where(identity[other] == identity[rows], -1, other)
     return partner
 
 
@@ -287,9 +296,10 @@ def bounds(judges: Judges, data: Galleries, pairs: int, seed: int) -> dict[str, 
         that are as near to training identities, beside those of validation.
     """
     test, rng = data.test, np.random.default_rng([seed, 1])
-    one, other, group = _real_pairs(test, pairs, seed)
-    real = verification(judges.verifier, one, other, group, rng)
-    shuffled = verification(judges.verifier, one, other[rng.permutation(pairs)], group, rng)
+    one, other, chosen = _real_pairs(test, pairs, seed)
+    known = (chosen, test.group[chosen], rng)
+    real = verification(judges.verifier, one, other, *known)
+    shuffled = verification(judges.verifier, one, other[rng.permutation(pairs)], *known)
     centres = [
         _centres(judges.verifier, g.images, g.identity) for g in (test, data.training, data.validation)
     ]
@@ -307,8 +317,8 @@ def bounds(judges: Judges, data: Galleries, pairs: int, seed: int) -> dict[str, 
 
 
 def _real_pairs(gallery: Gallery, pairs: int, seed: int) -> tuple[Images, Images, Integers]:
-    """Return both images of pairs, each of another identity than the next pair's, and their groups."""
+    """Return both images of pairs, of each identity as often, and their identities."""
     rng = np.random.default_rng([seed, 2])
     chosen = np.concatenate([rng.permutation(len(gallery)) for _ in range(-(-pairs // len(gallery)))])[:pairs]
     one, other = gallery.pairs(chosen, rng)
-    return gallery.images[one], gallery.images[other], gallery.group[chosen]
+    return gallery.images[one], gallery.images[other], chosen

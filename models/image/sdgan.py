@@ -79,30 +79,35 @@ class SDGAN(PairGenerator):
     def _update_discriminator(self, real: Tensor) -> dict[str, float | Tensor]:
         with torch.no_grad():
             generated = self._pairs(len(real))
-        own, false = self._judge(real), self._judge(generated)
+        maps, false = self.discriminator.encoded(self._moved(real)), self._judge(generated)
+        own = self.discriminator.judged(maps)
         loss = discriminator_loss(own, false)
+        odds = {"real": own, "generated": false}
         if self.unmatched:
-            strangers = torch.stack([real[:, 0], real[:, 1].roll(1, 0)], 1)
-            loss = torch.lerp(loss, discriminator_loss(own, self._judge(strangers)), self.unmatched)
+            odds["unmatched"] = self.discriminator.judged(torch.stack([maps[:, 0], maps[:, 1].roll(1, 0)], 1))
+            loss = torch.lerp(loss, discriminator_loss(own, odds["unmatched"]), self.unmatched)
         penalty = loss.new_zeros(())
         if self.r1 and int(self.step) % R1_EVERY == 0:
             penalty = r1_penalty(self._judge, real)
         descend(loss + R1_EVERY * self.r1 * penalty, self.optimizers["discriminator"])
-        return {
-            "discriminator": loss.detach(),
-            "real": own.detach().mean(),
-            "generated": false.detach().mean(),
-        }
+        means = {name: each.detach().mean() for name, each in odds.items()}
+        return {"discriminator": loss.detach(), **means}
 
     def _update_generator(self, number: int) -> dict[str, float | Tensor]:
+        self.discriminator.requires_grad_(False)  # saves the slopes of its weights
         loss = generator_loss(self._judge(self._pairs(number)))
         descend(loss, self.optimizers["generator"])
+        self.discriminator.requires_grad_(True)
         return {"generator": loss.detach()}
 
     def _judge(self, pairs: Tensor) -> Tensor:
         """Return D's log odds of pairs (n, 2, c, h, w): (n,), or of each image (2 n,) without pairs."""
+        odds: Tensor = self.discriminator(self._moved(pairs))
+        return odds
+
+    def _moved(self, pairs: Tensor) -> Tensor:
+        """Return images that D judges together, (m, together, c, h, w), of pairs, each moved by itself."""
         images = pairs.flatten(0, 1)
         if self.shift:
             images = translated(images, self.shift)
-        odds: Tensor = self.discriminator(images.reshape(-1, self.together, *images.shape[1:]))
-        return odds
+        return images.reshape(-1, self.together, *images.shape[1:])

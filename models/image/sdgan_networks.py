@@ -48,8 +48,16 @@ class SiameseDiscriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return log odds (n,) that images (n, together, c, h, w) are real and of one identity."""
+        return self.judged(self.encoded(images))
+
+    def encoded(self, images: Tensor) -> Tensor:
+        """Return maps (n, together, channels, side, side) of images (n, together, c, h, w)."""
         maps: Tensor = self.encoder(images.flatten(0, 1))
-        odds: Tensor = self.judge(maps.reshape(len(images), -1, *maps.shape[2:]))
+        return maps.reshape(*images.shape[:2], *maps.shape[1:])
+
+    def judged(self, maps: Tensor) -> Tensor:
+        """Return the log odds (n,) of maps that `encoded` returns."""
+        odds: Tensor = self.judge(maps.flatten(1, 2))
         return odds[:, 0]
 
 

@@ -12,7 +12,7 @@ from unknot import heads
 from unknot.experiments import sd_gan
 from unknot.experiments.sd_gan import data as sd_data
 from unknot.experiments.sd_gan.data import Galleries, OtherHeadsError, check_data, keep_data
-from unknot.experiments.sd_gan.measures import Judges, bounds, combined, measure
+from unknot.experiments.sd_gan.measures import Judges, bounds, combined, measure, strangers
 from unknot.experiments.sd_gan.tables import BEGAN, DCGAN, decomposed, headlines, held, tabulate
 from unknot.models.data.gallery import Gallery
 
@@ -72,7 +72,7 @@ JUDGES: Any = Judges(Exact(), Reader())  # type: ignore[arg-type]
 
 def test_a_generator_that_decomposes_has_the_measures_of_true_pairs() -> None:
     found = measure(Barcode(), JUDGES, galleries(), 400, 0)
-    assert found["auc"] > 0.98  # of strangers one in 40 has the same code
+    assert found["auc"] > 0.97  # of strangers one in 40 has the same code
     assert found["accuracy"] > 0.98
     assert found["cells"] == 1
     assert found["distance"] < 0.1
@@ -92,9 +92,21 @@ def test_a_generator_whose_identity_code_moves_the_head_does_not() -> None:
 
 def test_bounds_are_those_of_true_and_of_shuffled_pairs() -> None:
     found = bounds(JUDGES, galleries(), 400, 0)
-    assert found["real"]["auc"] > 0.98
+    assert found["real"]["auc"] == found["real"]["auc_within"] == 1  # no stranger is the same person
     assert found["real"]["read"] == {"yaw": 1, "group": 1}
     assert found["shuffled"]["auc"] == pytest.approx(0.5, abs=0.06)
+
+
+def test_strangers_are_others_of_the_same_group() -> None:
+    identity = np.array([0, 0, 0, 1, 2, 2, 3, 4, 4])
+    group = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1])
+    for seed in range(20):
+        partner = strangers(identity, group, np.random.default_rng(seed))
+        there = partner >= 0
+        assert there.tolist() == [True] * 7 + [False] * 2  # the second group has one identity alone
+        assert (identity[partner[there]] != identity[there]).all()
+        assert (group[partner[there]] == group[there]).all()
+        assert sorted(partner[there]) == list(range(7))
 
 
 def test_combinations_are_identities_by_observations() -> None:
