@@ -59,7 +59,7 @@ class Settings:
     """Videos of an update, newly sampled; D_I judges a frame of each."""
     clips: int = 4
     """Those of them that D_V judges."""
-    warm_up: int = 2000
+    warm_up: int = 1000
     """The first updates, in which D_I alone judges."""
     content_dim: int = 16
     """Dimensions of the content code."""
@@ -73,8 +73,8 @@ class Settings:
     """Channels of the discriminators' first convolutions."""
     r1: float = 1.0
     """Weight of the penalty on the discriminators' slopes at first."""
-    last_r1: float = 0.05
-    """The weight after the first half of the updates, over which it falls."""
+    last_r1: float = 0.1
+    """The weight in the end, of D_I; D_V's falls less."""
     learning_rate: float = 1e-3
     """Adam's, of the generators."""
     discriminator_rate: float = 1e-3

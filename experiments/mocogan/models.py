@@ -69,7 +69,7 @@ def make(model: str, settings: "Settings") -> VideoGAN:
     shared = ("clips", "discriminator_width", "r1", "last_r1", "learning_rate", "discriminator_rate", "width")
     ours: dict[str, Any] = {name: getattr(settings, name) for name in shared}
     ours |= {"shape": (settings.pixels, settings.pixels, 3), "frames": FRAMES, "length": LENGTHS[data]}
-    ours["r1_fall"] = steps_of(data, settings) // 2
+    ours["steps"] = steps_of(data, settings)
     if row == ONE_CODE:
         return VGAN(**ours, latent_dim=settings.content_dim + settings.motion_dim)
     own = ("content_dim", "motion_dim", "noise_dim", "warm_up")

@@ -23,6 +23,8 @@ Videos = NDArray[np.uint8]
 
 IMAGE, VIDEO = "image", "video"
 """Names of the discriminators, D_I and D_V."""
+FALL = 0.6
+"""Share of the updates, the last, in which the penalty's weight falls."""
 PENALISE_EVERY = 8
 """Updates from one penalty on the discriminators' slopes to the next, which counts as many times more."""
 
@@ -54,8 +56,9 @@ class VideoGAN(Trainable):
         discriminator_width: channels of the discriminators' first convolutions.
         r1: weight of the penalty on the discriminators' slopes at real samples at first, at least 0; D_V's
             counts `frames` times as much, since clips differ in so many frames.
-        last_r1: the weight after `r1_fall` updates, above 0, or `r1`.
-        r1_fall: updates over which the weight falls, by the same factor in each; 0 for a constant one.
+        last_r1: D_I's weight in the end, above 0. Over the last 60% of `steps` weights fall, by the same
+            factor in each update, D_V's by its square root.
+        steps: updates of the whole training.
         average: how much of itself the average of the generator's weights keeps at an update, which samples
             videos; 0 samples by the weights as they are.
         learning_rate: Adam's, of the generator.
@@ -79,8 +82,8 @@ class VideoGAN(Trainable):
         clips: int = 8,
         discriminator_width: int = 16,
         r1: float = 1.0,
-        last_r1: float = 0.05,
-        r1_fall: int = 0,
+        last_r1: float = 0.1,
+        steps: int = 20_000,
         average: float = 0.999,
         learning_rate: float = 1e-3,
         discriminator_rate: float = 1e-3,
@@ -91,14 +94,14 @@ class VideoGAN(Trainable):
         count(1, clips=clips, discriminator_width=discriminator_width)
         count(2, frames=frames)
         count(frames, length=length)
-        count(0, r1_fall=r1_fall)
+        count(1, steps=steps)
         at_least(0, r1=r1, weight_decay=weight_decay)
         above(0, last_r1=last_r1, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.99999, average=average, momentum=momentum)
         self.shape = image_shape(shape)
         self.frames, self.length, self.clips = frames, length, clips
         self.discriminator_width, self.average = discriminator_width, average
-        self.r1, self.last_r1, self.r1_fall = r1, last_r1, r1_fall
+        self.r1, self.last_r1, self.steps = r1, last_r1, steps
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._rates = {"discriminators": discriminator_rate, "generator": learning_rate}
         self._adam: dict[str, Any] = {"betas": (float(momentum), 0.999), "weight_decay": weight_decay}
@@ -185,17 +188,16 @@ class VideoGAN(Trainable):
                 named = _surprise(theirs, fakes.category) if names is None else _surprise(ours, names)
                 penalties.append(named)
             if self.r1 and int(self.updates) % PENALISE_EVERY == 0:
-                weight = self._r1_now() * PENALISE_EVERY * (self.frames if kind == VIDEO else 1)
+                weight = self._r1_of(kind) * PENALISE_EVERY
                 penalties.append(weight * r1_penalty(partial(self._odds, kind), real[kind]))
         descend(torch.stack([*losses.values(), *penalties]).sum(), self.optimizers["discriminators"])
         return {f"D_{kind[0].upper()}": loss.detach() for kind, loss in losses.items()}
 
-    def _r1_now(self) -> float:
-        """Return the penalty's weight at this update."""
-        if not self.r1_fall:
-            return self.r1
-        fallen = min(int(self.updates) / self.r1_fall, 1.0)
-        return float(self.r1 * (self.last_r1 / self.r1) ** fallen)
+    def _r1_of(self, kind: str) -> float:
+        """Return the weight of the penalty on a discriminator's slope at this update."""
+        fallen = min(max(1 - (1 - int(self.updates) / self.steps) / FALL, 0.0), 1.0)
+        share = float((self.last_r1 / self.r1) ** (fallen / 2 if kind == VIDEO else fallen))
+        return self.r1 * share * (self.frames if kind == VIDEO else 1)
 
     def _odds(self, kind: str, samples: Tensor) -> Tensor:
         """Return a discriminator's log odds that samples are real, (n,)."""

@@ -67,13 +67,14 @@ def test_without_labels_the_discriminator_names_what_generated_clips_were_made_f
 
 
 def test_the_penalty_falls_by_the_same_factor_in_each_update() -> None:
-    learner = tiny(r1=1.0, last_r1=0.01, r1_fall=4)
+    learner = tiny(r1=2.0, last_r1=0.02, steps=100)
     weights = []
-    for done in (0, 1, 2, 4, 9):
+    for done in (0, 40, 70, 100, 200):
         learner.updates.fill_(done)
-        weights.append(learner._r1_now())
-    np.testing.assert_allclose(weights, [1, 10**-0.5, 0.1, 0.01, 0.01])
-    assert tiny(r1=1.0, last_r1=0.01)._r1_now() == 1
+        weights.append([learner._r1_of(IMAGE), learner._r1_of(VIDEO) / learner.frames])
+    np.testing.assert_allclose(
+        weights, np.transpose([[2, 2, 0.2, 0.02, 0.02], [2, 2, 2 * 0.1**0.5, 0.2, 0.2]])
+    )
 
 
 def test_the_first_state_is_remembered() -> None:
