@@ -39,7 +39,7 @@ __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabul
 class Settings:
     """Settings of the experiment."""
 
-    steps: int = 20_000
+    steps: int = 40_000
     """Updates of each VAE of up to 3 sprites."""
     many_steps: int = 20_000
     """Updates of the multi-entity VAE of up to 8 sprites; 0 leaves it out."""
