@@ -5,15 +5,15 @@ other such image, by the help of MNIST, which has the same digits in another sty
 content that the classifier reads varies less within a class than that of style (Fig. 2).
 
 A seed is a draw of the labels and of all random weights, so the comparison of two rows is a paired test over
-seeds: `unknot run jade --seeds 10`. All rows have the same images, the same batches and one rule that ends
-training, the error on 100 of the 1,000 labels. The first seeds alone train the ceiling and the variants.
+seeds: `unknot run jade --seeds 10`. All rows have the same images, the same batches and as many updates, over
+which the learning rate falls to 0. The first seeds alone train the ceiling and the variants.
 
 The default renders street digits from fonts (`unknot.models.data.street_digits`); `--svhn FOLDER` reads
 SVHN's own files. It has half the paper's channels. `PRESETS["paper"]` has all of them, and trains longer; the
 paper gives no lengths. M1+M2 (Kingma et al., 2014) is left out: it learns from SVHN's other images, too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from unknot.checks import above, settings_at_least, within
+from unknot.checks import above, settings_at_least
 from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.experiments.jade import figures, tables
@@ -35,10 +35,9 @@ from unknot.experiments.jade.data import (
     load_plenty,
     paired_batches,
 )
-from unknot.experiments.jade.measures import baselines, error, exchange_rates, measure, measure_codes
-from unknot.experiments.jade.stopping import train_until_no_better
+from unknot.experiments.jade.measures import baselines, exchange_rates, measure, measure_codes
 from unknot.experiments.jade.tables import CEILING, DECODER, ROWS, VARIANTS
-from unknot.files import METRICS, WEIGHTS, read_object
+from unknot.files import METRICS, WEIGHTS
 from unknot.models.image.bottleneck_classifiers import (
     BottleneckClassifier,
     PairedClassifier,
@@ -51,6 +50,8 @@ from unknot.representation import load_learner, train
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
+PRETRAINING = "pretraining"
+"""Folder of the classifier that learns coloured MNIST."""
 FEWER = 10
 """An evaluation that is not full has this many times fewer test images."""
 
@@ -60,15 +61,9 @@ class Settings:
     """Settings of the experiment."""
 
     labels: int = 1000
-    """Images with labels, as many of each digit, those for validation included."""
-    validation: int = 100
-    """Labels that say when training ends."""
+    """Images with labels, as many of each digit."""
     steps: int = 3000
-    """Updates of a classifier, at most."""
-    check_every: int = 100
-    """Updates from one look at the validation labels to the next."""
-    patience: int = 8
-    """Looks without an error as low as the lowest, after which training ends."""
+    """Updates of a classifier."""
     pretraining: int = 1500
     """Updates on coloured MNIST before the fine-tuning."""
     teaching: int = 1500
@@ -80,11 +75,13 @@ class Settings:
     hidden: int = 500
     """Units of the layers that are shared."""
     learning_rate: float = 1e-3
-    """Adam's."""
+    """Adam's at the start; it falls to 0."""
     label_weight: float = 100.0
     """JADE's weight of log p(l | z)."""
-    match_weight: float = 1.0
+    match_weight: float = 5.0
     """JADE's weight of the KL between the two sets' codes of content."""
+    variance: float = 10.0
+    """JADE's, of the Gaussian pixels."""
     warm_up: int = 500
     """Updates in which JADE's KL terms rise to their weights."""
     alignment: float = 0.25
@@ -104,14 +101,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        above(0, learning_rate=self.learning_rate)
+        above(0, learning_rate=self.learning_rate, variance=self.variance)
         settings_at_least(
             self,
             labels=2 * CLASSES,
-            validation=CLASSES,
             steps=1,
-            check_every=1,
-            patience=1,
             pretraining=1,
             teaching=1,
             batch=2,
@@ -126,7 +120,6 @@ class Settings:
             other_test=CLASSES,
             extended=0,
         )
-        within(1, self.labels - self.batch, validation=self.validation)
         if self.labels % CLASSES:
             raise ValueError(f"labels must be a multiple of {CLASSES}, not {self.labels}")
 
@@ -135,9 +128,7 @@ PRESETS = {
     "default": Settings(),
     "smoke": Settings(
         labels=60,
-        validation=20,
         steps=2,
-        check_every=1,
         pretraining=1,
         teaching=1,
         batch=10,
@@ -147,7 +138,7 @@ PRESETS = {
         test=100,
         other_test=100,
     ),
-    "paper": Settings(steps=10_000, patience=20, width=64, plenty=70_000, test=26_032),
+    "paper": Settings(steps=10_000, width=64, plenty=70_000, test=26_032),
 }
 
 
@@ -157,8 +148,8 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
     data = _data(settings, seed)
 
     def make(name: str, path: Path) -> dict[str, Any]:
-        model, updates = _train(settings, name, data, path, seed, resume)
-        metrics = _measure(model, data, _reader(folder)) | {"updates": updates}
+        model = _train(settings, name, data, path, seed, resume)
+        metrics = _measure(model, data, _reader(folder))
         if isinstance(model, JADE):
             _save_pictures(model, metrics, data, path)
         return metrics
@@ -170,10 +161,10 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     """Measure the classifiers of a seed from their weights, unless `full` on a tenth of the test images."""
     check_digits(folder)
     data, reader = _data(settings, seed, 1 if full else FEWER), _reader(folder)
-    models = {}
-    for name in models_in(folder, _names(settings, seed)):
-        models[name] = _measure(load_model(folder, name, BottleneckClassifier), data, reader)
-        models[name]["updates"] = read_object(folder / name / METRICS, updates=int)["updates"]
+    models = {
+        name: _measure(load_model(folder, name, BottleneckClassifier), data, reader)
+        for name in models_in(folder, _names(settings, seed))
+    }
     return _collect(models, data)
 
 
@@ -182,7 +173,6 @@ def _data(settings: Settings, seed: int, share: int = 1) -> Data:
         settings.svhn,
         settings.installed_fonts,
         settings.labels,
-        settings.validation,
         max(settings.test // share, 2 * CLASSES),
         max(settings.other_test // share, 2 * CLASSES),
         seed,
@@ -219,58 +209,53 @@ def _reader(folder: Path) -> BottleneckClassifier | None:
 
 def _train(
     settings: Settings, name: str, data: Data, path: Path, seed: int, resume: bool
-) -> tuple[BottleneckClassifier, int]:
-    """Return the trained model of a name, and its number of updates."""
-    if name == DECODER:
-        return _taught(settings, data, path, seed, resume), settings.teaching
+) -> BottleneckClassifier:
+    """Return the trained model of a name."""
     if name == "fine-tuned":
-        _pretrain(settings, data, path / "pretraining", seed, resume)
+        _pretrain(settings, data, path / PRETRAINING, seed, resume)
 
     def make() -> BottleneckClassifier:
-        if name == "fine-tuned":
-            return _tunable(settings, path / "pretraining")
-        return _model(settings, name)
+        if name == DECODER:
+            return _with_weights(_decoder(settings), path.parent / "jade")
+        model = _model(settings, name)
+        return _with_weights(model, path / PRETRAINING) if name == "fine-tuned" else model
 
-    return train_until_no_better(
-        make,
-        _batches(settings, name, data, seed),
-        lambda model: error(model.logits, data.validation),
-        path,
-        seed=seed,
-        resume=resume,
-        steps=settings.steps,
-        check_every=settings.check_every,
-        patience=settings.patience,
-    )
+    steps = settings.teaching if name == DECODER else settings.steps
+    return train_model(make, _batches(settings, name, data, seed), steps, path, seed, resume)
+
+
+def _with_weights(model: BottleneckClassifier, folder: Path) -> BottleneckClassifier:
+    """Give a new model the weights of a folder; its own updates count from 0."""
+    trained = load_learner(folder / WEIGHTS, kind=BottleneckClassifier).state_dict()
+    model.load_state_dict(trained | {"updates": model.updates})
+    return model
 
 
 def _model(settings: Settings, name: str) -> BottleneckClassifier:
     shared: dict[str, Any] = {
-        field: getattr(settings, field) for field in ("width", "hidden", "learning_rate")
+        field: getattr(settings, field) for field in ("width", "hidden", "learning_rate", "steps")
     }
     shared["batch_norm"] = name in tables.NORMALISED
+    if name == "jade-literal":
+        return JADE(**shared)
+    if name == "jade-label":
+        return JADE(label_weight=settings.label_weight, warm_up=settings.warm_up, **shared)
     if name.startswith("jade"):
-        return JADE(**shared | ({} if name == "jade-literal" else _jades(settings)))
+        return JADE(**shared | _jades(settings))
     if name in ("paired", "ccsa"):
         return PairedClassifier(alignment=settings.alignment if name == "ccsa" else 0.0, **shared)
     return SingleClassifier(**shared)
 
 
-def _taught(settings: Settings, data: Data, path: Path, seed: int, resume: bool) -> JADEDecoder:
-    """Return the seed's JADE, its decoder taught on."""
-
-    def make() -> JADEDecoder:
-        model = JADEDecoder(**_jades(settings), steps=settings.teaching)
-        trained = load_model(path.parent, "jade", JADE).state_dict()
-        model.load_state_dict(trained | {"taught": model.taught})
-        return model
-
-    return train_model(make, _batches(settings, DECODER, data, seed), settings.teaching, path, seed, resume)
+def _decoder(settings: Settings) -> JADEDecoder:
+    """Return a JADE whose decoder is to learn on."""
+    return JADEDecoder(**_jades(settings) | {"steps": settings.teaching})
 
 
 def _jades(settings: Settings) -> dict[str, Any]:
-    fields = ("width", "hidden", "learning_rate", "label_weight", "match_weight", "warm_up")
-    return {field: getattr(settings, field) for field in fields}
+    sizes = ("width", "hidden", "learning_rate", "steps")
+    weights = ("label_weight", "match_weight", "variance", "warm_up")
+    return {field: getattr(settings, field) for field in sizes + weights} | {"anchored": True}
 
 
 def _batches(settings: Settings, name: str, data: Data, seed: int) -> Batches:
@@ -284,16 +269,10 @@ def _batches(settings: Settings, name: str, data: Data, seed: int) -> Batches:
 
 def _pretrain(settings: Settings, data: Data, path: Path, seed: int, resume: bool) -> None:
     torch.manual_seed(seed)
-    model, batches = _model(settings, "fine-tuned"), coloured_batches(data.other, settings.batch, seed)
+    model = _model(replace(settings, steps=settings.pretraining), "fine-tuned")
+    batches = coloured_batches(data.other, settings.batch, seed)
     label = f"seed {seed}: coloured MNIST"
     train(model, batches, settings.pretraining, folder=path, resume=resume, description=label)
-
-
-def _tunable(settings: Settings, path: Path) -> BottleneckClassifier:
-    """Return the classifier that learnt coloured MNIST, with a new optimiser."""
-    model = _model(settings, "fine-tuned")
-    model.load_state_dict(load_learner(path / WEIGHTS, kind=BottleneckClassifier).state_dict())
-    return model
 
 
 # Pictures and tables

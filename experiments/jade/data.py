@@ -31,8 +31,7 @@ class Data:
     """All images of a seed."""
 
     training: LabelledImages
-    """Those with labels, as many of each digit, without those for validation."""
-    validation: LabelledImages
+    """Those with labels, as many of each digit."""
     test: LabelledImages
     """The same for all seeds."""
     other: LabelledImages
@@ -44,16 +43,13 @@ class Data:
     """What the secondary ones are."""
 
 
-def load_data(
-    svhn: str | None, installed: bool, labels: int, validation: int, test: int, other_test: int, seed: int
-) -> Data:
+def load_data(svhn: str | None, installed: bool, labels: int, test: int, other_test: int, seed: int) -> Data:
     """Return the images of a seed.
 
     Args:
         svhn: folder with SVHN's files; None for rendered street digits.
         installed: render with installed fonts, too.
-        labels: number of labels, validation included.
-        validation: number of labels for validation.
+        labels: number of labels.
         test: images to test on, at most.
         other_test: the same of the secondary set.
         seed: of the draw of labels.
@@ -65,8 +61,7 @@ def load_data(
     else:
         source, tested = "SVHN", _first(read_svhn(svhn, "test"), test)
     return Data(
-        _part(drawn, slice(validation, None)),
-        _part(drawn, slice(validation)),
+        drawn,
         tested,
         _first(_secondary("train"), SECONDARY),
         _first(_secondary("test"), other_test),

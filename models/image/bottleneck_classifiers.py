@@ -17,7 +17,7 @@ from unknot.models.image.bottleneck_networks import (
     primary_widths,
     secondary_widths,
 )
-from unknot.representation.learner import Learner, descend, image_tensor
+from unknot.representation.learner import Learner, anneal, descend, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["BottleneckClassifier", "PairedClassifier", "SingleClassifier", "contrastive_alignment"]
@@ -38,7 +38,9 @@ class BottleneckClassifier(Learner):
         hidden: units of the layers behind the code.
         dropout: share of units that are left out in training.
         batch_norm: normalise convolutions over a batch.
-        learning_rate: Adam's.
+        learning_rate: Adam's at the start.
+        steps: updates over which the learning rate falls to 0 along half a cosine. With few labels the error
+            on other images goes up and down as long as the rate stays high.
 
     Raises:
         ValueError: an argument out of range.
@@ -55,16 +57,20 @@ class BottleneckClassifier(Learner):
         dropout: float = 0.5,
         batch_norm: bool = False,
         learning_rate: float = 1e-3,
+        steps: int = 3000,
     ) -> None:
         super().__init__()
-        count(1, latent_dim=latent_dim, hidden=hidden)
+        count(1, latent_dim=latent_dim, hidden=hidden, steps=steps)
         count(2, classes=classes)
         count(4, width=width)
         within(0, 0.99, dropout=dropout)
         flag(batch_norm=batch_norm)
         above(0, learning_rate=learning_rate)
         self.shape, self.latent_dim, self.classes = image_shape(shape), latent_dim, classes
-        self.width, self.batch_norm, self.learning_rate = width, batch_norm, learning_rate
+        self.width, self.batch_norm = width, batch_norm
+        self.learning_rate, self.steps = learning_rate, steps
+        self.updates: Tensor
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.labels = label_network(latent_dim, hidden, classes, dropout)
 
     @abstractmethod
@@ -78,6 +84,13 @@ class BottleneckClassifier(Learner):
 
     def _tensor(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         return image_tensor(images, next(self.parameters()).device, self.shape)
+
+    def _step(self, loss: Tensor) -> None:
+        """Do one step down the gradient of a loss, at the rate of this update."""
+        adam = self.optimizers["adam"]
+        anneal(adam, int(self.updates), self.steps, self.learning_rate)
+        descend(loss, adam)
+        self.updates += 1
 
 
 class SingleClassifier(BottleneckClassifier):
@@ -107,7 +120,7 @@ class SingleClassifier(BottleneckClassifier):
             `cross_entropy`, the mean of -log p(label | image) in nats.
         """
         loss = functional.cross_entropy(self.logits(batch["observation"]), batch["label"])
-        descend(loss, self.optimizers["adam"])
+        self._step(loss)
         return {"cross_entropy": loss.detach()}
 
 
@@ -175,7 +188,7 @@ class PairedClassifier(BottleneckClassifier):
             for z, name in ((codes, "label"), (others, "other_label"))
         ]
         aligned = contrastive_alignment(codes, batch["label"], others, batch["other_label"], self.margin)
-        descend(errors[0] + errors[1] + self.alignment * aligned, self.optimizers["adam"])
+        self._step(errors[0] + errors[1] + self.alignment * aligned)
         terms = {"cross_entropy": errors[0], "other_cross_entropy": errors[1], "alignment": aligned}
         return {name: term.detach() for name, term in terms.items()}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from unknot.checks import above, at_least, count
+from unknot.checks import above, at_least, count, flag
 from unknot.models.image.bottleneck_classifiers import BottleneckClassifier
 from unknot.models.image.bottleneck_networks import (
     encoder,
@@ -19,7 +19,7 @@ from unknot.models.image.bottleneck_networks import (
 )
 from unknot.models.image.networks import gaussian_kl
 from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import descend, image_tensor
+from unknot.representation.learner import image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["JADE"]
@@ -56,6 +56,8 @@ class JADE(BottleneckClassifier):
         style_dim: dimensions of the code of style.
         label_weight: weight of log p(l | z2) and log p(l | z4).
         match_weight: weight of the KL between the codes of content of two images of one class.
+        anchored: the codes of the secondary set are where those of the primary set go: the KL between them
+            has no gradient to the secondary set, whose labels are many. False is the paper's.
         kl_weight: weight of the KL of all codes from the prior.
         variance: of the Gaussian pixels.
         warm_up: updates in which `match_weight` and `kl_weight` rise from 0 to their values; before labels
@@ -77,6 +79,7 @@ class JADE(BottleneckClassifier):
         style_dim: int = 10,
         label_weight: float = 1.0,
         match_weight: float = 1.0,
+        anchored: bool = False,
         kl_weight: float = 1.0,
         variance: float = 1.0,
         warm_up: int = 0,
@@ -87,11 +90,10 @@ class JADE(BottleneckClassifier):
         at_least(0, label_weight=label_weight, match_weight=match_weight, kl_weight=kl_weight)
         above(0, variance=variance)
         count(0, warm_up=warm_up)
+        flag(anchored=anchored)
         self.other_shape, self.style_dim = image_shape(other_shape), style_dim
         self.label_weight, self.match_weight, self.kl_weight = label_weight, match_weight, kl_weight
-        self.variance, self.warm_up = variance, warm_up
-        self.updates: Tensor
-        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self.anchored, self.variance, self.warm_up = anchored, variance, warm_up
         codes = self.latent_dim + style_dim
         widths, other_widths = primary_widths(self.width), secondary_widths(self.width)
         self.encoder = encoder(self.shape, widths, 2 * codes, self.batch_norm)
@@ -140,17 +142,20 @@ class JADE(BottleneckClassifier):
         images, others = self._tensor(batch["observation"]), self._other_tensor(batch["other"])
         x = self._bound(self.encoder, self.decoder, images, batch["label"])
         y = self._bound(self.other_encoder, self.other_decoder, others, batch["other_label"])
-        pairs = (batch["label"] == batch["other_label"]).float()
-        match = (pairs * x.content.kl(y.content)).sum() / pairs.sum().clamp(min=1)
-        terms = {}
+        terms = {"match": self._match(x.content, y.content, batch["label"] == batch["other_label"])}
         for prefix, bound in (("", x), ("other_", y)):
             terms[f"{prefix}reconstruction"] = bound.reconstruction.mean()
             terms[f"{prefix}cross_entropy"] = bound.label.mean()
             terms[f"{prefix}kl"] = bound.kl.mean()
-        terms["match"] = match
-        descend(self._loss(terms), self.optimizers["adam"])
-        self.updates += 1
+        self._step(self._loss(terms))
         return {name: term.detach() for name, term in terms.items()}
+
+    def _match(self, content: Gaussian, other: Gaussian, same: Tensor) -> Tensor:
+        """Return the mean KL of the pairs, rows of one class (n,), between the two sets' codes of content."""
+        if self.anchored:
+            other = Gaussian(other.mean.detach(), other.log_variance.detach())
+        pairs = same.float()
+        return (pairs * content.kl(other)).sum() / pairs.sum().clamp(min=1)
 
     def _loss(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Return the negative of eq. 2, of an update of the warm-up with a share of two weights."""

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unknot.checks import at_least, count
+from unknot.checks import at_least
 from unknot.models.image.jade import JADE
 from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import anneal, descend
 
 __all__ = ["JADEDecoder"]
 
@@ -26,18 +25,14 @@ class JADEDecoder(JADE):
 
     Args:
         exchange_weight: weight of the exchanged images' term, at least 0.
-        steps: updates, over which the learning rate falls to 0 along half a cosine.
         **settings: of `JADE`. Its weights are loaded by
-            `load_state_dict(jade.state_dict() | {"taught": decoder.taught})`.
+            `load_state_dict(jade.state_dict() | {"updates": decoder.updates})`: its updates count anew.
     """
 
-    def __init__(self, *, exchange_weight: float = 10.0, steps: int = 1500, **settings: Any) -> None:
+    def __init__(self, *, exchange_weight: float = 10.0, **settings: Any) -> None:
         super().__init__(**settings)
         at_least(0, exchange_weight=exchange_weight)
-        count(1, steps=steps)
-        self.exchange_weight, self.steps = exchange_weight, steps
-        self.taught: Tensor
-        self.register_buffer("taught", torch.zeros((), dtype=torch.int64))
+        self.exchange_weight = exchange_weight
         self.requires_grad_(False)
         self.decoder.requires_grad_(True)
         self.optimizers = {"adam": torch.optim.Adam(self.decoder.parameters(), self.learning_rate)}
@@ -52,7 +47,6 @@ class JADEDecoder(JADE):
             `error`, the squared error summed over pixels, and `exchange`, -log p(l) of what is decoded with
             another image's style, in nats; means over the batch.
         """
-        anneal(self.optimizers["adam"], int(self.taught), self.steps, self.learning_rate)
         self.encoder.eval()  # statistics of normalisation stay, too
         images = self._tensor(batch["observation"])
         with torch.no_grad():
@@ -62,6 +56,5 @@ class JADEDecoder(JADE):
         exchanged = self.decoder(torch.cat([content, style.roll(1, 0)], 1)).sigmoid()
         read = self._moments(self.encoder, exchanged)[0][:, : self.latent_dim]
         exchange = functional.cross_entropy(self.labels(read), batch["label"])
-        descend(error + self.exchange_weight * exchange, self.optimizers["adam"])
-        self.taught += 1
+        self._step(error + self.exchange_weight * exchange)
         return {"error": error.detach(), "exchange": exchange.detach()}

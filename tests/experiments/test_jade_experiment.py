@@ -1,4 +1,4 @@
-"""The experiment `jade`: its stopping rule, batches, measures and tables."""
+"""The experiment `jade`: its batches, weights, measures and tables."""
 
 from pathlib import Path
 from typing import Any
@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from unknot.experiments.jade import Settings
+from unknot.experiments.jade import Settings, _with_weights
 from unknot.experiments.jade.data import coloured_batches, paired_batches
 from unknot.experiments.jade.measures import content_over_style, variances
-from unknot.experiments.jade.stopping import HISTORY, train_until_no_better
 from unknot.experiments.jade.tables import DECODER, FLOORS, ROWS, compare, headlines, tabulate
-from unknot.files import read_json
+from unknot.files import WEIGHTS
 from unknot.models.data.svhn import LabelledImages
 from unknot.models.image.bottleneck_classifiers import SingleClassifier
-from unknot.representation import load_learner
+from unknot.representation import save_learner
 
 SMALL: dict[str, Any] = {"shape": (8, 8, 3), "latent_dim": 2, "classes": 2, "width": 4, "hidden": 4}
 
@@ -25,41 +24,13 @@ def some(n: int, channels: int = 3, side: int = 8) -> LabelledImages:
     return LabelledImages(images, np.arange(n) % 10)
 
 
-def stop(folder: Path, errors: list[float], resume: bool = False, **changed: int) -> tuple[Any, int]:
-    """Train a small model by the rule, with given errors of the checks; fail where there are no more."""
-    left = iter(errors)
-    images = torch.from_numpy(some(4).images)
-    return train_until_no_better(
-        lambda: SingleClassifier(**SMALL),
-        lambda step: {"observation": images, "label": torch.tensor([0, 1, 0, step % 2])},
-        lambda model: next(left),
-        folder,
-        **{"seed": 3, "steps": 20, "check_every": 2, "patience": 2} | changed,
-        resume=resume,
-    )
-
-
-def test_training_ends_after_the_patience_and_the_last_of_the_best_is_kept(tmp_path: Path) -> None:
-    model, updates = stop(tmp_path / "a", [0.5, 0.3, 0.3, 0.4, 0.5])
-    assert updates == 6
-    assert read_json(tmp_path / "a" / HISTORY) == [0.5, 0.3, 0.3, 0.4, 0.5]
-    shorter, _ = stop(tmp_path / "b", [0.5, 0.3, 0.3], steps=6)
-    kept = load_learner(tmp_path / "a/weights.safetensors")
-    for one, two, three in zip(*(m.state_dict().values() for m in (model, shorter, kept)), strict=True):
-        assert torch.equal(one, two)
-        assert torch.equal(one, three)
-    assert stop(tmp_path / "c", [0.9] * 10, steps=5)[1] == 5  # never more than the most
-
-
-def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    errors = [0.5, 0.4, 0.3, 0.6, 0.6]
-    whole, updates = stop(tmp_path / "whole", errors)
-    with pytest.raises(StopIteration):  # killed before the third check
-        stop(tmp_path / "part", errors[:2])
-    again, same = stop(tmp_path / "part", errors[2:], resume=True)
-    assert (same, updates) == (6, 6)
-    for one, two in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
-        assert torch.equal(one, two)
+def test_a_new_model_takes_weights_but_counts_its_own_updates(tmp_path: Path) -> None:
+    trained, fresh = SingleClassifier(**SMALL), SingleClassifier(**SMALL)
+    trained.updates += 7
+    save_learner(trained, tmp_path / WEIGHTS)
+    expected = dict(trained.named_parameters())
+    assert _with_weights(fresh, tmp_path).updates == 0
+    assert all(torch.equal(value, expected[name]) for name, value in fresh.named_parameters())
 
 
 def test_pairs_have_one_class_and_batches_repeat() -> None:
@@ -104,7 +75,7 @@ def draws(**errors: list[float]) -> list[dict[str, Any]]:
     return [
         {
             "models": {
-                name: {"error": each[k], "updates": 100} | (jade if name in ("jade", DECODER) else {})
+                name: {"error": each[k]} | (jade if name in ("jade", DECODER) else {})
                 for name, each in rows.items()
             },
             "source": "rendered",
@@ -146,5 +117,5 @@ def test_tables_have_every_row_that_was_measured() -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="labels must be a multiple of 10, not 205"):
         Settings(labels=205)
-    with pytest.raises(ValueError, match="validation must be from 1 to 950, not 960"):
-        Settings(validation=960)
+    with pytest.raises(ValueError, match="variance must be above 0, not 0"):
+        Settings(variance=0)

@@ -90,6 +90,28 @@ def test_the_objective_by_hand() -> None:
     assert float(model._loss(as_tensors)) == pytest.approx(loss - less, rel=1e-5)
 
 
+@pytest.mark.parametrize("anchored", [False, True])
+def test_an_anchored_match_moves_the_primary_codes_alone(anchored: bool) -> None:
+    model = JADE(anchored=anchored, **PAIRED)
+    content = Gaussian(*model.encoder(torch.rand(4, 3, 8, 8)).chunk(2, 1))
+    other = Gaussian(*model.other_encoder(torch.rand(4, 1, 8, 8)).chunk(2, 1))
+    torch.autograd.backward(model._match(content, other, torch.ones(4, dtype=torch.bool)))
+    assert all(p.grad is not None for p in model.encoder.parameters())
+    assert all((p.grad is None) == anchored for p in model.other_encoder.parameters())
+
+
+def test_the_rate_falls_to_nothing_over_the_updates() -> None:
+    model = SingleClassifier(learning_rate=0.1, steps=4, **SMALL)
+    rates = []
+    for step in range(5):
+        before = model.encode(bars(0)["observation"])
+        model.update(bars(step))
+        rates.append(model.optimizers["adam"].param_groups[0]["lr"])
+        assert torch.equal(before, model.encode(bars(0)["observation"])) == (step == 4)
+    half = math.sqrt(0.5)
+    assert rates == pytest.approx([0.1, 0.05 * (1 + half), 0.05, 0.05 * (1 - half), 0])
+
+
 def test_without_pairs_nothing_is_matched() -> None:
     model = JADE(**PAIRED)
     images, others = torch.zeros(1, 8, 8, 3).byte(), torch.zeros(1, 8, 8, 1).byte()
@@ -172,7 +194,7 @@ def test_a_decoder_learns_to_keep_the_digit_under_another_style() -> None:
     torch.manual_seed(1)
     fresh = JADEDecoder(**PAIRED, style_dim=2, learning_rate=3e-3, steps=200)
     new = {name: value for name, value in fresh.state_dict().items() if name.startswith("decoder.")}
-    fresh.load_state_dict(jade.state_dict() | new | {"taught": fresh.taught})
+    fresh.load_state_dict(jade.state_dict() | new | {"updates": fresh.updates})
 
     def kept() -> float:
         batch = halves(999)
@@ -186,4 +208,4 @@ def test_a_decoder_learns_to_keep_the_digit_under_another_style() -> None:
     train(fresh, halves, 200, progress=False)
     assert kept() == 1
     changed = {name for name, value in fresh.state_dict().items() if not torch.equal(value, before[name])}
-    assert all(name.startswith("decoder.") or name == "taught" for name in changed)
+    assert all(name.startswith("decoder.") or name == "updates" for name in changed)
