@@ -4,7 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unknot.experiments.common.runs import first_or_all, train_model
-from unknot.experiments.mocogan.data import CATEGORIES, CHARACTERS, FRAMES, LENGTHS, OWN, SHAPES, batches
+from unknot.experiments.mocogan.data import (
+    CATEGORIES,
+    CHARACTERS,
+    FRAMES,
+    HEADS,
+    LENGTHS,
+    OWN,
+    SHAPES,
+    batches,
+)
+from unknot.experiments.mocogan.heads import photographs
+from unknot.models.image.embedding import Embedding
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.models.video.vgan import VGAN
@@ -15,8 +26,13 @@ if TYPE_CHECKING:
 OURS, WHOLE, BLIND, PAPER_WAY, ONE_CODE = "mocogan", "frames", "no-image", "paper", "vgan"
 LABELLED, FOUND = "labels", "categories"
 OURS_OF_SHAPES = f"{SHAPES}-{OURS}"
+VERIFIER = f"{HEADS}-verifier"
+"""What tells people apart, for the ACD of heads; every seed trains its own."""
+TOGETHER, ALIKE = 16, 4
+"""People in a batch that the verifier learns from, at most, and photographs of each."""
 ROWS = {
     SHAPES: (OURS, WHOLE, BLIND, LABELLED, FOUND, ONE_CODE, PAPER_WAY),
+    HEADS: (OURS, LABELLED, ONE_CODE),
     CHARACTERS: (OURS, LABELLED, ONE_CODE),
     OWN: (OURS, ONE_CODE),
 }
@@ -35,7 +51,8 @@ STAGES = 4
 
 def model_names(data: list[str], baselines: int, seed: int) -> list[str]:
     """Return the models of a seed, DATA-ROW each."""
-    return [f"{name}-{row}" for name in data for row in first_or_all(ROWS[name], baselines, seed)]
+    judges = [VERIFIER] if HEADS in data else []
+    return judges + [f"{name}-{row}" for name in data for row in first_or_all(ROWS[name], baselines, seed)]
 
 
 def parts_of(model: str) -> tuple[str, str]:
@@ -51,6 +68,18 @@ def train_videos(model: str, settings: "Settings", folder: Path, seed: int, resu
     steps = steps_of(data, settings)
     keep = stages(steps)[:-1] if model == OURS_OF_SHAPES else ()
     return train_model(lambda: make(model, settings), batch_at, steps, folder, seed, resume, keep)
+
+
+def train_verifier(settings: "Settings", folder: Path, seed: int, resume: bool) -> Embedding:
+    """Train the verifier, on people who are in no video."""
+
+    def make_verifier() -> Embedding:
+        shape = (settings.pixels, settings.pixels, 3)
+        return Embedding(loss="binomial_deviance", shape=shape, latent_dim=64)
+
+    gallery = photographs(settings.people, settings.pixels)
+    batch_at = gallery.several(min(TOGETHER, len(gallery)), ALIKE, seed)
+    return train_model(make_verifier, batch_at, settings.verifier_steps, folder, seed, resume)
 
 
 def steps_of(data: str, settings: "Settings") -> int:
