@@ -66,8 +66,8 @@ class Settings:
     """Updates of a classifier."""
     pretraining: int = 1500
     """Updates on coloured MNIST before the fine-tuning."""
-    teaching: int = 1500
-    """Updates in which JADE's decoder learns on from exchanged styles."""
+    teaching: int = 2000
+    """Updates in which JADE's decoder and its styles learn on, from exchanged styles."""
     batch: int = 50
     """Images of each set in a batch."""
     width: int = 32

@@ -9,7 +9,8 @@ characters that act stand in for videos of people, which can't be had without re
 
 Models of shapes: `mocogan` is ours; `frames` has no separate colour; `no-image` has no D_I; `labels` and
 `categories` have categories in the motion code, of which D_V learns the real ones' or only the generated
-ones'; `vgan`; `paper`, the paper's own way. Every seed trains ours, the first `baselines` seeds all.
+ones'; `vgan`; `sequential-vae`, which a user may take today; `paper`, the paper's own way. Every seed trains
+ours, the first `baselines` seeds all.
 
 `PRESETS["default"]` has 32 × 32 pixels, narrow networks and fewer updates; `PRESETS["paper"]` the sizes of
 the authors' code. With `--videos FOLDER` models also learn from a user's own videos.
@@ -30,6 +31,8 @@ from unknot.experiments.mocogan.models import (
     OURS,
     OURS_OF_SHAPES,
     VERIFIER,
+    VideoModel,
+    load_video_model,
     model_names,
     parts_of,
     stages,
@@ -89,6 +92,8 @@ class Settings:
     """Adam's, of the generators."""
     discriminator_rate: float = 1e-3
     """Adam's, of the discriminators."""
+    vae_hidden: int = 128
+    """Units of the sequential VAE's dense layers and LSTMs."""
     baselines: int = 1
     """Seeds that train all models."""
     samples: int = 2000
@@ -98,7 +103,7 @@ class Settings:
         """Refuse values out of range."""
         settings_at_least(self, steps=1, other_steps=1, batch=1, clips=1, warm_up=0, content_dim=1)
         settings_at_least(self, motion_dim=1, noise_dim=1, width=1, discriminator_width=1, r1=0)
-        settings_at_least(self, baselines=0, samples=10, verifier_steps=1, people=2)
+        settings_at_least(self, vae_hidden=1, baselines=0, samples=10, verifier_steps=1, people=2)
         above(
             0,
             last_r1=self.last_r1,
@@ -122,6 +127,7 @@ PRESETS = {
         noise_dim=1,
         width=2,
         discriminator_width=2,
+        vae_hidden=4,
         samples=10,
     ),
     "paper": Settings(
@@ -163,7 +169,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     data = data_names(settings, folder)
     names = models_in(folder, model_names(data, settings.baselines, seed))
     models = {
-        name: _measure(load_model(folder, name, VideoGAN), name, settings, folder, full=full)
+        name: _measure(load_video_model(folder, name), name, settings, folder, full=full)
         for name in names
         if name != VERIFIER
     }
@@ -177,7 +183,7 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
 
 
 def _measure(
-    learner: VideoGAN, name: str, settings: Settings, folder: Path, *, full: bool = True
+    learner: VideoModel, name: str, settings: Settings, folder: Path, *, full: bool = True
 ) -> dict[str, Any]:
     data, samples = parts_of(name)[0], _samples(settings, full)
     metrics = measure(learner, data, settings, samples, _verifier(folder))

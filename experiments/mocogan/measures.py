@@ -19,11 +19,12 @@ from unknot.experiments.mocogan.data import (
     SHAPES,
     real_videos,
 )
+from unknot.experiments.mocogan.models import VideoModel
 from unknot.experiments.mocogan.reading import CELLS, GRID, HUES, Reading, read, true_cells
 from unknot.models.data.videos import ShapeMotion
 from unknot.models.image.verifier import Verifier
-from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
+from unknot.models.video.sequential_vae import SequentialVAE
 from unknot.representation.metrics.assignment import assignment_matrix
 from unknot.representation.metrics.histograms import cells_hit, histogram, histogram_distance
 from unknot.representation.metrics.videos import average_content_distance, displacement
@@ -45,7 +46,7 @@ TRUE = 100_000
 """Samples of the true factors, whose histogram is that of the data."""
 
 
-def generate(learner: VideoGAN, n: int, seed: int = 0) -> Videos:
+def generate(learner: VideoModel, n: int, seed: int = 0) -> Videos:
     """Generate n videos, uint8 (n, frames, h, w, c), the same for the same weights and seed."""
     with seeded(seed):
         parts = [learner.sample(min(AT_ONCE, n - start)) for start in range(0, n, AT_ONCE)]
@@ -53,16 +54,15 @@ def generate(learner: VideoGAN, n: int, seed: int = 0) -> Videos:
 
 
 def measure(
-    learner: VideoGAN, data: str, settings: "Settings", samples: int, verifier: Verifier | None
+    learner: VideoModel, data: str, settings: "Settings", samples: int, verifier: Verifier | None
 ) -> dict[str, Any]:
     """Return all that is measured of a model of a data set; that of heads needs a verifier."""
     n = min(samples, MOST.get(data, samples))
     metrics = measure_videos(generate(learner, n), data, settings, verifier)
-    if isinstance(learner, MoCoGAN):
-        if data == SHAPES:
-            metrics["control"] = control(learner)
-        if learner.categories:
-            metrics["score"] = motion_score(learner, data, settings, max(samples // 10, 10))
+    if isinstance(learner, MoCoGAN | SequentialVAE) and data == SHAPES:
+        metrics["control"] = control(learner)
+    if isinstance(learner, MoCoGAN) and learner.categories:
+        metrics["score"] = motion_score(learner, data, settings, max(samples // 10, 10))
     return metrics
 
 
@@ -130,7 +130,7 @@ def _expected(pixels: int) -> Floats:
     return histogram(true_cells(factors), CELLS)
 
 
-def control(learner: MoCoGAN) -> dict[str, float]:
+def control(learner: MoCoGAN | SequentialVAE) -> dict[str, float]:
     """Return how well content stays under other motions, and motion under other contents (Fig. 2).
 
     Returns:
@@ -148,7 +148,7 @@ def control(learner: MoCoGAN) -> dict[str, float]:
     return {"kept": float(np.mean(kept)), "correlation": float(np.mean(correlations(centres)))}
 
 
-def combine(learner: MoCoGAN, content: torch.Tensor, motion: torch.Tensor) -> Videos:
+def combine(learner: MoCoGAN | SequentialVAE, content: torch.Tensor, motion: torch.Tensor) -> Videos:
     """Return videos of every content with every motion, uint8 (contents × motions, frames, h, w, c)."""
     rows = [learner.decode(each.expand(len(motion), -1), motion) for each in content]
     return np.concatenate(rows)

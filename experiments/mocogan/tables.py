@@ -21,6 +21,7 @@ from unknot.experiments.mocogan.models import (
     ONE_CODE,
     OURS,
     PAPER_WAY,
+    TODAY,
     WHOLE,
 )
 from unknot.models.data.head_videos import FACES
@@ -42,6 +43,7 @@ TITLES = {
     FOUND: "ours with categories, not labelled",
     PAPER_WAY: "the paper's own way",
     ONE_CODE: "VGAN: one code, still ground (plain baseline)",
+    TODAY: "sequential VAE (today's)",
 }
 FLOORS = {
     "black": "black videos (trivial baseline)",

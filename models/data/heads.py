@@ -127,7 +127,7 @@ class RenderedHeads(GridSource):
         """
         return self.render_strengths(factors, np.ones(len(factors["identity"])))
 
-    def render_strengths(self, factors: Mapping[str, Any], strengths: NDArray[np.floating]) -> Images:
+    def render_strengths(self, factors: Mapping[str, Any], strengths: NDArray[np.float64]) -> Images:
         """Render factors, each expression (n,) from neutral, 0, to whole, 1: uint8 (n, pixels, pixels, 3).
 
         Raises:

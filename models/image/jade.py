@@ -152,10 +152,9 @@ class JADE(BottleneckClassifier):
 
     def _match(self, content: Gaussian, other: Gaussian, same: Tensor) -> Tensor:
         """Return the mean KL of the pairs, rows of one class (n,), between the two sets' codes of content."""
-        if self.anchored:
-            other = Gaussian(other.mean.detach(), other.log_variance.detach())
         pairs = same.float()
-        return (pairs * content.kl(other)).sum() / pairs.sum().clamp(min=1)
+        divergence = content.kl(other.detach() if self.anchored else other)
+        return (pairs * divergence).sum() / pairs.sum().clamp(min=1)
 
     def _loss(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Return the negative of eq. 2, of an update of the warm-up with a share of two weights."""
