@@ -81,6 +81,7 @@ from unknot.models.text.vocabulary import Vocabulary, tokenised  # noqa: E402
 from unknot.models.traversals import Codec, traversal_figure, traversal_frames, traverse  # noqa: E402
 from unknot.models.video.independent_predictor import IndependentPredictor  # noqa: E402
 from unknot.models.video.mocogan import MoCoGAN  # noqa: E402
+from unknot.models.video.sequential_vae import SequentialVAE  # noqa: E402
 from unknot.models.video.vgan import VGAN  # noqa: E402
 
 __all__ = [
@@ -133,6 +134,7 @@ __all__ = [
     "Selection",
     "SentenceAutoencoder",
     "SentenceClassifier",
+    "SequentialVAE",
     "ShapeMotion",
     "Shapes2D",
     "SingleClassifier",

@@ -171,6 +171,18 @@ DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
         }
     },
     "models/video/vgan.py": {"VGAN": {"latent_dim": 32, "width": 16}},
+    "models/video/sequential_vae.py": {
+        "SequentialVAE": {
+            "shape": (64, 64, 3),
+            "length": 16,
+            "content_dim": 16,
+            "motion_dim": 16,
+            "width": 32,
+            "hidden": 128,
+            "steps": 10_000,
+            "learning_rate": 0.001,
+        }
+    },
     "models/video/independent_predictor.py": {
         "IndependentPredictor": {
             "shape": (64, 64, 3),

@@ -13,6 +13,7 @@ import pytest
 from unknot import heads
 from unknot.heads import HeadsError
 from unknot.models.data import heads as rendered
+from unknot.models.data.head_videos import FACES, LEVELS, HeadExpressions, renderings
 from unknot.models.data.heads import RenderedHeads
 
 MESH = """
@@ -56,7 +57,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def forget() -> None:
-    for remembered in (heads.load, rendered._person, rendered._surface):
+    for remembered in (heads.load, rendered._person, rendered._surface, renderings):
         remembered.cache_clear()
 
 
@@ -165,3 +166,39 @@ def test_the_nearer_surface_hides_the_farther(wheel: Path) -> None:
     beside = image[middle, 16 + 8]
     assert np.abs(beside - skin.clip(0, 255)).max() < 2
     assert np.abs(image[middle, 16] - beside).max() > 20
+
+
+def test_a_video_goes_from_neutral_to_a_face_and_back(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heads.fetch()
+    closing = {name: {"eye-closure": 8.0 if name == "kiss" else 0.0} for name in rendered.EXPRESSIONS}
+    monkeypatch.setattr(rendered, "EXPRESSIONS", closing)  # this mesh has one unit
+    source = HeadExpressions(identities=3, pixels=32, frames=9)
+    factors = source.sample_factors(50, np.random.default_rng(0))
+    levels = source.levels(factors)
+    assert (levels[:, [0, -1]] == 0).all()
+    assert set(levels.max(1)) == {4, 5, LEVELS}  # two thirds of the whole, or more
+    for row in levels:
+        assert (np.diff(row[: row.argmax() + 1]) >= 0).all()
+        assert (np.diff(row[row.argmax() :]) <= 0).all()
+    factors["expression"][:] = [FACES.index("kiss"), FACES.index("joy")] * 25
+    videos = source.render_factors(factors).astype(int)
+    assert videos.shape == (50, 9, 32, 32, 3)
+    moved = np.abs(videos - videos[:, :1]).sum((2, 3, 4))
+    assert (moved[:, 4] > 0).tolist() == [True, False] * 25
+    assert (moved[:, -1] == 0).all()
+    same = factors["identity"] == factors["identity"][0]
+    assert (videos[same, 0] == videos[0, 0]).all()
+    assert (videos[~same, 0] != videos[0, 0]).any((1, 2, 3)).all()
+
+
+def test_expressions_are_rendered_in_strengths(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heads.fetch()
+    monkeypatch.setattr(rendered, "EXPRESSIONS", {"neutral": {}, "shut": {"eye-closure": 8.0}})
+    source = RenderedHeads(identities=1, pixels=32)
+    factors = {name: np.full(4, values[len(values) // 2]) for name, values in source.values.items()}
+    factors["expression"] = np.array([0, 1, 1, 1])
+    images = source.render_strengths(factors, np.array([1.0, 0.0, 0.5, 1.0])).astype(int)
+    assert (images[0] == images[1]).all()
+    assert (images[2] != images[1]).any()
+    assert (images[3] != images[2]).any()
+    np.testing.assert_array_equal(source.render_factors(factors)[3], images[3])

@@ -46,6 +46,7 @@ LEARNERS: dict[str, str] = {
     "JADEDecoder": "unknot.models.image.jade_decoder",
     "MoCoGAN": "unknot.models.video.mocogan",
     "VGAN": "unknot.models.video.vgan",
+    "SequentialVAE": "unknot.models.video.sequential_vae",
     "SDGAN": "unknot.models.image.sdgan",
     "SDBEGAN": "unknot.models.image.sdbegan",
     "AdaGVAE": "unknot.models.image.ada_gvae",

@@ -1,13 +1,12 @@
 """What videos of characters show, frame by frame: the rendering that each frame is nearest to."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from unknot.experiments.mocogan.nearest import NearestRendering
 from unknot.models.data.sprites import ATTRIBUTES, Sprites
 from unknot.models.data.videos import ACTIONS
 from unknot.representation.metrics.histograms import cells_hit
@@ -21,8 +20,6 @@ QUARTERS, PER_QUARTER = 4, 2
 """Quarters of a period, and frames of each, as `CharacterActions` has them by default."""
 AGREE = 0.75
 """Share of frames that must agree with an action for a video to be of it."""
-AT_ONCE = 256
-"""Frames compared with all renderings at a time."""
 
 
 class CharacterReading(NamedTuple):
@@ -58,15 +55,11 @@ class CharacterReader:
         for view, pose in LOOKS:
             look = {"view": np.full(len(rows), view), "pose": np.full(len(rows), pose)}
             images.append(source.render_factors({**characters, **look}))
-        self._renderings = torch.from_numpy(np.concatenate(images)).flatten(1).float()
-        self._lengths = self._renderings.square().sum(1)
+        self._nearest = NearestRendering(np.concatenate(images))
 
     def read(self, videos: Videos) -> CharacterReading:
         """Read videos, uint8 (n, t, pixels, pixels, 3)."""
-        found = list(self._nearest(torch.from_numpy(videos).flatten(0, 1).flatten(1)))
-        numbers, errors = (
-            np.concatenate(each).reshape(videos.shape[:2]) for each in zip(*found, strict=True)
-        )
+        numbers, errors = self._nearest.read(videos)
         looks, identity = np.divmod(numbers, len(self.attributes))
         return CharacterReading(identity, looks, errors)
 
@@ -91,16 +84,6 @@ class CharacterReader:
             "actions": [float((action == k).mean()) for k in range(len(ACTIONS))],
             "hit": cells_hit(np.array(middle), len(self.attributes)),
         }
-
-    def _nearest(self, frames: torch.Tensor) -> Iterator[tuple[Ints, NDArray[np.float64]]]:
-        """Yield the numbers of the nearest renderings, and errors, some frames at a time."""
-        for start in range(0, len(frames), AT_ONCE):
-            pixels = frames[start : start + AT_ONCE].float()
-            products = pixels @ self._renderings.T
-            numbers = (self._lengths - 2 * products).argmin(1)
-            nearest = self._renderings[numbers]  # exact where the difference of large numbers is not
-            error = (pixels - nearest).square().mean(1).sqrt()
-            yield numbers.numpy(), error.double().numpy()
 
 
 def action_of(looks: Ints) -> Ints:

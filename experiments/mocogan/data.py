@@ -1,13 +1,16 @@
-"""The data sets of the experiment, by name: shapes that move, characters that act, a user's own videos."""
+"""The data sets, by name: shapes that move, heads that make faces, characters that act, own videos."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unknot import heads
+from unknot.models.data.head_videos import FACES, HeadExpressions
 from unknot.models.data.stream import stream
 from unknot.models.data.video_files import OwnVideos, read_videos
 from unknot.models.data.videos import ACTIONS, MOTIONS, CharacterActions, ShapeMotion
@@ -18,20 +21,30 @@ if TYPE_CHECKING:
 
 Videos = NDArray[np.uint8]
 
-SHAPES, CHARACTERS, OWN = "shapes", "characters", "videos"
+SHAPES, HEADS, CHARACTERS, OWN = "shapes", "heads", "characters", "videos"
 FRAMES = 16
 """Frames of a clip, which D_V judges, as published."""
-LENGTHS = {SHAPES: 2 * FRAMES, CHARACTERS: FRAMES, OWN: FRAMES}
+LENGTHS = {SHAPES: 2 * FRAMES, HEADS: FRAMES, CHARACTERS: FRAMES, OWN: FRAMES}
 """Frames of a video. A shape is on its way all the time."""
-CATEGORIES = {SHAPES: ("motion", tuple(MOTIONS)), CHARACTERS: ("action", tuple(ACTIONS))}
+CATEGORIES = {
+    SHAPES: ("motion", tuple(MOTIONS)),
+    HEADS: ("expression", FACES),
+    CHARACTERS: ("action", tuple(ACTIONS)),
+}
 """The factor that is the category of a motion, and names of its values."""
 MEASURED = 20171
 """Seed of the real videos that are measured: in no training batch."""
 
 
-def data_names(settings: "Settings") -> list[str]:
-    """Return the data sets of a run."""
-    chosen = {SHAPES: True, CHARACTERS: settings.characters, OWN: bool(settings.videos)}
+def data_names(settings: "Settings", folder: Path) -> list[str]:
+    """Return the data sets of a seed; heads where they were fetched, or where its folder has models of them.
+
+    Args:
+        settings: of the experiment.
+        folder: the seed's.
+    """
+    faces = settings.heads and (heads.find_source() == "heads" or any(folder.glob(f"{HEADS}-*")))
+    chosen = {SHAPES: True, HEADS: faces, CHARACTERS: settings.characters, OWN: bool(settings.videos)}
     return [name for name, wanted in chosen.items() if wanted]
 
 
@@ -59,9 +72,10 @@ def source_of(data: str, settings: "Settings") -> FactorSource:
     """Return the source of a data set."""
     if data == OWN:
         return OwnVideos(read_videos(settings.videos, settings.pixels, FRAMES), frames=FRAMES)
-    kind: type[Any] = ShapeMotion if data == SHAPES else CharacterActions
-    source: FactorSource = kind(pixels=settings.pixels, frames=LENGTHS[data])
-    return source
+    sizes = {"pixels": settings.pixels, "frames": LENGTHS[data]}
+    if data == HEADS:
+        return HeadExpressions(identities=settings.people, **sizes)
+    return ShapeMotion(**sizes) if data == SHAPES else CharacterActions(**sizes)
 
 
 def real_videos(data: str, settings: "Settings", n: int) -> Videos:

@@ -13,9 +13,10 @@ from unknot.experiments.common.figures import video_grid
 from unknot.experiments.common.seeds import seeded
 from unknot.experiments.mocogan.data import FRAMES
 from unknot.experiments.mocogan.measures import combine, generate
+from unknot.experiments.mocogan.models import VideoModel
 from unknot.models.traversals import image_rows
-from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
+from unknot.models.video.sequential_vae import SequentialVAE
 from unknot.report import save_figure, save_gif
 
 Videos = NDArray[np.uint8]
@@ -26,7 +27,7 @@ SIDE = 4
 """Contents and motions of a picture that combines them."""
 
 
-def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: bool) -> None:
+def save_pictures(learner: VideoModel, real: Videos, folder: Path, *, control: bool) -> None:
     """Write a model's pictures to its folder: samples as GIF and strip, perhaps codes that are combined.
 
     Args:
@@ -42,7 +43,7 @@ def save_pictures(learner: VideoGAN, real: Videos, folder: Path, *, control: boo
     gifs = {"videos": video_grid(samples, SHOWN)}
     if control:
         gifs["real"] = video_grid(real[: 2 * SHOWN], SHOWN)
-    if control and isinstance(learner, MoCoGAN):
+    if control and isinstance(learner, MoCoGAN | SequentialVAE):
         with seeded(5):
             content, motion = learner.sample_codes(SIDE).content, learner.sample_codes(SIDE).motion
             longer = learner.sample(SHOWN, 2 * learner.length)

@@ -10,18 +10,21 @@ from scipy.optimize import linear_sum_assignment
 
 from unknot.agents.intervals import as_digits
 from unknot.experiments.common.seeds import seeded
-from unknot.experiments.mocogan.characters import action_of, reader
+from unknot.experiments.mocogan import characters, heads
 from unknot.experiments.mocogan.data import (
     CATEGORIES,
     CHARACTERS,
     FRAMES,
+    HEADS,
     SHAPES,
     real_videos,
 )
+from unknot.experiments.mocogan.models import VideoModel
 from unknot.experiments.mocogan.reading import CELLS, GRID, HUES, Reading, read, true_cells
 from unknot.models.data.videos import ShapeMotion
-from unknot.models.video.game import VideoGAN
+from unknot.models.image.verifier import Verifier
 from unknot.models.video.mocogan import MoCoGAN
+from unknot.models.video.sequential_vae import SequentialVAE
 from unknot.representation.metrics.assignment import assignment_matrix
 from unknot.representation.metrics.histograms import cells_hit, histogram, histogram_distance
 from unknot.representation.metrics.videos import average_content_distance, displacement
@@ -37,37 +40,43 @@ AT_ONCE = 100
 """Videos generated at a time."""
 CONTENTS, MOTIONS = 20, 20
 """Contents and motions that are combined with each other."""
-IDENTITIES = 128
-"""Videos of characters that are read, frame by frame, beside all renderings there are."""
+MOST = {CHARACTERS: 128, HEADS: 512}
+"""The most videos that are read frame by frame, beside all renderings there are."""
 TRUE = 100_000
 """Samples of the true factors, whose histogram is that of the data."""
 
 
-def generate(learner: VideoGAN, n: int, seed: int = 0) -> Videos:
+def generate(learner: VideoModel, n: int, seed: int = 0) -> Videos:
     """Generate n videos, uint8 (n, frames, h, w, c), the same for the same weights and seed."""
     with seeded(seed):
         parts = [learner.sample(min(AT_ONCE, n - start)) for start in range(0, n, AT_ONCE)]
     return np.concatenate(parts)
 
 
-def measure(learner: VideoGAN, data: str, settings: "Settings", samples: int) -> dict[str, Any]:
-    """Return all that is measured of a model of a data set."""
-    n = samples if data == SHAPES else min(samples, IDENTITIES)
-    metrics = measure_videos(generate(learner, n), data, settings)
-    if isinstance(learner, MoCoGAN):
-        if data == SHAPES:
-            metrics["control"] = control(learner)
-        if learner.categories:
-            metrics["score"] = motion_score(learner, data, settings, max(samples // 10, 10))
+def measure(
+    learner: VideoModel, data: str, settings: "Settings", samples: int, verifier: Verifier | None
+) -> dict[str, Any]:
+    """Return all that is measured of a model of a data set; that of heads needs a verifier."""
+    n = min(samples, MOST.get(data, samples))
+    metrics = measure_videos(generate(learner, n), data, settings, verifier)
+    if isinstance(learner, MoCoGAN | SequentialVAE) and data == SHAPES:
+        metrics["control"] = control(learner)
+    if isinstance(learner, MoCoGAN) and learner.categories:
+        metrics["score"] = motion_score(learner, data, settings, max(samples // 10, 10))
     return metrics
 
 
-def measure_videos(videos: Videos, data: str, settings: "Settings") -> dict[str, Any]:
+def measure_videos(
+    videos: Videos, data: str, settings: "Settings", verifier: Verifier | None
+) -> dict[str, Any]:
     """Return what is measured of videos, real or generated."""
     if data == SHAPES:
         return shape_metrics(videos, settings)
     if data == CHARACTERS:
-        return reader(settings.pixels).metrics(videos)
+        return characters.reader(settings.pixels).metrics(videos)
+    if data == HEADS:
+        assert verifier is not None
+        return heads.reader(settings.people, settings.pixels).metrics(videos, verifier)
     return own_metrics(videos)
 
 
@@ -121,7 +130,7 @@ def _expected(pixels: int) -> Floats:
     return histogram(true_cells(factors), CELLS)
 
 
-def control(learner: MoCoGAN) -> dict[str, float]:
+def control(learner: MoCoGAN | SequentialVAE) -> dict[str, float]:
     """Return how well content stays under other motions, and motion under other contents (Fig. 2).
 
     Returns:
@@ -139,7 +148,7 @@ def control(learner: MoCoGAN) -> dict[str, float]:
     return {"kept": float(np.mean(kept)), "correlation": float(np.mean(correlations(centres)))}
 
 
-def combine(learner: MoCoGAN, content: torch.Tensor, motion: torch.Tensor) -> Videos:
+def combine(learner: MoCoGAN | SequentialVAE, content: torch.Tensor, motion: torch.Tensor) -> Videos:
     """Return videos of every content with every motion, uint8 (contents × motions, frames, h, w, c)."""
     rows = [learner.decode(each.expand(len(motion), -1), motion) for each in content]
     return np.concatenate(rows)
@@ -181,7 +190,9 @@ def classes_of(videos: Videos, data: str, settings: "Settings") -> Ints:
     """Return the category of motion that videos show, (n,); -1 for none."""
     if data == SHAPES:
         return read(videos).motion
-    return action_of(reader(settings.pixels).read(videos).looks)
+    if data == HEADS:
+        return heads.face_of(heads.reader(settings.people, settings.pixels).read(videos))
+    return characters.action_of(characters.reader(settings.pixels).read(videos).looks)
 
 
 def own_metrics(videos: Videos) -> dict[str, float]:
@@ -191,13 +202,12 @@ def own_metrics(videos: Videos) -> dict[str, float]:
     return {"acd": float(average_content_distance(colours).mean()), "change": float(change)}
 
 
-def floors(data: str, settings: "Settings", samples: int) -> dict[str, Any]:
+def floors(data: str, settings: "Settings", samples: int, verifier: Verifier | None) -> dict[str, Any]:
     """Return the measures of real videos, of their first frames frozen, and of black ones."""
-    n = samples if data == SHAPES else min(samples, IDENTITIES)
-    videos = real_videos(data, settings, n)
+    videos = real_videos(data, settings, min(samples, MOST.get(data, samples)))
     frozen = np.broadcast_to(videos[:, :1], videos.shape)
     every = {"real": videos, "frozen": np.ascontiguousarray(frozen), "black": np.zeros_like(videos)}
-    return {name: measure_videos(each, data, settings) for name, each in every.items()}
+    return {name: measure_videos(each, data, settings, verifier) for name, each in every.items()}
 
 
 def _mean(values: Floats) -> float | None:

@@ -22,6 +22,7 @@ EXPRESSIONS: Mapping[str, Mapping[str, float]] = {
     "anger": {"eyebrows-down": 2.0, "mouth-compression": 1.8, "nose-elevation": 1.5, "eye-slit": 1.0},
     "sadness": {"eyebrows-inner-up": 2.0, "mouth-depression": 2.0, "mouth-depression-retraction": 1.2},
     "kiss": {"mouth-pursing": 1.6, "mouth-protusion": 1.6, "eye-closure": 1.0},
+    "disgust": {"nose-elevation": 2.0, "mouth-upward-retraction": 2.0, "eyebrows-down": 1.2, "eye-slit": 1.2},
 }
 """Expressions, and the weight of each unit in them."""
 YAWS = np.array([-40.0, -20.0, 0.0, 20.0, 40.0])
@@ -84,7 +85,7 @@ class RenderedHeads(GridSource):
     """Images of heads whose shape is MakeHuman's, rendered as points of the surface with a depth buffer.
 
     Factors: `identity`; and of the observation `yaw` in degrees (5 values), `light`, the lamp's direction in
-    degrees (5), `tint`, from cool to warm light (3), `expression` (6, categorical), `background` (6,
+    degrees (5), `tint`, from cool to warm light (3), `expression` (7, categorical), `background` (6,
     categorical). A person has a shape, a colour of skin, hair, eyes and lips, and a hairline.
 
     Args:
@@ -124,6 +125,14 @@ class RenderedHeads(GridSource):
         Raises:
             ValueError: factors that are not the space's, or out of range.
         """
+        return self.render_strengths(factors, np.ones(len(factors["identity"])))
+
+    def render_strengths(self, factors: Mapping[str, Any], strengths: NDArray[np.float64]) -> Images:
+        """Render factors, each expression (n,) from neutral, 0, to whole, 1: uint8 (n, pixels, pixels, 3).
+
+        Raises:
+            ValueError: factors that are not the space's, or out of range.
+        """
         given = self.checked(factors)
         images = np.empty((len(given["identity"]), self.pixels, self.pixels, 3), np.uint8)
         surface = _surface(OVER * self.pixels)
@@ -132,8 +141,7 @@ class RenderedHeads(GridSource):
         shapes = surface.shapes(np.stack([each.weights for each in everyone]))
         for row, person in enumerate(which):
             one = {name: each[row] for name, each in given.items()}
-            image = surface.render(shapes[person], everyone[person], one)
-            images[row] = image
+            images[row] = surface.render(shapes[person], everyone[person], one, float(strengths[row]))
         return images
 
 
@@ -211,9 +219,9 @@ class _Surface:
         shapes: Floats = (moved - middle).astype(np.float32)
         return shapes
 
-    def render(self, shape: Floats, person: _Person, factors: Factors) -> Images:
+    def render(self, shape: Floats, person: _Person, factors: Factors, strength: float) -> Images:
         """Render one person: uint8 (pixels / OVER, pixels / OVER, 3)."""
-        vertices = shape + self.moves[int(factors["expression"])]
+        vertices = shape + np.float32(strength) * self.moves[int(factors["expression"])]
         yaw = np.deg2rad(factors["yaw"])
         cos, sin = np.cos(yaw), np.sin(yaw)
         turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)

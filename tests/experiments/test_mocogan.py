@@ -12,8 +12,10 @@ from torch import Tensor
 
 from unknot.experiments import mocogan
 from unknot.experiments.common.runs import load_stages
-from unknot.experiments.mocogan import characters, data, measures, models, reading, tables
+from unknot.experiments.mocogan import characters, data, heads, measures, models, reading, tables
 from unknot.models.data.videos import CharacterActions, ShapeMotion
+from unknot.models.image.embedding import Embedding
+from unknot.models.image.verifier import Verifier
 from unknot.models.video.game import VideoGAN
 from unknot.models.video.mocogan import MoCoGAN
 from unknot.report import save_gif
@@ -46,6 +48,50 @@ def test_frozen_black_and_doubled_shapes_are_not_valid_motions() -> None:
     assert not reading.read(doubled).valid[:, 3].any()
     backwards = reading.read(videos[:, ::-1].copy())
     assert (backwards.motion == -1).mean() > 0.8
+
+
+def test_heads_are_read_as_the_frames_they_are() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(3, 6, 7, 4, 4, 3), dtype=np.uint8)
+    images[:, :, 0] = images[:, :1, 0]  # neutral faces are equal
+    levels = np.array([0, 2, 4, 6, 5, 0])
+    first, second = images[0, 2, levels], images[1, 5, levels]
+    swapped = np.concatenate([first[:3], second[3:]])
+    found = heads.HeadReader(images).read(np.stack([first, second, swapped]))
+    np.testing.assert_array_equal(found.identity, [[0] * 6, [1] * 6, [0, 0, 0, 1, 1, 1]])
+    np.testing.assert_array_equal(found.level, [levels] * 3)
+    assert found.error.max() == 0
+    assert heads.face_of(found).tolist() == [2, 5, -1]
+
+
+def test_a_face_must_agree_end_and_be_strong() -> None:
+    def face(faces: list[int], levels: list[int]) -> int:
+        zeros = np.zeros((1, len(levels)))
+        found = heads.HeadReading(zeros.astype(int), np.array([faces]), np.array([levels]), zeros)
+        return int(heads.face_of(found)[0])
+
+    assert face([0, 3, 3, 3, 3, 0], [0, 2, 3, 2, 2, 1]) == 3
+    assert face([0, 3, 3, 3, 1, 0], [0, 2, 3, 2, 2, 1]) == 3  # three of four agree
+    assert face([0, 3, 3, 1, 1, 0], [0, 2, 3, 2, 2, 1]) == -1
+    assert face([0, 3, 3, 3, 3, 3], [0, 2, 3, 2, 2, 2]) == -1  # it doesn't end
+    assert face([0, 3, 3, 3, 3, 0], [0, 2, 2, 2, 2, 1]) == -1  # weak
+    assert face([0] * 6, [0] * 6) == -1
+
+
+def test_measures_of_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(1).integers(256, size=(4, 6, 7, 16, 16, 3), dtype=np.uint8)
+    levels = np.array([0, 3, 6, 3, 0])
+    videos = np.stack([images[0, 0, levels], images[1, 3, levels], images[1, 3, levels * 0]])
+    verifier = Verifier(Embedding(loss="binomial_deviance", shape=(16, 16, 3), width=4, hidden=8))
+    found = heads.HeadReader(images).metrics(videos, verifier)
+    assert found["faces"] == pytest.approx([1 / 3, 0, 0, 1 / 3, 0, 0])
+    assert found["made"] == pytest.approx(2 / 3)
+    assert found["hit"] == 0.5
+    assert found["changed"] == found["error"] == 0
+    codes = verifier.embed(videos.reshape(-1, 16, 16, 3)).reshape(3, 5, -1)
+    apart = [np.linalg.norm(video[:, None] - video[None], axis=2).sum() / 20 for video in codes]
+    assert found["acd"] == pytest.approx(np.mean(apart))
+    assert apart[2] == pytest.approx(0, abs=1e-6)
 
 
 def test_characters_are_read_as_their_factors() -> None:
@@ -172,12 +218,12 @@ def test_own_videos_are_learnt_and_measured(tmp_path: Path) -> None:
     source = ShapeMotion(pixels=32, frames=20)
     for k, video in enumerate(source.render_factors(source.sample_factors(2, np.random.default_rng(0)))):
         save_gif(video, tmp_path / f"{k}.gif")
-    settings = replace(SMOKE, videos=str(tmp_path), characters=False)
-    assert data.data_names(settings) == ["shapes", "videos"]
+    settings = replace(SMOKE, videos=str(tmp_path), heads=False, characters=False)
+    assert data.data_names(settings, tmp_path / "run") == ["shapes", "videos"]
     learner = models.make("videos-mocogan", settings)
     learner.update(data.batches("videos", settings, 0, labelled=False)(0))
-    own = measures.measure(learner, "videos", settings, 10)
-    floors = measures.floors("videos", settings, 10)
+    own = measures.measure(learner, "videos", settings, 10, None)
+    floors = measures.floors("videos", settings, 10, None)
     assert floors["frozen"]["change"] == 0 < floors["real"]["change"]
     metrics = seed()
     metrics["models"]["videos-mocogan"], metrics["floors"]["videos"] = own, floors

@@ -262,6 +262,18 @@ CASES: dict[str, Case] = {
     "JADE": Case(PAIRED | {"style_dim": 3, "batch_norm": True, "warm_up": 3}, pairs),
     "MoCoGAN": Case(VIDEO | {"categories": 2, "warm_up": 1, "length": 3, "weight_decay": 0.1}, videos),
     "VGAN": Case(VIDEO | {"latent_dim": 2}, videos),
+    "SequentialVAE": Case(
+        {
+            "shape": (8, 8, 3),
+            "length": 3,
+            "content_dim": 2,
+            "motion_dim": 3,
+            "width": 2,
+            "hidden": 4,
+            "steps": 4,
+        },
+        videos,
+    ),
 }
 """By class name."""
 

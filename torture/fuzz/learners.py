@@ -86,6 +86,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "FactorReader": {"sizes": {"yaw": 3, "light": 2}, "shape": (8, 8, 1), "width": 2, "hidden": 8},
     "MoCoGAN": {"shape": (8, 8, 1), "frames": 2, "length": 2, "width": 2, "discriminator_width": 2},
     "VGAN": {"shape": (8, 8, 1), "frames": 2, "length": 2, "width": 2, "discriminator_width": 2},
+    "SequentialVAE": {"shape": (8, 8, 1), "length": 2, "width": 2, "hidden": 4},
     "IndependentPredictor": {"shape": (8, 8, 1), "factor_dim": 2, "width": 2, "hidden": 8},
 }
 """Settings with which each learner is small; every row of `unknot.learners.LEARNERS` has one."""
