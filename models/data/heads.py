@@ -22,7 +22,10 @@ EXPRESSIONS: Mapping[str, Mapping[str, float]] = {
     "anger": {"eyebrows-down": 2.0, "mouth-compression": 1.8, "nose-elevation": 1.5, "eye-slit": 1.0},
     "sadness": {"eyebrows-inner-up": 2.0, "mouth-depression": 2.0, "mouth-depression-retraction": 1.2},
     "kiss": {"mouth-pursing": 1.6, "mouth-protusion": 1.6, "eye-closure": 1.0},
-    "disgust": {"nose-elevation": 2.0, "mouth-upward-retraction": 2.0, "eyebrows-down": 1.2, "eye-slit": 1.2},
+    "disgust": {
+        **{"nose-elevation": 2.2, "nose-compression": 1.0, "mouth-elevation": 1.2, "mouth-depression": 1.2},
+        **{"eyebrows-down": 1.6, "eye-slit": 1.4},
+    },
 }
 """Expressions, and the weight of each unit in them."""
 YAWS = np.array([-40.0, -20.0, 0.0, 20.0, 40.0])
