@@ -40,7 +40,9 @@ class JADEDecoder(JADE):
         self.register_buffer("taught", torch.zeros((), dtype=torch.int64))
         self.requires_grad_(False)
         self.decoder.requires_grad_(True)
-        self.optimizers = {"adam": torch.optim.Adam(self.decoder.parameters(), self.learning_rate)}
+        self.optimizers = {
+            "adam": torch.optim.Adam(self.decoder.parameters(), self.learning_rate, fused=True)
+        }
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one step of the decoder.

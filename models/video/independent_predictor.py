@@ -133,7 +133,7 @@ class IndependentPredictor(Learner):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.updates: Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     # Codes
 
