@@ -322,7 +322,7 @@ def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[
 
 
 def _lay_out(optimizer: Optimizer) -> None:
-    """Let what an optimiser remembers of weights lie in memory as they do: a fused one goes by memory alone."""
+    """Let what an optimiser remembers lie in memory as its weights do: a fused one goes by memory alone."""
     for weight, state in optimizer.state.items():
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:
