@@ -268,8 +268,7 @@ class IndependentPredictor(Learner):
         features = self.encoder(frames.flatten(0, 1)).reshape(n, t, -1)
         zeros = torch.zeros(n, self.factors, self.factor_dim, device=frames.device)
         prediction = Gaussian(zeros, zeros)
-        nothing = torch.full_like(zeros, -torch.inf)  # whose variance is 0, as the paper has it
-        seen = Gaussian(zeros.flatten(1), nothing.flatten(1))
+        seen = Gaussian(zeros.flatten(1), zeros.flatten(1))  # the prior, N(0, I)
         predictions, beliefs, path = [], [], []
         for time in range(t):
             belief = self.belief(features[:, time], seen)
