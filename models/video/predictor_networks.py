@@ -29,8 +29,8 @@ FIRST_LOG_VARIANCE = -4.0
 """Of beliefs before training. With variances of 1 noise hides what an untrained encoder says, the decoder
 learns to ignore it, and the KL falls to 0 for good."""
 LEAST, MOST = -6.0, 4.0
-"""Smooth bounds of log variances. Deterministic motion would take that of predictions to minus infinity, where
-one wrong prediction costs millions of nats and ends training. Clamped, they stay at a bound for good:
+"""Smooth bounds of log variances. Deterministic motion would take that of predictions to minus infinity, and
+there one wrong prediction costs millions of nats and ends training. Clamped, they stay at a bound for good:
 predictions of untrained networks go to the greatest variance within a hundred updates."""
 
 
