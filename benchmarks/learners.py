@@ -139,7 +139,7 @@ def identities(learner: Any, n: int) -> Batch:
 def two_sets(learner: Any, n: int) -> Batch:
     """Return images of two sets, with labels."""
     labels = torch.arange(n) % 10
-    others = images(n, *learner.other_shape) if hasattr(learner, "other_shape") else images(n, 32, 32, 1)
+    others = images(n, *learner.other_shape)
     return alone(learner, n) | {"label": labels, "other": others, "other_label": labels}
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from unknot import heads
 from unknot.checks import count
@@ -128,15 +128,20 @@ class RenderedHeads(GridSource):
         Raises:
             ValueError: factors that are not the space's, or out of range.
         """
-        return self.render_strengths(factors, np.ones(len(factors["identity"])))
+        return self.render_strengths(factors, 1.0)
 
-    def render_strengths(self, factors: Mapping[str, Any], strengths: NDArray[np.float64]) -> Images:
-        """Render factors, each expression (n,) from neutral, 0, to whole, 1: uint8 (n, pixels, pixels, 3).
+    def render_strengths(self, factors: Mapping[str, Any], strengths: ArrayLike) -> Images:
+        """Render factors with expressions of these strengths: uint8 (n, pixels, pixels, 3).
+
+        Args:
+            factors: as `render_factors` takes them.
+            strengths: of the expressions, from neutral, 0, to whole, 1; (n,) or one for all.
 
         Raises:
             ValueError: factors that are not the space's, or out of range.
         """
         given = self.checked(factors)
+        strength = np.broadcast_to(strengths, len(given["identity"]))
         images = np.empty((len(given["identity"]), self.pixels, self.pixels, 3), np.uint8)
         surface = _surface(OVER * self.pixels)
         numbers, which = np.unique(given["identity"], return_inverse=True)
@@ -144,7 +149,7 @@ class RenderedHeads(GridSource):
         shapes = surface.shapes(np.stack([each.weights for each in everyone]))
         for row, person in enumerate(which):
             one = {name: each[row] for name, each in given.items()}
-            images[row] = surface.render(shapes[person], everyone[person], one, float(strengths[row]))
+            images[row] = surface.render(shapes[person], everyone[person], one, float(strength[row]))
         return images
 
 

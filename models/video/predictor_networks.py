@@ -150,8 +150,11 @@ class BeliefUpdate(nn.Module):
 
     def forward(self, features: Tensor, predicted: Gaussian) -> Gaussian:
         """Return the belief, (n, size), of features (n, 32) and the prediction, (n, size)."""
-        known = self.mean(predicted.mean), self.variance(predicted.log_variance)
-        parts = [self.features(features), *known]
+        parts = [
+            self.features(features),
+            self.mean(predicted.mean),
+            self.variance(predicted.log_variance),
+        ]
         combined = _leaky(self.latent(_leaky(torch.cat(parts, 1))))
         mean, log_variance = self.moments(combined).chunk(2, 1)
         return Gaussian(mean, _bounded(log_variance))
