@@ -69,7 +69,7 @@ class StackedNetworks(Trainable):
         self.biases = nn.ParameterList(torch.zeros(networks, 1, b) for _, b in pairs)
         self.done: Tensor
         self.register_buffer("done", torch.zeros((), dtype=torch.long))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
         self._rows = {
             name: torch.tensor([k for k, each in enumerate(self.penalties) if each == name])
             for name in dict.fromkeys(self.penalties)

@@ -61,7 +61,7 @@ class Autoencoder(Learner):
             Maps(*cells),
             nn.ConvTranspose2d(16, channels, 4, stride=4),
         )
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, latent_dim) of uint8 images (n, height, width, channels)."""

@@ -85,8 +85,12 @@ class DiscreteSelectivity(Learner):
         self.updates: Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.optimizers = {
-            "encoder": torch.optim.Adam(self.encoder.parameters(), learning_rate, betas=(0.9, 0.99)),
-            "policies": torch.optim.Adam(self.policies.parameters(), 5 * learning_rate, betas=(0.9, 0.99)),
+            "encoder": torch.optim.Adam(
+                self.encoder.parameters(), learning_rate, betas=(0.9, 0.99), fused=True
+            ),
+            "policies": torch.optim.Adam(
+                self.policies.parameters(), 5 * learning_rate, betas=(0.9, 0.99), fused=True
+            ),
         }
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:

@@ -142,8 +142,10 @@ class GraspNet(Learner):
             self.gripper = LocalView(hidden)
             outcome += [self.identity, self.gripper]
             shape = nn.ModuleList([self.shape, self.decoder])
-            self.optimizers["shape"] = torch.optim.Adam(shape.parameters(), learning_rate)
-        self.optimizers["outcome"] = torch.optim.Adam(nn.ModuleList(outcome).parameters(), learning_rate)
+            self.optimizers["shape"] = torch.optim.Adam(shape.parameters(), learning_rate, fused=True)
+        self.optimizers["outcome"] = torch.optim.Adam(
+            nn.ModuleList(outcome).parameters(), learning_rate, fused=True
+        )
 
     @torch.no_grad()
     def encode(self, images: NDArray[np.uint8] | Tensor | Observation) -> Tensor:

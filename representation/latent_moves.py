@@ -116,7 +116,7 @@ class LatentMoves(Trainable):
         )
         self.chances = nn.Sequential(nn.Linear(features + dim, hidden), nn.ReLU(), nn.Linear(hidden, number))
         self.ends = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, number * dim))
-        optimizer = torch.optim.Adam(self.parameters(), learning_rate)
+        optimizer = torch.optim.Adam(self.parameters(), learning_rate, fused=True)
         self.optimizers = {"adam": optimizer}
 
     @torch.no_grad()

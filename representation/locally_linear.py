@@ -425,7 +425,7 @@ class LocallyLinear(Learner):
         for name, parameter in trained:
             groups[next(start for start in paces if name.startswith(start))].append(parameter)
         chosen = [{"params": group, "pace": paces[start]} for start, group in groups.items() if group]
-        return {"adam": torch.optim.Adam(chosen, self.learning_rate)}
+        return {"adam": torch.optim.Adam(chosen, self.learning_rate, fused=True)}
 
 
 def content_priors(sets: int, content_dim: int) -> Tensor:

@@ -110,7 +110,7 @@ class MultistepSelectivity(Selectivity):
         groups = [
             {"params": list(module.parameters()), "name": name} for name, module in self.named_children()
         ]
-        self.optimizers = {"adam": torch.optim.Adam(groups, learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(groups, learning_rate, fused=True)}
 
     def generate(self, h: Tensor, count: int) -> Tensor:
         """Sample factors (..., count, latent_dim) for h (..., latent_dim)."""

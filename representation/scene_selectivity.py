@@ -68,7 +68,7 @@ class SceneSelectivity(Selectivity):
         self.encoder = PlaceEncoder(self.shape, self.latent_dim, self.gain)  # type: ignore[assignment]
         self.generator = Bounded(self.latent_dim, self.noise_dim, self.noise_dim)
         del self.decoder
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)}
 
     def _control(self, h: Tensor, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         terms, loss = super()._control(h, batch)

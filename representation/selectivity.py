@@ -135,7 +135,7 @@ class Selectivity(Learner):
         self.value = nn.Sequential(nn.Linear(latent_dim, 64), nn.ReLU(), nn.Linear(64, 1))
         self.updates: Tensor
         self.register_buffer("updates", torch.tensor(0))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     # Interface
 

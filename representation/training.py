@@ -314,10 +314,19 @@ def _restore(learner: Trainable, path: Path, fabric: Fabric) -> tuple[int, dict[
     load_state(learner, _below(tensors, "learner/"), path)
     for name, optimizer in learner.optimizers.items():
         optimizer.load_state_dict(states[name])
+        _lay_out(optimizer)
     torch.set_rng_state(random["cpu"][fabric.global_rank].clone())  # a view with an offset crashes torch
     if fabric.device.type == "cuda":
         torch.cuda.set_rng_state(random["cuda"][fabric.global_rank].clone(), fabric.device)
     return step, scalars
+
+
+def _lay_out(optimizer: Optimizer) -> None:
+    """Let what an optimiser remembers lie in memory as its weights do: a fused one goes by memory alone."""
+    for weight, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                state[name] = torch.empty_like(weight).copy_(value)
 
 
 def _optimizer_state(

@@ -202,3 +202,5 @@ def test_expressions_are_rendered_in_strengths(wheel: Path, monkeypatch: pytest.
     assert (images[2] != images[1]).any()
     assert (images[3] != images[2]).any()
     np.testing.assert_array_equal(source.render_factors(factors)[3], images[3])
+    with pytest.raises(ValueError, match="identity"):
+        source.render_factors({name: each for name, each in factors.items() if name != "identity"})

@@ -1,4 +1,4 @@
-"""The models of each data set: ours, the paper's own way, ablations, and a generator of one code."""
+"""The models of each data set: ours, the paper's own way, ablations, rivals; and the verifier."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from unknot.models.video.vgan import VGAN
 if TYPE_CHECKING:
     from unknot.experiments.mocogan import Settings
 
+VideoModel = VideoGAN | SequentialVAE
+"""What generates videos."""
 OURS, WHOLE, BLIND, PAPER_WAY, ONE_CODE = "mocogan", "frames", "no-image", "paper", "vgan"
 LABELLED, FOUND = "labels", "categories"
 TODAY = "sequential-vae"
@@ -64,16 +66,12 @@ def parts_of(model: str) -> tuple[str, str]:
     return data, row
 
 
-VideoModel = VideoGAN | SequentialVAE
-"""What generates videos."""
-
-
 def train_videos(model: str, settings: "Settings", folder: Path, seed: int, resume: bool) -> VideoModel:
     """Train a model; ours of shapes also leaves its weights at stages of the last third."""
     data, row = parts_of(model)
-    judged = replace(settings, batch=settings.clips)  # as many whole videos as D_V judges
-    given = judged if row == TODAY else settings
-    batch_at = batches(data, given, seed, labelled=row == LABELLED)
+    if row == TODAY:  # it learns from as many whole videos as D_V judges
+        settings = replace(settings, batch=settings.clips)
+    batch_at = batches(data, settings, seed, labelled=row == LABELLED)
     steps = steps_of(data, settings)
     keep = stages(steps)[:-1] if model == OURS_OF_SHAPES else ()
     return train_model(lambda: make(model, settings), batch_at, steps, folder, seed, resume, keep)

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from unknot import heads
 from unknot.checks import count
@@ -22,7 +22,10 @@ EXPRESSIONS: Mapping[str, Mapping[str, float]] = {
     "anger": {"eyebrows-down": 2.0, "mouth-compression": 1.8, "nose-elevation": 1.5, "eye-slit": 1.0},
     "sadness": {"eyebrows-inner-up": 2.0, "mouth-depression": 2.0, "mouth-depression-retraction": 1.2},
     "kiss": {"mouth-pursing": 1.6, "mouth-protusion": 1.6, "eye-closure": 1.0},
-    "disgust": {"nose-elevation": 2.0, "mouth-upward-retraction": 2.0, "eyebrows-down": 1.2, "eye-slit": 1.2},
+    "disgust": {
+        **{"nose-elevation": 2.2, "nose-compression": 1.0, "mouth-elevation": 1.2, "mouth-depression": 1.2},
+        **{"eyebrows-down": 1.6, "eye-slit": 1.4},
+    },
 }
 """Expressions, and the weight of each unit in them."""
 YAWS = np.array([-40.0, -20.0, 0.0, 20.0, 40.0])
@@ -125,15 +128,20 @@ class RenderedHeads(GridSource):
         Raises:
             ValueError: factors that are not the space's, or out of range.
         """
-        return self.render_strengths(factors, np.ones(len(factors["identity"])))
+        return self.render_strengths(factors, 1.0)
 
-    def render_strengths(self, factors: Mapping[str, Any], strengths: NDArray[np.float64]) -> Images:
-        """Render factors, each expression (n,) from neutral, 0, to whole, 1: uint8 (n, pixels, pixels, 3).
+    def render_strengths(self, factors: Mapping[str, Any], strengths: ArrayLike) -> Images:
+        """Render factors with expressions of these strengths: uint8 (n, pixels, pixels, 3).
+
+        Args:
+            factors: as `render_factors` takes them.
+            strengths: of the expressions, from neutral, 0, to whole, 1; (n,) or one for all.
 
         Raises:
             ValueError: factors that are not the space's, or out of range.
         """
         given = self.checked(factors)
+        strength = np.broadcast_to(strengths, len(given["identity"]))
         images = np.empty((len(given["identity"]), self.pixels, self.pixels, 3), np.uint8)
         surface = _surface(OVER * self.pixels)
         numbers, which = np.unique(given["identity"], return_inverse=True)
@@ -141,7 +149,7 @@ class RenderedHeads(GridSource):
         shapes = surface.shapes(np.stack([each.weights for each in everyone]))
         for row, person in enumerate(which):
             one = {name: each[row] for name, each in given.items()}
-            images[row] = surface.render(shapes[person], everyone[person], one, float(strengths[row]))
+            images[row] = surface.render(shapes[person], everyone[person], one, float(strength[row]))
         return images
 
 

@@ -103,7 +103,7 @@ class SingleClassifier(BottleneckClassifier):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.encoder = encoder(self.shape, primary_widths(self.width), self.latent_dim, self.batch_norm)
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, latent_dim) of uint8 images (n, h, w, c)."""
@@ -153,7 +153,7 @@ class PairedClassifier(BottleneckClassifier):
         self.other_encoder = encoder(
             self.other_shape, secondary_widths(self.width), self.latent_dim, self.batch_norm
         )
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, latent_dim) of uint8 images (n, h, w, c) of the primary set."""

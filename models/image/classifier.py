@@ -45,7 +45,7 @@ class Classifier(Learner):
         cells = (shape[0] // 4) * (shape[1] // 4)
         layers += [nn.Flatten(), nn.Linear(2 * width * cells, 4 * width), nn.ReLU()]
         self.network = nn.Sequential(*layers, nn.Linear(4 * width, classes))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return log odds (n, classes) of uint8 images (n, h, w, c)."""

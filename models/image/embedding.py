@@ -62,7 +62,7 @@ class Embedding(Learner):
         self.shape = image_shape(shape)
         self.width, self.hidden, self.learning_rate = width, hidden, learning_rate
         self.encoder = conv_encoder(self.shape, latent_dim, width, hidden)
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return embeddings (n, latent_dim) of uint8 images (n, height, width, channels)."""

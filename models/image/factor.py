@@ -62,7 +62,7 @@ class FactorVAE(VariationalAutoencoder):
         self.discriminator_updates = discriminator_updates
         self.discriminator = dense_discriminator(self.latent_dim, discriminator_width, discriminator_layers)
         self.optimizers["discriminator"] = torch.optim.Adam(
-            self.discriminator.parameters(), discriminator_rate, betas=(0.5, 0.9)
+            self.discriminator.parameters(), discriminator_rate, betas=(0.5, 0.9), fused=True
         )
 
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

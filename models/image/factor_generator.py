@@ -81,7 +81,7 @@ class FactorGenerator(Trainable):
         self.register_buffer("trace", torch.full((POINTS, len(factors) + 2), torch.nan))
         decoder: dict[str, Any] = {"params": [*self.decoder.parameters()]}
         shares = {"params": [self.preferences], "lr": SHARING_RATE}
-        self.optimizers = {"adam": torch.optim.Adam([decoder, shares], learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam([decoder, shares], learning_rate, fused=True)}
 
     def target(self) -> Tensor:
         """Return C of the next update, in nats."""

@@ -77,7 +77,7 @@ class InfoGAN(Learner):
         self.critic = critic(self.shape, 1 + latent_dim, width)
         self.generator = generator(self.shape, latent_dim + noise_dim, width)
         self.optimizers = {
-            name: torch.optim.Adam(network.parameters(), learning_rate, betas=(0.0, 0.9))
+            name: torch.optim.Adam(network.parameters(), learning_rate, betas=(0.0, 0.9), fused=True)
             for name, network in (("critic", self.critic), ("generator", self.generator))
         }
 

@@ -102,7 +102,7 @@ class JADE(BottleneckClassifier):
         self.other_decoder = mirrored_decoder(self.other_shape, other_widths, codes, self.batch_norm)
         for each in (self.encoder, self.other_encoder):
             _start_precise(each[-1], codes)
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return means of q(z2, z1 | x), content first, (n, latent_dim + style_dim), of primary images."""

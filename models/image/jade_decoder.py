@@ -44,7 +44,7 @@ class JADEDecoder(JADE):
         for parameter in last.parameters():
             parameter.register_hook(self._of_style)  # type: ignore[no-untyped-call]
         learning = [*self.decoder.parameters(), *last.parameters()]
-        self.optimizers = {"adam": torch.optim.Adam(learning, self.learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(learning, self.learning_rate, fused=True)}
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
         """Do one step of the decoder and of the codes of style.

@@ -72,7 +72,7 @@ class PenalisedAutoencoder(Learner):
             nn.ReLU(),
             nn.ConvTranspose2d(16, 3, 4, stride=2, padding=1),
         )
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return codes (n, code_dim) of uint8 images (n, 32, 32, 3)."""

@@ -86,7 +86,7 @@ class VariationalAutoencoder(Learner):
         else:
             self.decoder.apply(he_initialise)
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
-        self.optimizers = {"adam": torch.optim.Adam(parameters, learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(parameters, learning_rate, fused=True)}
 
     @abstractmethod
     def penalty(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

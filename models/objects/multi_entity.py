@@ -49,7 +49,7 @@ class MultiEntityVAE(EntityAutoencoder):
                 f"entities must be at most {self.grid**2}, the grid's cells, not {self.entities}"
             )
         self.bound, self.suppress = bound, suppress
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)}
 
     def entities_of(self, images: Images) -> Entities:
         """Return the selected candidates, those with the most KL first; `kl_map` has all."""

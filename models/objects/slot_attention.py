@@ -89,7 +89,7 @@ class SlotAttention(Learner):
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.register_buffer("starts", torch.randn(1, slots, slot_dim))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def slots_of(self, images: Images) -> Tensor:
         """Return slots (n, slots, slot_dim) of uint8 images (n, h, w, c)."""

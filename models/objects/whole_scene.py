@@ -24,7 +24,7 @@ class SceneVAE(EntityAutoencoder):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.project = nn.Linear(2 * self.entity_dim * self.grid**2, 2 * self.vector_dim)
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)}
 
     @property
     def vector_dim(self) -> int:

@@ -116,10 +116,10 @@ class ARAE(Rewriter):
         self.recent: Tensor
         self.encoded: Tensor
         autoencoder = [*self.encoder.parameters(), *self.decoders.parameters()]
-        self.optimizers = {"adam": torch.optim.Adam(autoencoder, learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(autoencoder, learning_rate, fused=True)}
         for name in ("generator", "critic", "classifier"):
             parameters = getattr(self, name).parameters()
-            self.optimizers[name] = torch.optim.Adam(parameters, adversary_rate, betas=(0.5, 0.9))
+            self.optimizers[name] = torch.optim.Adam(parameters, adversary_rate, betas=(0.5, 0.9), fused=True)
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Return codes (n, hidden), of norm 1, of symbols, int64 (n, length)."""

@@ -133,7 +133,7 @@ class AttributeTransfer(Rewriter):
         parts = (self.encoder, self.decoder, self.attribute)
         writer = [weight for part in parts for weight in part.parameters()]
         self.optimizers = {
-            "adam": torch.optim.Adam(writer, learning_rate),
+            "adam": torch.optim.Adam(writer, learning_rate, fused=True),
             "classifier": self.classifier.optimizers["adam"],
         }
 

@@ -49,7 +49,7 @@ class SentenceAutoencoder(SentenceLearner):
         symbols = len(self.vocabulary)
         self.encoder = RNNEncoder(symbols, embedding, hidden)
         self.decoder = RNNDecoder(symbols, hidden, embedding, hidden, feed_code=True)
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Return codes (n, hidden), of norm 1, of symbols, int64 (n, length)."""

@@ -58,7 +58,7 @@ class SentenceClassifier(SentenceLearner):
         self.encoder = ConvEncoder(len(self.vocabulary), embedding, filters)
         layers = [nn.Dropout(dropout), nn.Linear(self.encoder.width, hidden), nn.ReLU()]
         self.head = nn.Sequential(*layers, nn.Linear(hidden, classes))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Return log odds (n, classes) of symbols (n, length), or probabilities (n, length, symbols)."""

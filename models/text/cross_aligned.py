@@ -89,9 +89,9 @@ class CrossAlignedAutoencoder(Rewriter):
         parts = (self.encoder, self.decoder, self.attribute)
         autoencoder = [weight for part in parts for weight in part.parameters()]
         self.optimizers = {
-            "adam": torch.optim.Adam(autoencoder, learning_rate),
+            "adam": torch.optim.Adam(autoencoder, learning_rate, fused=True),
             "discriminators": torch.optim.Adam(
-                self.discriminators.parameters(), adversary_rate, betas=(0.5, 0.999)
+                self.discriminators.parameters(), adversary_rate, betas=(0.5, 0.999), fused=True
             ),
         }
 

@@ -81,9 +81,9 @@ class DenoisingAdversarialAutoencoder(Rewriter):
             weight for part in (self.encoder, self.code, self.decoder) for weight in part.parameters()
         ]
         self.optimizers = {
-            "adam": torch.optim.Adam(autoencoder, learning_rate),
+            "adam": torch.optim.Adam(autoencoder, learning_rate, fused=True),
             "discriminator": torch.optim.Adam(
-                self.discriminator.parameters(), adversary_rate, betas=(0.5, 0.999)
+                self.discriminator.parameters(), adversary_rate, betas=(0.5, 0.999), fused=True
             ),
         }
 

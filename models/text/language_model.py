@@ -45,7 +45,7 @@ class LanguageModel(SentenceLearner):
         super().__init__(vocabulary, characters=characters, longest=longest)
         above(0, learning_rate=learning_rate)
         self.decoder = RNNDecoder(len(self.vocabulary), 1, embedding, hidden, dropout=dropout)
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Return its state after each sentence (n, hidden): what it knows before the END."""

@@ -87,7 +87,7 @@ class MultitaskAutoencoder(SentenceLearner):
             _scale(self.decoder(task).begin, 1.0)
         self.register_buffer("updates", torch.tensor(0))
         self.updates: Tensor
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def decoder(self, task: str) -> RNNDecoder:
         """Return the decoder of a task."""

@@ -80,7 +80,7 @@ class MMDTraversal(Rewriter):
         self.updates: Tensor
         self.register_buffer("kept", torch.full((values, examples, longest + 1), PAD, dtype=torch.int32))
         self.kept: Tensor
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Return codes (n, 4 filters), none below 0, of symbols, int64 (n, length)."""

@@ -104,7 +104,11 @@ class VideoGAN(Trainable):
         self.r1, self.last_r1, self.steps = r1, last_r1, steps
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._rates = {"discriminators": discriminator_rate, "generator": learning_rate}
-        self._adam: dict[str, Any] = {"betas": (float(momentum), 0.999), "weight_decay": weight_decay}
+        self._adam: dict[str, Any] = {
+            "betas": (float(momentum), 0.999),
+            "weight_decay": weight_decay,
+            "fused": True,
+        }
 
     def _play(
         self,

@@ -133,7 +133,7 @@ class IndependentPredictor(Learner):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.updates: Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     # Codes
 
@@ -268,8 +268,7 @@ class IndependentPredictor(Learner):
         features = self.encoder(frames.flatten(0, 1)).reshape(n, t, -1)
         zeros = torch.zeros(n, self.factors, self.factor_dim, device=frames.device)
         prediction = Gaussian(zeros, zeros)
-        nothing = torch.full_like(zeros, -torch.inf)  # whose variance is 0, as the paper has it
-        seen = Gaussian(zeros.flatten(1), nothing.flatten(1))
+        seen = Gaussian(zeros.flatten(1), zeros.flatten(1))  # the prior, N(0, I)
         predictions, beliefs, path = [], [], []
         for time in range(t):
             belief = self.belief(features[:, time], seen)

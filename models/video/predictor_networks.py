@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from unknot.models.image.networks import conv_decoder, conv_encoder, he_initialise
 from unknot.representation.gaussian import Gaussian
@@ -28,8 +29,9 @@ FIRST_LOG_VARIANCE = -4.0
 """Of beliefs before training. With variances of 1 noise hides what an untrained encoder says, the decoder
 learns to ignore it, and the KL falls to 0 for good."""
 LEAST, MOST = -6.0, 4.0
-"""Bounds of log variances. Deterministic motion would take that of predictions to minus infinity, where one
-wrong prediction costs millions of nats and ends training."""
+"""Smooth bounds of log variances. Deterministic motion would take that of predictions to minus infinity, and
+there one wrong prediction costs millions of nats and ends training. Clamped, they stay at a bound for good:
+predictions of untrained networks go to the greatest variance within a hundred updates."""
 
 
 def frame_encoder(network: str, shape: Shape, width: int, hidden: int) -> nn.Sequential:
@@ -121,14 +123,15 @@ class Transitions(nn.Module):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, hidden if layer == 0 else torch.selu(hidden), weight)
         mean, log_variance = hidden.movedim(0, 1).chunk(2, -1)
-        return Gaussian(z + mean if self.residual else mean, log_variance.clamp(LEAST, MOST))
+        return Gaussian(z + mean if self.residual else mean, _bounded(log_variance))
 
 
 class BeliefUpdate(nn.Module):
     """q(z_t | z_t-1, x_t), of the prediction p(z_t | z_t-1) and the features of x_t (appendix A).
 
     The paper has a leaky ReLU after each layer, the last ones included. Here the mean and the log variance
-    are linear: otherwise means could hardly be negative, and the prior N(0, I) not be met.
+    are linear: otherwise means could hardly be negative, and the prior N(0, I) not be met. The paper's sees
+    the prediction's variance; this one sees its logarithm, which is never so large that it hides the rest.
 
     Args:
         size: dimension of all factors together.
@@ -147,12 +150,21 @@ class BeliefUpdate(nn.Module):
 
     def forward(self, features: Tensor, predicted: Gaussian) -> Gaussian:
         """Return the belief, (n, size), of features (n, 32) and the prediction, (n, size)."""
-        variance = predicted.log_variance.exp()
-        parts = [self.features(features), self.mean(predicted.mean), self.variance(variance)]
+        parts = [
+            self.features(features),
+            self.mean(predicted.mean),
+            self.variance(predicted.log_variance),
+        ]
         combined = _leaky(self.latent(_leaky(torch.cat(parts, 1))))
         mean, log_variance = self.moments(combined).chunk(2, 1)
-        return Gaussian(mean, log_variance.clamp(LEAST, MOST))
+        return Gaussian(mean, _bounded(log_variance))
+
+
+def _bounded(log_variance: Tensor) -> Tensor:
+    """Return log variances between `LEAST` and `MOST`, with a slope everywhere."""
+    below = MOST - functional.softplus(MOST - log_variance)
+    return LEAST + functional.softplus(below - LEAST)
 
 
 def _leaky(values: Tensor) -> Tensor:
-    return nn.functional.leaky_relu(values, SLOPE)
+    return functional.leaky_relu(values, SLOPE)

@@ -92,7 +92,7 @@ class SequentialVAE(Trainable):
             nn.init.constant_(last.bias[dim:], FIRST_LOG_VARIANCE)
         self.updates: Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
-        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate)}
+        self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
     # Use
 

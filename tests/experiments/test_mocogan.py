@@ -78,7 +78,7 @@ def test_a_face_must_agree_end_and_be_strong() -> None:
     assert face([0] * 6, [0] * 6) == -1
 
 
-def test_measures_of_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measures_of_heads() -> None:
     images = np.random.default_rng(1).integers(256, size=(4, 6, 7, 16, 16, 3), dtype=np.uint8)
     levels = np.array([0, 3, 6, 3, 0])
     videos = np.stack([images[0, 0, levels], images[1, 3, levels], images[1, 3, levels * 0]])

@@ -190,7 +190,7 @@ def test_mocogan_learns_a_motion_and_the_colours_of_contents() -> None:
     torch.manual_seed(0)
     sizes = {**TINY, **CODES, "frames": 4, "clips": 8}
     learner = MoCoGAN(**sizes, remember=0.0, average=0.9, learning_rate=3e-3)
-    for step in range(200):
+    for step in range(300):
         learner.update(brightening(step))
     torch.manual_seed(1)
     colours = learner.sample(64).mean((2, 3))
