@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.models.image.networks import conv_decoder, conv_encoder, he_initialise
-from unknot.representation.gaussian import Gaussian
+from unknot.representation.gaussian import Gaussian, bounded
 
 __all__ = ["NETWORKS", "BeliefUpdate", "Transitions", "frame_decoder", "frame_encoder"]
 
@@ -123,7 +123,7 @@ class Transitions(nn.Module):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, hidden if layer == 0 else torch.selu(hidden), weight)
         mean, log_variance = hidden.movedim(0, 1).chunk(2, -1)
-        return Gaussian(z + mean if self.residual else mean, _bounded(log_variance))
+        return Gaussian(z + mean if self.residual else mean, bounded(log_variance, LEAST, MOST))
 
 
 class BeliefUpdate(nn.Module):
@@ -157,13 +157,7 @@ class BeliefUpdate(nn.Module):
         ]
         combined = _leaky(self.latent(_leaky(torch.cat(parts, 1))))
         mean, log_variance = self.moments(combined).chunk(2, 1)
-        return Gaussian(mean, _bounded(log_variance))
-
-
-def _bounded(log_variance: Tensor) -> Tensor:
-    """Return log variances between `LEAST` and `MOST`, with a slope everywhere."""
-    below = MOST - functional.softplus(MOST - log_variance)
-    return LEAST + functional.softplus(below - LEAST)
+        return Gaussian(mean, bounded(log_variance, LEAST, MOST))
 
 
 def _leaky(values: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from unknot.checks import above, count
 from unknot.models.image.networks import conv_decoder, conv_encoder, he_initialise
 from unknot.models.video.game import Videos, as_videos, check_videos
 from unknot.models.video.mocogan import VideoCodes
-from unknot.representation.gaussian import Gaussian
+from unknot.representation.gaussian import Gaussian, bounded
 from unknot.representation.learner import Trainable, anneal
 from unknot.representation.networks import image_shape
 
@@ -193,4 +193,4 @@ class SequentialVAE(Trainable):
 def _gaussian(moments: Tensor) -> Gaussian:
     """Return Gaussians of the means, then the log variances, on the last axis."""
     mean, log_variance = moments.chunk(2, -1)
-    return Gaussian(mean, log_variance.clamp(LEAST, MOST))
+    return Gaussian(mean, bounded(log_variance, LEAST, MOST))
