@@ -78,7 +78,9 @@ def test_colour_becomes_content() -> None:
     decoded = learner.decode(codes.content, codes.motion) / 255.0
     assert np.square(decoded - batch["observation"].numpy() / 255.0).mean() < 0.03  # of a mean frame: 0.04
     swapped = learner.decode(codes.content.roll(1, 0), codes.motion).astype(float)
-    assert (swapped.sum((1, 2, 3)).argmax(1) == batch["colour"].roll(1).numpy()).mean() > 0.6  # by chance: 1/3
+    assert (
+        swapped.sum((1, 2, 3)).argmax(1) == batch["colour"].roll(1).numpy()
+    ).mean() > 0.6  # by chance: 1/3
 
 
 def test_videos_are_as_long_as_asked() -> None:
