@@ -58,7 +58,7 @@ class Settings:
     width: int = 32
     """Channels of the first convolution."""
     hidden: int = 256
-    """Units of the dense layers between convolutions and codes."""
+    """Features of a frame, and units of the layers from them to the codes."""
     learning_rate: float = 1e-3
     """Adam's; the model with the paper's networks has the paper's."""
     warm_up: float = 0.5

@@ -65,11 +65,11 @@ class IndependentPredictor(Learner):
         shape: (height, width, channels) of the frames; a square whose side is a power of 2 from 8.
         factors: k.
         factor_dim: d, dimension of each factor.
-        network: what encodes and decodes frames: "conv", 4 × 4 convolutions and dense layers; "dcgan", as in
-            the paper, whose batch norm makes the bound of a frame depend on its batch; "dcgan-group", the
-            same with group norm.
+        network: what encodes and decodes frames, and updates beliefs: "dcgan", as in the paper, whose batch
+            norm makes the bound of a frame depend on its batch; "conv", with group norm, more features, and
+            a linear path from them to the belief, with which all objects are learnt.
         width: channels of the first convolution, 64 in the paper.
-        hidden: units of the dense layers of "conv", those of q among them; "dcgan" has k d in q.
+        hidden: features of a frame, and units of q's layers, of "conv"; "dcgan" has 32 and k d.
         decoder: "joint", as in the paper; "sum" decodes each factor by itself, by one network for all, and
             adds the images to a background.
         residual: a transition adds to z_t-1; without it, it computes z_t's mean anew, as in the paper.
@@ -122,12 +122,12 @@ class IndependentPredictor(Learner):
         self.decoder_kind, self.variance, self.likelihood_weight = decoder, variance, likelihood_weight
         self.warm_up = warm_up
         size = factors * factor_dim
-        self.encoder = frame_encoder(network, self.shape, width, hidden)
+        self.encoder, features = frame_encoder(network, self.shape, width, hidden)
         units = hidden if network == "conv" else size
-        self.belief = BeliefUpdate(size, units)
+        self.belief = BeliefUpdate(size, features, units, direct=network == "conv")
         self.transitions = Transitions(factors, factor_dim, residual)
         inputs = size if decoder == "joint" else factor_dim
-        self.decoder = frame_decoder(network, self.shape, inputs, width, hidden)
+        self.decoder = frame_decoder(network, self.shape, inputs, width)
         self.background = nn.Parameter(torch.zeros(self.shape[2], *self.shape[:2]))
         # Images come in this order; on CPUs convolutions are faster in it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -47,13 +47,17 @@ def test_the_bound_is_the_papers_equation(network: str, residual: bool) -> None:
             prior = Normal(after.mean, (after.log_variance / 2).exp())
             seen = torch.stack([after.mean.flatten(1), after.log_variance.flatten(1)])
         belief = learner.belief
+        features = learner.encoder(frames[:, t])
         parts = [
-            belief.features(learner.encoder(frames[:, t])),
+            belief.features(features),
             belief.mean(seen[0]),
             belief.variance(seen[1]),
         ]
         leaky = torch.nn.LeakyReLU(0.2)
-        mean, log_variance = belief.moments(leaky(belief.latent(leaky(torch.cat(parts, 1))))).chunk(2, 1)
+        moments = belief.moments(leaky(belief.latent(leaky(torch.cat(parts, 1)))))
+        if network == "conv":
+            moments = moments + belief.direct(features)
+        mean, log_variance = moments.chunk(2, 1)
         log_variance = 4 - softplus(4 - log_variance)  # smoothly below 4, and above -6
         log_variance = softplus(log_variance + 6) - 6
         q = Normal(mean.reshape(4, 3, 2), (log_variance.reshape(4, 3, 2) / 2).exp())
