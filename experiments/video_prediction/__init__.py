@@ -60,7 +60,7 @@ class Settings:
     hidden: int = 256
     """Features of a frame, and units of the layers from them to the codes."""
     learning_rate: float = 1e-3
-    """Adam's; the model with the paper's networks has the paper's."""
+    """Adam's at the start; it falls to 0. The model with the paper's networks has the paper's."""
     warm_up: float = 0.5
     """Share of the updates over which the weight of the KL rises."""
     short: float = 0.3

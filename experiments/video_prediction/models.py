@@ -120,13 +120,15 @@ def maker(name: str, settings: "Settings") -> Callable[[], IndependentPredictor]
         "likelihood_weight": (SIDE / settings.pixels) ** 2.0,
         "warm_up": int(settings.warm_up * steps_of(name, settings)),
         "learning_rate": settings.learning_rate,
+        "steps": steps_of(name, settings),
     }
     if kind == ENTANGLED:
         options |= {"factors": 1, "factor_dim": factors * size}
     elif kind == SLOTS:
         options["decoder"] = "sum"
     elif kind == PUBLISHED:
-        options |= {"network": "dcgan", "residual": False, "warm_up": 0, "learning_rate": PUBLISHED_RATE}
+        options |= {"network": "dcgan", "residual": False, "warm_up": 0}
+        options |= {"learning_rate": PUBLISHED_RATE, "steps": 0}
     return partial(IndependentPredictor, **options)
 
 

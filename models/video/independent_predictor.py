@@ -18,7 +18,7 @@ from unknot.models.video.predictor_networks import (
     frame_encoder,
 )
 from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, anneal, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["DECODERS", "Bound", "IndependentPredictor"]
@@ -78,7 +78,9 @@ class IndependentPredictor(Learner):
             full frame.
         warm_up: updates over which the weight of the KL rises from 0.01 to 1, by the same factor in each; 0
             for none, as in the paper.
-        learning_rate: Adam's.
+        learning_rate: Adam's at the start.
+        steps: updates over which the learning rate falls to 0 along half a cosine; 0 for a rate that stays,
+            as in the paper.
 
     Raises:
         ValueError: an unknown name or an argument out of range.
@@ -110,17 +112,18 @@ class IndependentPredictor(Learner):
         likelihood_weight: float = 1.0,
         warm_up: int = 0,
         learning_rate: float = 3e-4,
+        steps: int = 0,
     ) -> None:
         super().__init__()
         count(1, factors=factors, factor_dim=factor_dim, width=width, hidden=hidden)
-        count(0, warm_up=warm_up)
+        count(0, warm_up=warm_up, steps=steps)
         one_of("decoder", decoder, DECODERS)
         one_of("network", network, NETWORKS)
         flag(residual=residual)
         above(0, variance=variance, likelihood_weight=likelihood_weight, learning_rate=learning_rate)
         self.shape, self.factors, self.factor_dim = image_shape(shape), factors, factor_dim
         self.decoder_kind, self.variance, self.likelihood_weight = decoder, variance, likelihood_weight
-        self.warm_up = warm_up
+        self.warm_up, self.learning_rate, self.steps = warm_up, learning_rate, steps
         size = factors * factor_dim
         self.encoder, features = frame_encoder(network, self.shape, width, hidden)
         units = hidden if network == "conv" else size
@@ -229,6 +232,8 @@ class IndependentPredictor(Learner):
         parts = self.bound(batch["observation"])
         kl, likelihood = parts.kl.sum(2).mean(), parts.log_likelihood.mean()
         optimizer = self.optimizers["adam"]
+        if self.steps:
+            anneal(optimizer, int(self.updates), self.steps, self.learning_rate)
         optimizer.zero_grad()
         (self.kl_weight * kl - likelihood).backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)

@@ -22,7 +22,12 @@ LEAST: dict[Any, int] = {
 MAY_BE_ZERO = [
     (name, "noise")
     for name in ("VAE", "CapacityVAE", "DIPVAE", "FactorVAE", "BetaTCVAE", "AdaGVAE", "LatentMoves")
-] + [("LatentMoves", "actions"), ("SentenceAutoencoder", "noise"), ("ARAE", "noise")]
+] + [
+    ("LatentMoves", "actions"),
+    ("SentenceAutoencoder", "noise"),
+    ("ARAE", "noise"),
+    ("IndependentPredictor", "steps"),
+]
 KERNEL_WIDTHS = [(name, "width") for name in ("Selectivity", "SceneSelectivity", "MultistepSelectivity")]
 """Widths that are no number of units."""
 SENTENCES = [name for name, module in LEARNERS.items() if module.startswith("unknot.models.text.")]
