@@ -81,11 +81,14 @@ def _videos(folder: str, pixels: int, least: int) -> list[NDArray[np.uint8]]:
     return videos
 
 
-def names(settings: "Settings") -> list[str]:
+def names(settings: "Settings", seed: int) -> list[str]:
     """Return the names of a seed's models."""
-    kinds = (FACTORED, ENTANGLED, SLOTS)
-    rows = {DIGITS: (*kinds, PUBLISHED, UNTRAINED), STREET: (*kinds, UNTRAINED), OWN: (*kinds, UNTRAINED)}
-    return [f"{data}-{kind}" for data in data_names(settings) for kind in rows[data]]
+    digits = [f"{DIGITS}-{kind}" for kind in (FACTORED, SLOTS)]
+    if seed >= settings.extended:
+        return digits
+    kinds = (FACTORED, ENTANGLED, SLOTS, UNTRAINED)
+    every = [f"{data}-{kind}" for data in data_names(settings) for kind in kinds]
+    return [*digits, *(name for name in every if name not in digits), f"{DIGITS}-{PUBLISHED}"]
 
 
 def data_of(name: str) -> str:

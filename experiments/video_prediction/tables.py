@@ -1,6 +1,7 @@
 """Information and bounds (Table 2), whose pixels factors change, predictions as tables."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,20 +61,28 @@ def tabulate(seeds: Seeds) -> list[Table]:
 
 def headlines(seeds: Seeds) -> tuple[Headline, ...]:
     """Return the paper's main figures beside ours, those of the digits first."""
-    lines = [_one_digit(seeds), _same(seeds), _cross(seeds), _ratio(seeds), _bound(seeds), _ahead(seeds)]
+    lines = [
+        *map(partial(_one_digit, seeds), (FACTORED, SLOTS)),
+        _same(seeds),
+        _cross(seeds),
+        _ratio(seeds),
+        _bound(seeds),
+        _ahead(seeds),
+    ]
     return (*lines, _lane(seeds)) if _found(seeds, STREET, FACTORED) else tuple(lines)
 
 
 # Headlines
 
 
-def _one_digit(seeds: Seeds) -> Headline:
-    shares = [_least_matched(each) for each in _found(seeds, DIGITS, FACTORED)]
+def _one_digit(seeds: Seeds, kind: str) -> Headline:
+    shares = [_least_matched(each) for each in _found(seeds, DIGITS, kind)]
     right = [share >= ONE_DIGIT for share in shares]
     floor = [_least_matched(each) for each in _found(seeds, DIGITS, UNTRAINED)]
     return Headline(
-        measure="Share of the pixels that a factor changes in one digit's mask, the worse factor, %",
-        paper="pictures",
+        measure=f"Share of the pixels that a factor changes in one digit's mask, the worse factor, %: "
+        f"{TITLES[kind]}",
+        paper="pictures" if kind == FACTORED else "none",
         ours=f"{percent_cell(shares)}, {how_many(right)} seeds reach {100 * ONE_DIGIT:g}",
         floor=f"{100 * _mean(floor):.1f}, untrained",
         ceiling="100, true masks",
