@@ -61,6 +61,8 @@ class Settings:
     """Features of a frame, and units of the layers from them to the codes."""
     learning_rate: float = 1e-3
     """Adam's at the start; it falls to 0. The model with the paper's networks has the paper's."""
+    prediction_weight: float = 1.0
+    """Weight of log p of frames that are decoded from predictions; the paper's networks have 0."""
     warm_up: float = 0.5
     """Share of the updates over which the weight of the KL rises."""
     short: float = 0.3
@@ -76,6 +78,7 @@ class Settings:
         """Refuse values out of range."""
         settings_at_least(self, steps=1, street_steps=0, batch=2, frames=3, factor_dim=1, street_factor_dim=1)
         settings_at_least(self, width=1, hidden=1, video_factors=2, samples=10, pairs=100, extended=1)
+        settings_at_least(self, prediction_weight=0)
         above(0, learning_rate=self.learning_rate)
         within(0, 1, warm_up=self.warm_up, short=self.short)
 

@@ -120,6 +120,7 @@ def maker(name: str, settings: "Settings") -> Callable[[], IndependentPredictor]
         "width": settings.width,
         "hidden": settings.hidden,
         "variance": VARIANCE[data],
+        "prediction_weight": settings.prediction_weight,
         "likelihood_weight": (SIDE / settings.pixels) ** 2.0,
         "warm_up": int(settings.warm_up * steps_of(name, settings)),
         "learning_rate": settings.learning_rate,
@@ -131,7 +132,7 @@ def maker(name: str, settings: "Settings") -> Callable[[], IndependentPredictor]
         options["decoder"] = "sum"
     elif kind == PUBLISHED:
         options |= {"network": "dcgan", "residual": False, "warm_up": 0}
-        options |= {"learning_rate": PUBLISHED_RATE, "steps": 0}
+        options |= {"learning_rate": PUBLISHED_RATE, "steps": 0, "prediction_weight": 0.0}
     return partial(IndependentPredictor, **options)
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import above, count, flag, one_of, within
+from unknot.checks import above, at_least, count, flag, one_of, within
 from unknot.models.video.predictor_networks import (
     NETWORKS,
     BeliefUpdate,
@@ -74,6 +74,8 @@ class IndependentPredictor(Learner):
             adds the images to a background.
         residual: a transition adds to z_t-1; without it, it computes z_t's mean anew, as in the paper.
         variance: of a pixel in [0, 1]: 0.25 for digits and 0.05 for streets in the paper.
+        prediction_weight: weight of log p of each frame but the first where it is decoded from the mean of
+            its prediction. With 0, as in the paper, velocities are learnt late or never.
         likelihood_weight: weight of each pixel; 4 for means of 2 × 2 pixels, so that the bound is that of the
             full frame.
         warm_up: updates over which the weight of the KL rises from 0.01 to 1, by the same factor in each; 0
@@ -110,6 +112,7 @@ class IndependentPredictor(Learner):
         residual: bool = True,
         variance: float = 0.25,
         likelihood_weight: float = 1.0,
+        prediction_weight: float = 0.0,
         warm_up: int = 0,
         learning_rate: float = 3e-4,
         steps: int = 0,
@@ -123,6 +126,8 @@ class IndependentPredictor(Learner):
         above(0, variance=variance, likelihood_weight=likelihood_weight, learning_rate=learning_rate)
         self.shape, self.factors, self.factor_dim = image_shape(shape), factors, factor_dim
         self.decoder_kind, self.variance, self.likelihood_weight = decoder, variance, likelihood_weight
+        at_least(0, prediction_weight=prediction_weight)
+        self.prediction_weight = prediction_weight
         self.warm_up, self.learning_rate, self.steps = warm_up, learning_rate, steps
         size = factors * factor_dim
         self.encoder, features = frame_encoder(network, self.shape, width, hidden)
@@ -226,25 +231,29 @@ class IndependentPredictor(Learner):
             batch: `observation`, uint8 (n, t, h, w, c).
 
         Returns:
-            Means over clips and frames, in nats: `bound`, `log_likelihood` and `kl`; and `gradient`, the
+            Means over clips and frames, in nats: `bound`, `log_likelihood`, `kl`, and, with a
+            `prediction_weight`, `predicted`, log p of frames decoded from predictions; and `gradient`, the
             norm before it is scaled down.
         """
-        parts = self.bound(batch["observation"])
+        frames = self._tensor(batch["observation"])
+        followed = self._follow(frames, sample=True)
+        parts = self._bound(frames, *followed)
         kl, likelihood = parts.kl.sum(2).mean(), parts.log_likelihood.mean()
+        loss = self.kl_weight * kl - likelihood
+        terms = {"bound": parts.per_frame.mean(), "log_likelihood": likelihood, "kl": kl}
+        if self.prediction_weight and frames.shape[1] > 1:
+            predicted = torch.stack([each.mean for each in followed[0][1:]], 1)
+            terms["predicted"] = self._log_likelihood(predicted, frames[:, 1:]).mean()
+            loss = loss - self.prediction_weight * terms["predicted"]
         optimizer = self.optimizers["adam"]
         if self.steps:
             anneal(optimizer, int(self.updates), self.steps, self.learning_rate)
         optimizer.zero_grad()
-        (self.kl_weight * kl - likelihood).backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
+        loss.backward()  # type: ignore[no-untyped-call]
+        terms["gradient"] = nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
         optimizer.step()
         self.updates += 1
-        return {
-            "bound": parts.per_frame.mean().detach(),
-            "log_likelihood": likelihood.detach(),
-            "kl": kl.detach(),
-            "gradient": norm.detach(),
-        }
+        return {name: term.detach() for name, term in terms.items()}
 
     @property
     def kl_weight(self) -> float:
@@ -255,12 +264,20 @@ class IndependentPredictor(Learner):
     def bound(self, clips: Clips) -> Bound:
         """Return the lower bound of clips, uint8 (n, t, h, w, c), by one sample of z."""
         frames = self._tensor(clips)
-        predictions, beliefs, path = self._follow(frames, sample=True)
+        return self._bound(frames, *self._follow(frames, sample=True))
+
+    def _bound(
+        self, frames: Tensor, predictions: list[Gaussian], beliefs: list[Gaussian], path: Tensor
+    ) -> Bound:
+        """Return the bound of frames (n, t, c, h, w), of what `_follow` returns."""
         kl = torch.stack([q.kl(p) for q, p in zip(beliefs, predictions, strict=True)], 1)
-        decoded = self._pixels(path.flatten(0, 1))
-        squares = (decoded - frames.flatten(0, 1)).square().flatten(1) / self.variance
+        return Bound(self._log_likelihood(path, frames), kl)
+
+    def _log_likelihood(self, z: Tensor, frames: Tensor) -> Tensor:
+        """Return log p(x | z) of frames (n, t, c, h, w) and factors (n, t, k, d): (n, t), in nats."""
+        squares = (self._pixels(z.flatten(0, 1)) - frames.flatten(0, 1)).square().flatten(1) / self.variance
         nats = -0.5 * (squares + math.log(2 * math.pi * self.variance)).sum(1)
-        return Bound(self.likelihood_weight * nats.reshape(kl.shape[:2]), kl)
+        return self.likelihood_weight * nats.reshape(frames.shape[:2])
 
     def _follow(self, frames: Tensor, sample: bool) -> tuple[list[Gaussian], list[Gaussian], Tensor]:
         """Return predictions and beliefs at every frame, (n, k, d) each, and z: samples, or beliefs' means.
