@@ -63,7 +63,7 @@ class Settings:
     """Adam's at the start; it falls to 0. The model with the paper's networks has the paper's."""
     prediction_weight: float = 1.0
     """Weight of log p of frames that are decoded from predictions; the paper's networks have 0."""
-    warm_up: float = 0.5
+    warm_up: float = 0.125
     """Share of the updates over which the weight of the KL rises."""
     short: float = 0.3
     """Share of the updates, the first ones, with more clips of three frames."""
