@@ -259,7 +259,7 @@ CASES: dict[str, Case] = {
     "MultitaskAutoencoder": Case(
         {"vocabulary": LETTERS, "decoders": ("rep", "de", "pos"), "tags": ("N", "V")}, translated
     ),
-    "AttributeTransfer": Case(TEXT | {"nouns": WORDS[:100]}, sentences),
+    "AttributeTransfer": Case(TEXT | {"nouns": WORDS[:100], "warm_up": 0}, sentences),
 }
 """How each learner is measured, by its name. Without PCA, which has no updates, `LatentMoves`, which learns
 from codes, and `StackedNetworks`, whose layers a user gives."""

@@ -18,7 +18,7 @@ from unknot.models.video.predictor_networks import (
     frame_encoder,
 )
 from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import Learner, anneal, image_tensor
+from unknot.representation.learner import Learner, anneal, descend_within, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["DECODERS", "Bound", "IndependentPredictor"]
@@ -124,9 +124,9 @@ class IndependentPredictor(Learner):
         one_of("network", network, NETWORKS)
         flag(residual=residual)
         above(0, variance=variance, likelihood_weight=likelihood_weight, learning_rate=learning_rate)
+        at_least(0, prediction_weight=prediction_weight)
         self.shape, self.factors, self.factor_dim = image_shape(shape), factors, factor_dim
         self.decoder_kind, self.variance, self.likelihood_weight = decoder, variance, likelihood_weight
-        at_least(0, prediction_weight=prediction_weight)
         self.prediction_weight = prediction_weight
         self.warm_up, self.learning_rate, self.steps = warm_up, learning_rate, steps
         size = factors * factor_dim
@@ -248,10 +248,7 @@ class IndependentPredictor(Learner):
         optimizer = self.optimizers["adam"]
         if self.steps:
             anneal(optimizer, int(self.updates), self.steps, self.learning_rate)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        terms["gradient"] = nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
-        optimizer.step()
+        terms["gradient"] = descend_within(LARGEST_GRADIENT, loss, optimizer)
         self.updates += 1
         return {name: term.detach() for name, term in terms.items()}
 

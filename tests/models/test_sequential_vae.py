@@ -21,8 +21,8 @@ TINY: dict[str, Any] = {
 }
 
 
-def tiny(**changed: Any) -> SequentialVAE:
-    torch.manual_seed(0)
+def tiny(seed: int = 0, **changed: Any) -> SequentialVAE:
+    torch.manual_seed(seed)
     return SequentialVAE(**TINY | changed)
 
 
@@ -71,16 +71,14 @@ def test_an_update_descends_the_bound_per_channel() -> None:
 
 
 def test_colour_becomes_content() -> None:
-    learner = tiny(width=16, hidden=64, steps=500, learning_rate=4e-3)
+    learner = tiny(1, width=16, hidden=64, motion_dim=1, steps=500, learning_rate=4e-3)
     train(learner, bars, 500, progress=False)
     batch = bars(1000, 64)
     codes = learner.encode_videos(batch["observation"])
     decoded = learner.decode(codes.content, codes.motion) / 255.0
     assert np.square(decoded - batch["observation"].numpy() / 255.0).mean() < 0.03  # of a mean frame: 0.04
     swapped = learner.decode(codes.content.roll(1, 0), codes.motion).astype(float)
-    assert (
-        swapped.sum((1, 2, 3)).argmax(1) == batch["colour"].roll(1).numpy()
-    ).mean() > 0.6  # by chance: 1/3
+    assert (swapped.sum((1, 2, 3)).argmax(1) == batch["colour"].roll(1).numpy()).mean() > 0.8
 
 
 def test_videos_are_as_long_as_asked() -> None:
