@@ -209,10 +209,10 @@ def _information(seeds: Seeds) -> Table:
             "In nats, by Kraskov's estimator with 3 neighbours and "
             f"{_first(seeds)['information']['rows']:,} pairs of frames, each of its own clip (those of own "
             f"videos overlap); mean ± standard deviation over {len(seeds)} seeds, of which "
-            f"{len(_found(seeds, DIGITS, UNTRAINED))} trained more than the factored model of digits and that "
-            "with a decoder for each factor. Factors of more than 4 dimensions are projected to 4 canonical "
-            "directions. Ceiling: what the estimator finds for a factor and itself. The paper does not say "
-            "how many pairs and dimensions it has, and its figures may be a ceiling, too.",
+            f"{len(_found(seeds, DIGITS, UNTRAINED))} trained more than the factored model of digits and "
+            "that with a decoder for each factor. Factors of more than 4 dimensions are projected to 4 "
+            "canonical directions. Ceiling: what the estimator finds for a factor and itself. The paper does "
+            "not say how many pairs and dimensions it has, and its figures may be a ceiling, too.",
             "Alive: factors with at least 1 nat on their own next step; a ratio counts only if all are. Gain "
             "by another: by how many nats another factor's past improves a regression of a factor's next "
             "step from its own past (`prediction_gain`); 0 if they evolve independently.",
