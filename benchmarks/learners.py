@@ -4,7 +4,9 @@ Every class of `unknot.learners` that learns by updates, at its default settings
 wait in memory; one thread, seconds of the processor. Layers: the share of an update's time in convolutions,
 matrix products and recurrent cells, forwards and backwards; what is left is activations, losses, optimisers
 and Python. Peak: floating-point operations of convolutions and matrix products in a second, beside a product
-of two large matrices on the same core. Fused recurrent cells are not counted, so text has less than it does.
+of two large matrices on the same core. Fused recurrent cells are not counted, so text has
+less than it does. With --compile, also samples a second with every part of a learner by `torch.compile`,
+which needs a compiler for C++.
 
     python benchmarks/learners.py
 """
@@ -49,12 +51,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="of updates of each learner")
+    parser.add_argument("--compile", action="store_true", help="also with every part by torch.compile")
     parser.add_argument("learners", nargs="*", help="some classes alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
     peak = peak_rate()
     print(f"{'peak':34}{'':>8}{'':>11}{peak / 1e9:11,.0f} GFLOP a second")
-    print(f"{'':34}{'samples':>8}{'a second':>11}{'GFLOP':>8}{'layers':>8}{'peak':>7}")
+    print(f"{'':34}{'samples':>8}{'a second':>11}{'GFLOP':>8}{'layers':>8}{'peak':>7}", end="")
+    print(f"{'compiled':>11}" if options.compile else "")
     for name in options.learners or CASES:
         case = CASES[name]
         torch.manual_seed(0)
@@ -66,8 +70,13 @@ def main() -> None:
         print(
             f"{name:34}{case.samples:8}{case.samples / seconds:11,.0f}{layers.operations / 1e9:8.2f}"
             f"{layers.seconds / seconds:8.0%}{layers.operations / seconds / peak:7.0%}",
-            flush=True,
+            end="",
         )
+        if options.compile:
+            for part in learner.children():
+                part.compile()
+            print(f"{case.samples / seconds_of(learner, batch, options.seconds):11,.0f}", end="")
+        print(flush=True)
 
 
 def peak_rate() -> float:
@@ -250,7 +259,7 @@ CASES: dict[str, Case] = {
     "MultitaskAutoencoder": Case(
         {"vocabulary": LETTERS, "decoders": ("rep", "de", "pos"), "tags": ("N", "V")}, translated
     ),
-    "AttributeTransfer": Case(TEXT | {"nouns": WORDS[:100]}, sentences),
+    "AttributeTransfer": Case(TEXT | {"nouns": WORDS[:100], "warm_up": 0}, sentences),
 }
 """How each learner is measured, by its name. Without PCA, which has no updates, `LatentMoves`, which learns
 from codes, and `StackedNetworks`, whose layers a user gives."""

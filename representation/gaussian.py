@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-__all__ = ["Gaussian"]
+__all__ = ["Gaussian", "bounded"]
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,12 @@ class Gaussian:
     def detach(self) -> "Gaussian":
         """Return it detached."""
         return Gaussian(self.mean.detach(), self.log_variance.detach())
+
+
+def bounded(values: Tensor, least: float, most: float) -> Tensor:
+    """Return values between two bounds, the same far from them, with a slope everywhere.
+
+    Log variances need one: clamped, those past a bound would stay there, for they have no gradient.
+    """
+    below = most - functional.softplus(most - values)
+    return least + functional.softplus(below - least)

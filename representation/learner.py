@@ -33,6 +33,7 @@ __all__ = [
     "as_images",
     "check_images",
     "descend",
+    "descend_within",
     "encode_all",
     "expand",
     "find_weights",
@@ -117,12 +118,34 @@ def register_learner(kind: type[T]) -> type[T]:
 
 
 def descend(loss: Tensor, *optimizers: Optimizer) -> None:
-    """Do one step of each optimiser down the gradient of a loss, a scalar tensor."""
-    for optimizer in optimizers:
-        optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    """Do one step of each optimiser down the gradient of a loss, a scalar tensor.
+
+    Their weights alone get gradients; those of other networks that the loss goes through cost no time.
+    """
+    _differentiate(loss, optimizers)
     for optimizer in optimizers:
         optimizer.step()
+
+
+def descend_within(largest: float, loss: Tensor, optimizer: Optimizer) -> Tensor:
+    """Do one step as `descend` does, of a gradient that is scaled down to a norm of at most `largest`.
+
+    Returns:
+        The norm before that.
+    """
+    norm = nn.utils.clip_grad_norm_(_differentiate(loss, [optimizer]), largest)
+    optimizer.step()
+    return norm
+
+
+def _differentiate(loss: Tensor, optimizers: Sequence[Optimizer]) -> list[Tensor]:
+    """Give the optimisers' weights the gradients of a loss, and return those that have one."""
+    weights = [w for each in optimizers for group in each.param_groups for w in group["params"]]
+    learning = [weight for weight in weights if weight.requires_grad]
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    loss.backward(inputs=learning)  # type: ignore[no-untyped-call]
+    return learning
 
 
 def anneal(optimizer: Optimizer, done: int, steps: int, first: float, last: float = 0.0) -> None:

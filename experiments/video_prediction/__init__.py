@@ -55,13 +55,15 @@ class Settings:
     longer than `frames` at least; empty for none."""
     video_factors: int = 2
     """Factors of the models of own videos, as large as those of digits."""
-    width: int = 32
+    width: int = 16
     """Channels of the first convolution."""
     hidden: int = 256
-    """Units of the dense layers between convolutions and codes."""
+    """Features of a frame, and units of the layers from them to the codes."""
     learning_rate: float = 1e-3
-    """Adam's; the model with the paper's networks has the paper's."""
-    warm_up: float = 0.5
+    """Adam's at the start; it falls to 0. The model with the paper's networks has the paper's."""
+    prediction_weight: float = 1.0
+    """Weight of log p of frames that are decoded from predictions; the paper's networks have 0."""
+    warm_up: float = 0.125
     """Share of the updates over which the weight of the KL rises."""
     short: float = 0.3
     """Share of the updates, the first ones, with more clips of three frames."""
@@ -69,11 +71,14 @@ class Settings:
     """Clips for bounds, predictions and what factors change."""
     pairs: int = 10_000
     """Pairs of frames for mutual information, of a clip each."""
+    extended: int = 3
+    """Seeds that train all models; the others train two of digits, to count what their factors are."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         settings_at_least(self, steps=1, street_steps=0, batch=2, frames=3, factor_dim=1, street_factor_dim=1)
-        settings_at_least(self, width=1, hidden=1, video_factors=2, samples=10, pairs=100)
+        settings_at_least(self, width=1, hidden=1, video_factors=2, samples=10, pairs=100, extended=1)
+        settings_at_least(self, prediction_weight=0)
         above(0, learning_rate=self.learning_rate)
         within(0, 1, warm_up=self.warm_up, short=self.short)
 
@@ -109,7 +114,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
             save_pictures(learner, data, settings, np.array(metrics["groups"]), path)
         return metrics
 
-    return _metrics(settings, seed, run_models(names(settings), folder, make))
+    return _metrics(settings, seed, run_models(names(settings, seed), folder, make))
 
 
 def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[str, Any]:
@@ -122,7 +127,7 @@ def evaluate(settings: Settings, folder: Path, seed: int, full: bool) -> dict[st
     share = 1 if full else 10
     models = {
         name: measure(load_model(folder, name, IndependentPredictor), data_of(name), settings, share)
-        for name in models_in(folder, names(settings))
+        for name in models_in(folder, names(settings, seed))
     }
     return _metrics(settings, seed, models, share)
 

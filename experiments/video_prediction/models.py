@@ -81,11 +81,14 @@ def _videos(folder: str, pixels: int, least: int) -> list[NDArray[np.uint8]]:
     return videos
 
 
-def names(settings: "Settings") -> list[str]:
+def names(settings: "Settings", seed: int) -> list[str]:
     """Return the names of a seed's models."""
-    kinds = (FACTORED, ENTANGLED, SLOTS)
-    rows = {DIGITS: (*kinds, PUBLISHED, UNTRAINED), STREET: (*kinds, UNTRAINED), OWN: (*kinds, UNTRAINED)}
-    return [f"{data}-{kind}" for data in data_names(settings) for kind in rows[data]]
+    digits = [f"{DIGITS}-{kind}" for kind in (FACTORED, SLOTS)]
+    if seed >= settings.extended:
+        return digits
+    kinds = (FACTORED, ENTANGLED, SLOTS, UNTRAINED)
+    every = [f"{data}-{kind}" for data in data_names(settings) for kind in kinds]
+    return [*digits, *(name for name in every if name not in digits), f"{DIGITS}-{PUBLISHED}"]
 
 
 def data_of(name: str) -> str:
@@ -117,16 +120,19 @@ def maker(name: str, settings: "Settings") -> Callable[[], IndependentPredictor]
         "width": settings.width,
         "hidden": settings.hidden,
         "variance": VARIANCE[data],
+        "prediction_weight": settings.prediction_weight,
         "likelihood_weight": (SIDE / settings.pixels) ** 2.0,
         "warm_up": int(settings.warm_up * steps_of(name, settings)),
         "learning_rate": settings.learning_rate,
+        "steps": steps_of(name, settings),
     }
     if kind == ENTANGLED:
         options |= {"factors": 1, "factor_dim": factors * size}
     elif kind == SLOTS:
         options["decoder"] = "sum"
     elif kind == PUBLISHED:
-        options |= {"network": "dcgan", "residual": False, "warm_up": 0, "learning_rate": PUBLISHED_RATE}
+        options |= {"network": "dcgan", "residual": False, "warm_up": 0}
+        options |= {"learning_rate": PUBLISHED_RATE, "steps": 0, "prediction_weight": 0.0}
     return partial(IndependentPredictor, **options)
 
 

@@ -1,6 +1,7 @@
 """Information and bounds (Table 2), whose pixels factors change, predictions as tables."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,20 +61,28 @@ def tabulate(seeds: Seeds) -> list[Table]:
 
 def headlines(seeds: Seeds) -> tuple[Headline, ...]:
     """Return the paper's main figures beside ours, those of the digits first."""
-    lines = [_one_digit(seeds), _same(seeds), _cross(seeds), _ratio(seeds), _bound(seeds), _ahead(seeds)]
+    lines = [
+        *map(partial(_one_digit, seeds), (FACTORED, SLOTS)),
+        _same(seeds),
+        _cross(seeds),
+        _ratio(seeds),
+        _bound(seeds),
+        _ahead(seeds),
+    ]
     return (*lines, _lane(seeds)) if _found(seeds, STREET, FACTORED) else tuple(lines)
 
 
 # Headlines
 
 
-def _one_digit(seeds: Seeds) -> Headline:
-    shares = [_least_matched(each) for each in _found(seeds, DIGITS, FACTORED)]
+def _one_digit(seeds: Seeds, kind: str) -> Headline:
+    shares = [_least_matched(each) for each in _found(seeds, DIGITS, kind)]
     right = [share >= ONE_DIGIT for share in shares]
     floor = [_least_matched(each) for each in _found(seeds, DIGITS, UNTRAINED)]
     return Headline(
-        measure="Share of the pixels that a factor changes in one digit's mask, the worse factor, %",
-        paper="pictures",
+        measure=f"Share of the pixels that a factor changes in one digit's mask, the worse factor, %: "
+        f"{TITLES[kind]}",
+        paper="pictures" if kind == FACTORED else "none",
         ours=f"{percent_cell(shares)}, {how_many(right)} seeds reach {100 * ONE_DIGIT:g}",
         floor=f"{100 * _mean(floor):.1f}, untrained",
         ceiling="100, true masks",
@@ -199,10 +208,11 @@ def _information(seeds: Seeds) -> Table:
         (
             "In nats, by Kraskov's estimator with 3 neighbours and "
             f"{_first(seeds)['information']['rows']:,} pairs of frames, each of its own clip (those of own "
-            f"videos overlap); mean ± standard deviation over {len(seeds)} seeds. Factors of more than 4 "
-            "dimensions are projected to 4 canonical directions. Ceiling: what the estimator finds for a "
-            "factor and itself. The paper does not say how many pairs and dimensions it has, and its figures "
-            "may be a ceiling, too.",
+            f"videos overlap); mean ± standard deviation over {len(seeds)} seeds, of which "
+            f"{len(_found(seeds, DIGITS, UNTRAINED))} trained more than the factored model of digits and "
+            "that with a decoder for each factor. Factors of more than 4 dimensions are projected to 4 "
+            "canonical directions. Ceiling: what the estimator finds for a factor and itself. The paper does "
+            "not say how many pairs and dimensions it has, and its figures may be a ceiling, too.",
             "Alive: factors with at least 1 nat on their own next step; a ratio counts only if all are. Gain "
             "by another: by how many nats another factor's past improves a regression of a factor's next "
             "step from its own past (`prediction_gain`); 0 if they evolve independently.",

@@ -138,7 +138,8 @@ def read_yelp_rewrites(path: str | Path) -> Rewrites:
     Args:
         path: the folder of their repository, its .tar.gz, or a folder with one such archive. It has
             data/yelp/test.LABEL, references/yelp/referenceK.LABEL and, tab and output after each original,
-            outputs/yelp/SYSTEM/test.LABEL-OTHER.tsf.
+            outputs/yelp/SYSTEM/test.LABEL-OTHER.tsf. In outputs/yelp, or beside the archive, can be outputs
+            alone, output.LABEL.SYSTEM, as Dai et al. (2019, StyleTransformer) publish theirs.
 
     Raises:
         FileNotFoundError: no such files.
@@ -161,11 +162,15 @@ def read_yelp_rewrites(path: str | Path) -> Rewrites:
     references = [
         both(f"references/yelp/reference{k}.0", f"references/yelp/reference{k}.1") for k in range(4)
     ]
-    systems = sorted({name.split("/")[2] for name in files if name.startswith("outputs/")})
+    folders = {name.split("/")[2] for name in files if name.endswith(".tsf")}
     outputs = {
         name: both(f"outputs/yelp/{name}/test.0-1.tsf", f"outputs/yelp/{name}/test.1-0.tsf")
-        for name in systems
+        for name in sorted(folders)
     }
+    first = "outputs/yelp/output.0."
+    for name in sorted(name for name in files if name.startswith(first)):
+        system = name.removeprefix(first)
+        outputs[system] = both(name, f"outputs/yelp/output.1.{system}")
     labels = np.repeat(np.arange(2), sizes)
     return Rewrites(LabelledSentences(originals[0] + originals[1], labels), references, outputs)
 
@@ -190,7 +195,8 @@ def _rewrite_files(path: Path) -> dict[str, list[str]]:
             content = archive.extractfile(member) if member.isfile() and member.size <= LARGEST else None
             if content is not None:
                 files[member.name.removeprefix("./")] = _lines(content.read())
-    return files
+    beside = path.glob("output.[01].*") if path.is_dir() else ()
+    return files | {f"outputs/yelp/{each.name}": _lines(each.read_bytes()) for each in beside}
 
 
 def _lines(content: bytes) -> list[str]:

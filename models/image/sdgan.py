@@ -94,10 +94,8 @@ class SDGAN(PairGenerator):
         return {"discriminator": loss.detach(), **means}
 
     def _update_generator(self, number: int) -> dict[str, float | Tensor]:
-        self.discriminator.requires_grad_(False)  # saves the slopes of its weights
         loss = generator_loss(self._judge(self._pairs(number)))
         descend(loss, self.optimizers["generator"])
-        self.discriminator.requires_grad_(True)
         return {"generator": loss.detach()}
 
     def _judge(self, pairs: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from unknot.models.text.rnn import (
     Encoded,
     RNNDecoder,
     RNNEncoder,
+    Written,
     blank_words,
     lengths_of,
     symbol_loss,
@@ -258,19 +259,15 @@ class AttributeTransfer(Rewriter):
         values = len(self.attributes)
         return (labels + torch.randint_like(labels, 1, values)) % values
 
-    def _class_nats(self, tokens: Tensor, labels: Tensor) -> Tensor:
+    def _class_nats(self, tokens: Tensor | Written, labels: Tensor) -> Tensor:
         return functional.cross_entropy(self.classifier.encode_tokens(tokens), labels)
 
-    def _read(self, tokens: Tensor, labels: Tensor) -> Encoded:
-        """Encode symbols (n, length), or probabilities (n, length, symbols), of sentences with labels."""
-        told = self.symbols + labels[:, None]
-        if tokens.is_floating_point():
-            told = functional.one_hot(told, self.encoder.embedding.num_embeddings).to(tokens.dtype)
-            tokens = functional.pad(tokens, (0, len(self.attributes)))
-        states, last, mask = self.encoder(torch.cat([told, tokens], 1))
+    def _read(self, tokens: Tensor | Written, labels: Tensor) -> Encoded:
+        """Encode symbols (n, length), or what was written, of sentences with labels."""
+        states, last, mask = self.encoder(tokens, self.symbols + labels)
         return Encoded(states[:, 1:], last, mask[:, 1:])
 
-    def _write(self, read: Encoded, labels: Tensor, longest: int) -> tuple[Tensor, Decoded]:
+    def _write(self, read: Encoded, labels: Tensor, longest: int) -> tuple[Written, Decoded]:
         """Write the likeliest symbols with labels (n,), with gradients (see `generate_through`)."""
         return generate_through(self.decoder, self.attribute(labels), longest, read)
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from unknot.checks import above, count, within
 from unknot.models.text.convolution import ConvEncoder
 from unknot.models.text.learner import SentenceLearner
-from unknot.models.text.rnn import blank_words
+from unknot.models.text.rnn import Written, blank_words
 from unknot.models.text.vocabulary import Sentences
 from unknot.representation.learner import descend
 
@@ -60,8 +60,8 @@ class SentenceClassifier(SentenceLearner):
         self.head = nn.Sequential(*layers, nn.Linear(hidden, classes))
         self.optimizers = {"adam": torch.optim.Adam(self.parameters(), learning_rate, fused=True)}
 
-    def encode_tokens(self, tokens: Tensor) -> Tensor:
-        """Return log odds (n, classes) of symbols (n, length), or probabilities (n, length, symbols)."""
+    def encode_tokens(self, tokens: Tensor | Written) -> Tensor:
+        """Return log odds (n, classes) of symbols (n, length), their probabilities, or what was written."""
         odds: Tensor = self.head(self.encoder(tokens))
         return odds
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unknot.checks import count, within
-from unknot.models.text.rnn import embed, lengths_of
+from unknot.models.text.rnn import Written, embed, lengths_of
 from unknot.models.text.vocabulary import PAD
 
 __all__ = ["ConvEncoder"]
@@ -48,10 +48,11 @@ class ConvEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.filters = nn.ModuleList(nn.Conv1d(embedding, filters, height) for height in heights)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Encode symbols (n, length), or probabilities (n, length, symbols): (n, width), none below 0."""
-        mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths_of(tokens)[:, None]
-        vectors = (self.dropout(embed(self.embedding, tokens)) * mask[:, :, None]).transpose(1, 2)
+    def forward(self, tokens: Tensor | Written) -> Tensor:
+        """Encode sentences, given as `RNNEncoder` takes them: (n, width), none below 0."""
+        vectors = self.dropout(embed(self.embedding, tokens))
+        mask = torch.arange(vectors.shape[1], device=vectors.device) < lengths_of(tokens)[:, None]
+        vectors = (vectors * mask[:, :, None]).transpose(1, 2)
         answers = []
         for each in self.filters:
             assert isinstance(each, nn.Conv1d)

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unknot.checks import above, at_least, count
-from unknot.models.text.rnn import Decoded, Encoded, RNNDecoder
+from unknot.models.text.rnn import Decoded, Encoded, RNNDecoder, Written
 from unknot.models.text.vocabulary import END, PAD, START, UNKNOWN
 
 __all__ = ["generate", "generate_soft", "generate_through"]
@@ -104,10 +104,8 @@ def generate_through(
     code: Tensor,
     longest: int,
     memory: Encoded | None = None,
-) -> tuple[Tensor, Decoded]:
+) -> tuple[Written, Decoded]:
     """Write the likeliest symbols with the gradients of their probabilities.
-
-    This is the straight-through estimator of Bengio et al. (2013).
 
     The symbols are those of `generate`; one pass then gives the probability of each after those before, so
     that this takes a fraction of `generate_soft`'s time. No gradient flows from a symbol to those before it.
@@ -119,13 +117,11 @@ def generate_through(
         memory: what the encoder returned, for a decoder with attention.
 
     Returns:
-        Ones for the symbols and zeros else (n, length, symbols), for encoders; what was decoded.
+        What encoders take; what was decoded.
     """
-    written = generate(decoder, code, longest, memory)
-    decoded = decoder(code, written, memory)
-    probabilities = _without_marks(decoded.scores).softmax(2)
-    ones = functional.one_hot(written, probabilities.shape[2]).to(probabilities.dtype)
-    return ones + probabilities - probabilities.detach(), decoded
+    symbols = generate(decoder, code, longest, memory)
+    decoded = decoder(code, symbols, memory)
+    return Written(symbols, _without_marks(decoded.scores).softmax(2)), decoded
 
 
 def _without_marks(scores: Tensor) -> Tensor:

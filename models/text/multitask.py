@@ -10,7 +10,7 @@ from unknot.checks import above, count, one_of, shown
 from unknot.models.text.learner import SentenceLearner
 from unknot.models.text.rnn import RNNDecoder, RNNEncoder, symbol_loss
 from unknot.models.text.vocabulary import PAD, Vocabulary
-from unknot.representation.learner import anneal
+from unknot.representation.learner import anneal, descend_within
 
 __all__ = ["REPLICATE", "TAG", "TASKS", "MultitaskAutoencoder"]
 
@@ -158,10 +158,7 @@ class MultitaskAutoencoder(SentenceLearner):
         adam = self.optimizers["adam"]
         anneal(adam, int(self.updates), self.steps, self.learning_rate)
         nats = self.nats(batch)
-        adam.zero_grad()
-        torch.stack(list(nats.values())).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
-        adam.step()
+        descend_within(LARGEST_GRADIENT, torch.stack(list(nats.values())).sum(), adam)
         self.updates += 1
         return {task: each.detach() for task, each in nats.items()}
 

@@ -1,6 +1,6 @@
 """Recurrent encoders and decoders of symbols (Hochreiter and Schmidhuber, 1997; Cho et al., 2014)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ __all__ = [
     "Encoded",
     "RNNDecoder",
     "RNNEncoder",
+    "Written",
     "blank_words",
     "embed",
     "lengths_of",
@@ -25,6 +26,18 @@ __all__ = [
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 State = tuple[Tensor, ...]
 """Of a decoder: (h, c) of an LSTM, (h,) of a GRU; each (n, hidden)."""
+
+
+class Written(NamedTuple):
+    """Sentences that were written, to be read with the gradient of the symbols' probabilities.
+
+    This is the straight-through estimator of Bengio et al. (2013).
+    """
+
+    symbols: Tensor
+    """int64 (n, length)."""
+    probabilities: Tensor
+    """(n, length, symbols)."""
 
 
 class Encoded(NamedTuple):
@@ -49,22 +62,51 @@ class Decoded(NamedTuple):
     """(n, length, source length), weights that sum to 1; None without attention."""
 
 
-def lengths_of(tokens: Tensor) -> Tensor:
+def lengths_of(tokens: Tensor | Written) -> Tensor:
     """Return the symbols of each sentence up to its first END, that included: (n,).
 
     Args:
-        tokens: symbols, int64 (n, length), or their probabilities, floats (n, length, symbols), of which the
-            likeliest counts. A sentence without END counts whole.
+        tokens: symbols, int64 (n, length); or their probabilities, floats (n, length, symbols), of which the
+            likeliest counts; or what was written. A sentence without END counts whole.
     """
-    ended = (tokens.argmax(-1) if tokens.is_floating_point() else tokens) == END
+    symbols = tokens.symbols if isinstance(tokens, Written) else tokens
+    ended = (symbols.argmax(-1) if symbols.is_floating_point() else symbols) == END
     first = ended.byte().argmax(1) + 1
-    return first.where(ended.any(1), tokens.shape[1])
+    return first.where(ended.any(1), symbols.shape[1])
 
 
-def embed(table: nn.Embedding, tokens: Tensor) -> Tensor:
-    """Return vectors (n, length, d) of symbols, or the means by their probabilities (see `lengths_of`)."""
+def embed(table: nn.Embedding, tokens: Tensor | Written) -> Tensor:
+    """Return vectors (n, length, d) of symbols, or the means by their probabilities (see `lengths_of`).
+
+    What was written has the vectors of its symbols, with the gradient of those means. Of a larger table it
+    has the first rows.
+    """
+    if isinstance(tokens, Written):
+        through: Tensor = _Through.apply(table.weight, *tokens)  # type: ignore[no-untyped-call]
+        return through
     vectors: Tensor = tokens @ table.weight if tokens.is_floating_point() else table(tokens)
     return vectors
+
+
+class _Through(torch.autograd.Function):
+    """Rows of a table by number, with the gradient of their mean by probabilities.
+
+    As ones and zeros, to which the gradient is added, symbols would take a product with the whole table.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, symbols: Tensor, probabilities: Tensor) -> Tensor:
+        ctx.save_for_backward(table, symbols)
+        ctx.width = probabilities.shape[2]
+        return table[symbols]
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+        table, symbols = ctx.saved_tensors
+        rows = None
+        if ctx.needs_input_grad[0]:
+            rows = torch.zeros_like(table).index_add_(0, symbols.flatten(), slope.flatten(0, 1))
+        return rows, None, slope @ table[: ctx.width].T if ctx.needs_input_grad[2] else None
 
 
 def shifted(tokens: Tensor) -> Tensor:
@@ -136,10 +178,18 @@ class RNNEncoder(nn.Module):
             CELLS[cell](int(embedding), int(hidden), batch_first=True, bidirectional=both)
         )
 
-    def forward(self, tokens: Tensor) -> Encoded:
-        """Encode symbols, int64 (n, length), or their probabilities, floats (n, length, symbols)."""
-        lengths, longest = lengths_of(tokens), tokens.shape[1]
-        vectors = self.dropout(embed(self.embedding, tokens))
+    def forward(self, tokens: Tensor | Written, first: Tensor | None = None) -> Encoded:
+        """Encode n sentences.
+
+        Args:
+            tokens: symbols, int64 (n, length), their probabilities, floats (n, length, symbols), or what was
+                written.
+            first: a symbol (n,) that is read before each sentence, as part of it.
+        """
+        lengths, vectors = lengths_of(tokens), embed(self.embedding, tokens)
+        if first is not None:
+            lengths, vectors = lengths + 1, torch.cat([self.embedding(first)[:, None], vectors], 1)
+        vectors, longest = self.dropout(vectors), vectors.shape[1]
         if bool((lengths == longest).all()):
             states, last = self.rnn(vectors)
         else:
@@ -147,7 +197,7 @@ class RNNEncoder(nn.Module):
             packed_states, last = self.rnn(packed)
             states, _ = pad_packed_sequence(packed_states, batch_first=True, total_length=longest)
         hidden = last[0] if isinstance(last, tuple) else last
-        mask = torch.arange(longest, device=tokens.device) < lengths[:, None]
+        mask = torch.arange(longest, device=vectors.device) < lengths[:, None]
         return Encoded(states, hidden.transpose(0, 1).flatten(1), mask)
 
 

@@ -210,7 +210,6 @@ class VideoGAN(Trainable):
 
     def _deceive(self, fakes: Fakes) -> dict[str, float | Tensor]:
         """Do one step of the generator: D_I and D_V should take what is generated for real."""
-        self.discriminators.requires_grad_(False)  # saves the slopes of their weights
         judged = {kind: self.discriminators[kind](each) for kind, each in fakes.samples.items()}
         loss = torch.stack([generator_loss(each[:, 0]) for each in judged.values()]).sum()
         losses = {"G": loss.detach()}
@@ -219,7 +218,6 @@ class VideoGAN(Trainable):
             losses["category"] = surprise.detach()
             loss = loss + surprise
         descend(loss, self.optimizers["generator"])
-        self.discriminators.requires_grad_(True)
         return dict(losses)
 
 

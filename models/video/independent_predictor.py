@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unknot.checks import above, count, flag, one_of, within
+from unknot.checks import above, at_least, count, flag, one_of, within
 from unknot.models.video.predictor_networks import (
     NETWORKS,
     BeliefUpdate,
@@ -18,7 +18,7 @@ from unknot.models.video.predictor_networks import (
     frame_encoder,
 )
 from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import Learner, image_tensor
+from unknot.representation.learner import Learner, anneal, descend_within, image_tensor
 from unknot.representation.networks import image_shape
 
 __all__ = ["DECODERS", "Bound", "IndependentPredictor"]
@@ -65,20 +65,24 @@ class IndependentPredictor(Learner):
         shape: (height, width, channels) of the frames; a square whose side is a power of 2 from 8.
         factors: k.
         factor_dim: d, dimension of each factor.
-        network: what encodes and decodes frames: "conv", 4 × 4 convolutions and dense layers; "dcgan", as in
-            the paper, whose batch norm makes the bound of a frame depend on its batch; "dcgan-group", the
-            same with group norm.
+        network: what encodes and decodes frames, and updates beliefs: "dcgan", as in the paper, whose batch
+            norm makes the bound of a frame depend on its batch; "conv", with group norm, more features, and
+            a linear path from them to the belief, with which all objects are learnt.
         width: channels of the first convolution, 64 in the paper.
-        hidden: units of the dense layers of "conv", those of q among them; "dcgan" has k d in q.
+        hidden: features of a frame, and units of q's layers, of "conv"; "dcgan" has 32 and k d.
         decoder: "joint", as in the paper; "sum" decodes each factor by itself, by one network for all, and
             adds the images to a background.
         residual: a transition adds to z_t-1; without it, it computes z_t's mean anew, as in the paper.
         variance: of a pixel in [0, 1]: 0.25 for digits and 0.05 for streets in the paper.
+        prediction_weight: weight of log p of each frame but the first where it is decoded from the mean of
+            its prediction. With 0, as in the paper, velocities are learnt late or never.
         likelihood_weight: weight of each pixel; 4 for means of 2 × 2 pixels, so that the bound is that of the
             full frame.
         warm_up: updates over which the weight of the KL rises from 0.01 to 1, by the same factor in each; 0
             for none, as in the paper.
-        learning_rate: Adam's.
+        learning_rate: Adam's at the start.
+        steps: updates over which the learning rate falls to 0 along half a cosine; 0 for a rate that stays,
+            as in the paper.
 
     Raises:
         ValueError: an unknown name or an argument out of range.
@@ -108,26 +112,30 @@ class IndependentPredictor(Learner):
         residual: bool = True,
         variance: float = 0.25,
         likelihood_weight: float = 1.0,
+        prediction_weight: float = 0.0,
         warm_up: int = 0,
         learning_rate: float = 3e-4,
+        steps: int = 0,
     ) -> None:
         super().__init__()
         count(1, factors=factors, factor_dim=factor_dim, width=width, hidden=hidden)
-        count(0, warm_up=warm_up)
+        count(0, warm_up=warm_up, steps=steps)
         one_of("decoder", decoder, DECODERS)
         one_of("network", network, NETWORKS)
         flag(residual=residual)
         above(0, variance=variance, likelihood_weight=likelihood_weight, learning_rate=learning_rate)
+        at_least(0, prediction_weight=prediction_weight)
         self.shape, self.factors, self.factor_dim = image_shape(shape), factors, factor_dim
         self.decoder_kind, self.variance, self.likelihood_weight = decoder, variance, likelihood_weight
-        self.warm_up = warm_up
+        self.prediction_weight = prediction_weight
+        self.warm_up, self.learning_rate, self.steps = warm_up, learning_rate, steps
         size = factors * factor_dim
-        self.encoder = frame_encoder(network, self.shape, width, hidden)
+        self.encoder, features = frame_encoder(network, self.shape, width, hidden)
         units = hidden if network == "conv" else size
-        self.belief = BeliefUpdate(size, units)
+        self.belief = BeliefUpdate(size, features, units, direct=network == "conv")
         self.transitions = Transitions(factors, factor_dim, residual)
         inputs = size if decoder == "joint" else factor_dim
-        self.decoder = frame_decoder(network, self.shape, inputs, width, hidden)
+        self.decoder = frame_decoder(network, self.shape, inputs, width)
         self.background = nn.Parameter(torch.zeros(self.shape[2], *self.shape[:2]))
         # Images come in this order; on CPUs convolutions are faster in it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -223,23 +231,26 @@ class IndependentPredictor(Learner):
             batch: `observation`, uint8 (n, t, h, w, c).
 
         Returns:
-            Means over clips and frames, in nats: `bound`, `log_likelihood` and `kl`; and `gradient`, the
+            Means over clips and frames, in nats: `bound`, `log_likelihood`, `kl`, and, with a
+            `prediction_weight`, `predicted`, log p of frames decoded from predictions; and `gradient`, the
             norm before it is scaled down.
         """
-        parts = self.bound(batch["observation"])
+        frames = self._tensor(batch["observation"])
+        followed = self._follow(frames, sample=True)
+        parts = self._bound(frames, *followed)
         kl, likelihood = parts.kl.sum(2).mean(), parts.log_likelihood.mean()
+        loss = self.kl_weight * kl - likelihood
+        terms = {"bound": parts.per_frame.mean(), "log_likelihood": likelihood, "kl": kl}
+        if self.prediction_weight and frames.shape[1] > 1:
+            predicted = torch.stack([each.mean for each in followed[0][1:]], 1)
+            terms["predicted"] = self._log_likelihood(predicted, frames[:, 1:]).mean()
+            loss = loss - self.prediction_weight * terms["predicted"]
         optimizer = self.optimizers["adam"]
-        optimizer.zero_grad()
-        (self.kl_weight * kl - likelihood).backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
-        optimizer.step()
+        if self.steps:
+            anneal(optimizer, int(self.updates), self.steps, self.learning_rate)
+        terms["gradient"] = descend_within(LARGEST_GRADIENT, loss, optimizer)
         self.updates += 1
-        return {
-            "bound": parts.per_frame.mean().detach(),
-            "log_likelihood": likelihood.detach(),
-            "kl": kl.detach(),
-            "gradient": norm.detach(),
-        }
+        return {name: term.detach() for name, term in terms.items()}
 
     @property
     def kl_weight(self) -> float:
@@ -250,12 +261,20 @@ class IndependentPredictor(Learner):
     def bound(self, clips: Clips) -> Bound:
         """Return the lower bound of clips, uint8 (n, t, h, w, c), by one sample of z."""
         frames = self._tensor(clips)
-        predictions, beliefs, path = self._follow(frames, sample=True)
+        return self._bound(frames, *self._follow(frames, sample=True))
+
+    def _bound(
+        self, frames: Tensor, predictions: list[Gaussian], beliefs: list[Gaussian], path: Tensor
+    ) -> Bound:
+        """Return the bound of frames (n, t, c, h, w), of what `_follow` returns."""
         kl = torch.stack([q.kl(p) for q, p in zip(beliefs, predictions, strict=True)], 1)
-        decoded = self._pixels(path.flatten(0, 1))
-        squares = (decoded - frames.flatten(0, 1)).square().flatten(1) / self.variance
+        return Bound(self._log_likelihood(path, frames), kl)
+
+    def _log_likelihood(self, z: Tensor, frames: Tensor) -> Tensor:
+        """Return log p(x | z) of frames (n, t, c, h, w) and factors (n, t, k, d): (n, t), in nats."""
+        squares = (self._pixels(z.flatten(0, 1)) - frames.flatten(0, 1)).square().flatten(1) / self.variance
         nats = -0.5 * (squares + math.log(2 * math.pi * self.variance)).sum(1)
-        return Bound(self.likelihood_weight * nats.reshape(kl.shape[:2]), kl)
+        return self.likelihood_weight * nats.reshape(frames.shape[:2])
 
     def _follow(self, frames: Tensor, sample: bool) -> tuple[list[Gaussian], list[Gaussian], Tensor]:
         """Return predictions and beliefs at every frame, (n, k, d) each, and z: samples, or beliefs' means.

@@ -7,17 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unknot.models.image.networks import conv_decoder, conv_encoder, he_initialise
-from unknot.representation.gaussian import Gaussian
+from unknot.representation.gaussian import Gaussian, bounded
 
 __all__ = ["NETWORKS", "BeliefUpdate", "Transitions", "frame_decoder", "frame_encoder"]
 
 Shape = tuple[int, int, int]
 
-NETWORKS = ("conv", "dcgan", "dcgan-group")
+NETWORKS = ("conv", "dcgan")
 """What encodes and decodes frames; the paper's is "dcgan"."""
 FEATURES = 32
-"""Numbers that the encoder says of a frame."""
+"""Numbers that DCGAN's encoder says of a frame, the paper's."""
 HIDDEN, LAYERS = 128, 4
 """Units and hidden layers of a transition (appendix A)."""
 CELLS = 4
@@ -34,47 +33,39 @@ there one wrong prediction costs millions of nats and ends training. Clamped, th
 predictions of untrained networks go to the greatest variance within a hundred updates."""
 
 
-def frame_encoder(network: str, shape: Shape, width: int, hidden: int) -> nn.Sequential:
-    """Return what turns frames (n, c, h, w) into features (n, 32).
+def frame_encoder(network: str, shape: Shape, width: int, hidden: int) -> tuple[nn.Sequential, int]:
+    """Return what turns frames (n, c, h, w) into features (n, number), and the number of features.
+
+    Both networks halve frames by convolutions, each of which doubles the channels.
 
     Args:
-        network: "conv", as image models here have it, with a dense layer of `hidden` units; "dcgan", DCGAN's
-            discriminator, whose layers each double the channels (appendix A); "dcgan-group", the same with
-            group norm.
+        network: "dcgan", DCGAN's discriminator, with batch norm and 32 features (appendix A); "conv", with
+            group norm, and linear from the last maps to `hidden` features. With few features or dense layers
+            between, a decoder learns one object and takes the others for noise.
         shape: (height, width, channels).
         width: channels of the first convolution.
-        hidden: units of the dense layer of "conv".
+        hidden: features of "conv".
     """
-    if network == "conv":
-        layers: list[nn.Module] = list(conv_encoder(shape, FEATURES, width, hidden))
-        encoder = nn.Sequential(*layers, nn.LeakyReLU(SLOPE))
-        encoder.apply(he_initialise)
-        return encoder
-    layers, before = [], shape[2]
+    layers: list[nn.Module] = []
+    before = shape[2]
     for step in range(_halvings(shape)):
         after = width << step
         layers += [nn.Conv2d(before, after, 4, 2, 1), _norm(network, after), nn.LeakyReLU(SLOPE)]
         before = after
-    return nn.Sequential(*layers, nn.Conv2d(before, FEATURES, CELLS), nn.Flatten(), nn.LeakyReLU(SLOPE))
+    features = FEATURES if network == "dcgan" else hidden
+    layers += [nn.Conv2d(before, features, CELLS), nn.Flatten()]
+    return nn.Sequential(*layers, *([nn.LeakyReLU(SLOPE)] if network == "dcgan" else [])), features
 
 
-def frame_decoder(network: str, shape: Shape, inputs: int, width: int, hidden: int) -> nn.Sequential:
+def frame_decoder(network: str, shape: Shape, inputs: int, width: int) -> nn.Sequential:
     """Return what turns codes (n, inputs) into the pixels' means (n, c, h, w), not bounded.
 
-    The arguments are those of `frame_encoder`; "dcgan" is DCGAN's generator.
+    The arguments are those of `frame_encoder`; "dcgan" is DCGAN's generator behind a dense layer.
     """
-    if network == "conv":
-        decoder = conv_decoder(shape, inputs, width, hidden)
-        decoder.apply(he_initialise)
-        return decoder
     times = _halvings(shape)
     before = width << (times - 1)
-    layers: list[nn.Module] = [
-        nn.Linear(inputs, inputs),
-        nn.ReLU(),
-        nn.Unflatten(1, (int(inputs), 1, 1)),
-        nn.ConvTranspose2d(inputs, before, CELLS),
-    ]
+    dense = [nn.Linear(inputs, inputs), nn.ReLU()] if network == "dcgan" else []
+    layers = [*dense, nn.Unflatten(1, (int(inputs), 1, 1)), nn.ConvTranspose2d(inputs, before, CELLS)]
     for step in reversed(range(times)):
         after = width << (step - 1) if step else shape[2]
         layers += [_norm(network, before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1)]
@@ -123,7 +114,7 @@ class Transitions(nn.Module):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, hidden if layer == 0 else torch.selu(hidden), weight)
         mean, log_variance = hidden.movedim(0, 1).chunk(2, -1)
-        return Gaussian(z + mean if self.residual else mean, _bounded(log_variance))
+        return Gaussian(z + mean if self.residual else mean, bounded(log_variance, LEAST, MOST))
 
 
 class BeliefUpdate(nn.Module):
@@ -135,35 +126,35 @@ class BeliefUpdate(nn.Module):
 
     Args:
         size: dimension of all factors together.
+        features: number of those of a frame.
         units: of the layers between, as many as `size` in the paper.
+        direct: add a linear layer from the features to the belief, beside the paper's layers. Without it one
+            object is learnt and others are not.
     """
 
-    def __init__(self, size: int, units: int) -> None:
+    def __init__(self, size: int, features: int, units: int, direct: bool) -> None:
         super().__init__()
-        self.features, self.mean = nn.Linear(FEATURES, units), nn.Linear(size, units)
+        self.features, self.mean = nn.Linear(features, units), nn.Linear(size, units)
         self.variance = nn.Linear(size, units)
         self.latent, self.moments = nn.Linear(3 * units, units), nn.Linear(units, 2 * size)
-        self.apply(he_initialise)
+        self.direct = nn.Linear(features, 2 * size) if direct else None
         with torch.no_grad():
-            self.moments.weight[size:] *= 0.1
+            for layer in (self.moments, *([self.direct] if self.direct else [])):
+                layer.weight[size:] *= 0.1
             self.moments.bias[size:] = FIRST_LOG_VARIANCE
 
     def forward(self, features: Tensor, predicted: Gaussian) -> Gaussian:
-        """Return the belief, (n, size), of features (n, 32) and the prediction, (n, size)."""
+        """Return the belief, (n, size), of features (n, number) and the prediction, (n, size)."""
         parts = [
             self.features(features),
             self.mean(predicted.mean),
             self.variance(predicted.log_variance),
         ]
-        combined = _leaky(self.latent(_leaky(torch.cat(parts, 1))))
-        mean, log_variance = self.moments(combined).chunk(2, 1)
-        return Gaussian(mean, _bounded(log_variance))
-
-
-def _bounded(log_variance: Tensor) -> Tensor:
-    """Return log variances between `LEAST` and `MOST`, with a slope everywhere."""
-    below = MOST - functional.softplus(MOST - log_variance)
-    return LEAST + functional.softplus(below - LEAST)
+        moments = self.moments(_leaky(self.latent(_leaky(torch.cat(parts, 1)))))
+        if self.direct:
+            moments = moments + self.direct(features)
+        mean, log_variance = moments.chunk(2, 1)
+        return Gaussian(mean, bounded(log_variance, LEAST, MOST))
 
 
 def _leaky(values: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from unknot.checks import above, count
 from unknot.models.image.networks import conv_decoder, conv_encoder, he_initialise
 from unknot.models.video.game import Videos, as_videos, check_videos
 from unknot.models.video.mocogan import VideoCodes
-from unknot.representation.gaussian import Gaussian
-from unknot.representation.learner import Trainable, anneal
+from unknot.representation.gaussian import Gaussian, bounded
+from unknot.representation.learner import Trainable, anneal, descend_within
 from unknot.representation.networks import image_shape
 
 __all__ = ["SequentialVAE"]
@@ -153,10 +153,7 @@ class SequentialVAE(Trainable):
             "motion": found.motion.kl(self._predicted(motion)).sum(1).mean(),
         }
         loss = 0.5 * error.log() + (terms["content"] + terms["motion"]) / frames[0].numel()
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
-        optimizer.step()
+        norm = descend_within(LARGEST_GRADIENT, loss, optimizer)
         self.updates += 1
         return {name: term.detach() for name, term in {"error": error, **terms, "gradient": norm}.items()}
 
@@ -193,4 +190,4 @@ class SequentialVAE(Trainable):
 def _gaussian(moments: Tensor) -> Gaussian:
     """Return Gaussians of the means, then the log variances, on the last axis."""
     mean, log_variance = moments.chunk(2, -1)
-    return Gaussian(mean, log_variance.clamp(LEAST, MOST))
+    return Gaussian(mean, bounded(log_variance, LEAST, MOST))

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from unknot.models.text.attribute_transfer import AttributeTransfer, noun_loss
 from unknot.models.text.batches import length_batches
 from unknot.models.text.decoding import generate, generate_through
-from unknot.models.text.rnn import Decoded, RNNDecoder
+from unknot.models.text.rnn import Decoded, RNNDecoder, embed
 from unknot.models.text.vocabulary import END, PAD, START, UNKNOWN, Vocabulary
 from unknot.representation import train
 
@@ -75,14 +76,19 @@ def test_the_writers_losses_have_their_weights_and_grow_after_the_warm_up() -> N
 def test_what_is_written_are_symbols_with_the_gradient_of_their_probabilities() -> None:
     torch.manual_seed(0)
     decoder, code = RNNDecoder(9, 3, 4, 5, feed_code=True), torch.randn(2, 3)
-    symbols, decoded = generate_through(decoder, code, 4)
-    assert symbols.argmax(2).equal(generate(decoder, code, 4))
-    assert symbols.detach().sum(2) == pytest.approx(1)
-    value = torch.randn(9)
-    (through,) = torch.autograd.grad((symbols @ value).sum(), decoder.output.bias, retain_graph=True)
-    allowed = decoded.scores.index_fill(2, torch.tensor([PAD, START, UNKNOWN]), -torch.inf)
-    (expected,) = torch.autograd.grad((allowed.softmax(2) @ value).sum(), decoder.output.bias)
-    torch.testing.assert_close(through, expected)
+    written, decoded = generate_through(decoder, code, 4)
+    assert written.symbols.equal(generate(decoder, code, 4))
+    table, value = nn.Embedding(11, 2), torch.randn(2)  # two more rows than the decoder has symbols
+    vectors = embed(table, written)
+    assert vectors.equal(table(written.symbols))
+    weights = (decoder.output.bias, table.weight)
+    slope, rows = torch.autograd.grad((vectors @ value).sum(), weights, retain_graph=True)
+    allowed = decoded.scores.index_fill(2, torch.tensor([PAD, START, UNKNOWN]), -torch.inf).softmax(2)
+    mean = allowed @ table.weight[:9].detach()
+    (expected,) = torch.autograd.grad((mean @ value).sum(), decoder.output.bias)
+    torch.testing.assert_close(slope, expected)
+    (of_symbols,) = torch.autograd.grad((table.weight[written.symbols] @ value).sum(), table.weight)
+    torch.testing.assert_close(rows, of_symbols)
 
 
 # Who learns from what

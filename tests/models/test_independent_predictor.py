@@ -47,13 +47,17 @@ def test_the_bound_is_the_papers_equation(network: str, residual: bool) -> None:
             prior = Normal(after.mean, (after.log_variance / 2).exp())
             seen = torch.stack([after.mean.flatten(1), after.log_variance.flatten(1)])
         belief = learner.belief
+        features = learner.encoder(frames[:, t])
         parts = [
-            belief.features(learner.encoder(frames[:, t])),
+            belief.features(features),
             belief.mean(seen[0]),
             belief.variance(seen[1]),
         ]
         leaky = torch.nn.LeakyReLU(0.2)
-        mean, log_variance = belief.moments(leaky(belief.latent(leaky(torch.cat(parts, 1))))).chunk(2, 1)
+        moments = belief.moments(leaky(belief.latent(leaky(torch.cat(parts, 1)))))
+        if belief.direct:
+            moments = moments + belief.direct(features)
+        mean, log_variance = moments.chunk(2, 1)
         log_variance = 4 - softplus(4 - log_variance)  # smoothly below 4, and above -6
         log_variance = softplus(log_variance + 6) - 6
         q = Normal(mean.reshape(4, 3, 2), (log_variance.reshape(4, 3, 2) / 2).exp())
@@ -65,6 +69,28 @@ def test_the_bound_is_the_papers_equation(network: str, residual: bool) -> None:
     torch.testing.assert_close(found.log_likelihood, torch.stack(likelihood, 1))
     expected = (torch.stack(likelihood, 1) - torch.stack(kl, 1).sum(2)).sum(1) / 3
     torch.testing.assert_close(found.per_frame, expected)
+
+
+def test_a_prediction_weight_adds_the_likelihood_of_decoded_predictions() -> None:
+    found = {}
+    for weight in (0.0, 2.0):
+        learner = made(prediction_weight=weight, variance=0.3)
+        torch.manual_seed(3)
+        found[weight] = learner.update({"observation": clips()})
+    assert "predicted" not in found[0.0]
+    learner = made(variance=0.3)
+    frames = clips().movedim(-1, 2) / 255
+    torch.manual_seed(3)
+    z = learner.factors_of(clips(), sample=True)
+    nats = [
+        Normal(learner.background + learner.decoder(learner.next_factors(z[:, t]).mean.flatten(1)), 0.3**0.5)
+        .log_prob(frames[:, t + 1])  # type: ignore[no-untyped-call]
+        .sum((1, 2, 3))
+        for t in range(2)
+    ]
+    torch.testing.assert_close(found[2.0]["predicted"], torch.stack(nats).mean())
+    torch.testing.assert_close(found[2.0]["bound"], found[0.0]["bound"])
+    assert found[2.0]["gradient"] > found[0.0]["gradient"]
 
 
 def test_a_factors_future_depends_on_its_own_past_alone() -> None:

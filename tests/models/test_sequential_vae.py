@@ -21,8 +21,8 @@ TINY: dict[str, Any] = {
 }
 
 
-def tiny(**changed: Any) -> SequentialVAE:
-    torch.manual_seed(0)
+def tiny(seed: int = 0, **changed: Any) -> SequentialVAE:
+    torch.manual_seed(seed)
     return SequentialVAE(**TINY | changed)
 
 
@@ -71,7 +71,7 @@ def test_an_update_descends_the_bound_per_channel() -> None:
 
 
 def test_colour_becomes_content() -> None:
-    learner = tiny(width=16, hidden=64, steps=500, learning_rate=4e-3)
+    learner = tiny(1, width=16, hidden=64, motion_dim=1, steps=500, learning_rate=4e-3)
     train(learner, bars, 500, progress=False)
     batch = bars(1000, 64)
     codes = learner.encode_videos(batch["observation"])

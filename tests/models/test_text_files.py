@@ -117,6 +117,11 @@ def test_rewrites_are_read_from_a_folder_or_its_archive(tmp_path: Path, packed: 
     assert found.originals.labels.tolist() == [0, 1]
     assert found.references == [[f"by {k}"] * 2 for k in range(4)]
     assert found.outputs == {"Rule": ["fine .", "meh ."]}
+    beside = tmp_path / ("packed" if packed else "outputs/yelp")
+    (beside / "output.0.theirs").write_text("nice .\n")
+    (beside / "output.1.theirs").write_text("poor .\n")
+    found = read_yelp_rewrites(tmp_path / "packed" if packed else tmp_path)
+    assert found.outputs == {"Rule": ["fine .", "meh ."], "theirs": ["nice .", "poor ."]}
     (tmp_path / "outputs/yelp/Rule/test.1-0.tsf").unlink()
     if not packed:
         with pytest.raises(FileError, match=r"must have \[1, 1\] lines, not \[1, 0\]"):

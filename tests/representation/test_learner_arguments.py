@@ -27,6 +27,7 @@ MAY_BE_ZERO = [
     ("SentenceAutoencoder", "noise"),
     ("ARAE", "noise"),
     ("JADEDecoder", "noise"),
+    ("IndependentPredictor", "steps"),
 ]
 KERNEL_WIDTHS = [(name, "width") for name in ("Selectivity", "SceneSelectivity", "MultistepSelectivity")]
 """Widths that are no number of units."""
