@@ -25,6 +25,7 @@ from unknot.files import (
     AGENT,
     CONFIG,
     METRICS,
+    RESULTS,
     SOURCE,
     WEIGHTS,
     FileError,
@@ -316,13 +317,15 @@ class Shown:
 def show_run(run: str | Path) -> Shown:
     """Return the results of a run, from the metrics that its seeds wrote.
 
+    Of a run that ships these are all its seeds, though the first alone has weights here.
+
     Raises:
         FileNotFoundError: no such run, or none of its seeds has ended yet.
     """
     folders, unfinished = ended_seeds(run)
     figures = sorted(folders[0].parent.glob("figures/*"))
     figures += [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
-    metrics = [read_object(folder / METRICS) for folder in folders]
+    metrics = _metrics(folders)
     if (folders[0] / AGENT).exists():
         agent = read_agent(folders[0])
         with _measured(folders):
@@ -333,6 +336,15 @@ def show_run(run: str | Path) -> Shown:
         if not tables:
             raise ValueError("no table has any")
         return Shown(experiment.headlines(metrics), tables, figures, unfinished)
+
+
+def _metrics(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return the metrics of each seed of a run."""
+    shipped = folders[0].parent / RESULTS
+    if shipped.exists():
+        seeds: list[dict[str, Any]] = read_object(shipped, seeds=list)["seeds"]
+        return seeds
+    return [read_object(folder / METRICS) for folder in folders]
 
 
 def ended_seeds(run: str | Path) -> tuple[list[Path], list[Path]]:

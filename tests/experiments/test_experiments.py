@@ -190,6 +190,8 @@ def test_shipped_results_have_tables_and_headlines(path: Path) -> None:
     name, seeds = path.parent.name, read_json(path)["seeds"]
     assert load_experiment(name).tabulate(seeds)
     check_headlines(name, seeds)
+    if ROOT / "pretrained" in path.parents:
+        assert show_run(f"pretrained/{name}").headlines == load_experiment(name).headlines(seeds)
 
 
 def check_headlines(name: str, seeds: list[dict[str, Any]]) -> None:
