@@ -63,7 +63,9 @@ class PlanningAgent:
         R: weight of the actions.
         caution: weight of obstructions; 0 ignores obstacles.
         margin: log odds by which plans keep clear of obstructions.
-        iterations: maximum number of iterations of iLQR.
+        iterations: maximum number of iterations of iLQR for the first plan of an episode.
+        replanning_iterations: the same for later plans, which begin from the last one. More of them find
+            slightly cheaper paths, and no more goals.
         seed: seed of the noise after refused actions.
 
     Raises:
@@ -83,6 +85,7 @@ class PlanningAgent:
         caution: float = 100.0,
         margin: float = 3.0,
         iterations: int = 10,
+        replanning_iterations: int = 2,
         seed: int = 0,
     ) -> None:
         if not isinstance(learner, LocallyLinear):
@@ -105,9 +108,12 @@ class PlanningAgent:
         self.margin, self.seed = margin, seed
         self.horizon, self.one_shot = horizon, replan_every >= horizon
         low, high = (torch.full((learner.action_dim,), limit) for limit in limits)
-        planner = ILQR(horizon, limits=(low, high), iterations=iterations, tolerance=1e-3)
+        planner, replanner = (
+            ILQR(horizon, limits=(low, high), iterations=most, tolerance=1e-3)
+            for most in (iterations, replanning_iterations)
+        )
         replan_distance = float("inf") if self.one_shot else 0.5 * learner.gain
-        self.planner = RecedingHorizon(planner, replan_every, replan_distance)
+        self.planner = RecedingHorizon(planner, replan_every, replan_distance, replanner)
         self._B: Tensor = learner.B.detach()
         self._inverse: Tensor = torch.linalg.pinv(self._B)
         reach = float((self._B.abs() * max(abs(limit) for limit in limits)).sum(1).norm())

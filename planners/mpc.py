@@ -41,20 +41,29 @@ class RecedingHorizon:
         replan_every: Number of actions taken from a plan before the next plan.
         replan_distance: Euclidean distance from the state that the plan expects, beyond which a problem is
             planned again early; infinite by default.
+        replanner: Makes the plans that begin from a problem's last one, such as the planner with fewer
+            iterations; the planner itself by default.
 
     Raises:
-        ValueError: replan_every is not a whole number of at least 1, or replan_distance is negative or NaN.
+        ValueError: replan_every is not a whole number of at least 1, replan_distance is negative or NaN, or
+            a planner has no method plan.
     """
 
     def __init__(
-        self, planner: Planner, replan_every: int = 1, replan_distance: float = float("inf")
+        self,
+        planner: Planner,
+        replan_every: int = 1,
+        replan_distance: float = float("inf"),
+        replanner: Planner | None = None,
     ) -> None:
         count(1, replan_every=replan_every)
         if not isinstance(replan_distance, float) or replan_distance != float("inf"):
             at_least(0, replan_distance=replan_distance)
-        if not callable(getattr(planner, "plan", None)):
-            raise ValueError(f"planner must have a method plan, unlike {planner!r}")
+        for name, value in {"planner": planner, "replanner": replanner}.items():
+            if value is not None and not callable(getattr(value, "plan", None)):
+                raise ValueError(f"{name} must have a method plan, unlike {value!r}")
         self.planner, self.replan_every, self.replan_distance = planner, replan_every, replan_distance
+        self.replanner = replanner
 
     @without_gradients
     def act(
@@ -125,18 +134,29 @@ class RecedingHorizon:
         restart: Tensor | None,
         guesses: Guesses | None,
     ) -> Memory:
-        warm = shifted(memory.actions[rows], memory.used[rows])
-        if restart is not None:
-            warm = warm * ~restart.to(rows.device)[rows, None, None]
-        if guesses is not None:
-            warm = torch.cat([warm[:, None], guesses(rows)], 1)
-        plan = self.planner.plan(dynamics, as_row_cost(cost, start).select(rows), start[rows], warm)
-        return Memory(
-            memory.actions.index_copy(0, rows, plan.actions),
-            memory.states.index_copy(0, rows, plan.states),
-            memory.used.index_fill(0, rows, 0),
-            memory.status.index_copy(0, rows, plan.status),
-        )
+        cost = as_row_cost(cost, start)
+        for planner, part in self._parts(rows, restart):
+            warm = shifted(memory.actions[part], memory.used[part])
+            if restart is not None:
+                warm = warm * ~restart.to(part.device)[part, None, None]
+            if guesses is not None:
+                warm = torch.cat([warm[:, None], guesses(part)], 1)
+            plan = planner.plan(dynamics, cost.select(part), start[part], warm)
+            memory = Memory(
+                memory.actions.index_copy(0, part, plan.actions),
+                memory.states.index_copy(0, part, plan.states),
+                memory.used.index_fill(0, part, 0),
+                memory.status.index_copy(0, part, plan.status),
+            )
+        return memory
+
+    def _parts(self, rows: Tensor, restart: Tensor | None) -> list[tuple[Planner, Tensor]]:
+        """Return the planners, and the problems that each plans."""
+        if self.replanner is None:
+            return [(self.planner, rows)]
+        new = torch.zeros_like(rows, dtype=torch.bool) if restart is None else restart.to(rows.device)[rows]
+        parts = ((self.planner, rows[new]), (self.replanner, rows[~new]))
+        return [(planner, part) for planner, part in parts if len(part)]
 
 
 def shifted(actions: Tensor, used: Tensor) -> Tensor:

@@ -217,7 +217,7 @@ class Counted:
 
     def __init__(self, planning: PlanningAgent) -> None:
         self.inner, self.plans = planning.planner.planner, 0
-        planning.planner.planner = self
+        planning.planner.planner = planning.planner.replanner = self
 
     def plan(self, *arguments: Any) -> Any:
         self.plans += 1

@@ -90,6 +90,20 @@ def test_each_problem_keeps_its_own_goal_when_only_some_are_planned_for() -> Non
     torch.testing.assert_close(z, goals, atol=1e-2, rtol=0)
 
 
+def test_a_replanner_makes_the_plans_that_begin_from_the_last_one() -> None:
+    planner, replanner = Counting(), Counting()
+    horizon = RecedingHorizon(planner, replan_every=2, replanner=replanner)
+    start = torch.tensor([[0.0], [1.0], [2.0]])
+    memory = None
+    for restart in (None, None, torch.tensor([False, True, False])):
+        actions, memory = horizon.act(Push(), cost, start, memory, restart)
+    assert actions.ravel().tolist() == [10, 20, 10]  # the first plan of each, the second of the planner
+    assert [begun.ravel().tolist() for begun in planner.starts] == [[0, 1, 2], [1]]
+    assert [begun.ravel().tolist() for begun in replanner.starts] == [[0, 2]]
+    assert replanner.warm[0] is not None
+    assert replanner.warm[0][0].ravel().tolist() == [12, 13, 0, 0]
+
+
 def test_only_problems_beyond_the_replan_distance_are_planned_early() -> None:
     planner = Counting()  # all its plans expect to be at 0
     horizon = RecedingHorizon(planner, replan_every=4, replan_distance=0.5)
@@ -176,6 +190,8 @@ def test_shifting_appends_zeros() -> None:
 def test_bad_arguments_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="replan_every must be at least 1, not 0"):
         RecedingHorizon(Counting(), replan_every=0)
+    with pytest.raises(ValueError, match=r"replanner must have a method plan, unlike 3"):
+        RecedingHorizon(Counting(), replanner=3)  # type: ignore[arg-type]
     for distance in (-1.0, float("nan")):
         with pytest.raises(ValueError, match=f"replan_distance must be at least 0, not {distance}"):
             RecedingHorizon(Counting(), replan_distance=distance)
