@@ -79,7 +79,8 @@ class Roadmap:
         edges = self._step.isfinite().numpy(force=True)
         weights = self._step.numpy(force=True).astype(np.float64)
         graph = csr_matrix((weights[edges], edges.nonzero()), shape=(nodes, nodes))
-        self._distance = torch.from_numpy(dijkstra(graph)).to(self._step)
+        # By the node that paths lead to: rows are read faster than columns.
+        self._distance_to = torch.from_numpy(dijkstra(graph)).to(self._step).T.contiguous()
 
     @without_gradients
     def paths(self, start: Tensor, goal: Tensor, horizon: int) -> Paths:
@@ -153,8 +154,8 @@ class Roadmap:
     def _to_go(self, goal: Tensor, last: Tensor) -> Tensor:
         """Return the cost of the shortest path from each node to each goal, (batch, nodes)."""
         near = self._near(goal)
-        paths: Tensor = self._distance[:, near] + last.gather(1, near)
-        return paths.amin(2).T
+        paths: Tensor = self._distance_to[near] + last.gather(1, near)[..., None]
+        return paths.amin(1)
 
     def _straight(self, start: Tensor, goal: Tensor, horizon: int) -> Tensor:
         """Return straight lines (batch, horizon + 1, dim) in moves as long as the reach."""
