@@ -5,6 +5,7 @@ goals at random. Episodes: seconds of the clock, all cores. Answers: millisecond
 and 1,024 observations at a time, mean and largest, resets included, one thread.
 
     python benchmarks/planning_agents.py
+    python benchmarks/planning_agents.py --iterations 2 10   # of plans that begin from the last one
 """
 
 import argparse
@@ -30,17 +31,34 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--iterations", type=int, nargs="+", default=[2], help="of plans after the first")
     parser.add_argument("--answers", type=int, default=410, help="to one observation at a time; 41 to more")
     options = parser.parse_args()
-    agent = PlanningAgent.load(AGENT)
+    threads = torch.get_num_threads()
+    for iterations in options.iterations:
+        agent = PlanningAgent.load(AGENT, replanning_iterations=iterations)
+        torch.set_num_threads(threads)
+        show_episodes(agent, options.episodes, f"{iterations} iterations")
+        torch.set_num_threads(1)
+        show_answers(agent, options.answers)
+
+
+def show_episodes(agent: Any, episodes: int, name: str) -> None:
+    """Print how long episodes take, and how they end."""
     start = time.perf_counter()
-    result = evaluate_agent(agent, ID, episodes=options.episodes, seed=0, env_kwargs=OPTIONS)
+    result = evaluate_agent(agent, ID, episodes=episodes, seed=0, env_kwargs=OPTIONS)
     seconds = time.perf_counter() - start
-    print(f"{options.episodes:,} episodes: {seconds:.1f} s, {result.success_rate:.1%} at the goal")
-    torch.set_num_threads(1)
-    print(f"\n{'observations at once':24}{'mean ms':>10}{'largest ms':>12}{'ms for each':>13}")
+    print(
+        f"\n{name}, {episodes:,} episodes: {seconds:.1f} s, {result.success_rate:.1%} at the goal, "
+        f"mean return {result.mean_return:.2f}"
+    )
+
+
+def show_answers(agent: Any, steps: int) -> None:
+    """Print how long answers take."""
+    print(f"{'observations at once':24}{'mean ms':>10}{'largest ms':>12}{'ms for each':>13}")
     for count in AT_ONCE:
-        answers = 1000 * answering(agent, count, options.answers if count == 1 else 41)
+        answers = 1000 * answering(agent, count, steps if count == 1 else 41)
         mean = answers.mean()
         print(f"{count:<24}{mean:10.1f}{answers.max():12.1f}{mean / count:13.3f}")
 

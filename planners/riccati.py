@@ -84,7 +84,7 @@ def _applied(matrices: Array, vectors: Array) -> Array:
 def _damp(Quu: Array, damping: Array) -> Array:
     """Add to the diagonal of control Hessians (m, m, rows), in place; return what was added (rows,)."""
     diagonal = np.einsum("iir->ir", Quu)  # a view
-    extra: Array = damping * np.abs(diagonal).mean(0)
+    extra: Array = damping * (np.add.reduce(np.abs(diagonal), 0) / len(diagonal))  # faster than `mean`
     diagonal += extra
     return extra
 

@@ -104,8 +104,9 @@ class Roadmap:
                 f"not {tuple(start.shape)} and {tuple(goal.shape)}"
             )
         check_like_start(start, states=self.nodes, goal=goal)
-        last = self._last_moves(goal)
-        to_go = self._to_go(goal, last)
+        before = self._near(goal)
+        last = self._last_moves(goal, before)
+        to_go = self._to_go(before, last)
         near = self._near(start)
         onward = self._lengths(start[:, None].expand(*near.shape, dim), self.nodes[near]) + to_go.gather(
             1, near
@@ -145,17 +146,17 @@ class Roadmap:
             lengths[within] = 1 + extra + 0.5 * squared[within] / (self.reach * self.reach)
         return lengths
 
-    def _last_moves(self, goal: Tensor) -> Tensor:
-        """Return the cost of a move from each node to each goal, (batch, nodes)."""
-        near = self._near(goal)
+    def _last_moves(self, goal: Tensor, near: Tensor) -> Tensor:
+        """Return the cost of a move from each node to each goal, (batch, nodes), given those near it."""
         lengths = self._lengths(self.nodes[near], goal[:, None].expand(*near.shape, -1))
         return lengths.new_full((len(goal), len(self.nodes)), torch.inf).scatter(1, near, lengths)
 
-    def _to_go(self, goal: Tensor, last: Tensor) -> Tensor:
+    def _to_go(self, near: Tensor, last: Tensor) -> Tensor:
         """Return the cost of the shortest path from each node to each goal, (batch, nodes)."""
-        near = self._near(goal)
-        paths: Tensor = self._distance_to[near] + last.gather(1, near)[..., None]
-        return paths.amin(1)
+        shortest = torch.full_like(last, torch.inf)
+        for node, length in zip(near.unbind(1), last.gather(1, near).unbind(1), strict=True):
+            torch.minimum(shortest, self._distance_to[node] + length[:, None], out=shortest)
+        return shortest
 
     def _straight(self, start: Tensor, goal: Tensor, horizon: int) -> Tensor:
         """Return straight lines (batch, horizon + 1, dim) in moves as long as the reach."""
