@@ -59,11 +59,11 @@ class RecedingHorizon:
         count(1, replan_every=replan_every)
         if not isinstance(replan_distance, float) or replan_distance != float("inf"):
             at_least(0, replan_distance=replan_distance)
-        for name, value in {"planner": planner, "replanner": replanner}.items():
-            if value is not None and not callable(getattr(value, "plan", None)):
+        self.planner, self.replanner = planner, planner if replanner is None else replanner
+        for name, value in {"planner": self.planner, "replanner": self.replanner}.items():
+            if not callable(getattr(value, "plan", None)):
                 raise ValueError(f"{name} must have a method plan, unlike {value!r}")
-        self.planner, self.replan_every, self.replan_distance = planner, replan_every, replan_distance
-        self.replanner = replanner
+        self.replan_every, self.replan_distance = replan_every, replan_distance
 
     @without_gradients
     def act(
@@ -152,9 +152,9 @@ class RecedingHorizon:
 
     def _parts(self, rows: Tensor, restart: Tensor | None) -> list[tuple[Planner, Tensor]]:
         """Return the planners, and the problems that each plans."""
-        if self.replanner is None:
-            return [(self.planner, rows)]
-        new = torch.zeros_like(rows, dtype=torch.bool) if restart is None else restart.to(rows.device)[rows]
+        if restart is None or self.replanner is self.planner:
+            return [(self.replanner, rows)]
+        new = restart.to(rows.device)[rows]
         parts = ((self.planner, rows[new]), (self.replanner, rows[~new]))
         return [(planner, part) for planner, part in parts if len(part)]
 

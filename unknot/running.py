@@ -325,7 +325,11 @@ def show_run(run: str | Path) -> Shown:
     folders, unfinished = ended_seeds(run)
     figures = sorted(folders[0].parent.glob("figures/*"))
     figures += [path for folder in folders for path in sorted(folder.rglob("figures/*"))]
-    metrics = _metrics(folders)
+    shipped = folders[0].parent / RESULTS
+    if shipped.exists() and Path(run) != folders[0]:  # a seed's own folder stands for itself alone
+        metrics: list[dict[str, Any]] = read_object(shipped, seeds=list)["seeds"]
+    else:
+        metrics = [read_object(folder / METRICS) for folder in folders]
     if (folders[0] / AGENT).exists():
         agent = read_agent(folders[0])
         with _measured(folders):
@@ -336,15 +340,6 @@ def show_run(run: str | Path) -> Shown:
         if not tables:
             raise ValueError("no table has any")
         return Shown(experiment.headlines(metrics), tables, figures, unfinished)
-
-
-def _metrics(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return the metrics of each seed of a run."""
-    shipped = folders[0].parent / RESULTS
-    if shipped.exists():
-        seeds: list[dict[str, Any]] = read_object(shipped, seeds=list)["seeds"]
-        return seeds
-    return [read_object(folder / METRICS) for folder in folders]
 
 
 def ended_seeds(run: str | Path) -> tuple[list[Path], list[Path]]:

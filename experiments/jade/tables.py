@@ -73,12 +73,17 @@ def compare(seeds: Seeds, name: str, other: str) -> tuple[float, float, int]:
         The mean difference of their errors in points; the p-value of the two-sided paired t-test, 1 where
         there are fewer than two draws or no difference varies; the number of draws.
     """
-    both = [seed for seed in seeds if {name, other} <= seed["models"].keys()]
+    both = _having(seeds, name, other)
     errors, others = (np.array(percent(both, each, "error")) for each in (name, other))
     difference = errors - others
     varies = len(both) > 1 and difference.std() > 0
     p = float(ttest_rel(errors, others).pvalue) if varies else 1.0
     return float(difference.mean()), p, len(both)
+
+
+def _having(seeds: Seeds, *names: str) -> Seeds:
+    """Return the draws that have all of some rows."""
+    return [seed for seed in seeds if seed["models"].keys() >= set(names)]
 
 
 def tabulate(seeds: Seeds) -> list[Table]:
@@ -117,7 +122,7 @@ def _errors(seeds: Seeds) -> Table:
 def _tests(seeds: Seeds) -> Table:
     rows = []
     for name, other in TESTS:
-        if not all(where_measured(seeds, "models", each) for each in (name, other)):
+        if not _having(seeds, name, other):
             continue
         points, p, draws = compare(seeds, name, other)
         rows.append((f"{TITLES[name]} − {TITLES[other]}", f"{points:+.1f}", f"{p:.2g}", str(draws)))

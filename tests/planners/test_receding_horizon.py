@@ -190,6 +190,8 @@ def test_shifting_appends_zeros() -> None:
 def test_bad_arguments_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="replan_every must be at least 1, not 0"):
         RecedingHorizon(Counting(), replan_every=0)
+    with pytest.raises(ValueError, match=r"^planner must have a method plan, unlike None"):
+        RecedingHorizon(None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"replanner must have a method plan, unlike 3"):
         RecedingHorizon(Counting(), replanner=3)  # type: ignore[arg-type]
     for distance in (-1.0, float("nan")):
