@@ -2,7 +2,8 @@
 
 The shipped agent (`pretrained/dynamics-content`) in the planar environment with solid obstacles, starts and
 goals at random. Episodes: seconds of the clock, all cores. Answers: milliseconds of one `predict` of 1, 64
-and 1,024 observations at a time, mean and largest, resets included, one thread.
+and 1,024 observations at a time, mean and largest, resets included, one thread. Planning loss: that of the
+models of `dynamics-content`, in units of the best planner's on the true map.
 
     python benchmarks/planning_agents.py
     python benchmarks/planning_agents.py --iterations 2 10   # of plans that begin from the last one
@@ -10,6 +11,8 @@ and 1,024 observations at a time, mean and largest, resets included, one thread.
 
 import argparse
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gymnasium as gym
@@ -18,11 +21,16 @@ import torch
 
 import unknot  # noqa: F401  registers the environments
 from unknot.agents import PlanningAgent, evaluate_agent
+from unknot.agents.planar_problems import HORIZON, planning_loss, reference, roll_out, sample_problems
+from unknot.experiments.dynamics_content.measures import FIRST_PROBLEM
+from unknot.experiments.dynamics_content.models import SETS
 
 ID = "unknot/Planar-v0"
 OPTIONS: dict[str, Any] = {"collision": "solid", "noise": 0.0}
 AGENT = "pretrained/dynamics-content"
 AT_ONCE = (1, 64, 1024)
+PROBLEMS = 40
+"""Problems whose planning loss is measured, the first of those of `dynamics-content`."""
 
 
 def main() -> None:
@@ -41,6 +49,8 @@ def main() -> None:
         show_episodes(agent, options.episodes, f"{iterations} iterations")
         torch.set_num_threads(1)
         show_answers(agent, options.answers)
+        for rule in ("published", "solid"):
+            show_losses(rule, iterations)
 
 
 def show_episodes(agent: Any, episodes: int, name: str) -> None:
@@ -61,6 +71,17 @@ def show_answers(agent: Any, steps: int) -> None:
         answers = 1000 * answering(agent, count, steps if count == 1 else 41)
         mean = answers.mean()
         print(f"{count:<24}{mean:10.1f}{answers.max():12.1f}{mean / count:13.3f}")
+
+
+def show_losses(rule: str, iterations: int) -> None:
+    """Print the planning loss under a collision rule, for both sets of images."""
+    agent = PlanningAgent.load(f"{AGENT}/{rule}", replanning_iterations=iterations)
+    problems = sample_problems("anywhere", {"collision": rule}, PROBLEMS, FIRST_PROBLEM)
+    with TemporaryDirectory() as folder:
+        best = reference(problems, Path(folder)).best_loss.mean()
+    for images, appearance in SETS.items():
+        loss = planning_loss(roll_out(agent, problems, appearance, HORIZON), problems.goals).mean()
+        print(f"planning loss, {rule} rule, images {images}: {loss / best:.3f}")
 
 
 def answering(agent: Any, count: int, steps: int) -> np.ndarray[Any, np.dtype[np.float64]]:
