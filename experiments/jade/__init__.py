@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
@@ -46,7 +45,7 @@ from unknot.models.image.bottleneck_classifiers import (
 from unknot.models.image.jade import JADE
 from unknot.models.image.jade_decoder import JADEDecoder
 from unknot.report import Headline, Table, save_figure, save_gif
-from unknot.representation import load_learner, train
+from unknot.representation import load_learner
 
 __all__ = ["PRESETS", "Settings", "evaluate", "headlines", "plot", "run", "tabulate"]
 
@@ -212,7 +211,9 @@ def _train(
 ) -> BottleneckClassifier:
     """Return the trained model of a name."""
     if name == "fine-tuned":
-        _pretrain(settings, data, path / PRETRAINING, seed, resume)
+        coloured = coloured_batches(data.other, settings.batch, seed)
+        first = replace(settings, steps=settings.pretraining)
+        train_model(lambda: _model(first, name), coloured, first.steps, path / PRETRAINING, seed, resume)
 
     def make() -> BottleneckClassifier:
         if name == DECODER:
@@ -265,14 +266,6 @@ def _batches(settings: Settings, name: str, data: Data, seed: int) -> Batches:
     if name in tables.SINGLE:
         return labelled_batches(data.training, settings.batch, seed)
     return paired_batches(data.training, data.other, settings.batch, seed)
-
-
-def _pretrain(settings: Settings, data: Data, path: Path, seed: int, resume: bool) -> None:
-    torch.manual_seed(seed)
-    model = _model(replace(settings, steps=settings.pretraining), "fine-tuned")
-    batches = coloured_batches(data.other, settings.batch, seed)
-    label = f"seed {seed}: coloured MNIST"
-    train(model, batches, settings.pretraining, folder=path, resume=resume, description=label)
 
 
 # Pictures and tables
