@@ -51,6 +51,7 @@ def solve(F: Array, gradient: Array, hessian: Array, damping: Array, room: tuple
     linear = np.insert(F, n, 0.0, axis=2)
     quadratic = np.concatenate([hessian[:, :, :n], gradient[:, :, None], hessian[:, :, n:]], 2)
     value = quadratic[-1, :n, : n + 1]
+    damped = damping.any()
     parts: list[tuple[Array, ...]] = []
     with np.errstate(all="ignore"):  # of problems that need more damping
         for t in range(len(F) - 1, -1, -1):
@@ -58,7 +59,7 @@ def solve(F: Array, gradient: Array, hessian: Array, damping: Array, room: tuple
             ahead[:, n] += value[:, n]
             Q = quadratic[t] + _product(F[t], ahead)
             S, Quu = Q[n:, : n + 1], Q[n:, n + 1 :]
-            extra = _damp(Quu, damping)
+            extra = _damp(Quu, damping) if damped else 0.0
             P, law = _control(Quu, S, None if room is None else (room[0][t], room[1][t]))
             parts.append((P[:, n], law, S[:, n], Quu))
             # Where the control is free, Quu P = -S; where a limit holds it, its slope K is zero. So
@@ -104,11 +105,7 @@ def _control(Quu: Array, S: Array, room: tuple[Array, Array] | None) -> tuple[Ar
     if (k == P[:, -1]).all():
         return P, P
     box = _box_of_two if len(k) <= 2 else _box_of_many
-    k, K = box(Quu, S, P, k, *room)
-    free, slope = _free(Quu, S[:, -1], k, *room)
-    diagonal = np.einsum("iir->ir", Quu)
-    lifted = _beside(-S[:, :-1] / diagonal[:, None], k - slope / diagonal)
-    return _beside(K * free[:, None], k), np.where(free[:, None], _beside(K, k), lifted)
+    return box(Quu, S, P, k, *room)
 
 
 def _beside(matrix: Array, vector: Array) -> Array:
@@ -121,20 +118,21 @@ def _clipped(k: Array, low: Array, high: Array) -> Array:
 
 
 def _box_of_two(Quu: Array, S: Array, P: Array, k: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Return k and K for at most two controls, exactly, from the free optimum P and its clipped value k.
+    """Return `_control` for at most two controls, exactly, from the free optimum P and its clipped value k.
 
     At least one control of k is then optimal, and one step of the other along its own axis finds the
-    optimum.
+    optimum. There, a control is held if another such step would cross its limit.
     """
-    diagonal = np.einsum("iir->ir", Quu)
-    free, slope = _free(Quu, S[:, -1], k, low, high)
-    k = _clipped(k - free * slope / diagonal, low, high)
-    free, _ = _free(Quu, S[:, -1], k, low, high)
-    return k, np.where(free.all(0), P[:, :-1], -S[:, :-1] / diagonal[:, None])
+    diagonal, q, optimal = np.einsum("iir->ir", Quu), S[:, -1], (k == P[:, -1]).all(0)
+    k = np.where(optimal, k, _clipped(k - (q + _applied(Quu, k)) / diagonal, low, high))
+    lifted = k - (q + _applied(Quu, k)) / diagonal
+    free = optimal | ((lifted >= low) & (lifted <= high))
+    K = np.where(free.all(0), P[:, :-1], -S[:, :-1] / diagonal[:, None])
+    return _beside(K * free[:, None], k), _beside(K, np.where(free, k, lifted))
 
 
 def _box_of_many(Quu: Array, S: Array, P: Array, k: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Return k and K by projected Newton steps from k (Tassa et al. 2014, their algorithm 1)."""
+    """Return `_control` by projected Newton steps from k (Tassa et al. 2014, their algorithm 1)."""
     eye = np.eye(len(k), dtype=k.dtype)[..., None]
     fractions = np.array([1.0, 0.5, 0.1, 0.01, 0.0], k.dtype)[:, None, None]
     for _ in range(4 * len(k)):
@@ -144,9 +142,12 @@ def _box_of_many(Quu: Array, S: Array, P: Array, k: Array, low: Array, high: Arr
         tries = _clipped(k + fractions * change, low, high)
         values = (tries * (_applied(Quu, tries[:, None]) / 2 + S[:, -1])).sum(1)
         k = np.take_along_axis(tries, values.argmin(0)[None, None], 0)[0]
-    free, _ = _free(Quu, S[:, -1], k, low, high)
+    free, slope = _free(Quu, S[:, -1], k, low, high)
     inverse = _inverse(np.where(free[:, None] & free, Quu, eye))
-    return k, -np.add.reduce(inverse[:, :, None] * (S[:, :-1] * free[:, None]), 1)
+    K = -np.add.reduce(inverse[:, :, None] * (S[:, :-1] * free[:, None]), 1)
+    diagonal = np.einsum("iir->ir", Quu)
+    lifted = _beside(-S[:, :-1] / diagonal[:, None], k - slope / diagonal)
+    return _beside(K, k), np.where(free[:, None], _beside(K, k), lifted)
 
 
 def _free(Quu: Array, q: Array, k: Array, low: Array, high: Array) -> tuple[Array, Array]:
@@ -163,7 +164,10 @@ def _inverse(matrices: Array) -> Array:
         return inverse
     if m == 2:
         a, b, c = matrices[0, 0], matrices[0, 1], matrices[1, 1]
-        inverse = np.stack([c, -b, -b, a]).reshape(2, 2, -1) / (a * c - b * b)
+        inverse = np.empty_like(matrices)
+        inverse[0, 0], inverse[1, 1], inverse[0, 1] = c, a, -b
+        inverse[1, 0] = inverse[0, 1]
+        inverse /= a * c - b * b
         return inverse
     first = torch.from_numpy(np.moveaxis(matrices, -1, 0).copy())
     inverse = torch.linalg.inv_ex(first).inverse.numpy()  # NumPy's raises for one that is singular
