@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pkgutil
 import re
 import shlex
 import signal
@@ -19,7 +20,7 @@ import torch
 from PIL import Image
 
 from unknot import experiments, terminal
-from unknot.cli import main
+from unknot.cli import COMMANDS, DATA, main
 from unknot.files import write_json
 from unknot.learners import LEARNERS
 from unknot.report import Table, captioned, mean_std, save_figure, save_gif
@@ -537,6 +538,29 @@ def test_nobody_plays_without_a_display(
     monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
     assert "there is no display to open a window on" in fails("play unknot/Planar-v0", 2, capsys)
     assert "there is no display" in fails("watch expert --env unknot/Planar-v0 --window", 2, capsys)
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_has_a_line_for_each_command(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([word])
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[:1] == " "]
+    assert [name for name, _ in lines] == list(COMMANDS)
+    assert all(sentence.endswith(".") for _, sentence in lines)
+
+
+def test_a_command_that_is_missing_or_unknown_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, message in (
+        ([], "name a command"),
+        (["sohw"], "did you mean"),
+        (["--seed"], "unknown command"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+        assert message in capsys.readouterr().err
+
+
+def test_every_data_set_has_a_function_that_fetches_it() -> None:
+    assert all(callable(pkgutil.resolve_name(name)) for name in DATA.values())
 
 
 @pytest.mark.parametrize("name", ["Planar", "Maze", "MnistGrid", "GraspReach"])

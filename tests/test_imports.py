@@ -204,7 +204,7 @@ def test_the_base_package_is_enough_to_import(room: str) -> None:
         "import unknot.envs",
         "import gymnasium, unknot; gymnasium.make('unknot/Planar-v0').reset(seed=0)",
         "import gymnasium; gymnasium.make_vec('unknot:unknot/Planar-v0', num_envs=2).reset(seed=0)",
-        "from unknot.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass",
+        "from unknot.cli import main; main(['--help'])",
         "from unknot.cli import main; main(['list'])",
     ],
 )

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
 
 import gymnasium as gym
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from unknot import experiments, heads, listing, mnist, playing
+from unknot import experiments, listing, playing
 from unknot.agent_commands import collect, evaluate_agents, train_agent, watch
 from unknot.checks import install, require, unknown
 from unknot.files import FileError
@@ -54,6 +55,7 @@ EXTRAS = {
     "ray": "cluster",
 }
 """The extra that installs each module."""
+HELP = ("-h", "--help")
 
 S = TypeVar("S")
 P = TypeVar("P", bound=str)
@@ -135,18 +137,25 @@ def _fail(sentence: str) -> NoReturn:
 
 
 def _dispatch(words: list[str]) -> None:
-    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        _fail(unknown("command", words[0], COMMANDS))
-    if words[:1] == ["run"] and words[1:2] not in ([], ["-h"], ["--help"]):
-        return _run(*words[1:])
-    tyro.extras.subcommand_cli_from_dict(
-        COMMANDS,
-        prog="unknot",
-        description="Environments with known factors, learners that find them in pixels, planners.",
-        args=words,
-        config=(FlagCreatePairsOff,),
-    )
+    if not words:
+        raise UsageError("name a command: unknot --help lists them")
+    name, *flags = words
+    if name in HELP:
+        return _help()
+    if name not in COMMANDS:
+        raise UsageError(unknown("command", name, COMMANDS))
+    if name == "run" and flags and flags[0] not in HELP:
+        return _run(*flags)
+    tyro.cli(COMMANDS[name], prog=f"unknot {name}", args=flags, config=(FlagCreatePairsOff,))
     return None
+
+
+def _help() -> None:
+    """Print the commands, each with the first sentence about it."""
+    say("Environments with known factors, learners that find them in pixels, planners.\n")
+    say("unknot COMMAND --help tells about one of these:\n")
+    for name, command in COMMANDS.items():
+        say(f"  {name:16}{(command.__doc__ or '').splitlines()[0]}")
 
 
 def run(experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")]) -> None:
@@ -309,7 +318,7 @@ def fetch(data: Annotated[str, Positional, arg(metavar="DATA")]) -> None:
     """
     if data not in DATA:
         raise UsageError(unknown("data set", data, DATA))
-    say(str(DATA[data]()))
+    say(str(resolve_name(DATA[data])()))
 
 
 def collect_grasps(
@@ -356,31 +365,14 @@ def collect_grasps(
     print_tables([Table("Grasps", columns, rows, (note,))])
 
 
-def _fetch_reviews() -> Path:
-    from unknot.models.data.valence import RELEASE
-
-    return RELEASE.fetch()
-
-
-def _fetch_tags() -> Path:
-    from unknot.models.data.tags import RELEASE
-
-    return RELEASE.fetch()
-
-
-def _fetch_parallel() -> Path:
-    from unknot.models.data.help_pages import fetch_help_pages
-
-    return fetch_help_pages()
-
-
 DATA = {
-    "mnist": mnist.fetch,
-    "heads": heads.fetch,
-    "reviews": _fetch_reviews,
-    "tags": _fetch_tags,
-    "parallel": _fetch_parallel,
+    "mnist": "unknot.mnist:fetch",
+    "heads": "unknot.heads:fetch",
+    "reviews": "unknot.models.data.valence:RELEASE.fetch",
+    "tags": "unknot.models.data.tags:RELEASE.fetch",
+    "parallel": "unknot.models.data.help_pages:fetch_help_pages",
 }
+"""The function that fetches each data set, imported only to do so."""
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,
