@@ -15,10 +15,10 @@ from unknot.run_folders import find_model, pretrained_names, run_names
 from .digit_expert import DigitExpert
 from .environments import copies_for, make_environment
 from .evaluation import Agent, Evaluation, evaluate_agent
-from .experts import RandomAgent
+from .experts import RandomAgent, ShakenLineExpert
 from .maze_experts import MazeExpert
 
-__all__ = ["EXPERTS", "Opened", "compare_agents", "find_agent", "home"]
+__all__ = ["EXPERTS", "RULES", "Opened", "compare_agents", "find_agent", "home"]
 
 Vector: TypeAlias = VectorEnv[Any, Any, Any]
 Opened: TypeAlias = Callable[[int], tuple[Agent, Vector]]
@@ -52,6 +52,20 @@ EXPERTS: dict[str, Callable[[Any], Agent]] = {
     "unknot/Planar-v0": _planar_expert,
 }
 """By environment, the function that makes its expert from the innermost vector environment."""
+
+
+def _narrow_side(env: Any) -> Agent:
+    require("learn", "torch")
+    from .narrow_side import NarrowSideAgent
+
+    return NarrowSideAgent()
+
+
+RULES: dict[str, Callable[[Any], Agent]] = {
+    "unknot/Grasp-v0": _narrow_side,
+    "unknot/Planar-v0": lambda env: ShakenLineExpert(),
+}
+"""By environment, the function that makes its trivial baseline: problems that it solves need no learning."""
 
 
 def compare_agents(
@@ -98,9 +112,9 @@ def find_agent(
     """Find an agent.
 
     Args:
-        name: "random"; "expert"; the run of a trained agent; a run, or weights that ship, to plan with
-            ("pretrained/dynamics-content", or "pretrained/dynamics-content/solid" for another of its models);
-            or a zip file of Stable-Baselines3.
+        name: "random"; "rule", the trivial baseline; "expert"; the run of a trained agent; a run, or weights
+            that ship, to plan with ("pretrained/dynamics-content", or "pretrained/dynamics-content/solid" for
+            one of its models); or a zip file of Stable-Baselines3.
         environment: the id of the environment it is for.
         options: the environment's keyword arguments.
         seed: seed of a random agent's actions.
@@ -121,6 +135,10 @@ def find_agent(
         if environment not in EXPERTS:
             raise ValueError(f"{environment} has no expert; {', '.join(EXPERTS)} have one")
         return _unwrapped(EXPERTS[environment], environment, _in_own_units(options))
+    if name == "rule":
+        if environment not in RULES:
+            raise ValueError(f"{environment} has no rule; {', '.join(RULES)} have one")
+        return _unwrapped(RULES[environment], environment, _in_own_units(options))
     if name.endswith(".zip") and Path(name).is_file():
         require("agents", "stable_baselines3")
         from .saved import load_zip
@@ -139,7 +157,7 @@ def home(name: str) -> tuple[str, dict[str, Any]] | None:
     Raises:
         FileNotFoundError: there is no run of this name.
     """
-    folder, _ = _run_and_model(name)
+    folder, model = _run_and_model(name)
     if (folder / AGENT).exists():
         from .saved import read_settings
 
@@ -148,8 +166,10 @@ def home(name: str) -> tuple[str, dict[str, Any]] | None:
     if not (folder / CONFIG).exists():
         return None
     experiment = read_object(folder / CONFIG, experiment=str)["experiment"]
-    planning = [(there, dict(row.home)) for (run, there), row in PLANNING_AGENTS.items() if run == experiment]
-    return planning[0] if planning else None
+    for (run, there), row in PLANNING_AGENTS.items():
+        if run == experiment:
+            return there, dict(row.home) | ({row.named_by: model} if row.named_by and model else {})
+    return None
 
 
 def _unwrapped(make: Callable[[Any], Agent], environment: str, options: Mapping[str, Any]) -> Opened:
@@ -189,7 +209,8 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
                 f"{folder} learnt in {environment} with {option}={row.home[option]} and plans nowhere else: "
                 f"{option} must be {row.home[option]}, not {given}"
             )
-    planner: Agent = getattr(import_module(row.module), row.kind).load(folder, model or row.model)
+    named = options.get(row.named_by, row.model) if row.named_by else row.model
+    planner: Agent = getattr(import_module(row.module), row.kind).load(folder, model or named)
     return _unwrapped(lambda env: planner, environment, _in_own_units(options))
 
 
@@ -198,7 +219,7 @@ def _run_and_model(name: str) -> tuple[Path, str | None]:
     try:
         return find_model(name)
     except FileNotFoundError:
-        known = ["random", "expert", *pretrained_names(), *run_names()]
+        known = ["random", "rule", "expert", *pretrained_names(), *run_names()]
         raise FileNotFoundError(unknown("agent", name, known)) from None
 
 

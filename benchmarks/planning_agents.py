@@ -1,9 +1,9 @@
 """How long does an agent that plans in a learnt model take: for episodes, and for one answer?
 
-The shipped agent (`pretrained/dynamics-content`) in the planar environment with solid obstacles, starts and
-goals at random. Episodes: seconds of the clock, all cores. Answers: milliseconds of one `predict` of 1, 64
-and 1,024 observations at a time, mean and largest, resets included, one thread. Planning loss: that of the
-models of `dynamics-content`, in units of the best planner's on the true map.
+The shipped agent (`pretrained/dynamics-content/solid`) in the planar environment with solid obstacles,
+starts and goals anywhere. Episodes: seconds of the clock, all cores. Answers: milliseconds of one `predict`
+of 1, 64 and 1,024 observations at a time, mean and largest, resets included, one thread. Planning loss: that
+of the models of `dynamics-content`, in units of the best planner's on the true map.
 
     python benchmarks/planning_agents.py
     python benchmarks/planning_agents.py --iterations 2 10   # of plans that begin from the last one
@@ -26,8 +26,8 @@ from unknot.experiments.dynamics_content.measures import FIRST_PROBLEM
 from unknot.experiments.dynamics_content.models import SETS
 
 ID = "unknot/Planar-v0"
-OPTIONS: dict[str, Any] = {"collision": "solid", "noise": 0.0}
-AGENT = "pretrained/dynamics-content"
+OPTIONS: dict[str, Any] = {"collision": "solid", "task": "anywhere", "noise": 0.0}
+RUN = "pretrained/dynamics-content"
 AT_ONCE = (1, 64, 1024)
 PROBLEMS = 40
 """Problems whose planning loss is measured, the first of those of `dynamics-content`."""
@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     threads = torch.get_num_threads()
     for iterations in options.iterations:
-        agent = PlanningAgent.load(AGENT, replanning_iterations=iterations)
+        agent = PlanningAgent.load(f"{RUN}/solid", replanning_iterations=iterations)
         torch.set_num_threads(threads)
         show_episodes(agent, options.episodes, f"{iterations} iterations")
         torch.set_num_threads(1)
@@ -75,7 +75,7 @@ def show_answers(agent: Any, steps: int) -> None:
 
 def show_losses(rule: str, iterations: int) -> None:
     """Print the planning loss under a collision rule, for both sets of images."""
-    agent = PlanningAgent.load(f"{AGENT}/{rule}", replanning_iterations=iterations)
+    agent = PlanningAgent.load(f"{RUN}/{rule}", replanning_iterations=iterations)
     problems = sample_problems("anywhere", {"collision": rule}, PROBLEMS, FIRST_PROBLEM)
     with TemporaryDirectory() as folder:
         best = reference(problems, Path(folder)).best_loss.mean()

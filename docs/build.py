@@ -8,6 +8,7 @@
 
 import inspect
 import re
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,9 @@ def environment_page(name: str) -> str:
     short = page_name(name).removesuffix(".md")
     parts = [f"# {name}\n", f"![A problem]({short}.png) ![Its expert]({short}.gif)\n"]
     parts.append(f"{markdown(_docstring(name))}\n")
-    settings = inspect.getdoc(_environment(name).simulation_class) or ""
-    parts += [f"{markdown(part)}\n" for part in settings.split("\n\n") if part.startswith("Args:")]
+    simulation = _environment(name).simulation_class
+    settings, defaults = inspect.getdoc(simulation) or "", _defaults(simulation)
+    parts += [f"{markdown(part, defaults)}\n" for part in settings.split("\n\n") if part.startswith("Args:")]
     return "\n".join([*parts, f"{MADE}\n"])
 
 
@@ -88,20 +90,27 @@ def _docstring(name: str) -> str:
     return inspect.getdoc(_environment(name)) or ""
 
 
-def markdown(docstring: str) -> str:
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the default values of a function's arguments, of those that have one."""
+    parameters = inspect.signature(function).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}
+
+
+def markdown(docstring: str, defaults: Mapping[str, Any] | None = None) -> str:
     """Turn the sections of a docstring, a title with an indented body, into Markdown's.
 
-    The entries of "Args:" become a list.
+    The entries of "Args:" become a list, with the default values of the arguments that have one.
     """
     lines: list[str] = []
-    source = docstring.splitlines()
+    source, defaults = docstring.splitlines(), defaults or {}
     entries = False
     for line, following in zip(source, [*source[1:], ""], strict=True):
         if line and line[0] != " " and following.startswith("    "):
             entries = line == "Args:"
             lines += [f"## {line.rstrip(':').replace('Args', 'Arguments')}", ""]
         elif entries and (entry := re.fullmatch(r" {4}(\w+): (.*)", line)):
-            lines.append(f"- `{entry[1]}`: {entry[2]}")
+            value = f" (default: `{defaults[entry[1]]!r}`)" if entry[1] in defaults else ""
+            lines.append(f"- `{entry[1]}`{value}: {entry[2]}")
         else:
             lines.append(line[6 if entries else 4 :] if line.startswith("    ") else line)
     return "\n".join(lines)

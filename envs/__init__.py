@@ -1,7 +1,7 @@
 """Environments whose factors of variation are known, for Gymnasium, single and vectorised.
 
-They need NumPy and Gymnasium only. A world is array code over a batch (`Simulation`); the single and the
-vector environment are made of it.
+They need NumPy, Gymnasium and `lazy_loader` only. A world is array code over a batch (`Simulation`); the
+single and the vector environment are made of it.
 """
 
 import lazy_loader

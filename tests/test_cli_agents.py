@@ -98,6 +98,7 @@ def test_an_agent_is_trained_resumed_and_compared(here: Path, capsys: pytest.Cap
         ("evaluate-agent random --env unknot/Planar-v0 --seed -3", "seed must be at least 0, not -3"),
         ("evaluate-agent", "name an agent"),
         ("evaluate-agent random", "name the environment (--env)"),
+        ("evaluate-agent rule --env unknot/Maze-v0", "unknot/Maze-v0 has no rule; unknot/Grasp-v0, "),
         ("evaluate-agent rando --env unknot/Planar-v0", "unknown agent 'rando'; did you mean 'random'"),
         ("evaluate-agent random --env unknot/Planar-v0 --episodes 0", "episodes must be at least 1"),
         ("evaluate-agent random --env unknot/Planar-v0 --options map=gate", "did you mean 'gates'"),
@@ -110,6 +111,19 @@ def test_wrong_words_get_a_one_line_error_and_write_nothing(
     assert sentence in error
     assert error.startswith("unknot: ")
     assert not list(here.iterdir())
+
+
+def test_a_run_plans_with_the_model_of_the_collision_rule_and_a_model_brings_its_rule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The model of the published rule walks into solid obstacles: it solves 6 of these 8 problems, as the rule does."""
+    solved = r"pretrained/dynamics-content\S* .* 100\.0 \[.*\n.* rule .* 75\.0 \["
+    words = "evaluate-agent pretrained/dynamics-content rule --episodes 8 --options task=anywhere"
+    main(shlex.split(f"{words} collision=solid appearance=cross"))
+    assert re.search(solved, capsys.readouterr().out)
+    main(shlex.split(words.replace("content", "content/solid")))
+    assert "task=anywhere" in (output := capsys.readouterr().out)
+    assert "collision=solid" in output
 
 
 def test_an_agent_that_fails_at_once_leaves_no_folder(here: Path) -> None:

@@ -51,6 +51,10 @@ def train_agent(
 ) -> None:
     """Train an agent of Stable-Baselines3 in an environment and keep the best policy.
 
+    Without the option `reward`, agents learn from the change of the dense reward (potential-based shaping),
+    and in Planar and GraspReach their episodes end at the goal; evaluations have the environment's own
+    reward. With --her rewards stay as they are. Hyperparameters: `unknot.agents.hyperparameters`.
+
     Args:
         algorithm: A2C, DQN, PPO, SAC or TD3.
         environment: its id, such as "unknot/Planar-v0".
@@ -127,9 +131,10 @@ def evaluate_agents(
 
     Args:
         agents: each is a run of train-agent, a run whose model plans (such as "pretrained/dynamics-content",
-            or "pretrained/dynamics-content/solid" for another of its models), "random", "expert", or a zip
-            file of Stable-Baselines3.
-        env: the environment's id; default: the first trained agent's, with its options.
+            or "pretrained/dynamics-content/solid" for one of its models), "random", "rule" (the trivial
+            baseline), "expert", or a zip file of Stable-Baselines3.
+        env: the environment's id; default: that of the first agent that has one (a trained agent, or a run
+            whose model plans), with its options.
         options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
             layout='["....", ".##.", "....", "...."]'.
         episodes: how many each agent plays.
@@ -143,7 +148,7 @@ def evaluate_agents(
     from unknot.agents.named import compare_agents
 
     if not agents:
-        raise UsageError('name an agent: a run, "random" or "expert"')
+        raise UsageError('name an agent: a run, "random", "rule" or "expert"')
     try:
         env, chosen = _place(agents, env, options)
         results = compare_agents(
@@ -174,7 +179,8 @@ def watch(
     """Film typical episodes of an agent, a failure among them if there is one.
 
     Args:
-        agent: as for evaluate-agent: "random", "expert", a run of train-agent, or a run whose model plans.
+        agent: as for evaluate-agent: "random", "rule", "expert", a run of train-agent, or a run whose model
+            plans.
         env: the environment's id; default: that which the agent was made for, with its options.
         options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
             layout='["....", ".##.", "....", "...."]'.
@@ -219,7 +225,7 @@ def collect(
         dataset: the dataset's id, such as planar/random-v0.
         options: the environment's own keyword arguments, such as layout=open; values are JSON, such as
             layout='["....", ".##.", "....", "...."]'.
-        agent: "random", "expert", a run of train-agent, or a run whose model plans.
+        agent: "random", "rule", "expert", a run of train-agent, or a run whose model plans.
         episodes: how many the dataset will have.
         seed: of the first episode; the others count up from it.
         resume: add to a dataset that has fewer (a random agent then samples its first actions again).
