@@ -116,7 +116,7 @@ def test_wrong_words_get_a_one_line_error_and_write_nothing(
 def test_a_run_plans_with_the_model_of_the_collision_rule_and_a_model_brings_its_rule(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The model of the published rule walks into solid obstacles: it solves 6 of these 8 problems, as the rule does."""
+    """The model of the published rule solves no more of these 8 problems than the rule: 6."""
     solved = r"pretrained/dynamics-content\S* .* 100\.0 \[.*\n.* rule .* 75\.0 \["
     words = "evaluate-agent pretrained/dynamics-content rule --episodes 8 --options task=anywhere"
     main(shlex.split(f"{words} collision=solid appearance=cross"))

@@ -154,11 +154,9 @@ def load_yelp(folder: str, judge_steps: int) -> Task:
     judges, the others for training.
     """
     rewrites = read_yelp_rewrites(folder)
-    known = distinct(read_yelp(folder, "dev", "test")).without(set(rewrites.originals.sentences))
-    order = np.random.default_rng(0).permutation(len(known.sentences))
-    judged = min(JUDGED, len(order) // 3)
-    parts = np.split(order, [judged, judged + min(HELD_OUT, len(order) // 3)])
-    language, held_out, training = (take(known, part) for part in parts)
+    known = read_yelp(folder, "dev", "test").without(set(rewrites.originals.sentences))
+    third = len(known.sentences) // 3
+    language, held_out, training = split(known, min(JUDGED, third), min(HELD_OUT, third))
     mixed = np.random.default_rng(1).permutation(len(rewrites.originals.sentences))
     systems = {name: each for name, each in rewrites.outputs.items() if not name.startswith("Human")}
     return Task(
@@ -180,6 +178,20 @@ def distinct(data: LabelledSentences) -> LabelledSentences:
     """Return sentences without those that came before, so that no two parts share one."""
     _, first = np.unique(data.sentences, return_index=True)
     return take(data, np.sort(first))
+
+
+def split(data: LabelledSentences, *sizes: int) -> list[LabelledSentences]:
+    """Split sentences, in an order of chance, into parts of such sizes and the rest.
+
+    All copies of a sentence are in one part, so parts are larger by those of their last sentence, at most.
+    """
+    _, which, copies = np.unique(data.sentences, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(0).permutation(len(copies))
+    before = np.empty(len(copies), np.int64)
+    before[order] = np.cumsum(copies[order]) - copies[order]
+    part = np.digitize(before[which], np.cumsum(sizes))
+    mixed = np.random.default_rng(1).permutation(len(which))
+    return [take(data, mixed[part[mixed] == k]) for k in range(len(sizes) + 1)]
 
 
 def take(data: LabelledSentences, rows: NDArray[np.int64]) -> LabelledSentences:

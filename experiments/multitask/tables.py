@@ -54,8 +54,8 @@ PAPER: dict[str, dict[str, float]] = {
     "rep-de-pos-third": {"best": 1},
 }
 """Tables 1 to 3: perplexities of a character by decoder, the best clustering error of 100."""
-IN_ORDER = (REP, REP_DE, REP_DE_FR, REP_DE_POS)
-"""By falling error in the paper."""
+COMPARED = (REP, REP_DE, REP_DE_FR, REP_DE_POS)
+"""Rows whose errors fall in the paper, but for the two in the middle, which are about equal (22 and 24)."""
 
 Seeds = list[dict[str, Any]]
 Measured = list[dict[str, Any]]
@@ -233,17 +233,17 @@ def headlines(seeds: Seeds) -> tuple[Headline, ...]:
 
 
 def _order(seeds: Seeds) -> Headline:
-    rep, german, french, tagging = (error(seeds, name) for name in IN_ORDER)
+    rep, german, french, tagging = (error(seeds, name) for name in COMPARED)
     return Headline(
         measure="Mean clustering error: REP / REP-DE / REP-DE-FR / REP-DE-POS",
         paper="149 / 22 / 24 / 3 (best of 100)",
         ours=" / ".join(
-            cell(of_row(seeds, name), "sets", "prototypes", "mean", digits=0) for name in IN_ORDER
+            cell(of_row(seeds, name), "sets", "prototypes", "mean", digits=0) for name in COMPARED
         ),
         floor=f"{error(seeds, UNTRAINED):.0f} (untrained LSTM)",
         ceiling=f"{error(seeds, ORACLE):.0f} (true syntax)",
-        target="in this order: >, ≥, >",
-        met=rep > german >= french > tagging,
+        target="REP above the two in the middle, REP-DE-POS below them",
+        met=rep > max(german, french) and min(german, french) > tagging,
     )
 
 

@@ -65,9 +65,10 @@ class AttributeTransfer(Rewriter):
         blanking: share of the encoder's symbols that are blanked where a sentence is written again.
         warm_up: updates that learn to write sentences again, and the classifier, alone; until attention finds
             words, no noun has a place. The other losses then grow from 0 over as many updates.
-        learning_rate: Adam's for encoder and decoder, which falls to 0 along half a cosine.
+        learning_rate: Adam's for encoder and decoder, which falls to 0 along half a cosine once all losses
+            have grown.
         classifier_rate: Adam's for the classifier.
-        steps: updates over which the learning rate falls.
+        steps: all updates.
 
     Raises:
         ValueError: a noun that is not in the vocabulary.
@@ -191,7 +192,9 @@ class AttributeTransfer(Rewriter):
         """
         tokens = self.tokens(batch["observation"])
         labels = batch["label"].to(tokens.device).long()
-        anneal(self.optimizers["adam"], int(self.updates), self.steps, self.learning_rate)
+        grown = min(2 * self.warm_up, self.steps - 1)
+        done = max(int(self.updates) - grown, 0)
+        anneal(self.optimizers["adam"], done, self.steps - grown, self.learning_rate)
         if int(self.updates) < self.warm_up:
             losses = self.first_losses(tokens, labels)
             writing = losses["reconstruction"]

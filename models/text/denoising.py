@@ -139,12 +139,14 @@ class DenoisingAdversarialAutoencoder(Rewriter):
         loss = of_sentence + self.adversary_weight * generator_loss(self.discriminator(codes))
         descend(loss, self.optimizers["adam"])
         if "label" in batch:
-            self._follow(codes.detach(), batch["label"].to(codes.device))
+            self._follow(tokens, batch["label"].to(codes.device))
         self.updates += 1
         return {"reconstruction": reconstruction.detach(), "discriminator": adversary.detach()}
 
-    def _follow(self, codes: Tensor, labels: Tensor) -> None:
-        """Move the mean codes towards those of a batch; at first they move faster."""
+    @torch.no_grad()
+    def _follow(self, tokens: Tensor, labels: Tensor) -> None:
+        """Move the mean codes towards those of a batch of whole sentences; at first they move faster."""
+        codes = self.encode_tokens(tokens)
         share = max(SHARE, 1 / (1 + int(self.updates)))
         for value in range(len(self.attributes)):
             if (own := labels == value).any():

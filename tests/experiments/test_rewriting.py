@@ -12,6 +12,7 @@ from unknot.experiments.common.rewriting import (
     load_grammar,
     load_yelp,
     other_values,
+    split,
 )
 from unknot.experiments.common.rewriting_measures import judge, published, shown_rows
 from unknot.experiments.common.rewriting_rules import COPY, ORACLE, TEMPLATE, Template, make_rule, rules_of
@@ -79,6 +80,18 @@ def test_yelps_sentences_for_judges_training_and_testing_are_different_ones(tmp_
     copied = judge(found.test.sentences, found)
     assert (copied["transfer"], copied["bleu"]) == (0, pytest.approx(100))
     assert "both" not in copied
+
+
+def test_all_copies_of_a_sentence_are_in_one_part() -> None:
+    sentences = [f"s{k % 30}" for k in range(100)]
+    parts = split(LabelledSentences(sentences, np.arange(100) % 2), 20, 10)
+    assert sorted(sum((part.sentences for part in parts), [])) == sorted(sentences)
+    first, second, _ = (len(part.sentences) for part in parts)
+    assert 20 <= first <= 23
+    assert 30 <= first + second <= 33
+    assert sum(len(set(part.sentences)) for part in parts) == 30
+    for part in parts:  # the label still belongs to the sentence
+        assert [int(each[1:]) % 2 for each in part.sentences] == part.labels.tolist()
 
 
 # Rules

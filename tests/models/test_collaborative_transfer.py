@@ -121,6 +121,15 @@ def test_the_warm_up_has_two_losses_and_then_there_are_six() -> None:
     assert len(learner.update(batch())) == 6
 
 
+def test_the_rate_falls_once_all_losses_have_grown() -> None:
+    learner = made(0, warm_up=2, steps=8)
+    rates = []
+    for _ in range(9):
+        learner.update(batch())
+        rates.append(learner.optimizers["adam"].param_groups[0]["lr"] / SMALL["learning_rate"])
+    assert rates == pytest.approx([1, 1, 1, 1, 1, 0.854, 0.5, 0.146, 0], abs=1e-3)
+
+
 # What it learns
 
 

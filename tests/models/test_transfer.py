@@ -189,6 +189,16 @@ def test_without_its_adversaries_it_is_a_plain_autoencoder_that_transfers_less()
     assert read == 1  # its codes still tell the attribute
 
 
+def test_mean_codes_are_those_of_whole_sentences() -> None:
+    learner = made(DenoisingAdversarialAutoencoder, 0, dropping=0.9)
+    assert isinstance(learner, DenoisingAdversarialAutoencoder)
+    batch = batches()(0)
+    learner.update(batch)
+    codes = learner.encode_tokens(batch["observation"]).detach()
+    for value in (0, 1):
+        torch.testing.assert_close(learner.means[value], codes[batch["label"] == value].mean(0))
+
+
 def test_the_mean_difference_points_from_one_attribute_to_the_other() -> None:
     learner = made(DenoisingAdversarialAutoencoder, 300, adversary_weight=0.3, stride=1.0)
     assert isinstance(learner, DenoisingAdversarialAutoencoder)
