@@ -85,7 +85,7 @@ def test_yelps_sentences_for_judges_training_and_testing_are_different_ones(tmp_
 def test_all_copies_of_a_sentence_are_in_one_part() -> None:
     sentences = [f"s{k % 30}" for k in range(100)]
     parts = split(LabelledSentences(sentences, np.arange(100) % 2), 20, 10)
-    assert sorted(sum((part.sentences for part in parts), [])) == sorted(sentences)
+    assert sorted(each for part in parts for each in part.sentences) == sorted(sentences)
     first, second, _ = (len(part.sentences) for part in parts)
     assert 20 <= first <= 23
     assert 30 <= first + second <= 33
