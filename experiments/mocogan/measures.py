@@ -90,8 +90,8 @@ def shape_metrics(videos: Videos, settings: "Settings") -> dict[str, Any]:
         `acd`, the mean over videos in units of 0 to 255, and `valid_acd` over the valid ones; `frames`, the
         share of valid frames; `valid`, of clips, the first frames of videos, all of whose frames are valid,
         with `outcomes`; `longer`, of whole videos; `motions`, the shares of the classes of motion; `moved`,
-        the mean displacement in pixels; `hit` and `distance`, see `collapse`. None where there is nothing to
-        measure.
+        the mean displacement in pixels; `alike`, see there; `hit` and `distance`, see `collapse`. None where
+        there is nothing to measure.
     """
     found = read(videos)
     clips = found.valid[:, :FRAMES].all(1)
@@ -105,6 +105,7 @@ def shape_metrics(videos: Videos, settings: "Settings") -> dict[str, Any]:
         "longer": float(found.whole.mean()),
         "motions": [float((found.motion == k).mean()) for k in range(len(CATEGORIES[SHAPES][1]))],
         "moved": _mean(moved[np.isfinite(moved)]),
+        "alike": alike(found.track.centre, found.motion),
         **collapse(found, settings),
     }
 
@@ -166,6 +167,16 @@ def correlations(centres: Floats) -> Floats:
     unit = np.divide(moves, lengths, out=np.zeros_like(moves), where=lengths > 0)
     others: Floats = np.einsum("imd,jmd->im", unit, unit) - (unit**2).sum(-1)
     return others / (len(centres) - 1)
+
+
+def alike(centres: Floats, motions: Ints) -> float | None:
+    """Return the mean correlation of courses (n, frames, 2) of one class, (n,); None where there are no two.
+
+    So much has a motion code that tells the class of motion alone.
+    """
+    classes = [centres[motions == k] for k in np.unique(motions[motions >= 0])]
+    found = [correlations(each[:, None]).ravel() for each in classes if len(each) > 1]
+    return float(np.concatenate(found).mean()) if found else None
 
 
 # All data

@@ -21,6 +21,7 @@ trains the first two in every seed, the others in the first `baselines` seeds. `
 paper's sizes, for a GPU.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -84,7 +85,7 @@ class Settings:
     """Photographs of each."""
     steps: int = 20_000
     """Updates of SD-DCGAN, and of a DCGAN."""
-    began_steps: int = 8_000
+    began_steps: int = 20_000
     """Updates of SD-BEGAN."""
     vae_steps: int = 20_000
     """Updates of the Ada-GVAE."""
@@ -274,7 +275,7 @@ def _train(
 def _stages(name: str, settings: Settings) -> list[int]:
     """Return the updates after which a model is kept, to see whether it collapses."""
     kept, updates = name in (DCGAN, BEGAN, PAPER), _updates(name, settings)
-    return sorted({max(updates * k // STAGES, 1) for k in range(1, STAGES + 1)}) if kept else []
+    return sorted({math.ceil(updates * k / STAGES) for k in range(1, STAGES + 1)}) if kept else []
 
 
 def _batches(name: str, settings: Settings, data: Galleries, seed: int) -> Callable[[int], dict[str, Tensor]]:

@@ -47,7 +47,7 @@ def save_pictures(
     """Write a model's figures and animations to `figures/` in its folder, and to TensorBoard."""
     clips = source(data, settings, settings.frames + AHEAD, test=True)
     images = clips.render_factors(sample(clips, SHOWN, CLIPS))
-    before, after, _ = pairs(learner, data, settings, CORRELATED)
+    before, after, _, _ = pairs(learner, data, settings, CORRELATED)
     figures = {
         "correlations": correlations(before[:, groups.ravel()], after[:, groups.ravel()], len(groups)),
         "variations": image_rows(variations(learner, images[0, : settings.frames], groups)),

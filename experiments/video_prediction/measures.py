@@ -63,12 +63,13 @@ def measure(learner: IndependentPredictor, data: str, settings: "Settings", shar
         `bound`, `information`, `gain`, `prediction` and `error`; `moves` where objects are known, `places` of
         digits. See the functions of these names. `groups`, the dimensions of each factor.
     """
-    before, after, factors = pairs(learner, data, settings, share)
+    before, after, again, factors = pairs(learner, data, settings, share)
     k = factors_of(data, settings)
     groups = own_groups(learner) if learner.factors == k else best_partition(before, after, k)
     measured: dict[str, Any] = {
         "groups": groups.tolist(),
-        "information": information(factor_information(before[:, groups], after[:, groups])),
+        "information": information(factor_information(before[:, groups], after[:, groups]))
+        | {"ceiling": factor_information(again[:, groups], after[:, groups]).same},
         "gain": gain(prediction_gain(before[:, groups], after[:, groups])),
         **on_clips(learner, data, settings, share, groups),
     }
@@ -80,17 +81,24 @@ def measure(learner: IndependentPredictor, data: str, settings: "Settings", shar
 
 def pairs(
     learner: IndependentPredictor, data: str, settings: "Settings", share: int = 1
-) -> tuple[Floats, Floats, Factors]:
-    """Return samples of q at a frame and at the next, (n, k d) each, and the clips' factors.
+) -> tuple[Floats, Floats, Floats, Factors]:
+    """Return samples of q at a frame, at the next and again at the next, (n, k d) each, and clips' factors.
 
     Each clip gives one pair: those of one clip have the same content and are no independent samples.
     """
     clips = source(data, settings, PAIR_FRAMES, test=True)
     factors = sample(clips, max(settings.pairs // share, 100), PAIRS)
     with seeded(0):
-        found = [codes_of(learner, images, sample=True)[:, -2:] for _, images in batches(clips, factors)]
-    codes = torch.cat(found).double().numpy()
-    return codes[:, 0], codes[:, 1], factors
+        found = [
+            torch.cat([codes_of(learner, images, sample=True)[:, -2:], _last(learner, images)], 1)
+            for _, images in batches(clips, factors)
+        ]
+    before, after, again = torch.cat(found).double().numpy().swapaxes(0, 1)
+    return before, after, again, factors
+
+
+def _last(learner: IndependentPredictor, images: NDArray[np.uint8]) -> torch.Tensor:
+    return codes_of(learner, images, sample=True)[:, -1:]
 
 
 def places_of(clips: Source, factors: Factors) -> Floats:
@@ -100,7 +108,11 @@ def places_of(clips: Source, factors: Factors) -> Floats:
 
 
 def information(found: FactorInformation) -> dict[str, Any]:
-    """Return what factors tell of their own and of others' next step, in nats (section 3.1, Table 2)."""
+    """Return what factors tell of their own and others' next step, in nats (section 3.1, Table 2).
+
+    `ceiling` is what the estimator finds for a factor and itself. For a model `measure` has in its place what
+    two samples of q of one frame tell of each other: no prediction can tell more of a noisy code.
+    """
     return {
         "same": found.same,
         "cross": found.cross,

@@ -88,7 +88,8 @@ class SDGAN(PairGenerator):
             loss = torch.lerp(loss, discriminator_loss(own, odds["unmatched"]), self.unmatched)
         penalty = loss.new_zeros(())
         if self.r1 and int(self.step) % R1_EVERY == 0:
-            penalty = r1_penalty(self._judge, real)
+            judged = real.reshape(-1, self.together, *real.shape[2:])  # its mean is over these
+            penalty = r1_penalty(self._judge, judged)
         descend(loss + R1_EVERY * self.r1 * penalty, self.optimizers["discriminator"])
         means = {name: each.detach().mean() for name, each in odds.items()}
         return {"discriminator": loss.detach(), **means}

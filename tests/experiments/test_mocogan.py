@@ -164,7 +164,15 @@ def test_stages_are_left_on_the_way_and_a_resume_ends_with_the_same_weights(tmp_
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
-def seed(**changed: Any) -> dict[str, Any]:
+def test_courses_of_one_class_are_compared_with_each_other() -> None:
+    up = np.stack([np.arange(4.0), np.zeros(4)], -1)
+    courses = np.stack([up, 2 * up, up[:, ::-1], -up[:, ::-1], np.full((4, 2), np.nan)])
+    assert measures.alike(courses, np.array([0, 0, 1, 1, -1])) == pytest.approx(0)  # 1 and -1
+    assert measures.alike(courses[:3], np.array([0, 0, 1])) == pytest.approx(1)
+    assert measures.alike(courses[:2], np.array([0, 1])) is None
+
+
+def seed(vgan: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
     """Return the metrics of a seed whose model of shapes meets every target, just."""
     model: dict[str, Any] = {
         "acd": 1.79,
@@ -173,18 +181,19 @@ def seed(**changed: Any) -> dict[str, Any]:
         "valid": 0.95,
         "outcomes": "1" * 19 + "0",
     }
-    model |= {"motions": [0.55, 0.40], "moved": 24.0, "hit": 0.90, "distance": 0.15, "longer": 0.90}
+    model |= {"motions": [0.55, 0.40], "moved": 24.0, "alike": 0.84}
+    model |= {"hit": 0.90, "distance": 0.15, "longer": 0.90}
     model |= {"control": {"kept": 0.95, "correlation": 0.95}}
     model |= {"curve": [{"updates": k, "distance": d} for k, d in enumerate((0.2, 0.14, 0.15))]}
     real = model | {"acd": 0.0, "valid": 1.0, "motions": [0.5, 0.5], "moved": 26.0}
     floors = {"shapes": {"black": real | {"valid_acd": None, "moved": None}, "frozen": real, "real": real}}
-    found = {"shapes-mocogan": model | changed, "shapes-vgan": model | {"acd": 3.58}}
+    found = {"shapes-mocogan": model | changed, "shapes-vgan": model | {"acd": 3.58} | (vgan or {})}
     return {"seed": 0, "models": found, "floors": floors}
 
 
-def met(**changed: Any) -> list[int]:
+def met(vgan: dict[str, Any] | None = None, **changed: Any) -> list[int]:
     """Return which headlines miss their targets."""
-    return [k for k, line in enumerate(tables.headlines([seed(**changed)])) if not line.met]
+    return [k for k, line in enumerate(tables.headlines([seed(vgan, **changed)])) if not line.met]
 
 
 def test_headlines_are_met_at_their_targets_and_missed_beyond() -> None:
@@ -196,6 +205,7 @@ def test_headlines_are_met_at_their_targets_and_missed_beyond() -> None:
     assert met(moved=23.3) == met(moved=28.7) == met(moved=None) == [2]
     assert met(control={"kept": 0.94, "correlation": 0.94}) == [3, 4]
     assert met(longer=0.89) == [5]
+    assert met({"valid": 0.49}) == [6]  # VGAN collapsed: nothing to compare with
     assert met(hit=0.89) == met(distance=0.16) == [7]
     assert met(curve=[{"updates": k, "distance": d} for k, d in enumerate((0.1, 0.151, 0.15))]) == [7]
 

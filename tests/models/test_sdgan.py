@@ -1,6 +1,7 @@
 """SD-GAN and its neighbours: their losses by hand, their codes, what they learn."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from unknot.models.image import sdgan
 from unknot.models.image.ada_gvae import AdaGVAE, shared_dimensions
 from unknot.models.image.factor_reader import FactorReader
 from unknot.models.image.sdbegan import SDBEGAN, balance
@@ -110,6 +112,21 @@ def test_without_pairs_each_image_is_judged_alone() -> None:
     assert torch.allclose(model._judge(real)[:2], model._judge(real[:1]), atol=1e-6)
     assert model.unmatched == 0
     assert all(math.isfinite(float(value)) for value in model.update(pairs()).values())
+
+
+@pytest.mark.parametrize(("together", "judged"), [(1, 8), (2, 4)])
+def test_the_slope_is_a_mean_over_what_is_judged(
+    together: int, judged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Size] = []
+
+    def penalty(judge: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+        seen.append(real.shape)
+        return judge(real).sum()
+
+    monkeypatch.setattr(sdgan, "r1_penalty", penalty)
+    SDGAN(**SMALL, together=together).update(pairs())  # type: ignore[arg-type]
+    assert seen == [(judged, together, 3, 16, 16)]
 
 
 def test_samples_are_of_the_average() -> None:
