@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from unknot import experiments
-from unknot.files import AGENT, CONFIG, WEIGHTS, FileError, load_weights
+from unknot.files import AGENT, CONFIG, RESULTS, WEIGHTS, FileError, load_weights, read_object
 from unknot.learners import LEARNERS
 from unknot.run_folders import find_seed, find_seeds, pretrained_names, run_names
 from unknot.running import read_agent, read_config
@@ -85,6 +85,8 @@ def _run(name: str) -> str:
             return f"{agent['algorithm']} in {agent['environment']}, {count}"
         if not (folders[0] / CONFIG).exists():
             return count
+        if (shipped := folders[0].parent / RESULTS).exists():
+            count = f"weights of {count}, results of {len(read_object(shipped, seeds=list)['seeds'])}"
         return f"{count}, preset {read_config(folders[0])['preset']}"
     except (FileError, OSError) as error:
         return f"can't be read: {error}"
