@@ -155,7 +155,7 @@ def _written(path: Path, form: str) -> list[str]:
 
 
 def readme(text: str, root: Path = ROOT) -> str:
-    """Return README.md with its table made from the shipped results."""
+    """Return README.md with its table made from the shipped results, and the papers that have none."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{_table_of_results(root)}{END}{after}"
@@ -181,6 +181,9 @@ def _table_of_results(root: Path) -> str:
             f"{first.target}: **{verdict(first.met)}**",
         ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    missing = [f"`{name}`" for name in EXPERIMENTS if not results_file(name, root).exists()]
+    if missing:
+        lines += ["", f"Papers whose command has no published run yet: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
 
 
