@@ -21,7 +21,7 @@ from unknot.agents.named import EXPERTS
 from unknot.envs import ENVIRONMENTS
 from unknot.experiments.multitask.prototypes import fill
 from unknot.films import film
-from unknot.models import Characters, Reviews, Scenes, ShapeMotion, Street
+from unknot.models import Characters, Reviews, ShapeMotion, Street
 from unknot.models.traversals import image_rows
 from unknot.report import save_figure, save_gif
 from unknot.style import COLOURS
@@ -95,11 +95,6 @@ def draw_prototypes(path: Path) -> None:
     save_figure(figure, path)
 
 
-def _scenes() -> dict[str, Images]:
-    source = Scenes(objects=5, presence=0.6)
-    return {f"{k + 1}": _sampled(source, 8, k) for k in range(4)}
-
-
 def _motions() -> dict[str, Images]:
     return {f"{k + 1}": _sampled(ShapeMotion(frames=8), 1, k)[0] for k in range(4)}
 
@@ -121,7 +116,6 @@ def _sampled(source: Any, n: int, seed: int) -> Images:
 
 
 SAMPLES = {
-    "multi-entity-vae": _scenes,
     "mocogan": _motions,
     "video-prediction": _street,
     "sd-gan": _identities,

@@ -99,6 +99,11 @@ def derived(name: str, folders: list[str], settings: dict[str, Any]) -> dict[str
         return {**settings, "steps": settings["identity_steps"] + settings["steps"]}
     if (name, *folders) == ("causal-mechanisms", "classifier"):  # the network and its rate are its defaults
         return {"shape": [settings["pixels"], settings["pixels"], 1]}
+    if name == "multi-entity-vae":
+        kind, _, objects = folders[0].rpartition("-")
+        if kind == "slots":  # the rate is its default
+            return {"width": settings["width"], "steps": settings["slot_steps"]}
+        return {**settings, "steps": settings["many_steps" if objects == "8" else "steps"]}
     if folders == ["infogan"]:
         return {**settings, "learning_rate": settings["gan_rate"]}
     if name == "dci":  # the network and its width are the GAN's
