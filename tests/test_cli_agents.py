@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from unknot.agents.named import compare_agents, home
 from unknot.cli import main
 from unknot.files import read_json
 
@@ -113,17 +114,14 @@ def test_wrong_words_get_a_one_line_error_and_write_nothing(
     assert not list(here.iterdir())
 
 
-def test_a_run_plans_with_the_model_of_the_collision_rule_and_a_model_brings_its_rule(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The model of the published rule solves no more of these 8 problems than the rule: 6."""
-    solved = r"pretrained/dynamics-content\S* .* 100\.0 \[.*\n.* rule .* 75\.0 \["
-    words = "evaluate-agent pretrained/dynamics-content rule --episodes 8 --options task=anywhere"
-    main(shlex.split(f"{words} collision=solid appearance=cross"))
-    assert re.search(solved, capsys.readouterr().out)
-    main(shlex.split(words.replace("content", "content/solid")))
-    assert "task=anywhere" in (output := capsys.readouterr().out)
-    assert "collision=solid" in output
+def test_a_run_plans_with_the_model_of_the_collision_rule_and_a_model_brings_its_rule() -> None:
+    """The model of the published rule solves no more of these 8 problems than the trivial rule: 6."""
+    options = {"task": "anywhere", "collision": "solid", "appearance": "cross"}
+    names = ["pretrained/dynamics-content", "pretrained/dynamics-content/published", "rule"]
+    results = compare_agents(names, "unknot/Planar-v0", options, episodes=8)
+    assert [result.success_rate for result in results.values()] == [1, 0.75, 0.75]
+    assert home("pretrained/dynamics-content/solid") == ("unknot/Planar-v0", {"collision": "solid"})
+    assert home("pretrained/dynamics-content") == ("unknot/Planar-v0", {})
 
 
 def test_an_agent_that_fails_at_once_leaves_no_folder(here: Path) -> None:
