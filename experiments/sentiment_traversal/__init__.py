@@ -56,7 +56,7 @@ class Settings(GrammarSettings):
     """Filters of each height; codes have four times as many dimensions."""
     hidden: int = 192
     """Units of decoders and of the denoising autoencoder's encoder."""
-    dropout: float = 0.4
+    dropout: float = 0.52
     """Share of the code that is left out in training."""
     examples: int = 1500
     """Sentences of each sentiment whose codes the nearest are taken from."""
