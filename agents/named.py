@@ -9,7 +9,7 @@ from gymnasium.vector import VectorEnv
 
 from unknot.checks import count, require, unknown
 from unknot.files import AGENT, CONFIG, read_object
-from unknot.learners import PLANNING_AGENTS
+from unknot.learners import PLANNING_AGENTS, PlanningRow
 from unknot.run_folders import find_model, pretrained_names, run_names
 
 from .digit_expert import DigitExpert
@@ -131,14 +131,11 @@ def find_agent(
         return _unwrapped(
             lambda env: RandomAgent(space, seed, env.single_observation_space), environment, options
         )
-    if name == "expert":
-        if environment not in EXPERTS:
-            raise ValueError(f"{environment} has no expert; {', '.join(EXPERTS)} have one")
-        return _unwrapped(EXPERTS[environment], environment, _in_own_units(options))
-    if name == "rule":
-        if environment not in RULES:
-            raise ValueError(f"{environment} has no rule; {', '.join(RULES)} have one")
-        return _unwrapped(RULES[environment], environment, _in_own_units(options))
+    for kind, makers in {"expert": EXPERTS, "rule": RULES}.items():
+        if name == kind:
+            if environment not in makers:
+                raise ValueError(f"{environment} has no {kind}; {', '.join(makers)} have one")
+            return _unwrapped(makers[environment], environment, _in_own_units(options))
     if name.endswith(".zip") and Path(name).is_file():
         require("agents", "stable_baselines3")
         from .saved import load_zip
@@ -168,7 +165,7 @@ def home(name: str) -> tuple[str, dict[str, Any]] | None:
     experiment = read_object(folder / CONFIG, experiment=str)["experiment"]
     for (run, there), row in PLANNING_AGENTS.items():
         if run == experiment:
-            return there, dict(row.home) | ({row.named_by: model} if row.named_by and model else {})
+            return there, {**row.home, **row.worlds.get(model or row.model, {})}
     return None
 
 
@@ -209,9 +206,17 @@ def _of_run(name: str, environment: str, options: Mapping[str, Any]) -> Opened:
                 f"{folder} learnt in {environment} with {option}={row.home[option]} and plans nowhere else: "
                 f"{option} must be {row.home[option]}, not {given}"
             )
-    named = options.get(row.named_by, row.model) if row.named_by else row.model
-    planner: Agent = getattr(import_module(row.module), row.kind).load(folder, model or named)
+    chosen = model or _model_for(options, row, folder)
+    planner: Agent = getattr(import_module(row.module), row.kind).load(folder, chosen)
     return _unwrapped(lambda env: planner, environment, _in_own_units(options))
+
+
+def _model_for(options: Mapping[str, Any], row: PlanningRow, folder: Path) -> str:
+    """Return the model of a run that learnt in such an environment, if there is one; else the row's own."""
+    for model, world in row.worlds.items():
+        if world.items() <= options.items() and (folder / model).is_dir():
+            return model
+    return row.model
 
 
 def _run_and_model(name: str) -> tuple[Path, str | None]:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,16 @@ def test_a_run_plans_with_the_model_of_the_collision_rule_and_a_model_brings_its
     results = compare_agents(names, "unknot/Planar-v0", options, episodes=8)
     assert [result.success_rate for result in results.values()] == [1, 0.75, 0.75]
     assert home("pretrained/dynamics-content/solid") == ("unknot/Planar-v0", {"collision": "solid"})
-    assert home("pretrained/dynamics-content") == ("unknot/Planar-v0", {})
+    for other in ("", "/camera", "/rce-xy", "/published"):
+        assert home(f"pretrained/dynamics-content{other}") == ("unknot/Planar-v0", {})
+
+
+def test_a_run_without_the_model_of_the_collision_rule_plans_with_the_one_it_has(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[1] / "pretrained/dynamics-content/seed-0"
+    shutil.copytree(shipped, tmp_path / "seed-0", ignore=shutil.ignore_patterns("solid"))
+    options = {"task": "anywhere", "collision": "solid", "appearance": "cross"}
+    results = compare_agents([str(tmp_path)], "unknot/Planar-v0", options, episodes=8)
+    assert results[str(tmp_path)].success_rate == 0.75
 
 
 def test_an_agent_that_fails_at_once_leaves_no_folder(here: Path) -> None:

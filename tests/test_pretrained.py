@@ -10,6 +10,7 @@ import pytest
 from safetensors import safe_open
 
 from unknot.experiments.dynamics_content.models import MODELS
+from unknot.experiments.multi_entity_vae.models import steps_of
 from unknot.files import CONFIG, METRICS, RESULTS, WEIGHTS, read_json
 from unknot.running import load_experiment
 
@@ -100,10 +101,10 @@ def derived(name: str, folders: list[str], settings: dict[str, Any]) -> dict[str
     if (name, *folders) == ("causal-mechanisms", "classifier"):  # the network and its rate are its defaults
         return {"shape": [settings["pixels"], settings["pixels"], 1]}
     if name == "multi-entity-vae":
-        kind, _, objects = folders[0].rpartition("-")
-        if kind == "slots":  # the rate is its default
-            return {"width": settings["width"], "steps": settings["slot_steps"]}
-        return {**settings, "steps": settings["many_steps" if objects == "8" else "steps"]}
+        steps = steps_of(folders[0], load_experiment(name).Settings(**settings))
+        if folders == ["slots-3"]:  # the rate is its default
+            return {"width": settings["width"], "steps": steps}
+        return {**settings, "steps": steps}
     if folders == ["infogan"]:
         return {**settings, "learning_rate": settings["gan_rate"]}
     if name == "dci":  # the network and its width are the GAN's

@@ -73,28 +73,24 @@ class PlanningRow:
     """The agent's class."""
     model: str
     """The model folder that it loads by default, below the run's seed folder."""
-    named_by: str | None = None
-    """The option of the environment whose value names the model, if any."""
     home: Mapping[str, Any] = field(default_factory=dict)
     """Options of the environment in which it acts if none are given."""
     alone: tuple[str, ...] = ()
     """Of these, the options whose values its learners know alone."""
+    worlds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Options of the environment in which other models learnt, by model: there each is the default."""
 
 
 _PATH = ("unknot.agents.latent_path", "LatentPathAgent")
 _IMAGE = {"goal": "image"}
 PLANNING_AGENTS: dict[tuple[str, str], PlanningRow] = {
-    ("agents", "unknot/Maze-v0"): PlanningRow(
-        *_PATH, "mazes/planning", home={"size": 8, **_IMAGE}, alone=("size",)
-    ),
-    ("agents", "unknot/MnistGrid-v0"): PlanningRow(
-        *_PATH, "digits/planning", home={"size": 5}, alone=("size",)
-    ),
+    ("agents", "unknot/Maze-v0"): PlanningRow(*_PATH, "mazes/planning", {"size": 8, **_IMAGE}, ("size",)),
+    ("agents", "unknot/MnistGrid-v0"): PlanningRow(*_PATH, "digits/planning", {"size": 5}, ("size",)),
     ("controllable-factors", "unknot/Maze-v0"): PlanningRow(
-        *_PATH, "planning/reach", home={"size": 8, **_IMAGE}, alone=("size",)
+        *_PATH, "planning/reach", {"size": 8, **_IMAGE}, ("size",)
     ),
     ("dynamics-content", "unknot/Planar-v0"): PlanningRow(
-        "unknot.agents.planning", "PlanningAgent", "published", "collision"
+        "unknot.agents.planning", "PlanningAgent", "published", worlds={"solid": {"collision": "solid"}}
     ),
     ("grasping", "unknot/Grasp-v0"): PlanningRow("unknot.agents.grasping", "GraspAgent", "geometry"),
     ("grasping", "unknot/GraspReach-v0"): PlanningRow("unknot.agents.grasping", "ReachAgent", "geometry"),

@@ -68,8 +68,7 @@ def measure(learner: IndependentPredictor, data: str, settings: "Settings", shar
     groups = own_groups(learner) if learner.factors == k else best_partition(before, after, k)
     measured: dict[str, Any] = {
         "groups": groups.tolist(),
-        "information": information(factor_information(before[:, groups], after[:, groups]))
-        | {"ceiling": factor_information(again[:, groups], after[:, groups]).same},
+        "information": information(factor_information(before[:, groups], after[:, groups], again[:, groups])),
         "gain": gain(prediction_gain(before[:, groups], after[:, groups])),
         **on_clips(learner, data, settings, share, groups),
     }
@@ -108,11 +107,7 @@ def places_of(clips: Source, factors: Factors) -> Floats:
 
 
 def information(found: FactorInformation) -> dict[str, Any]:
-    """Return what factors tell of their own and others' next step, in nats (section 3.1, Table 2).
-
-    `ceiling` is what the estimator finds for a factor and itself. For a model `measure` has in its place what
-    two samples of q of one frame tell of each other: no prediction can tell more of a noisy code.
-    """
+    """Return what factors tell of their own and of others' next step, in nats (section 3.1, Table 2)."""
     return {
         "same": found.same,
         "cross": found.cross,

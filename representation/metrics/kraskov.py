@@ -72,7 +72,8 @@ class FactorInformation:
     matrix: Floats
     """I(z_t+1^i; z_t^j), (k, k); each row a factor i."""
     ceiling: float
-    """What the estimator finds for a factor and itself, with noise of a millionth: a mean over factors."""
+    """What the estimator finds for a factor and another sample of it, or itself with noise of a millionth: a
+    mean over factors."""
     rows: int
     """n of the estimates."""
 
@@ -93,13 +94,21 @@ class FactorInformation:
 
 
 def factor_information(
-    before: ArrayLike, after: ArrayLike, *, neighbours: int = 3, dimensions: int = 4, seed: int = 0
+    before: ArrayLike,
+    after: ArrayLike,
+    again: ArrayLike | None = None,
+    *,
+    neighbours: int = 3,
+    dimensions: int = 4,
+    seed: int = 0,
 ) -> FactorInformation:
     """Estimate what every factor tells of every factor's next step.
 
     Args:
         before: factors at a time, (n, k, d).
         after: factors one step later, (n, k, d).
+        again: another sample of noisy factors at that time, (n, k, d), whose information on `after` is the
+            ceiling: no prediction can tell more.
         neighbours: see `kraskov`.
         dimensions: of factors that have more, each pair is projected to so many canonical directions, those
             of highest correlation (Hotelling, 1936): in more dimensions the estimator saturates early.
@@ -120,10 +129,12 @@ def factor_information(
             for i in range(k)
         ]
     )
-    noise = np.random.default_rng(seed).normal(size=new.shape)
-    shaken = new + 1e-6 * new.std(0) * noise
+    if again is None:
+        other = new + 1e-6 * new.std(0) * np.random.default_rng(seed).normal(size=new.shape)
+    elif (other := _factors("again", again)).shape != new.shape:
+        raise ValueError(f"again must be of shape {new.shape}, as after, not {other.shape}")
     ceilings = [
-        kraskov(*_canonical(new[:, i], shaken[:, i], dimensions), **options)
+        kraskov(*_canonical(new[:, i], other[:, i], dimensions), **options)
         for i in range(k)
         if new[:, i].std() > 0
     ]

@@ -71,6 +71,17 @@ def test_a_factor_tells_of_its_own_next_step_and_of_those_it_acts_on() -> None:
     assert (found.alive(), found.alive(1.2), found.alive(5.0)) == (1, 1, 0)
 
 
+def test_the_ceiling_of_a_noisy_factor_is_what_two_samples_of_it_share() -> None:
+    rng = np.random.default_rng(3)
+    true = rng.normal(size=(1500, 2, 2))
+    after, again = (true + 0.5 * rng.normal(size=true.shape) for _ in range(2))
+    found = factor_information(true, after, again)
+    assert found.ceiling == pytest.approx(
+        -np.log(1 - 0.8**2), abs=0.1
+    )  # correlation 1 / 1.25, two dimensions
+    assert found.same > found.ceiling  # here "before" has no noise
+
+
 def test_wide_factors_are_projected_on_what_is_most_correlated() -> None:
     before, after = chains(0.0, d=2)
     noise = np.random.default_rng(2).normal(size=(2, 1500, 2, 6))
@@ -130,6 +141,10 @@ def test_shares_are_of_what_changed_in_each_mask() -> None:
         (lambda x: kraskov(x[:, None, None], x), r"x must be \(n, dimensions\)"),
         (lambda x: factor_information(x, x), r"before must be \(n, factors, dimensions\)"),
         (lambda x: factor_information(np.ones((9, 2, 2)), np.ones((9, 2, 1))), "after must be of shape"),
+        (
+            lambda x: factor_information(np.ones((9, 2, 2)), np.ones((9, 2, 2)), np.ones((9, 2, 1))),
+            "again must be of",
+        ),
         (lambda x: prediction_gain(np.ones((9, 2, 2)), np.ones((9, 2, 1))), "after must be of shape"),
         (lambda x: mask_shares(np.ones((2, 3)), np.ones((2, 3), bool)), "masks must be bool"),
         (lambda x: mask_shares(-np.ones((1, 1)), np.ones((1, 1, 1), bool)), "changed must be finite"),
