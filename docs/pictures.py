@@ -121,7 +121,7 @@ SAMPLES = {
     "sd-gan": _identities,
 }
 """Rows of images that a paper is about, for those without results."""
-REWRITING = ("arae", "attribute-transfer", "sentiment-traversal")
+REWRITING = ("arae", "attribute-transfer")
 """Papers without results that rewrite sentences."""
 
 if __name__ == "__main__":

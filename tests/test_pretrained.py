@@ -38,12 +38,17 @@ def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, .
 
 
 def below(node: Any, folders: tuple[str, ...]) -> Any:
-    """Return the results of a model, wherever its folders' names are in a seed's, or None."""
+    """Return the results of a model, wherever its folders' names are in a seed's, or None.
+
+    A folder "sentiment-joint" is of "sentiment joint", or of "joint" somewhere below "sentiment".
+    """
     if not folders:
         return node
+    first, *rest = folders
     for key, value in node.items() if isinstance(node, dict) else ():
-        named = key.replace(" ", "-").removesuffix("_bounds") == folders[0]
-        if (found := below(value, folders[1:] if named else folders)) is not None:
+        name = key.replace(" ", "-").removesuffix("_bounds")
+        left = (*rest,) if name == first else (first.removeprefix(f"{name}-"), *rest)
+        if (found := below(value, left)) is not None:
             return found
     return None
 
