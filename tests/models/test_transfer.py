@@ -199,6 +199,15 @@ def test_mean_codes_are_those_of_whole_sentences() -> None:
         torch.testing.assert_close(learner.means[value], codes[batch["label"] == value].mean(0))
 
 
+def test_codes_are_about_normal_and_still_tell_their_sentences() -> None:
+    learner = made(DenoisingAdversarialAutoencoder, 600, width=64, adversary_weight=10.0)
+    assert isinstance(learner, DenoisingAdversarialAutoencoder)
+    codes = learner.encode(SENTENCES).detach()
+    assert codes.mean(0).norm() < 1.0  # 10 and more where the discriminator can't follow
+    assert 2 < codes.norm(dim=1).mean() < 6  # normal ones: 4
+    assert learner.decode(codes) == SENTENCES
+
+
 def test_the_mean_difference_points_from_one_attribute_to_the_other() -> None:
     learner = made(DenoisingAdversarialAutoencoder, 300, adversary_weight=0.3, stride=1.0)
     assert isinstance(learner, DenoisingAdversarialAutoencoder)
