@@ -26,7 +26,9 @@ SETS = 90
 PRICES = (1.0, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1)
 """Of a move as long as the code: the budgets of MMD traversal."""
 STRIDES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
-"""Differences of mean codes that a code moves: the budgets of the other rows."""
+"""Differences of mean codes that a code moves, as a budget."""
+LONG_STRIDES = (2.0, 4.0, 6.0, 10.0, 20.0, 30.0, 40.0, 60.0)
+"""The same in codes whose means hardly differ, since they learnt without labels."""
 
 AnyModel = MMDTraversal | DenoisingAdversarialAutoencoder
 
@@ -62,7 +64,7 @@ WAYS = {
     PAPER: Way(MODEL, PRICES, _random),
     MEAN: Way(MODEL, STRIDES, _mean),
     PLAIN: Way(UNLABELLED, PRICES, _nearest),
-    TODAY: Way(DENOISING, STRIDES, _nearest),
+    TODAY: Way(DENOISING, LONG_STRIDES, _nearest),
 }
 
 
