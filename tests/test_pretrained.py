@@ -44,10 +44,10 @@ def below(node: Any, folders: tuple[str, ...]) -> Any:
     """
     if not folders:
         return node
-    first, *rest = folders
+    first, rest = folders[0], folders[1:]
     for key, value in node.items() if isinstance(node, dict) else ():
         name = key.replace(" ", "-").removesuffix("_bounds")
-        left = (*rest,) if name == first else (first.removeprefix(f"{name}-"), *rest)
+        left = rest if name == first else (first.removeprefix(f"{name}-"), *rest)
         if (found := below(value, left)) is not None:
             return found
     return None

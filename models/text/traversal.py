@@ -78,7 +78,7 @@ class MMDTraversal(Rewriter):
         self.decoder = RNNDecoder(symbols, width, embedding, hidden, cell="gru", feed_code=True)
         self.register_buffer("updates", torch.tensor(0))
         self.updates: Tensor
-        # kept sentences are a good part of the file
+        # int16 where it holds the vocabulary, so that files are smaller
         numbers = torch.int16 if symbols <= torch.iinfo(torch.int16).max else torch.int32
         self.register_buffer("kept", torch.full((values, examples, longest + 1), PAD, dtype=numbers))
         self.kept: Tensor
