@@ -84,10 +84,10 @@ class Settings:
     """Channels of the generators' last maps."""
     discriminator_width: int = 16
     """Channels of the discriminators' first convolutions."""
-    r1: float = 1.0
-    """Weight of the penalty on the discriminators' slopes at first."""
-    last_r1: float = 0.1
-    """The weight in the end, of D_I; D_V's falls less."""
+    r1: float = 0.01
+    """Weight of the penalty on D_I's slopes."""
+    clip_r1: float = 2.0
+    """Weight of the penalty on D_V's slopes."""
     learning_rate: float = 1e-3
     """Adam's, of the generators."""
     discriminator_rate: float = 1e-3
@@ -102,11 +102,10 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         settings_at_least(self, steps=1, other_steps=1, batch=1, clips=1, warm_up=0, content_dim=1)
-        settings_at_least(self, motion_dim=1, noise_dim=1, width=1, discriminator_width=1, r1=0)
+        settings_at_least(self, motion_dim=1, noise_dim=1, width=1, discriminator_width=1, r1=0, clip_r1=0)
         settings_at_least(self, vae_hidden=1, baselines=0, samples=10, verifier_steps=1, people=2)
         above(
             0,
-            last_r1=self.last_r1,
             learning_rate=self.learning_rate,
             discriminator_rate=self.discriminator_rate,
         )

@@ -44,7 +44,8 @@ ROWS = {
 """Models of each data set; seeds beyond `baselines` train the first alone."""
 PAPERS_WAY: dict[str, Any] = {
     **{"generator": "transposed", "head": "frame", "remember": 0.0, "warm_up": 0},
-    **{"content_dim": 50, "motion_dim": 10, "noise_dim": 10, "r1": 0.0, "average": 0.0},
+    **{"content_dim": 50, "motion_dim": 10, "noise_dim": 10},
+    **{"r1": 0.0, "clip_r1": 0.0, "average": 0.0},
     **{"learning_rate": 2e-4, "discriminator_rate": 2e-4, "momentum": 0.5, "weight_decay": 1e-5},
 }
 """What the paper and its authors' code have in place of ours, but for widths and batches."""
@@ -119,10 +120,9 @@ def make(model: str, settings: "Settings") -> VideoModel:
             hidden=settings.vae_hidden,
             steps=steps_of(data, settings),
         )
-    shared = ("clips", "discriminator_width", "r1", "last_r1", "learning_rate", "discriminator_rate", "width")
+    shared = ("clips", "discriminator_width", "r1", "clip_r1", "learning_rate", "discriminator_rate", "width")
     ours: dict[str, Any] = {name: getattr(settings, name) for name in shared}
     ours |= {"shape": (settings.pixels, settings.pixels, 3), "frames": FRAMES, "length": LENGTHS[data]}
-    ours["steps"] = steps_of(data, settings)
     if row == ONE_CODE:
         return VGAN(**ours, latent_dim=settings.content_dim + settings.motion_dim)
     own = ("content_dim", "motion_dim", "noise_dim", "warm_up")

@@ -23,8 +23,6 @@ Videos = NDArray[np.uint8]
 
 IMAGE, VIDEO = "image", "video"
 """Names of the discriminators, D_I and D_V."""
-FALL = 0.6
-"""Share of the updates, the last, in which the penalty's weight falls."""
 PENALISE_EVERY = 8
 """Updates from one penalty on the discriminators' slopes to the next, which counts as many times more."""
 
@@ -54,11 +52,8 @@ class VideoGAN(Trainable):
             a random one on, and D_I judges one. Real videos should be as long.
         clips: of an update, at most the batch's; the other videos of the batch give D_I a frame alone.
         discriminator_width: channels of the discriminators' first convolutions.
-        r1: weight of the penalty on the discriminators' slopes at real samples at first, at least 0; D_V's
-            counts `frames` times as much, since clips differ in so many frames.
-        last_r1: D_I's weight in the end, above 0. Over the last 60% of `steps` weights fall, by the same
-            factor in each update, D_V's by its square root.
-        steps: updates of the whole training.
+        r1: weight of the penalty on D_I's slopes at real frames, at least 0.
+        clip_r1: of the penalty on D_V's slopes at real clips, at least 0.
         average: how much of itself the average of the generator's weights keeps at an update, which samples
             videos; 0 samples by the weights as they are.
         learning_rate: Adam's, of the generator.
@@ -81,9 +76,8 @@ class VideoGAN(Trainable):
         length: int = 32,
         clips: int = 8,
         discriminator_width: int = 16,
-        r1: float = 1.0,
-        last_r1: float = 0.1,
-        steps: int = 20_000,
+        r1: float = 0.01,
+        clip_r1: float = 2.0,
         average: float = 0.999,
         learning_rate: float = 1e-3,
         discriminator_rate: float = 1e-3,
@@ -94,14 +88,13 @@ class VideoGAN(Trainable):
         count(1, clips=clips, discriminator_width=discriminator_width)
         count(2, frames=frames)
         count(frames, length=length)
-        count(1, steps=steps)
-        at_least(0, r1=r1, weight_decay=weight_decay)
-        above(0, last_r1=last_r1, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
+        at_least(0, r1=r1, clip_r1=clip_r1, weight_decay=weight_decay)
+        above(0, learning_rate=learning_rate, discriminator_rate=discriminator_rate)
         within(0, 0.99999, average=average, momentum=momentum)
         self.shape = image_shape(shape)
         self.frames, self.length, self.clips = frames, length, clips
         self.discriminator_width, self.average = discriminator_width, average
-        self.r1, self.last_r1, self.steps = r1, last_r1, steps
+        self.r1 = {IMAGE: r1, VIDEO: clip_r1}
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._rates = {"discriminators": discriminator_rate, "generator": learning_rate}
         self._adam: dict[str, Any] = {
@@ -191,17 +184,11 @@ class VideoGAN(Trainable):
             if kind == VIDEO:  # of real clips where their categories are known
                 named = _surprise(theirs, fakes.category) if names is None else _surprise(ours, names)
                 penalties.append(named)
-            if self.r1 and int(self.updates) % PENALISE_EVERY == 0:
-                weight = self._r1_of(kind) * PENALISE_EVERY
+            if self.r1[kind] and int(self.updates) % PENALISE_EVERY == 0:
+                weight = self.r1[kind] * PENALISE_EVERY
                 penalties.append(weight * r1_penalty(partial(self._odds, kind), real[kind]))
         descend(torch.stack([*losses.values(), *penalties]).sum(), self.optimizers["discriminators"])
         return {f"D_{kind[0].upper()}": loss.detach() for kind, loss in losses.items()}
-
-    def _r1_of(self, kind: str) -> float:
-        """Return the weight of the penalty on a discriminator's slope at this update."""
-        fallen = min(max(1 - (1 - int(self.updates) / self.steps) / FALL, 0.0), 1.0)
-        share = float((self.last_r1 / self.r1) ** (fallen / 2 if kind == VIDEO else fallen))
-        return self.r1 * share * (self.frames if kind == VIDEO else 1)
 
     def _odds(self, kind: str, samples: Tensor) -> Tensor:
         """Return a discriminator's log odds that samples are real, (n,)."""

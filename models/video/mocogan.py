@@ -49,8 +49,8 @@ class MoCoGAN(VideoGAN):
 
     Ours, each with what brings the paper's own way: motion alone says where, and content what is there
     (`generator`, "transposed"); R_M remembers its first state (`remember`, 0); a frame is a mask times one
-    colour of the content (`head`, "frame"); a penalty on the discriminators' slopes (`r1`, 0), an average of
-    the weights that samples (`average`, 0).
+    colour of the content (`head`, "frame"); penalties on the discriminators' slopes (`r1` and `clip_r1`, 0),
+    an average of the weights that samples (`average`, 0).
 
     Args:
         content_dim: dimensions of z_C.
@@ -59,7 +59,8 @@ class MoCoGAN(VideoGAN):
         remember: what is added to the biases of R_M's update gate at first. With 0 the first state, which
             tells one motion from another, is gone after some frames: the gates halve it at each.
         generator: "modulated" or "transposed".
-        head: "colour", for one object of one colour on black, or "frame".
+        head: "colour", for one object of one colour on black, whose place is all that motion says, or
+            "frame".
         width: channels of the generator's last maps.
         image_discriminator: whether there is D_I.
         warm_up: the first updates, in which D_I alone judges, if there is one, so that they are cheap.

@@ -28,6 +28,10 @@ GREATEST_FACTOR = 4
 """The greatest number of channels, as a multiple of the smallest."""
 PLACES = 8
 """Maps in which motion says where things are, in frames of more than one object."""
+PLACE_UNITS = 64
+"""Units of the dense layers from motion to the place of the one object."""
+BELL, HEIGHT = 1 / 40, 4.0
+"""Standard deviation, as a share of the side, and height of the bell that marks the place of one object."""
 DRAWING = 3
 """Convolutions in which content says what is there; they reach three pixels each way, as far as shapes do."""
 BLACK = -2.0
@@ -47,13 +51,35 @@ def channels_of(shape: Shape, width: int) -> list[int]:
     return [int(width) * min(2**step, GREATEST_FACTOR) for step in range(halvings)]
 
 
-class ModulatedGenerator(nn.Module):
-    """Generates frames: motion draws maps of where something is, content draws what is there.
+class Bell(nn.Module):
+    """Draws a place as a Gaussian bell on a map.
 
-    Maps of motion begin with 4 × 4 cells and are doubled by repetition, each time followed by a 3 × 3
-    convolution and a group norm of one group. `PLACES` maps as large as the frame remain, one if a frame
-    shows one object. From these, three convolutions draw, after each of which content scales and moves the
-    channels (Perez et al., "FiLM", 2018). So content can move something by three pixels at most.
+    Args:
+        side: of the square map, in pixels.
+    """
+
+    pixels: Tensor
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.register_buffer("pixels", torch.arange(side, dtype=torch.float32), persistent=False)
+
+    def forward(self, place: Tensor) -> Tensor:
+        """Return maps (n, 1, side, side) of places (n, 2), whose sigmoid is a share of the side."""
+        side = len(self.pixels)
+        centre = place.sigmoid()[:, :, None] * (side - 1)
+        rows, columns = torch.exp(-(((self.pixels - centre) / (BELL * side)) ** 2) / 2).unbind(1)
+        return HEIGHT * rows[:, None, :, None] * columns[:, None, None, :]
+
+
+class ModulatedGenerator(nn.Module):
+    """Generates frames: motion says where something is, content draws what is there.
+
+    If a frame shows one object, motion gives its two coordinates, which a bell marks on a map as large as the
+    frame. Otherwise motion draws `PLACES` maps; they begin with 4 × 4 cells and are doubled by repetition,
+    each time followed by a 3 × 3 convolution and a group norm of one group. From the maps, three convolutions
+    draw, after each of which content scales and moves the channels (Perez et al., "FiLM", 2018). So content
+    can move something by three pixels at most.
 
     Args:
         shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
@@ -71,12 +97,7 @@ class ModulatedGenerator(nn.Module):
         super().__init__()
         sizes = channels_of(shape, width)[::-1]
         last = sizes[-1]
-        self.where = nn.Sequential(
-            nn.Linear(motion_dim, sizes[0] * CELLS**2),
-            Maps(sizes[0], CELLS, CELLS),
-            *_upsampling(nn.Conv2d, sizes),
-            nn.Conv2d(last, 1 if colours else PLACES, 1),
-        )
+        self.where = _place(motion_dim, shape[0]) if colours else _places(motion_dim, sizes)
         inputs = (1 if colours else PLACES, *[last] * (DRAWING - 1))
         self.convolutions = nn.ModuleList(nn.Conv2d(size, last, 3, padding=1) for size in inputs)
         self.norm = nn.GroupNorm(1, last, affine=False)
@@ -96,6 +117,25 @@ class ModulatedGenerator(nn.Module):
             maps = nn.functional.leaky_relu(maps, 0.2)
         frames: Tensor = self.last(maps).sigmoid()
         return frames if self.colour is None else frames * self.colour(content).sigmoid()[:, :, None, None]
+
+
+def _place(motion_dim: int, side: int) -> nn.Sequential:
+    """Return what draws one map of codes (n, motion_dim), of a place."""
+    sizes = (motion_dim, PLACE_UNITS, PLACE_UNITS)
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], 2), Bell(side))
+
+
+def _places(motion_dim: int, sizes: list[int]) -> nn.Sequential:
+    """Return what draws `PLACES` maps of codes (n, motion_dim)."""
+    return nn.Sequential(
+        nn.Linear(motion_dim, sizes[0] * CELLS**2),
+        Maps(sizes[0], CELLS, CELLS),
+        *_upsampling(nn.Conv2d, sizes),
+        nn.Conv2d(sizes[-1], PLACES, 1),
+    )
 
 
 class TransposedGenerator(nn.Module):
