@@ -21,7 +21,7 @@ from unknot.agents.named import EXPERTS
 from unknot.envs import ENVIRONMENTS
 from unknot.experiments.multitask.prototypes import fill
 from unknot.films import film
-from unknot.models import Characters, Reviews, ShapeMotion, Street
+from unknot.models import Characters, Reviews, ShapeMotion
 from unknot.models.traversals import image_rows
 from unknot.report import save_figure, save_gif
 from unknot.style import COLOURS
@@ -99,10 +99,6 @@ def _motions() -> dict[str, Images]:
     return {f"{k + 1}": _sampled(ShapeMotion(frames=8), 1, k)[0] for k in range(4)}
 
 
-def _street() -> dict[str, Images]:
-    return {f"{k + 1}": _sampled(Street(frames=8), 1, k)[0] for k in range(4)}
-
-
 def _identities() -> dict[str, Images]:
     source = Characters(pixels=64)
     factors = source.sample_factors(32, np.random.default_rng(0))
@@ -117,7 +113,6 @@ def _sampled(source: Any, n: int, seed: int) -> Images:
 
 SAMPLES = {
     "mocogan": _motions,
-    "video-prediction": _street,
     "sd-gan": _identities,
 }
 """Rows of images that a paper is about, for those without results."""

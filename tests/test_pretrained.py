@@ -110,6 +110,8 @@ def derived(name: str, folders: list[str], settings: dict[str, Any]) -> dict[str
         if folders == ["slots-3"]:  # the rate is its default
             return {"width": settings["width"], "steps": steps}
         return {**settings, "steps": steps}
+    if name == "video-prediction":
+        return {**settings, "warm_up": int(settings["warm_up"] * settings["steps"])}
     if folders == ["infogan"]:
         return {**settings, "learning_rate": settings["gan_rate"]}
     if name == "dci":  # the network and its width are the GAN's

@@ -126,7 +126,7 @@ def errors_ahead(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Plot the squared errors of the frames that are predicted, means over seeds, a figure a data set."""
     figures = {}
     for data in seeds[0]["floors"]:
-        figure = Figure(figsize=(5, 3.4), layout="constrained")
+        figure = Figure(figsize=(7, 3.4), layout="constrained")
         panel = figure.subplots()
         for kind, label in LABELS.items():
             curves = [s["models"][f"{data}-{kind}"] for s in seeds if f"{data}-{kind}" in s["models"]]
@@ -137,6 +137,6 @@ def errors_ahead(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
             curve = np.mean([s["floors"][data][name] for s in seeds], 0)
             panel.plot(np.arange(1, len(curve) + 1), curve, STYLES[name], color="grey", label=label)
         panel.set(xlabel="frames ahead", ylabel="squared error of a channel", ylim=(0, None))
-        panel.legend(fontsize=8)
+        figure.legend(loc="outside right center", fontsize=8)
         figures[f"prediction-{data}"] = figure
     return figures
