@@ -19,6 +19,7 @@ from unknot.experiments.video_prediction.models import (
     PUBLISHED,
     SLOTS,
     STREET,
+    data_of,
 )
 from unknot.report import Headline, Table, mean_std
 
@@ -54,7 +55,7 @@ ORACLE = "true places and velocities (oracle)"
 def tabulate(seeds: Seeds) -> list[Table]:
     """Make the tables from the metrics of each seed."""
     objects = [_digits(seeds)]
-    if STREET in seeds[0]["floors"]:
+    if any(data_of(name) == STREET for name in seeds[0]["models"]):
         objects.append(_street(seeds))
     return [_information(seeds), *objects, _predictions(seeds)]
 
