@@ -104,11 +104,7 @@ class Settings:
         settings_at_least(self, steps=1, other_steps=1, batch=1, clips=1, warm_up=0, content_dim=1)
         settings_at_least(self, motion_dim=1, noise_dim=1, width=1, discriminator_width=1, r1=0, clip_r1=0)
         settings_at_least(self, vae_hidden=1, baselines=0, samples=10, verifier_steps=1, people=2)
-        above(
-            0,
-            learning_rate=self.learning_rate,
-            discriminator_rate=self.discriminator_rate,
-        )
+        above(0, learning_rate=self.learning_rate, discriminator_rate=self.discriminator_rate)
 
 
 PRESETS = {

@@ -24,7 +24,7 @@ from unknot.experiments.common.digits import check_digits, keep_digits
 from unknot.experiments.common.runs import UNTRAINED, load_model, models_in, run_models
 from unknot.experiments.video_prediction.figures import errors_ahead, save_pictures
 from unknot.experiments.video_prediction.measures import floors, measure, oracle
-from unknot.experiments.video_prediction.models import OWN, data_names, data_of, kind_of, names, train_clips
+from unknot.experiments.video_prediction.models import OWN, data_of, kind_of, names, train_clips
 from unknot.experiments.video_prediction.tables import headlines, tabulate
 from unknot.mnist import find_source
 from unknot.models.video.independent_predictor import IndependentPredictor
@@ -138,8 +138,8 @@ def plot(seeds: list[dict[str, Any]]) -> dict[str, Figure]:
 
 
 def _metrics(settings: Settings, seed: int, models: dict[str, Any], share: int = 1) -> dict[str, Any]:
-    """Return a seed's metrics: those of models, of the true factors and of trivial predictions."""
-    sets = data_names(settings)
+    """Return a seed's metrics: of models, and of true factors and trivial predictions of the models' data."""
+    sets = list(dict.fromkeys(map(data_of, models)))
     return {
         "seed": seed,
         "source": find_source(),

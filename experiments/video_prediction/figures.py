@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from unknot.experiments.common.figures import video_grid
+from unknot.experiments.common.tables import where_measured
 from unknot.experiments.video_prediction.measures import CLIPS, FLOORS, pairs, sample
 from unknot.experiments.video_prediction.models import (
     AHEAD,
@@ -134,7 +135,7 @@ def errors_ahead(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
                 mean = np.mean([each["prediction"] for each in curves], 0)
                 panel.plot(np.arange(1, len(mean) + 1), mean, label=label)
         for name, label in FLOORS.items():
-            curve = np.mean([s["floors"][data][name] for s in seeds], 0)
+            curve = np.mean(where_measured(seeds, "floors", data, name), 0)
             panel.plot(np.arange(1, len(curve) + 1), curve, STYLES[name], color="grey", label=label)
         panel.set(xlabel="frames ahead", ylabel="squared error of a channel", ylim=(0, None))
         figure.legend(loc="outside right center", fontsize=8)

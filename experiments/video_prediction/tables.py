@@ -19,7 +19,6 @@ from unknot.experiments.video_prediction.models import (
     PUBLISHED,
     SLOTS,
     STREET,
-    data_of,
 )
 from unknot.report import Headline, Table, mean_std
 
@@ -55,7 +54,7 @@ ORACLE = "true places and velocities (oracle)"
 def tabulate(seeds: Seeds) -> list[Table]:
     """Make the tables from the metrics of each seed."""
     objects = [_digits(seeds)]
-    if any(data_of(name) == STREET for name in seeds[0]["models"]):
+    if STREET in seeds[0]["floors"]:
         objects.append(_street(seeds))
     return [_information(seeds), *objects, _predictions(seeds)]
 
@@ -202,7 +201,7 @@ def _information(seeds: Seeds) -> Table:
             if found:
                 rows.append((f"{name}: {title}", *_nats_cells(found), _bound_cell(found)))
         if data in seeds[0]["oracle"]:
-            rows.append((f"{name}: {ORACLE}", *_nats_cells(over_seeds(seeds, "oracle", data)), ""))
+            rows.append((f"{name}: {ORACLE}", *_nats_cells(where_measured(seeds, "oracle", data)), ""))
     return Table(
         "Information of factors on the next step, and bounds (Table 2)",
         ("model", "same factor", "other factor", "ratio", "ceiling", "alive", "gain by another", "bound"),
@@ -319,7 +318,7 @@ def _predictions(seeds: Seeds) -> Table:
         if data not in seeds[0]["floors"]:
             continue
         for floor, text in FLOORS.items():
-            curves = over_seeds(seeds, "floors", data, floor)
+            curves = where_measured(seeds, "floors", data, floor)
             rows.append((f"{name}: {text} (trivial baseline)", *_horizons(curves), ""))
         for kind, title in TITLES.items():
             found = _found(seeds, data, kind)

@@ -79,7 +79,7 @@ class ModulatedGenerator(nn.Module):
     frame. Otherwise motion draws `PLACES` maps; they begin with 4 × 4 cells and are doubled by repetition,
     each time followed by a 3 × 3 convolution and a group norm of one group. From the maps, three convolutions
     draw, after each of which content scales and moves the channels (Perez et al., "FiLM", 2018). So content
-    can move something by three pixels at most.
+    can move something to three pixels from what motion marks at most.
 
     Args:
         shape: (height, width, channels) of the frames, a square whose side is a power of 2 from 8.
@@ -121,11 +121,11 @@ class ModulatedGenerator(nn.Module):
 
 def _place(motion_dim: int, side: int) -> nn.Sequential:
     """Return what draws one map of codes (n, motion_dim), of a place."""
-    sizes = (motion_dim, PLACE_UNITS, PLACE_UNITS)
-    layers: list[nn.Module] = []
-    for before, after in pairwise(sizes):
-        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], 2), Bell(side))
+    return nn.Sequential(
+        *(nn.Linear(motion_dim, PLACE_UNITS), nn.LeakyReLU(0.2)),
+        *(nn.Linear(PLACE_UNITS, PLACE_UNITS), nn.LeakyReLU(0.2)),
+        *(nn.Linear(PLACE_UNITS, 2), Bell(side)),
+    )
 
 
 def _places(motion_dim: int, sizes: list[int]) -> nn.Sequential:

@@ -249,11 +249,27 @@ def test_tables_have_the_papers_figures_and_leave_out_ratios_of_dead_factors() -
     assert predictions.rows[0][1:] == ("0.0090", "0.0090", "0.0090", "0.0090", "")
 
 
-def test_without_the_street_there_are_no_rows_of_it() -> None:
+def of_digits() -> Any:
+    """Return the metrics of a seed that has models of digits alone."""
     metrics = seed()
     for part in ("oracle", "floors"):
         del metrics[part]["street"]
     metrics["models"] = {name: each for name, each in metrics["models"].items() if "street" not in name}
+    return metrics
+
+
+def test_seeds_without_the_street_leave_its_rows_to_the_others() -> None:
+    def street(*seeds: Any) -> list[tuple[str, ...]]:
+        return [row for table in tables.tabulate(list(seeds)) for row in table.rows if "street" in row[0]]
+
+    assert street(seed(), of_digits()) == street(seed())
+    assert set(figures.errors_ahead([seed(), of_digits()])) == {"prediction-digits", "prediction-street"}
+    alone = video_prediction._metrics(SMOKE, 3, {"digits-slots": model()})
+    assert list(alone["floors"]) == list(alone["oracle"]) == ["digits"]
+
+
+def test_without_the_street_there_are_no_rows_of_it() -> None:
+    metrics = of_digits()
     assert len(tables.headlines([metrics])) == 7
     assert not any("street" in row[0] for table in tables.tabulate([metrics]) for row in table.rows)
     assert all(name.startswith("digits") for name in names(video_prediction.Settings(street_steps=0), 0))
