@@ -44,8 +44,8 @@ class ARAE(Rewriter):
 
     Encoder and decoders take one step down the sum of their losses (steps 1, 3 and 3b), since Adam would
     take λ off a step of its own. Then the batch's sentences and some of earlier batches, of many lengths, are
-    encoded anew. The classifier learns from all of these codes: one of older codes is swung around by the
-    encoder, not fooled. The critic learns from those of the earlier batches.
+    encoded anew. The classifier takes a step on the codes of either: one of older codes is swung around by
+    the encoder, not fooled. The critic learns from those of the earlier batches.
 
     Codes and the generator's outputs have norm 1.
 
@@ -162,8 +162,8 @@ class ARAE(Rewriter):
             batch: `observation`, symbols int64 (n, length), and `label` (n,).
 
         Returns:
-            `reconstruction`, the nats of a symbol; `classifier`, its cross-entropy in nats; `distance`, the
-            critic's estimate of W.
+            `reconstruction`, the nats of a symbol; `classifier`, its cross-entropy on the batch in nats;
+            `distance`, the critic's estimate of W.
         """
         tokens = self.tokens(batch["observation"])
         labels = batch["label"].to(tokens.device).long()
@@ -173,9 +173,8 @@ class ARAE(Rewriter):
         earlier, earlier_labels = self._sample_recent(self.earlier)
         with torch.no_grad():
             codes, earlier_codes = self.encode_tokens(tokens), self.encode_tokens(earlier)
-        odds = self.classifier(self.scale * torch.cat([codes, earlier_codes]))
-        classifier = functional.cross_entropy(odds, torch.cat([labels, earlier_labels]))
-        descend(classifier, self.optimizers["classifier"])
+        classifier = self._classifier_step(codes, labels)
+        self._classifier_step(earlier_codes, earlier_labels)
         for _ in range(self.critic_steps):
             some = torch.randint(len(earlier_codes), (len(codes),), device=codes.device)
             distance = self._critic_step(earlier_codes[some])
@@ -185,7 +184,7 @@ class ARAE(Rewriter):
         self.updates += 1
         return {
             "reconstruction": reconstruction,
-            "classifier": classifier.detach(),
+            "classifier": classifier,
             "distance": distance,
         }
 
@@ -215,6 +214,12 @@ class ARAE(Rewriter):
         loss = loss + self.adversary_weight * fooling_loss(self.classifier(self.scale * codes), labels)
         descend(loss, self.optimizers["adam"])
         return reconstruction.detach()
+
+    def _classifier_step(self, codes: Tensor, labels: Tensor) -> Tensor:
+        """Do a step of the classifier on codes (n, hidden); return its cross-entropy before it."""
+        loss = functional.cross_entropy(self.classifier(self.scale * codes), labels)
+        descend(loss, self.optimizers["classifier"])
+        return loss.detach()
 
     def _critic_step(self, codes: Tensor) -> Tensor:
         """Do a step of the critic on codes (n, hidden); return its estimate of W before it."""

@@ -52,7 +52,10 @@ def channels_of(shape: Shape, width: int) -> list[int]:
 
 
 class Bell(nn.Module):
-    """Draws a place as a Gaussian bell on a map.
+    """Draws a place as a Gaussian bell on a map, at a whole pixel.
+
+    Between pixels, an object of the same pixels would have to be drawn of each of many bells. The gradient
+    takes the rounding for the identity (the straight-through estimator of Bengio et al., 2013).
 
     Args:
         side: of the square map, in pixels.
@@ -68,6 +71,7 @@ class Bell(nn.Module):
         """Return maps (n, 1, side, side) of places (n, 2), whose sigmoid is a share of the side."""
         side = len(self.pixels)
         centre = place.sigmoid()[:, :, None] * (side - 1)
+        centre = centre + (centre.round() - centre).detach()
         rows, columns = torch.exp(-(((self.pixels - centre) / (BELL * side)) ** 2) / 2).unbind(1)
         return HEIGHT * rows[:, None, :, None] * columns[:, None, None, :]
 

@@ -25,7 +25,7 @@ VOCABULARY = Vocabulary.of(SENTENCES)
 SMALL: dict[str, Any] = {"vocabulary": VOCABULARY.symbols, "longest": 4, "embedding": 8, "hidden": 24}
 SMALL |= {"learning_rate": 1e-2}
 KINDS: dict[type[Rewriter], dict[str, Any]] = {
-    ARAE: {"noise_dim": 4, "width": 24, "critic_steps": 1, "adversary_rate": 3e-3},
+    ARAE: {"noise_dim": 4, "width": 24, "critic_steps": 1, "adversary_rate": 1e-3},
     CrossAlignedAutoencoder: {"attribute_dim": 4, "filters": 4},
     DenoisingAdversarialAutoencoder: {"code_dim": 16, "width": 16, "dropping": 0.1},
     MMDTraversal: {"filters": 4, "examples": 6},

@@ -105,6 +105,16 @@ def test_a_bell_stands_where_motion_says() -> None:
     assert float(bell[row - 2, column + 1]) == pytest.approx(HEIGHT * math.exp(-5 / 2))
 
 
+def test_a_bell_stands_at_a_whole_pixel_and_learns_of_parts_of_one() -> None:
+    rows = (torch.tensor([[9.6, 31.0], [10.4, 31.0]]) / 39).logit().requires_grad_()
+    bells = Bell(40)(rows)[:, 0]
+    torch.testing.assert_close(bells[0], bells[1])
+    assert int(bells[0].argmax()) == 10 * 40 + 31
+    bells[0, 11].sum().backward()  # type: ignore[no-untyped-call]
+    assert rows.grad is not None
+    assert rows.grad[0, 0] > 0  # further down, the row below would have more
+
+
 def test_the_penalty_is_paid_once_in_a_while() -> None:
     learner = tiny(r1=100.0, clip_r1=100.0, discriminator_rate=1e-9)
     videos = {"observation": torch.randint(256, (4, 2, 8, 8, 3), dtype=torch.uint8)}
