@@ -24,7 +24,7 @@ from unknot.checks import settings_at_least
 from unknot.experiments.arae.data import PRODUCTS, TOPICS, load_products, load_reviews
 from unknot.experiments.arae.figures import save_pictures
 from unknot.experiments.arae.measures import measure_model
-from unknot.experiments.arae.models import ROWS, make, tasks, updates
+from unknot.experiments.arae.models import ROWS, batches, make, tasks, updates
 from unknot.experiments.arae.tables import NAMES, TITLES, headlines, rows_of, tabulate
 from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task, load_yelp
 from unknot.experiments.common.rewriting_figures import tradeoffs
@@ -36,7 +36,6 @@ from unknot.experiments.common.rewriting_runs import (
     collected,
     row_of,
     task_of,
-    training_batches,
 )
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.models.text.transfer import Rewriter
@@ -55,6 +54,8 @@ class Settings(GrammarSettings):
     """Updates of each model of the grammar."""
     yelp_steps: int = 12_000
     """Updates of each model of Yelp's sentences."""
+    others: int = 128
+    """Sentences of each update that ARAE's classifier alone learns from, beside those of the update."""
     hidden: int = 128
     """Units of encoders and decoders, and dimensions of codes."""
     noise: float = 0.05
@@ -70,7 +71,9 @@ class Settings(GrammarSettings):
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         super().__post_init__()
-        settings_at_least(self, steps=1, yelp_steps=1, batch=2, embedding=1, hidden=1, sentences=100)
+        settings_at_least(
+            self, steps=1, yelp_steps=1, batch=2, others=1, embedding=1, hidden=1, sentences=100
+        )
         settings_at_least(self, noise=0, nouns=2, subjects=2, places=2, test=20, rewritten=10, judge_steps=1)
 
 
@@ -80,6 +83,7 @@ PRESETS = {
         **SMOKE,
         steps=2,
         yelp_steps=2,
+        others=8,
         hidden=8,
         rewritten=40,
     ),
@@ -96,7 +100,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         task, row = load_task(settings, task_of(name), seed), row_of(name)
         learner = train_model(
             partial(make, row, task, settings),
-            training_batches(task, settings.batch, seed),
+            batches(row, task, settings, seed),
             updates(task.name, settings),
             path,
             seed,

@@ -1,9 +1,12 @@
 """The rows of the tables that are trained."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unknot.experiments.arae.data import PRODUCTS, TOPICS
 from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task
+from unknot.experiments.common.rewriting_runs import training_batches
 from unknot.models.text.arae import ARAE
 from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder
@@ -34,6 +37,10 @@ CHANGED: dict[str, dict[str, Any]] = {
     CLIPPED: {"lipschitz": "clipping", "critic_weight": 1.0},
 }
 """What rows have other than `ARAE`'s settings; the last has the paper's bound of the critic, and its λ1."""
+FOOLING = (MAIN, STRONGER, CLIPPED)
+"""Rows whose encoder fools a classifier."""
+OTHERS = 5000
+"""What is added to the seed for the order of the sentences that the classifier alone learns from."""
 
 
 def make(row: str, task: Task, settings: "Settings") -> Rewriter:
@@ -46,6 +53,26 @@ def make(row: str, task: Task, settings: "Settings") -> Rewriter:
     if row not in KINDS:
         chosen["noise"] = settings.noise
     return KINDS.get(row, ARAE)(**chosen | CHANGED.get(row, {}))
+
+
+def batches(row: str, task: Task, settings: "Settings", seed: int) -> Callable[[int], dict[str, Any]]:
+    """Return the training batches of a row; with `other_observation` and `other_label` where it has a use."""
+    batch_at = training_batches(task, settings.batch, seed)
+    if row not in FOOLING:
+        return batch_at
+    return _WithOthers(batch_at, training_batches(task, settings.others, seed + OTHERS))
+
+
+@dataclass(frozen=True)
+class _WithOthers:
+    """Batches with those of another order, under names that begin with `other_`."""
+
+    batch_at: Callable[[int], dict[str, Any]]
+    other_at: Callable[[int], dict[str, Any]]
+
+    def __call__(self, step: int) -> dict[str, Any]:
+        others = {f"other_{name}": rows for name, rows in self.other_at(step).items()}
+        return self.batch_at(step) | others
 
 
 def updates(task: str, settings: "Settings") -> int:

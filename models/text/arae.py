@@ -17,7 +17,7 @@ from unknot.models.adversarial import (
 )
 from unknot.models.text.rnn import RNNEncoder, blank_words
 from unknot.models.text.transfer import AttributeDecoders, Rewriter
-from unknot.models.text.vocabulary import PAD, Sentences
+from unknot.models.text.vocabulary import Sentences
 from unknot.representation.learner import anneal, descend
 
 __all__ = ["ARAE", "fooling_loss"]
@@ -25,7 +25,7 @@ __all__ = ["ARAE", "fooling_loss"]
 PENALTY = 10.0
 """Weight of the gradient penalty."""
 RECENT = 1280
-"""Sentences that are kept, the latest. Those of one batch have one length, and so similar codes."""
+"""Codes that the critic learns from, the latest; those of one batch, of one length, are similar."""
 CLIP = 0.01
 """ε of weight clipping, as in the Wasserstein GAN of 2017."""
 LIPSCHITZ = ("penalty", "clipping")
@@ -43,9 +43,10 @@ class ARAE(Rewriter):
     L_class the cross-entropy of a classifier that reads the attribute off the code.
 
     Encoder and decoders take one step down the sum of their losses (steps 1, 3 and 3b), since Adam would
-    take λ off a step of its own. Then the batch's sentences and some of earlier batches, of many lengths, are
-    encoded anew. The classifier takes a step on the codes of either: one of older codes is swung around by
-    the encoder, not fooled. The critic learns from those of the earlier batches.
+    take λ off a step of its own. Then the sentences are encoded anew, and the classifier learns from these
+    codes: one of older codes is swung around by the encoder, not fooled. It takes another step on sentences
+    that the encoder has not just learnt to fool it with, where batches have such. The critic learns from the
+    latest codes of some batches, which are of sentences of many lengths.
 
     Codes and the generator's outputs have norm 1.
 
@@ -64,7 +65,6 @@ class ARAE(Rewriter):
             autoencoder, whose codes the generator only follows.
         adversary_weight: λ2.
         critic_steps: k, of the critic for each of the others.
-        earlier: sentences of earlier batches that are encoded anew in an update, for classifier and critic.
         lipschitz: what keeps the critic's slope: "penalty" on its gradients, or "clipping" of its weights,
             as in the paper.
         learning_rate: Adam's for encoder and decoders, which falls to 0 along half a cosine.
@@ -88,7 +88,6 @@ class ARAE(Rewriter):
         critic_weight: float = 0.01,
         adversary_weight: float = 1.0,
         critic_steps: int = 5,
-        earlier: int = 128,
         lipschitz: str = "penalty",
         learning_rate: float = 2e-3,
         adversary_rate: float = 5e-4,
@@ -98,12 +97,11 @@ class ARAE(Rewriter):
         at_least(0, noise=noise, critic_weight=critic_weight, adversary_weight=adversary_weight)
         within(0, 1, blanking=blanking)
         above(0, learning_rate=learning_rate, adversary_rate=adversary_rate)
-        count(1, noise_dim=noise_dim, width=width, critic_steps=critic_steps, earlier=earlier)
-        count(1, steps=steps)
+        count(1, noise_dim=noise_dim, width=width, critic_steps=critic_steps, steps=steps)
         one_of("lipschitz", lipschitz, LIPSCHITZ)
         self.noise, self.blanking, self.noise_dim = noise, blanking, noise_dim
         self.critic_weight, self.adversary_weight = critic_weight, adversary_weight
-        self.critic_steps, self.earlier, self.lipschitz = critic_steps, earlier, lipschitz
+        self.critic_steps, self.lipschitz = critic_steps, lipschitz
         self.learning_rate, self.steps = learning_rate, steps
         self.scale = hidden**0.5  # what decoders and the classifier read is about 1, not 1 / sqrt(hidden)
         values, symbols = len(self.attributes), len(self.vocabulary)
@@ -113,13 +111,11 @@ class ARAE(Rewriter):
         self.critic = dense_discriminator(hidden, width, 2)
         self.classifier = _perceptron(hidden, width, values)
         self.register_buffer("updates", torch.tensor(0))
-        self.register_buffer("recent", torch.full((RECENT, longest + 1), PAD, dtype=torch.int32))
-        self.register_buffer("recent_labels", torch.zeros(RECENT, dtype=torch.int32))
-        self.register_buffer("seen", torch.tensor(0))
+        self.register_buffer("recent", torch.zeros(RECENT, hidden))
+        self.register_buffer("encoded", torch.tensor(0))
         self.updates: Tensor
         self.recent: Tensor
-        self.recent_labels: Tensor
-        self.seen: Tensor
+        self.encoded: Tensor
         autoencoder = [*self.encoder.parameters(), *self.decoders.parameters()]
         self.optimizers = {"adam": torch.optim.Adam(autoencoder, learning_rate, fused=True)}
         for name in ("generator", "critic", "classifier"):
@@ -159,7 +155,8 @@ class ARAE(Rewriter):
         """Do one step of each network, `critic_steps` of the critic.
 
         Args:
-            batch: `observation`, symbols int64 (n, length), and `label` (n,).
+            batch: `observation`, symbols int64 (n, length), and `label` (n,); perhaps `other_observation`
+                (m, length) and `other_label` (m,), which the classifier alone learns from.
 
         Returns:
             `reconstruction`, the nats of a symbol; `classifier`, its cross-entropy on the batch in nats;
@@ -169,15 +166,16 @@ class ARAE(Rewriter):
         labels = batch["label"].to(tokens.device).long()
         anneal(self.optimizers["adam"], int(self.updates), self.steps, self.learning_rate)
         reconstruction = self._autoencoder_step(tokens, labels)
-        self._keep(tokens, labels)
-        earlier, earlier_labels = self._sample_recent(self.earlier)
         with torch.no_grad():
-            codes, earlier_codes = self.encode_tokens(tokens), self.encode_tokens(earlier)
+            codes = self.encode_tokens(tokens)
         classifier = self._classifier_step(codes, labels)
-        self._classifier_step(earlier_codes, earlier_labels)
+        if "other_observation" in batch:
+            with torch.no_grad():
+                others = self.encode_tokens(self.tokens(batch["other_observation"]))
+            self._classifier_step(others, batch["other_label"].to(tokens.device).long())
+        self._keep(codes)
         for _ in range(self.critic_steps):
-            some = torch.randint(len(earlier_codes), (len(codes),), device=codes.device)
-            distance = self._critic_step(earlier_codes[some])
+            distance = self._critic_step(self._recent_codes(len(codes)))
         made = self.codes_of(torch.randn(len(codes), self.noise_dim, device=codes.device))
         loss = wasserstein_generator_loss(self.critic(made))
         descend(loss, self.optimizers["generator"])
@@ -188,22 +186,17 @@ class ARAE(Rewriter):
             "distance": distance,
         }
 
-    def _keep(self, tokens: Tensor, labels: Tensor) -> None:
-        """Let symbols (n, length) and labels (n,) take the place of the oldest that are kept."""
-        newest = tokens[-RECENT:, : self.longest + 1]
-        places = (int(self.seen) + torch.arange(len(newest), device=tokens.device)) % RECENT
-        self.recent[places] = PAD
-        self.recent[places, : newest.shape[1]] = newest.int()
-        self.recent_labels[places] = labels[-RECENT:].int()
-        self.seen += len(newest)
+    def _keep(self, codes: Tensor) -> None:
+        """Let codes (n, hidden) take the place of the oldest that are kept."""
+        newest = codes[-RECENT:]
+        places = int(self.encoded) + torch.arange(len(newest), device=codes.device)
+        self.recent[places % RECENT] = newest
+        self.encoded += len(newest)
 
-    def _sample_recent(self, n: int) -> tuple[Tensor, Tensor]:
-        """Return symbols (n, length) and labels (n,) of sentences that are kept, at random."""
-        known = min(int(self.seen), RECENT)
-        some = torch.randint(known, (n,), device=self.device)
-        tokens = self.recent[some]
-        longest = int((tokens != PAD).sum(1).max())
-        return tokens[:, :longest].long(), self.recent_labels[some].long()
+    def _recent_codes(self, n: int) -> Tensor:
+        """Return n of the codes that are kept, (n, hidden), at random."""
+        known = min(int(self.encoded), RECENT)
+        return self.recent[torch.randint(known, (n,), device=self.device)]
 
     def _autoencoder_step(self, tokens: Tensor, labels: Tensor) -> Tensor:
         """Do a step of encoder and decoders; return the nats of a symbol."""

@@ -25,7 +25,7 @@ VOCABULARY = Vocabulary.of(SENTENCES)
 SMALL: dict[str, Any] = {"vocabulary": VOCABULARY.symbols, "longest": 4, "embedding": 8, "hidden": 24}
 SMALL |= {"learning_rate": 1e-2}
 KINDS: dict[type[Rewriter], dict[str, Any]] = {
-    ARAE: {"noise_dim": 4, "width": 24, "critic_steps": 1, "adversary_rate": 1e-3},
+    ARAE: {"noise_dim": 4, "width": 24, "critic_steps": 1, "adversary_rate": 3e-3},
     CrossAlignedAutoencoder: {"attribute_dim": 4, "filters": 4},
     DenoisingAdversarialAutoencoder: {"code_dim": 16, "width": 16, "dropping": 0.1},
     MMDTraversal: {"filters": 4, "examples": 6},
@@ -114,22 +114,31 @@ def test_an_update_moves_every_network_and_codes_stay_on_the_sphere() -> None:
     torch.testing.assert_close(learner.sample_codes(5).norm(dim=1), torch.ones(5))
 
 
-def test_the_latest_sentences_are_kept_with_their_labels() -> None:
+def test_the_critic_learns_from_the_latest_codes() -> None:
     learner = made(ARAE, 0)
     assert isinstance(learner, ARAE)
-    for value, n, length in ((5, 1000, 4), (6, 500, 3)):
-        learner._keep(torch.full((n, length), value), torch.full((n,), value % 2))
-    assert (learner.recent[:, 0] == 5).sum() == RECENT - 500  # the oldest made room
-    assert (learner.recent[:, 0] == 6).sum() == 500
-    tokens, labels = learner._sample_recent(100)
-    assert tokens.shape == (100, 4)
-    assert set(tokens[:, 0].tolist()) == {5, 6}
-    assert ((tokens[:, 3] == PAD) == (tokens[:, 0] == 6)).all()  # nothing is left of a longer sentence
-    assert (labels == tokens[:, 0] % 2).all()
+    hidden = learner.recent.shape[1]
+    for value, n in ((1.0, 1000), (2.0, 500)):
+        learner._keep(torch.full((n, hidden), value))
+    assert (learner.recent == 1).all(1).sum() == RECENT - 500  # the oldest made room
+    assert (learner.recent == 2).all(1).sum() == 500
+    assert set(learner._recent_codes(100)[:, 0].tolist()) == {1.0, 2.0}
     fresh = made(ARAE, 0)
     assert isinstance(fresh, ARAE)
-    fresh._keep(torch.full((3, 2), 7), torch.ones(3))
-    assert (fresh._sample_recent(50)[0] == 7).all()  # none of those that are not filled yet
+    fresh._keep(torch.ones(3, hidden))
+    assert (fresh._recent_codes(50) == 1).all()  # none of those that are not filled yet
+
+
+def test_the_classifier_alone_learns_from_other_sentences() -> None:
+    batch, other = batches(6)(0), batches(4)(1)
+    weights = {}
+    for wanted in (False, True):
+        learner = made(ARAE, 0)
+        assert isinstance(learner, ARAE)
+        learner.update(batch | ({f"other_{name}": rows for name, rows in other.items()} if wanted else {}))
+        weights[wanted] = {name: each.clone() for name, each in learner.state_dict().items()}
+    for name, each in weights[False].items():
+        assert bool((each == weights[True][name]).all()) == (not name.startswith("classifier")), name
 
 
 def test_clipping_keeps_the_critics_weights_small_and_the_penalty_does_not() -> None:
