@@ -31,7 +31,7 @@ class CrossAlignedAutoencoder(Rewriter):
     Shen, Lei, Barzilay and Jaakkola, "Style transfer from non-parallel text by cross-alignment", 2017,
     Algorithm 1: for each value of the attribute, a discriminator between the decoder's states for true
     sentences with it, which it is given word by word, and for sentences of other values that it writes with
-    it. Words that it writes are given to it as probabilities.
+    it, the first state, before any word, included. Words that it writes are given to it as probabilities.
 
     The encoder reads the attribute off the sentence itself, so that `encode` needs no label.
 
@@ -117,13 +117,14 @@ class CrossAlignedAutoencoder(Rewriter):
         labels = batch["label"].to(tokens.device).long()
         anneal(self.optimizers["adam"], int(self.updates), self.steps, self.learning_rate)
         codes = self.encode_tokens(tokens)
-        decoded = self.decoder(self._with(codes, labels), tokens)
+        own = self._with(codes, labels)
+        decoded = self.decoder(own, tokens)
         reconstruction = symbol_loss(decoded.scores, tokens)
         others = (labels + torch.randint_like(labels, 1, len(self.attributes))) % len(self.attributes)
-        _, states = generate_soft(
-            self.decoder, self._with(codes, others), tokens.shape[1], temperature=self.temperature
-        )
-        losses = self._losses(decoded.states.detach(), labels, states.detach(), others)
+        changed = self._with(codes, others)
+        _, states = generate_soft(self.decoder, changed, tokens.shape[1], temperature=self.temperature)
+        true, states = self._from_first(own, decoded.states), self._from_first(changed, states)
+        losses = self._losses(true.detach(), labels, states.detach(), others)
         mean = torch.stack(losses).mean() if losses else codes.new_tensor(CHANCE)
         if losses:
             descend(mean, self.optimizers["discriminators"])
@@ -137,6 +138,10 @@ class CrossAlignedAutoencoder(Rewriter):
     def _with(self, codes: Tensor, labels: Tensor) -> Tensor:
         """Return codes (n, hidden + attribute_dim) with the vectors of labels (n,)."""
         return torch.cat([codes, self.attribute(labels)], 1)
+
+    def _from_first(self, codes: Tensor, states: Tensor) -> Tensor:
+        """Return the decoder's states (n, length + 1, hidden), the first, of codes alone, included."""
+        return torch.cat([self.decoder.first_state(codes)[0][:, None], states], 1)
 
     def _discriminator(self, value: int) -> "_StateDiscriminator":
         network = self.discriminators[value]
