@@ -6,11 +6,12 @@ topic (Tables 3, 5 and 6); a generator writes sentences, and those between two o
 The default transfers the sentiment and the topics of the grammar of reviews, of which a reader knows every
 factor, so that what was transferred and what was kept are exact. With `--yelp FOLDER` it also transfers the
 sentiment of Yelp's sentences, beside published outputs of other systems and people, with `--products FOLDER`
-the topics of product sentences. Yahoo's questions, of the paper's other tables, are not to be had.
+the topics of product sentences. Yahoo's questions and answers, of the paper's other tables, are not to be
+had.
 
-Beside ARAE: the plain autoencoder and the cross-aligned one (Shen et al., 2017), as in Table 1; weight
-clipping and λ1 = 1, as in the paper; a denoising adversarial autoencoder (Shen et al., 2020), which a user
-may take today; a rule of counted words, the copy, and the truth.
+Beside ARAE: the plain autoencoder and the cross-aligned one (Shen et al., 2017), as in Table 1; ARAE with
+weight clipping, as in the paper, and λ1 = 1; a denoising adversarial autoencoder (Shen et al., 2020), which a
+user may take today; a rule of counted words, the copy, and the truth.
 """
 
 from dataclasses import dataclass
@@ -54,8 +55,6 @@ class Settings(GrammarSettings):
     """Updates of each model of the grammar."""
     yelp_steps: int = 12_000
     """Updates of each model of Yelp's sentences."""
-    others: int = 128
-    """Sentences of each update that ARAE's classifier alone learns from, beside those of the update."""
     hidden: int = 128
     """Units of encoders and decoders, and dimensions of codes."""
     noise: float = 0.05
@@ -71,9 +70,7 @@ class Settings(GrammarSettings):
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         super().__post_init__()
-        settings_at_least(
-            self, steps=1, yelp_steps=1, batch=2, others=1, embedding=1, hidden=1, sentences=100
-        )
+        settings_at_least(self, steps=1, yelp_steps=1, batch=2, embedding=1, hidden=1, sentences=100)
         settings_at_least(self, noise=0, nouns=2, subjects=2, places=2, test=20, rewritten=10, judge_steps=1)
 
 
@@ -83,7 +80,6 @@ PRESETS = {
         **SMOKE,
         steps=2,
         yelp_steps=2,
-        others=8,
         hidden=8,
         rewritten=40,
     ),

@@ -1,12 +1,11 @@
 """The rows of the tables that are trained."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unknot.experiments.arae.data import PRODUCTS, TOPICS
 from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task
-from unknot.experiments.common.rewriting_runs import training_batches
+from unknot.experiments.common.rewriting_runs import fooling_batches, training_batches
 from unknot.models.text.arae import ARAE
 from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
 from unknot.models.text.denoising import DenoisingAdversarialAutoencoder
@@ -36,11 +35,9 @@ CHANGED: dict[str, dict[str, Any]] = {
     STRONGER: {"critic_weight": 0.1},
     CLIPPED: {"lipschitz": "clipping", "critic_weight": 1.0},
 }
-"""What rows have other than `ARAE`'s settings; the last has the paper's bound of the critic, and its λ1."""
+"""What rows have other than `ARAE`'s settings; the last has the paper's bound of the critic, and no λ1."""
 FOOLING = (MAIN, STRONGER, CLIPPED)
 """Rows whose encoder fools a classifier."""
-OTHERS = 5000
-"""What is added to the seed for the order of the sentences that the classifier alone learns from."""
 
 
 def make(row: str, task: Task, settings: "Settings") -> Rewriter:
@@ -52,27 +49,14 @@ def make(row: str, task: Task, settings: "Settings") -> Rewriter:
     chosen["steps"] = updates(task.name, settings)
     if row not in KINDS:
         chosen["noise"] = settings.noise
+    if row == TODAY:
+        chosen["code_dim"] = settings.hidden
     return KINDS.get(row, ARAE)(**chosen | CHANGED.get(row, {}))
 
 
 def batches(row: str, task: Task, settings: "Settings", seed: int) -> Callable[[int], dict[str, Any]]:
-    """Return the training batches of a row; with `other_observation` and `other_label` where it has a use."""
-    batch_at = training_batches(task, settings.batch, seed)
-    if row not in FOOLING:
-        return batch_at
-    return _WithOthers(batch_at, training_batches(task, settings.others, seed + OTHERS))
-
-
-@dataclass(frozen=True)
-class _WithOthers:
-    """Batches with those of another order, under names that begin with `other_`."""
-
-    batch_at: Callable[[int], dict[str, Any]]
-    other_at: Callable[[int], dict[str, Any]]
-
-    def __call__(self, step: int) -> dict[str, Any]:
-        others = {f"other_{name}": rows for name, rows in self.other_at(step).items()}
-        return self.batch_at(step) | others
+    """Return the training batches of a row."""
+    return (fooling_batches if row in FOOLING else training_batches)(task, settings.batch, seed)
 
 
 def updates(task: str, settings: "Settings") -> int:

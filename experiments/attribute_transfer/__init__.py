@@ -26,7 +26,7 @@ from unknot.checks import settings_at_least
 from unknot.experiments.attribute_transfer.data import PRODUCTS, load_products, nouns_of
 from unknot.experiments.attribute_transfer.figures import save_pictures
 from unknot.experiments.attribute_transfer.measures import measure, measure_model, published
-from unknot.experiments.attribute_transfer.models import MAIN, make, rows_of_seed, tasks, updates
+from unknot.experiments.attribute_transfer.models import MAIN, batches, make, rows_of_seed, tasks, updates
 from unknot.experiments.attribute_transfer.tables import NAMES, TITLES, headlines, rows_of, tabulate
 from unknot.experiments.common.rewriting import SENTIMENT, SIGNS, YELP, Task, load_grammar, load_yelp
 from unknot.experiments.common.rewriting_figures import tradeoffs
@@ -37,7 +37,6 @@ from unknot.experiments.common.rewriting_runs import (
     collected,
     row_of,
     task_of,
-    training_batches,
 )
 from unknot.experiments.common.runs import load_model, models_in, run_models, train_model
 from unknot.models.text.attribute_transfer import AttributeTransfer
@@ -116,7 +115,7 @@ def run(settings: Settings, folder: Path, seed: int, resume: bool) -> dict[str, 
         task, row = load_task(settings, task_of(name), seed), row_of(name)
         learner = train_model(
             partial(make, row, task, settings),
-            training_batches(task, settings.batch, seed),
+            batches(row, task, settings, seed),
             updates(row, task.name, settings),
             path,
             seed,

@@ -1,12 +1,14 @@
 """The rows of the tables that are trained."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unknot.experiments.attribute_transfer.data import PRODUCTS, nouns_of
 from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task
+from unknot.experiments.common.rewriting_runs import fooling_batches, training_batches
 from unknot.models.text.arae import ARAE
 from unknot.models.text.attribute_transfer import AttributeTransfer
 from unknot.models.text.cross_aligned import CrossAlignedAutoencoder
@@ -59,6 +61,11 @@ def make(row: str, task: Task, settings: "Settings") -> Rewriter:
     if row in LEFT_OUT:
         chosen[LEFT_OUT[row]] = 0.0
     return AttributeTransfer(**chosen, collusion=row == COLLUDING)
+
+
+def batches(row: str, task: Task, settings: "Settings", seed: int) -> Callable[[int], dict[str, Any]]:
+    """Return the training batches of a row."""
+    return (fooling_batches if row == CODES else training_batches)(task, settings.batch, seed)
 
 
 def kept_nouns(task: Task) -> tuple[str, ...]:

@@ -11,6 +11,10 @@ from unknot.models.data.sentences import Reviews
 from unknot.models.text.batches import length_batches
 from unknot.models.text.vocabulary import Vocabulary
 
+OTHERS, OTHER_ORDER = 2, 5000
+"""How many times larger the batches are that ARAE's classifier alone learns from, and what is added to the
+seed for their order."""
+
 
 @dataclass(frozen=True)
 class GrammarSettings:
@@ -71,6 +75,27 @@ def training_batches(task: Task, batch: int, seed: int) -> Callable[[int], dict[
     symbols = Vocabulary(task.vocabulary).encode(task.training.sentences, task.longest)
     data = {"observation": symbols, "label": task.training.labels}
     return length_batches(data, min(batch, len(task.training.labels)), seed)
+
+
+def fooling_batches(task: Task, batch: int, seed: int) -> Callable[[int], dict[str, Any]]:
+    """Return those of `training_batches` with more for the classifier that ARAE's encoder is to fool.
+
+    These are `other_observation` and `other_label`, batches of twice the size in an order of their own.
+    """
+    others = training_batches(task, OTHERS * batch, seed + OTHER_ORDER)
+    return _WithOthers(training_batches(task, batch, seed), others)
+
+
+@dataclass(frozen=True)
+class _WithOthers:
+    """Batches with others, under names that begin with `other_`."""
+
+    batch_at: Callable[[int], dict[str, Any]]
+    other_at: Callable[[int], dict[str, Any]]
+
+    def __call__(self, step: int) -> dict[str, Any]:
+        others = {f"other_{name}": rows for name, rows in self.other_at(step).items()}
+        return self.batch_at(step) | others
 
 
 def collected(

@@ -152,7 +152,7 @@ class ARAE(Rewriter):
         return odds
 
     def update(self, batch: Mapping[str, Tensor]) -> dict[str, float | Tensor]:
-        """Do one step of each network, `critic_steps` of the critic.
+        """Do a step of each network, `critic_steps` of the critic, with others two of the classifier.
 
         Args:
             batch: `observation`, symbols int64 (n, length), and `label` (n,); perhaps `other_observation`

@@ -52,6 +52,15 @@ def generate(
     return torch.cat(written, 1)
 
 
+def _softmax(scores: Tensor) -> Tensor:
+    """Return the softmax of scores (n, length, symbols), none of them smaller than e^-60 times the largest.
+
+    Probabilities below 1e-38, which a low temperature gives, take a processor several times as long.
+    """
+    least = scores.detach().amax(2, keepdim=True) - 60
+    return scores.maximum(least).softmax(2)
+
+
 def generate_soft(
     decoder: RNNDecoder,
     code: Tensor,
@@ -90,7 +99,7 @@ def generate_soft(
         if gumbel:
             last = functional.gumbel_softmax(scores, temperature, hard)
         else:
-            last = (scores / temperature).softmax(2)
+            last = _softmax(scores / temperature)
             if hard:
                 ones = functional.one_hot(last.argmax(2), symbols).to(last.dtype)
                 last = ones + last - last.detach()

@@ -9,12 +9,13 @@ import torch
 from unknot.experiments.arae import PRESETS, Settings, load_task
 from unknot.experiments.arae.data import TOPICS, load_products
 from unknot.experiments.arae.measures import probe, sample
-from unknot.experiments.arae.models import CROSS, MAIN, PLAIN, ROWS, STRONGER, TODAY, make
+from unknot.experiments.arae.models import CLIPPED, CROSS, MAIN, PLAIN, ROWS, STRONGER, TODAY, batches, make
 from unknot.experiments.arae.tables import TITLES, headlines, tabulate
 from unknot.experiments.common.rewriting import SENTIMENT, YELP, Task
 from unknot.experiments.common.rewriting_measures import judge
 from unknot.experiments.common.rewriting_rules import ORACLE, make_rule, rules_of
 from unknot.models.text.arae import ARAE
+from unknot.models.text.vocabulary import Vocabulary
 
 SMOKE = PRESETS["smoke"]
 EXACT = (SENTIMENT, TOPICS)
@@ -81,6 +82,18 @@ def test_rows_are_of_their_classes_with_what_they_change() -> None:
     assert all(each["steps"] == SMOKE.steps for each in made.values())
 
 
+def test_the_classifier_that_is_fooled_has_other_sentences() -> None:
+    found = task()
+    for row in ROWS[SENTIMENT]:
+        batch = batches(row, found, SMOKE, 0)(0)
+        others = {name for name in batch if name.startswith("other_")}
+        assert bool(others) == (row in (MAIN, STRONGER, CLIPPED))
+        if others:
+            assert len(batch["other_label"]) == 2 * len(batch["label"])
+            sentences = Vocabulary(found.vocabulary).decode(batch["other_observation"])
+            assert found.read(sentences).tolist() == batch["other_label"].tolist()
+
+
 # Tables
 
 
@@ -97,13 +110,12 @@ def metrics(task: str, **shares: tuple[float, float, float]) -> dict[str, Any]:
         if task in EXACT:
             rows[name] |= {"kept": kept, "both": both, "grammatical": 1.0, "factors": {"tense": 0.9}}
         if name in ROWS[task]:
-            rows[name] |= {"probe": {"linear": 0.5, "mlp": 0.6}, "exact": None if name == TODAY else 0.8}
+            rows[name] |= {"probe": {"linear": 0.5, "mlp": 0.6}, "exact": 0.8}
         if name in (MAIN, PLAIN):
             rows[name]["generator"] = {
                 **{"asked": 0.9, "grammatical": 0.9 if task in EXACT else None, "different": 1.0},
                 **{"perplexity": 6.0, "reverse": 10.0, "examples": ["c"], "between": [["d", "e"]]},
             }
-    rows.get(CROSS, {})["reverse"] = 20.0
     others = {"CrossAlignment_Shen": {"transfer": 0.73, "bleu": 20.7, "references": 17.9, "perplexity": 30.0}}
     shown = {"originals": ["x", "y"], "wanted": ["negative", "positive"]}
     return {"rows": rows, "published": others if task == YELP else {}, **shown}
@@ -121,17 +133,17 @@ GOOD: dict[str, tuple[float, float, float]] = {
 
 
 def test_the_bars_are_those_of_the_headlines() -> None:
-    assert [line.met for line in headlines(seeds(**GOOD))] == [True] * 6
+    assert [line.met for line in headlines(seeds(**GOOD))] == [True] * 5
     for worse in ((0.96, 0.92, 0.9), (0.98, 0.89, 0.89), (0.98, 0.92, 0.87)):
         assert not headlines(seeds(**GOOD | {"arae": worse}))[0].met
     assert not headlines(seeds(**GOOD | {"daae": (1.0, 1.0, 0.95)}))[-1].met
-    assert not headlines(seeds(**GOOD | {"template": (1.0, 1.0, 0.95)}))[3].met
+    assert not headlines(seeds(**GOOD | {"template": (1.0, 1.0, 0.95)}))[2].met
     told = seeds(**GOOD)
     told[0]["tasks"][SENTIMENT]["rows"][MAIN]["probe"] = {"linear": 0.5, "mlp": 0.7}
     assert not headlines(told)[1].met
     weak = seeds(**GOOD)
     weak[0]["tasks"][YELP]["rows"][STRONGER]["bleu"] = 20.0  # the paper's bar is that of its λb
-    assert not headlines(weak)[4].met
+    assert not headlines(weak)[3].met
 
 
 def test_tables_have_every_row_and_every_output() -> None:

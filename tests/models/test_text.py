@@ -245,6 +245,7 @@ def test_soft_sentences_equal_written_ones_when_cold_and_carry_gradients() -> No
         assert states.shape == (2, 5, 5)
         assert soft.argmax(2).equal(written)
         torch.testing.assert_close(soft.sum(2), torch.ones(2, 5))
+        assert soft.min() > 1e-30 or "hard" in options  # numbers below 1e-38 are slow
     (gradient,) = torch.autograd.grad((soft[..., 4] * torch.arange(5)).sum(), code)
     assert gradient.isfinite().all()
     assert gradient.abs().sum() > 0
