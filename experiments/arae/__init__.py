@@ -51,7 +51,7 @@ FEWER, LEAST = 10, 10
 class Settings(GrammarSettings):
     """Settings of the experiment."""
 
-    steps: int = 20_000
+    steps: int = 24_000
     """Updates of each model of the grammar."""
     yelp_steps: int = 12_000
     """Updates of each model of Yelp's sentences."""

@@ -1,14 +1,29 @@
 """What is transferred: sentiment and topics of the grammar, Yelp's sentiment, topics of products."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from unknot.experiments.common.rewriting import SENTIMENT, SIGNS, WORDS, Task, distinct, load_grammar, take
+from unknot.experiments.common.rewriting import (
+    PROBING,
+    SENTIMENT,
+    SIGNS,
+    WORDS,
+    Task,
+    distinct,
+    load_grammar,
+    sampled,
+    take,
+)
 from unknot.models.data.sentences import Reviews
 from unknot.models.data.sentiment import LabelledSentences, read_product_sentences
 from unknot.models.text.vocabulary import Vocabulary, tokenised
 
 TOPICS, PRODUCTS = "topics", "products"
 """The tasks beside those of sentiment: the grammar's topics, and those of a user's own file."""
+PROBED = 50_000
+"""The grammar's sentences that probes learn from. No probe reads a sentiment off few codes where they tell it
+by adjective and frame together."""
 LONGEST_PRODUCTS = 40
 """Words of a product sentence, at most."""
 PRODUCT_TOPICS = ("electronics", "music", "videogames")
@@ -19,9 +34,10 @@ def load_reviews(name: str, source: Reviews, sentences: int, test: int, judge_st
     """Return a task of the grammar, `SENTIMENT` or `TOPICS` (see `load_grammar`)."""
     sizes = (source, sentences, test, judge_steps, seed)
     if name == SENTIMENT:
-        return load_grammar(SENTIMENT, SIGNS, *sizes)
-    # each topic has nouns of its own
-    return load_grammar(TOPICS, ("food", "film", "phone"), *sizes, factor="topic", uncompared=("noun",))
+        task = load_grammar(SENTIMENT, SIGNS, *sizes)
+    else:  # each topic has nouns of its own
+        task = load_grammar(TOPICS, ("food", "film", "phone"), *sizes, factor="topic", uncompared=("noun",))
+    return replace(task, unseen=sampled(source, task.factor, min(sentences, PROBED), PROBING))
 
 
 def load_products(folder: str, judge_steps: int) -> Task:

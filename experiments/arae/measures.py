@@ -18,9 +18,6 @@ from unknot.models.text.denoising import DenoisingAdversarialAutoencoder
 from unknot.models.text.transfer import Rewriter
 from unknot.representation.learner import encode_all
 
-PROBED = 50_000
-"""Codes that a probe learns from, at most. No probe reads a sentiment off few codes where they tell it by
-adjective and frame together."""
 SAMPLES, PRINTED = 1000, 20
 """Sentences of the generator that are judged, at most, and how many of them are printed."""
 PAIRS, POINTS = 4, 5
@@ -49,8 +46,12 @@ def measure_model(model: Rewriter, task: Task, rewritten: int) -> dict[str, Any]
 
 
 def probe(model: Rewriter, task: Task) -> dict[str, float]:
-    """Return the accuracy on test sentences of `linear` and `mlp`, which learn the attribute from codes."""
-    codes = encode_all(model, task.training.sentences[:PROBED]).numpy(force=True)
+    """Return the accuracy on test sentences of `linear` and `mlp`, which learn the attribute from codes.
+
+    They learn from sentences that the model has not learnt from: where it hides the attribute, it hides that
+    of its own sentences best.
+    """
+    codes = encode_all(model, task.probing.sentences).numpy(force=True)
     tested = encode_all(model, task.test.sentences).numpy(force=True)
     probes = {
         "linear": LogisticRegression(max_iter=1000),
@@ -60,7 +61,7 @@ def probe(model: Rewriter, task: Task) -> dict[str, float]:
     for name, each in probes.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # what it has learnt by then counts
-            fitted = make_pipeline(StandardScaler(), each).fit(codes, task.training.labels[: len(codes)])
+            fitted = make_pipeline(StandardScaler(), each).fit(codes, task.probing.labels)
         scores[name] = float(fitted.score(tested, task.test.labels))
     return scores
 

@@ -146,9 +146,9 @@ def _codes(task: str, rows: Rows) -> Table:
         ("", "linear probe", "MLP probe", "written again exactly"),
         tuple(lines),
         (
-            "Probes are new classifiers that learn to read the attribute off codes of training sentences, "
-            "and are tested on those of test sentences. Codes that do not tell it give chance: 50%, of three "
-            "topics 33%.",
+            "Probes are new classifiers. They learn to read the attribute off codes of sentences that no "
+            "model learnt from, and are tested on those of test sentences. Codes that do not tell it give "
+            "chance: 50%, of three topics 33%.",
         ),
     )
 

@@ -1,7 +1,7 @@
 """Sentences to be rewritten with another attribute: of the grammar, and Yelp's."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ FOR_LANGUAGE = 20_000
 """The grammar's sentences that its language model learns from."""
 WORDS = 10_000
 """Of a vocabulary of real sentences, at most."""
-TRAINING, TEST, LANGUAGE, OTHERS = range(4)
+TRAINING, TEST, LANGUAGE, OTHERS, PROBING = range(5)
 """What random numbers are for."""
 
 
@@ -62,11 +62,18 @@ class Task:
     """What people made of the test sentences."""
     systems: dict[str, list[str]] = field(default_factory=dict)
     """What published systems made of them."""
+    unseen: LabelledSentences | None = None
+    """More that no system learns from; None for real sentences."""
 
     @property
     def exact(self) -> bool:
         """The grammar says what was kept."""
         return bool(self.factor)
+
+    @property
+    def probing(self) -> LabelledSentences:
+        """Sentences that probes learn from, and no system."""
+        return self.language if self.unseen is None else self.unseen
 
     @property
     def wanted(self) -> Labels:
@@ -127,11 +134,7 @@ def load_grammar(
         factor: the one that is transferred.
         uncompared: factors that a transfer can't keep.
     """
-
-    def some(n: int, *purpose: int) -> LabelledSentences:
-        factors = source.sample_factors(n, np.random.default_rng(purpose))
-        return LabelledSentences(list(map(str, source.render_factors(factors))), factors[factor])
-
+    some = partial(sampled, source, factor)
     return Task(
         name,
         values,
@@ -145,6 +148,12 @@ def load_grammar(
         factor,
         uncompared,
     )
+
+
+def sampled(source: Reviews, factor: str, n: int, *purpose: int) -> LabelledSentences:
+    """Return n sentences of the grammar, labelled by a factor, the same for the same numbers of a purpose."""
+    factors = source.sample_factors(n, np.random.default_rng(purpose))
+    return LabelledSentences(list(map(str, source.render_factors(factors))), factors[factor])
 
 
 def load_yelp(folder: str, judge_steps: int) -> Task:

@@ -11,7 +11,7 @@ from unknot.models.data.sentences import Reviews
 from unknot.models.text.batches import length_batches
 from unknot.models.text.vocabulary import Vocabulary
 
-OTHERS, OTHER_ORDER = 2, 5000
+OTHERS, OTHER_ORDER = 3, 5000
 """How many times larger the batches are that ARAE's classifier alone learns from, and what is added to the
 seed for their order."""
 
@@ -80,7 +80,7 @@ def training_batches(task: Task, batch: int, seed: int) -> Callable[[int], dict[
 def fooling_batches(task: Task, batch: int, seed: int) -> Callable[[int], dict[str, Any]]:
     """Return those of `training_batches` with more for the classifier that ARAE's encoder is to fool.
 
-    These are `other_observation` and `other_label`, batches of twice the size in an order of their own.
+    These are `other_observation` and `other_label`, batches of three times the size in an order of their own.
     """
     others = training_batches(task, OTHERS * batch, seed + OTHER_ORDER)
     return _WithOthers(training_batches(task, batch, seed), others)

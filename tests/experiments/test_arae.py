@@ -89,7 +89,7 @@ def test_the_classifier_that_is_fooled_has_other_sentences() -> None:
         others = {name for name in batch if name.startswith("other_")}
         assert bool(others) == (row in (MAIN, STRONGER, CLIPPED))
         if others:
-            assert len(batch["other_label"]) == 2 * len(batch["label"])
+            assert len(batch["other_label"]) == 3 * len(batch["label"])
             sentences = Vocabulary(found.vocabulary).decode(batch["other_observation"])
             assert found.read(sentences).tolist() == batch["other_label"].tolist()
 
