@@ -35,7 +35,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     STRONGER: {"critic_weight": 0.1},
     CLIPPED: {"lipschitz": "clipping", "critic_weight": 1.0},
 }
-"""What rows have other than `ARAE`'s settings; the last has the paper's bound of the critic, and no λ1."""
+"""What rows have other than `ARAE`'s settings; the last has the paper's bound of the critic, and λ1 = 1."""
 FOOLING = (MAIN, STRONGER, CLIPPED)
 """Rows whose encoder fools a classifier."""
 

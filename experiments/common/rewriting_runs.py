@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from unknot.checks import above, settings_at_least
 from unknot.experiments.common.rewriting import Task
 from unknot.experiments.common.rewriting_measures import shown_rows
@@ -11,7 +14,7 @@ from unknot.models.data.sentences import Reviews
 from unknot.models.text.batches import length_batches
 from unknot.models.text.vocabulary import Vocabulary
 
-OTHERS, OTHER_ORDER = 3, 5000
+OTHER_TIMES, OTHER_ORDER = 3, 5000
 """How many times larger the batches are that ARAE's classifier alone learns from, and what is added to the
 seed for their order."""
 
@@ -72,18 +75,26 @@ def row_of(name: str) -> str:
 
 def training_batches(task: Task, batch: int, seed: int) -> Callable[[int], dict[str, Any]]:
     """Return batches of a task's training sentences and their labels, each of one length."""
-    symbols = Vocabulary(task.vocabulary).encode(task.training.sentences, task.longest)
-    data = {"observation": symbols, "label": task.training.labels}
-    return length_batches(data, min(batch, len(task.training.labels)), seed)
+    return _batches(_encoded(task), batch, seed)
 
 
 def fooling_batches(task: Task, batch: int, seed: int) -> Callable[[int], dict[str, Any]]:
     """Return those of `training_batches` with more for the classifier that ARAE's encoder is to fool.
 
-    These are `other_observation` and `other_label`, batches of three times the size in an order of their own.
+    These are `other_observation` and `other_label`, larger batches in an order of their own.
     """
-    others = training_batches(task, OTHERS * batch, seed + OTHER_ORDER)
-    return _WithOthers(training_batches(task, batch, seed), others)
+    data = _encoded(task)
+    return _WithOthers(_batches(data, batch, seed), _batches(data, OTHER_TIMES * batch, seed + OTHER_ORDER))
+
+
+def _encoded(task: Task) -> dict[str, NDArray[np.int64]]:
+    """Return the symbols and labels of a task's training sentences."""
+    symbols = Vocabulary(task.vocabulary).encode(task.training.sentences, task.longest)
+    return {"observation": symbols, "label": task.training.labels}
+
+
+def _batches(data: dict[str, NDArray[np.int64]], batch: int, seed: int) -> Callable[[int], dict[str, Any]]:
+    return length_batches(data, min(batch, len(data["label"])), seed)
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ def metrics(task: str, **shares: tuple[float, float, float]) -> dict[str, Any]:
                 **{"asked": 0.9, "grammatical": 0.9 if task in EXACT else None, "different": 1.0},
                 **{"perplexity": 6.0, "reverse": 10.0, "examples": ["c"], "between": [["d", "e"]]},
             }
+    rows.get(CROSS, {})["reverse"] = 20.0
     others = {"CrossAlignment_Shen": {"transfer": 0.73, "bleu": 20.7, "references": 17.9, "perplexity": 30.0}}
     shown = {"originals": ["x", "y"], "wanted": ["negative", "positive"]}
     return {"rows": rows, "published": others if task == YELP else {}, **shown}
@@ -133,17 +134,17 @@ GOOD: dict[str, tuple[float, float, float]] = {
 
 
 def test_the_bars_are_those_of_the_headlines() -> None:
-    assert [line.met for line in headlines(seeds(**GOOD))] == [True] * 5
+    assert [line.met for line in headlines(seeds(**GOOD))] == [True] * 6
     for worse in ((0.96, 0.92, 0.9), (0.98, 0.89, 0.89), (0.98, 0.92, 0.87)):
         assert not headlines(seeds(**GOOD | {"arae": worse}))[0].met
     assert not headlines(seeds(**GOOD | {"daae": (1.0, 1.0, 0.95)}))[-1].met
-    assert not headlines(seeds(**GOOD | {"template": (1.0, 1.0, 0.95)}))[2].met
+    assert not headlines(seeds(**GOOD | {"template": (1.0, 1.0, 0.95)}))[3].met
     told = seeds(**GOOD)
     told[0]["tasks"][SENTIMENT]["rows"][MAIN]["probe"] = {"linear": 0.5, "mlp": 0.7}
     assert not headlines(told)[1].met
     weak = seeds(**GOOD)
     weak[0]["tasks"][YELP]["rows"][STRONGER]["bleu"] = 20.0  # the paper's bar is that of its λb
-    assert not headlines(weak)[3].met
+    assert not headlines(weak)[4].met
 
 
 def test_tables_have_every_row_and_every_output() -> None:
